@@ -1,0 +1,98 @@
+// One request in flight, whatever the protocol: what the gateway sees of a client (Stream) and of a service
+// (ClientStream). HTTP/1.1 implements both in h1_server and h1_client; another protocol version stands beside them.
+//
+// All of it runs on one worker. Views that are returned live until the next call that reads from the same side.
+#pragma once
+
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "http/h1_parser.hpp"
+#include "http/message.hpp"
+#include "net/stream.hpp"
+#include "net/task.hpp"
+
+namespace gw::http {
+
+using net::Task;
+
+struct BodyPart {
+    std::string_view bytes;
+    bool last = false;   // nothing follows; with a chunked body, trailers() is known now
+};
+
+// A client's request and the way to answer it.
+class Stream {
+  public:
+    virtual ~Stream() = default;
+
+    [[nodiscard]] virtual const RequestHead& head() const = 0;
+    // Why these bytes are not a request, or null. The head is then only as far filled as it was understood.
+    [[nodiscard]] virtual const H1Refusal* defect() const = 0;
+    [[nodiscard]] virtual const net::Address& peer() const = 0;
+    [[nodiscard]] virtual std::string_view protocol() const = 0;   // "HTTP/1.1": for logs and labels
+    [[nodiscard]] virtual bool secure() const = 0;
+    [[nodiscard]] virtual Instant began() const = 0;   // when the first byte of the request was there
+
+    // The part of the body that came with the head: known without waiting, asked once, before read_body().
+    virtual BodyPart body_at_hand() = 0;
+    // The next part. Errors: too_large (beyond limit_body), malformed, reset, timeout, cancelled.
+    virtual Task<Result<BodyPart>> read_body() = 0;
+    // More than this many bytes make read_body() fail; the default is no limit.
+    virtual void limit_body(std::uint64_t bytes) = 0;
+    [[nodiscard]] virtual const Headers* trailers() const = 0;   // null if there were none
+
+    // Sends the final head with the first bytes of the body, in one write where the protocol can.
+    virtual Task<Result<void>> send(const ResponseHead& head, std::string_view body, bool last) = 0;
+    // The next part of the body. trailers, with the last part only, may be null.
+    virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
+    // A 1xx head; nothing happens for clients that do not know them.
+    virtual Task<Result<void>> send_interim(const ResponseHead& head) = 0;
+
+    // The response cannot be finished: let the client see that it is cut short.
+    virtual void abort() = 0;
+    // This connection takes no further request, and the response says so.
+    virtual void close_after() = 0;
+    // What waits on the client ends with Errc::cancelled.
+    virtual void cancel() = 0;
+    virtual void watch_peer(net::Stream::Watcher* watcher) = 0;
+
+    [[nodiscard]] virtual bool responded() const = 0;       // a final head has gone out
+    [[nodiscard]] virtual std::uint64_t bytes_in() const = 0;    // body bytes received
+    [[nodiscard]] virtual std::uint64_t bytes_out() const = 0;   // body bytes sent
+};
+
+// What is done with a stream. serve() returns when the response is complete or aborted.
+class Responder {
+  public:
+    virtual Task<void> serve(Stream& stream) = 0;
+
+  protected:
+    ~Responder() = default;
+};
+
+// One request to a service and its answer.
+class ClientStream {
+  public:
+    virtual ~ClientStream() = default;
+
+    // Sends the head with the first bytes of the body.
+    virtual Task<Result<void>> send(const RequestHead& head, std::string_view body, bool last) = 0;
+    virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
+
+    // The next head, 1xx included: call again after one of those. Errors of a reused connection that ended before
+    // the first byte carry Retry::if_reused.
+    virtual Task<Result<const ResponseHead*>> read_head(Instant deadline) = 0;
+    // The next part of the body; stall: longest wait for it.
+    virtual Task<Result<BodyPart>> read_body(Millis stall) = 0;
+    // A part of the body that is already here, without waiting; empty and not last if there is none.
+    virtual Result<BodyPart> body_at_hand() = 0;
+    [[nodiscard]] virtual const Headers* trailers() const = 0;
+
+    virtual void cancel() = 0;
+    // After the answer: may the connection serve another request?
+    [[nodiscard]] virtual bool reusable() const = 0;
+};
+
+}  // namespace gw::http

@@ -1,0 +1,87 @@
+#include "net/listener.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "net/sockaddr.hpp"
+
+namespace gw::net {
+
+Result<Fd> listen_on(const Address& address) {
+    const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
+    Fd socket{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!socket.valid()) {
+        return fail(Errc::exhausted, Fault::self, "no descriptor for a listener");
+    }
+    const int on = 1;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (family == AF_INET6) {
+        // "::" serves IPv4 clients as well.
+        const int off = 0;
+        ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+    const SocketAddress at = to_socket_address(address);
+    if (::bind(socket.get(), at.get(), at.length) != 0) {
+        return fail(Errc::system, Fault::self,
+                    errno == EADDRINUSE ? "the port is taken by another program"
+                    : errno == EACCES   ? "no permission to use that port"
+                                        : "the address cannot be bound");
+    }
+    constexpr int kBacklog = 4096;   // the kernel lowers it to net.core.somaxconn
+    if (::listen(socket.get(), kBacklog) != 0) {
+        return fail(Errc::system, Fault::self, "the port is taken by another program");
+    }
+    return socket;
+}
+
+Listener::Listener(Loop& loop, Fd socket, ConnectionBudget& budget, Acceptor& acceptor)
+    : loop_(loop), socket_(std::move(socket)), budget_(budget), acceptor_(acceptor) {
+    resume();
+}
+
+Listener::~Listener() { loop_.forget(socket_.get(), *this); }
+
+void Listener::resume() {
+    // Level-triggered: after a pause, connections that wait are announced again.
+    if (!loop_.watch(socket_.get(), EPOLLIN, *this)) {
+        pause_timer_.disarm();
+        loop_.timers().arm(pause_timer_, loop_.now() + kPause);
+    }
+}
+
+void Listener::pause() {
+    loop_.forget(socket_.get(), *this);
+    loop_.timers().arm(pause_timer_, loop_.now() + kPause);
+}
+
+void Listener::on_events(std::uint32_t /*events*/) {
+    for (int i = 0; i < kAcceptsPerTurn; ++i) {
+        if (!budget_.enter()) {
+            pause();
+            return;
+        }
+        SocketAddress from;
+        Fd connection{::accept4(socket_.get(), from.get(), &from.length,
+                                SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        if (!connection.valid()) {
+            budget_.leave();
+            const int error = errno;
+            if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+                pause();
+                return;
+            }
+            if (error == EAGAIN || error == EWOULDBLOCK) {
+                return;
+            }
+            continue;   // that one connection failed before it was ours
+        }
+        const int on = 1;
+        ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        acceptor_.accepted(std::move(connection), to_address(from));
+    }
+}
+
+}  // namespace gw::net

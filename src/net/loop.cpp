@@ -1,0 +1,129 @@
+#include "net/loop.hpp"
+
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <climits>
+
+#include "base/ensure.hpp"
+
+namespace gw::net {
+
+Clock system_clocks() {
+    return {std::chrono::steady_clock::now(), std::chrono::system_clock::now()};
+}
+
+Loop::Loop()
+    : clock_(system_clocks()),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      timers_(clock_.now) {
+    ensure(epoll_.valid() && wake_.valid(), "no descriptors left for an event loop");
+    ensure(watch(wake_.get(), EPOLLIN | EPOLLET, mailbox_).has_value(), "the loop watches itself");
+}
+
+void Loop::run() {
+    while (!stopping_.load(std::memory_order_acquire)) {
+        if (between_turns_) {
+            between_turns_();
+        }
+        event_count_ = ::epoll_wait(epoll_.get(), events_.data(), kEventsMax, wait_ms());
+        ensure(event_count_ >= 0 || errno == EINTR, "epoll_wait failed");
+        read_clocks();
+        for (event_ = 0; event_ < event_count_; ++event_) {
+            const epoll_event& event = events_[static_cast<std::size_t>(event_)];
+            if (event.data.ptr != nullptr) {
+                static_cast<Pollable*>(event.data.ptr)->on_events(event.events);
+            }
+        }
+        event_count_ = 0;
+        timers_.advance(clock_.now);
+        run_ready();
+    }
+}
+
+void Loop::stop() {
+    post([this] { stopping_.store(true, std::memory_order_release); });
+}
+
+void Loop::post(Job job) {
+    bool first = false;
+    {
+        const std::lock_guard lock(jobs_mutex_);
+        first = jobs_.empty();
+        jobs_.push_back(std::move(job));
+    }
+    if (first) {
+        const std::uint64_t one = 1;
+        // Fails only when the counter is full, and then the loop is awake anyway.
+        [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);
+    }
+}
+
+void Loop::Mailbox::on_events(std::uint32_t /*events*/) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = ::read(loop_.wake_.get(), &count, sizeof count);
+    std::vector<Job> jobs;
+    {
+        const std::lock_guard lock(loop_.jobs_mutex_);
+        jobs.swap(loop_.jobs_);
+    }
+    for (Job& job : jobs) {
+        job();
+    }
+}
+
+Result<void> Loop::watch(int fd, std::uint32_t events, Pollable& owner) {
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = &owner;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+        return fail(Errc::exhausted, Fault::self, "epoll cannot take another descriptor");
+    }
+    return {};
+}
+
+void Loop::rewatch(int fd, std::uint32_t events, Pollable& owner) {
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = &owner;
+    ensure(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0, "rewatch of an unknown fd");
+}
+
+void Loop::forget(int fd, Pollable& owner) {
+    // A descriptor about to be closed leaves the set by itself, unless another process holds a copy of it.
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    for (int i = event_ + 1; i < event_count_; ++i) {
+        if (events_[static_cast<std::size_t>(i)].data.ptr == &owner) {
+            events_[static_cast<std::size_t>(i)].data.ptr = nullptr;
+        }
+    }
+}
+
+void Loop::read_clocks() {
+    const Clock read = system_clocks();
+    clock_ = read;
+}
+
+int Loop::wait_ms() const {
+    if (!ready_.empty()) {
+        return 0;
+    }
+    const Instant next = timers_.next();
+    if (next == kNever) {
+        return -1;
+    }
+    const auto left = std::chrono::ceil<Millis>(next - std::chrono::steady_clock::now()).count();
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
+}
+
+void Loop::run_ready() {
+    // What is resumed may ask for more; that runs next turn, so that I/O is never starved.
+    resuming_.swap(ready_);
+    for (const std::coroutine_handle<> handle : resuming_) {
+        handle.resume();
+    }
+    resuming_.clear();
+}
+
+}  // namespace gw::net

@@ -1,0 +1,114 @@
+// The event loop of one thread: readiness of descriptors, timers, and work posted by other threads.
+//
+// Descriptors are registered once, edge-triggered, and their readiness is remembered by who owns them
+// (net/stream), so that a request costs no more system calls than its reads and writes. The clocks are read once a
+// turn. One thread runs a loop; only post() and stop() may be called from others.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <atomic>
+#include <coroutine>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "net/fd.hpp"
+#include "net/timer_wheel.hpp"
+
+namespace gw::net {
+
+// Who is told of a descriptor's events (EPOLLIN …). Must not move while registered.
+class Pollable {
+  public:
+    virtual void on_events(std::uint32_t events) = 0;
+
+  protected:
+    ~Pollable() = default;
+};
+
+class Loop {
+  public:
+    using Job = std::move_only_function<void()>;
+
+    Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+    ~Loop() = default;
+
+    // Turns until stop(). `between_turns` runs before each wait: the place for what is batched by turn.
+    void run();
+    void between_turns(Job job) { between_turns_ = std::move(job); }
+
+    void stop();           // any thread
+    void post(Job job);    // any thread; runs on the loop's thread, in order
+
+    // Resumes a coroutine later in this turn, from the loop's own stack.
+    void resume_soon(std::coroutine_handle<> handle) { ready_.push_back(handle); }
+
+    [[nodiscard]] const Clock& clock() const { return clock_; }
+    [[nodiscard]] Instant now() const { return clock_.now; }
+    TimerWheel& timers() { return timers_; }
+
+    // Registers a descriptor; fails only when the kernel is out of memory or watches.
+    Result<void> watch(int fd, std::uint32_t events, Pollable& owner);
+    void rewatch(int fd, std::uint32_t events, Pollable& owner);
+    // Before the owner goes: events of this turn that are still to come for it are dropped.
+    void forget(int fd, Pollable& owner);
+
+  private:
+    static constexpr int kEventsMax = 256;   // a turn's share; the rest waits a turn, fairly
+
+    struct Mailbox : Pollable {
+        explicit Mailbox(Loop& loop) : loop_(loop) {}
+        void on_events(std::uint32_t events) override;
+        Loop& loop_;
+    };
+
+    void read_clocks();
+    [[nodiscard]] int wait_ms() const;
+    void run_ready();
+
+    Clock clock_;
+    Fd epoll_;
+    Fd wake_;
+    TimerWheel timers_;
+    Mailbox mailbox_{*this};
+    std::array<epoll_event, kEventsMax> events_{};
+    int event_ = 0;         // the one being handled
+    int event_count_ = 0;
+    std::vector<std::coroutine_handle<>> ready_;
+    std::vector<std::coroutine_handle<>> resuming_;
+    Job between_turns_;
+    std::atomic<bool> stopping_{false};
+    std::mutex jobs_mutex_;
+    std::vector<Job> jobs_;
+};
+
+// co_await sleep_until(loop, t): resumes at the first turn at or after `t`.
+class SleepUntil : Timer {
+  public:
+    SleepUntil(Loop& loop, Instant due) : Timer(&fired), loop_(loop), due_(due) {}
+    [[nodiscard]] bool await_ready() const { return loop_.now() >= due_; }
+    void await_suspend(std::coroutine_handle<> handle) {
+        handle_ = handle;
+        loop_.timers().arm(*this, due_);
+    }
+    void await_resume() const {}
+
+  private:
+    static void fired(Timer& timer) { static_cast<SleepUntil&>(timer).handle_.resume(); }
+    Loop& loop_;
+    Instant due_;
+    std::coroutine_handle<> handle_;
+};
+
+inline SleepUntil sleep_until(Loop& loop, Instant due) { return {loop, due}; }
+
+// The clocks of the machine, for threads that have no loop.
+Clock system_clocks();
+
+}  // namespace gw::net

@@ -1,0 +1,367 @@
+#include "net/stream.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "net/sockaddr.hpp"
+
+namespace gw::net {
+
+Stream::Stream(Loop& loop, Fd fd, Fault peer) : loop_(loop), fd_(std::move(fd)), peer_(peer) {
+    if (!loop_.watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, *this)) {
+        state_ |= kPeerLeft | kPeerGone | kCancelled;
+    }
+}
+
+Stream::~Stream() {
+    ensure(reader_ == nullptr && writer_ == nullptr, "a stream ended under its reader or writer");
+    loop_.forget(fd_.get(), *this);
+}
+
+void Stream::on_events(std::uint32_t events) {
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        state_ |= kReadable;
+    }
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
+        state_ |= kWritable;
+    }
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        state_ |= kPeerLeft;
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+            state_ |= kPeerGone;
+        }
+        if (watcher_ != nullptr) {
+            watcher_->peer_left((state_ & kPeerGone) == 0);
+        }
+    }
+    // What is resumed may destroy this stream, so both operations are settled before either goes on.
+    std::coroutine_handle<> reader;
+    std::coroutine_handle<> writer;
+    if (reader_ != nullptr && (state_ & kReadable) != 0 && reader_->attempt(*reader_)) {
+        reader = std::exchange(reader_, nullptr)->waiter;
+        read_timer_.disarm();
+    }
+    if (writer_ != nullptr && (state_ & kWritable) != 0 && writer_->attempt(*writer_)) {
+        writer = std::exchange(writer_, nullptr)->waiter;
+        write_timer_.disarm();
+    }
+    if (reader) {
+        reader.resume();
+    }
+    if (writer) {
+        writer.resume();
+    }
+}
+
+void Stream::start(Op*& slot, Timer& timer, Op& op, Instant deadline) {
+    ensure(slot == nullptr, "two reads or two writes wait on one stream");
+    slot = &op;
+    loop_.timers().arm(timer, deadline);
+}
+
+void Stream::end(Op*& slot, Timer& timer, Errc why) {
+    if (slot != nullptr) {
+        Op& op = *std::exchange(slot, nullptr);
+        timer.disarm();
+        op.give_up(op, why);
+        loop_.resume_soon(op.waiter);
+    }
+}
+
+void Stream::read_timed_out(Timer& timer) {
+    Stream& stream = static_cast<OpTimer&>(timer).stream;
+    stream.end(stream.reader_, timer, Errc::timeout);
+}
+
+void Stream::write_timed_out(Timer& timer) {
+    Stream& stream = static_cast<OpTimer&>(timer).stream;
+    stream.end(stream.writer_, timer, Errc::timeout);
+}
+
+void Stream::cancel() {
+    state_ |= kCancelled;
+    end(reader_, read_timer_, Errc::cancelled);
+    end(writer_, write_timer_, Errc::cancelled);
+}
+
+void Stream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
+
+void Stream::reset_on_close() {
+    const linger now{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+void Stream::watch_peer(Watcher* watcher) {
+    watcher_ = watcher;
+    if (watcher_ != nullptr && (state_ & kPeerLeft) != 0) {
+        watcher_->peer_left((state_ & kPeerGone) == 0);
+    }
+}
+
+bool Stream::has_news(bool exact) const {
+    if ((state_ & (kReadable | kPeerLeft | kCancelled)) != 0) {
+        return true;
+    }
+    if (!exact) {
+        return false;
+    }
+    char byte = 0;
+    const ssize_t got = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+Address Stream::local_address() const {
+    SocketAddress address;
+    ::getsockname(fd_.get(), address.get(), &address.length);
+    return to_address(address);
+}
+
+std::unexpected<Error> Stream::broken(int error) const {
+    if (error == ENOBUFS || error == ENOMEM) {
+        return fail(Errc::exhausted, Fault::self, "the kernel has no memory for sockets");
+    }
+    return fail(Errc::reset, peer_, "connection reset", Retry::if_reused);
+}
+
+bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
+    ssize_t got = 0;
+    do {
+        got = ::recv(fd_.get(), into.data(), into.size(), 0);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            state_ &= static_cast<std::uint8_t>(~kReadable);
+            return false;
+        }
+        result = broken(errno);
+        return true;
+    }
+    // Edge-triggered: a short read has emptied the socket, and the next byte brings a new event. Not so once the
+    // peer has left: the end itself is still to be read, and announced no more.
+    if (static_cast<std::size_t>(got) < into.size() && (state_ & kPeerLeft) == 0) {
+        state_ &= static_cast<std::uint8_t>(~kReadable);
+    }
+    result = static_cast<std::size_t>(got);
+    return true;
+}
+
+// ---- readable -------------------------------------------------------------------------------------------------
+
+Stream::ReadableOp Stream::readable(Instant deadline) { return {*this, deadline}; }
+
+Stream::ReadableOp::ReadableOp(Stream& owner, Instant deadline) : deadline_(deadline) {
+    stream = &owner;
+    attempt = [](Op&) { return true; };
+    give_up = [](Op& op, Errc why) {
+        static_cast<ReadableOp&>(op).result_ =
+            fail(why, op.stream->peer_, "nothing came from the peer");
+    };
+}
+
+bool Stream::ReadableOp::await_ready() {
+    if (stream->cancelled()) {
+        give_up(*this, Errc::cancelled);
+        return true;
+    }
+    return (stream->state_ & kReadable) != 0;
+}
+
+void Stream::ReadableOp::await_suspend(std::coroutine_handle<> handle) {
+    waiter = handle;
+    stream->start(stream->reader_, stream->read_timer_, *this, deadline_);
+}
+
+// ---- read_some ------------------------------------------------------------------------------------------------
+
+Stream::ReadOp Stream::read_some(std::span<char> into, Instant deadline) {
+    return {*this, into, deadline};
+}
+
+Stream::ReadOp::ReadOp(Stream& owner, std::span<char> into, Instant deadline)
+    : into_(into), deadline_(deadline) {
+    stream = &owner;
+    attempt = [](Op& op) {
+        auto& self = static_cast<ReadOp&>(op);
+        return op.stream->try_read(self.into_, self.result_);
+    };
+    give_up = [](Op& op, Errc why) {
+        static_cast<ReadOp&>(op).result_ =
+            fail(why, op.stream->peer_, "nothing came from the peer");
+    };
+}
+
+bool Stream::ReadOp::await_ready() {
+    if (stream->cancelled()) {
+        give_up(*this, Errc::cancelled);
+        return true;
+    }
+    return (stream->state_ & kReadable) != 0 && stream->try_read(into_, result_);
+}
+
+void Stream::ReadOp::await_suspend(std::coroutine_handle<> handle) {
+    waiter = handle;
+    stream->start(stream->reader_, stream->read_timer_, *this, deadline_);
+}
+
+// ---- write ----------------------------------------------------------------------------------------------------
+
+Stream::WriteOp Stream::write(std::string_view first, std::string_view second,
+                              std::string_view third, const PaceLimits& pace) {
+    return {*this, {first, second, third}, pace};
+}
+
+Stream::WriteOp::WriteOp(Stream& owner, std::array<std::string_view, 3> pieces,
+                         const PaceLimits& pace)
+    : pace_(pace) {
+    stream = &owner;
+    for (const std::string_view piece : pieces) {
+        if (!piece.empty()) {
+            pieces_[count_++] = iovec{const_cast<char*>(piece.data()), piece.size()};
+        }
+    }
+    attempt = [](Op& op) {
+        auto& self = static_cast<WriteOp&>(op);
+        const bool done = self.push();
+        if (!done && self.moved_ > 0) {
+            Loop& loop = op.stream->loop_;
+            self.pace_.moved(std::exchange(self.moved_, 0), loop.now());
+            loop.timers().arm(op.stream->write_timer_, self.pace_.wait_until(loop.now()));
+        }
+        return done;
+    };
+    give_up = [](Op& op, Errc why) {
+        static_cast<WriteOp&>(op).result_ = fail(why, op.stream->peer_, "the peer took no bytes");
+    };
+}
+
+bool Stream::WriteOp::push() {
+    while (next_ < count_) {
+        ssize_t sent = 0;
+        if (count_ - next_ == 1) {
+            sent = ::send(stream->fd_.get(), pieces_[next_].iov_base, pieces_[next_].iov_len,
+                          MSG_NOSIGNAL);
+        } else {
+            msghdr message{};
+            message.msg_iov = &pieces_[next_];
+            message.msg_iovlen = count_ - next_;
+            sent = ::sendmsg(stream->fd_.get(), &message, MSG_NOSIGNAL);
+        }
+        if (sent < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                stream->state_ &= static_cast<std::uint8_t>(~kWritable);
+                return false;
+            }
+            result_ = stream->broken(errno);
+            return true;
+        }
+        auto left = static_cast<std::size_t>(sent);
+        moved_ += left;
+        while (next_ < count_ && left >= pieces_[next_].iov_len) {
+            left -= pieces_[next_++].iov_len;
+        }
+        if (next_ < count_) {
+            pieces_[next_].iov_base = static_cast<char*>(pieces_[next_].iov_base) + left;
+            pieces_[next_].iov_len -= left;
+        }
+    }
+    return true;
+}
+
+bool Stream::WriteOp::await_ready() {
+    if (stream->cancelled()) {
+        give_up(*this, Errc::cancelled);
+        return true;
+    }
+    return (stream->state_ & kWritable) != 0 && push();
+}
+
+void Stream::WriteOp::await_suspend(std::coroutine_handle<> handle) {
+    waiter = handle;
+    moved_ = 0;
+    stream->start(stream->writer_, stream->write_timer_, *this,
+                  pace_.wait_until(stream->loop_.now()));
+}
+
+// ---- connect --------------------------------------------------------------------------------------------------
+
+Connector::Connector(Loop& loop, const Address& address, Instant deadline)
+    : loop_(loop), address_(address), deadline_(deadline) {}
+
+Connector::~Connector() {
+    if (watched_) {
+        loop_.forget(fd_.get(), *this);
+    }
+}
+
+bool Connector::await_ready() {
+    const int family = address_.ip.is_v4() ? AF_INET : AF_INET6;
+    fd_ = Fd{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    if (!fd_.valid()) {
+        error_ = Error{Errc::exhausted, Fault::self, Retry::never, "no descriptor for a connection"};
+        return true;
+    }
+    const int on = 1;
+    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const SocketAddress to = to_socket_address(address_);
+    if (::connect(fd_.get(), to.get(), to.length) == 0) {
+        return true;
+    }
+    if (errno != EINPROGRESS) {
+        finish(errno);
+        return true;
+    }
+    if (!loop_.watch(fd_.get(), EPOLLOUT | EPOLLET, *this)) {
+        error_ = Error{Errc::exhausted, Fault::self, Retry::never, "no descriptor for a connection"};
+        return true;
+    }
+    watched_ = true;
+    return false;
+}
+
+void Connector::await_suspend(std::coroutine_handle<> handle) {
+    waiter_ = handle;
+    loop_.timers().arm(timer_, deadline_);
+}
+
+Result<Fd> Connector::await_resume() {
+    if (watched_) {
+        loop_.forget(fd_.get(), *this);
+        watched_ = false;
+    }
+    if (error_) {
+        return std::unexpected(*error_);
+    }
+    return std::move(fd_);
+}
+
+void Connector::on_events(std::uint32_t /*events*/) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    finish(error);
+    timer_.disarm();
+    waiter_.resume();
+}
+
+void Connector::finish(int error) {
+    if (error == ECONNREFUSED) {
+        error_ = Error{Errc::refused, Fault::upstream, Retry::yes, "connection refused"};
+    } else if (error == EADDRNOTAVAIL) {
+        error_ = Error{Errc::exhausted, Fault::self, Retry::never, "no local port left"};
+    } else if (error != 0) {
+        error_ = Error{Errc::unreachable, Fault::upstream, Retry::yes, "no connection to the address"};
+    }
+}
+
+void Connector::ConnectTimer::fired(Timer& timer) {
+    Connector& self = static_cast<ConnectTimer&>(timer).connector;
+    self.error_ = Error{Errc::timeout, Fault::upstream, Retry::yes, "connect timed out"};
+    self.waiter_.resume();
+}
+
+}  // namespace gw::net

@@ -1,0 +1,194 @@
+// A connected byte stream: a TCP connection, accepted or made. (TLS takes its place behind the same reads and writes.)
+//
+// Every wait has a deadline. A read or write that can be done at once is done without suspending; otherwise the
+// coroutine sleeps until the descriptor is ready, the deadline passes or the stream is cancelled. At most one
+// read and one write wait at a time. Pinned; lives on one loop's thread; must outlive what waits on it.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <coroutine>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/ensure.hpp"
+#include "base/ip_address.hpp"
+#include "base/result.hpp"
+#include "net/fd.hpp"
+#include "net/loop.hpp"
+#include "net/pace.hpp"
+
+namespace gw::net {
+
+struct Address {
+    IpAddress ip;
+    std::uint16_t port = 0;
+    auto operator<=>(const Address&) const = default;
+};
+
+class Stream final : Pollable {
+  public:
+    // peer: whose fault errors of this stream are (client or upstream).
+    Stream(Loop& loop, Fd fd, Fault peer);
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    ~Stream();
+
+    class ReadOp;
+    class ReadableOp;
+    class WriteOp;
+
+    // Bytes read; 0 at the end of the stream.
+    ReadOp read_some(std::span<char> into, Instant deadline);
+    // Until there is something to read (or the end, or an error): for waiting without holding a buffer.
+    ReadableOp readable(Instant deadline);
+    // All bytes of up to three pieces, in order, at the pace that the peer must keep.
+    WriteOp write(std::string_view first, std::string_view second, std::string_view third, const PaceLimits& pace);
+    WriteOp write(std::string_view bytes, const PaceLimits& pace) { return write(bytes, {}, {}, pace); }
+
+    // What waits, now or later, ends with Errc::cancelled. Resumes it from the loop, never from within.
+    void cancel();
+    [[nodiscard]] bool cancelled() const { return (state_ & kCancelled) != 0; }
+
+    // Sends FIN; reading goes on.
+    void shutdown_write();
+    // The next close sends RST, so that the peer sees a broken message rather than an end.
+    void reset_on_close();
+
+    // Called once, from the loop, when the peer has closed or reset while nobody reads: `half` is true when it
+    // only ended its own sending. The watcher must be cleared before it goes.
+    class Watcher {
+      public:
+        virtual void peer_left(bool half) = 0;
+
+      protected:
+        ~Watcher() = default;
+    };
+    void watch_peer(Watcher* watcher);
+
+    // True if the peer ended, failed or sent something: an idle connection that is no longer fit for reuse.
+    // exact: asks the kernel instead of going by what the loop has seen.
+    [[nodiscard]] bool has_news(bool exact) const;
+
+    [[nodiscard]] Loop& loop() const { return loop_; }
+    [[nodiscard]] int fd() const { return fd_.get(); }
+    [[nodiscard]] Address local_address() const;
+
+  private:
+    static constexpr std::uint8_t kReadable = 1;
+    static constexpr std::uint8_t kWritable = 2;
+    static constexpr std::uint8_t kPeerLeft = 4;   // FIN, RST or error was seen: sticky
+    static constexpr std::uint8_t kPeerGone = 8;   // RST or error, both directions
+    static constexpr std::uint8_t kCancelled = 16;
+
+    // A waiting operation: one virtual-free vtable of a single function.
+    struct Op {
+        bool (*attempt)(Op&) = nullptr;   // true when done, its result stored
+        void (*give_up)(Op&, Errc) = nullptr;
+        std::coroutine_handle<> waiter;
+        Stream* stream = nullptr;
+    };
+    struct OpTimer : Timer {
+        OpTimer(Stream& owner, Fire fire) : Timer(fire), stream(owner) {}
+        Stream& stream;
+    };
+
+    void on_events(std::uint32_t events) override;
+    void start(Op*& slot, Timer& timer, Op& op, Instant deadline);
+    void end(Op*& slot, Timer& timer, Errc why);
+    static void read_timed_out(Timer& timer);
+    static void write_timed_out(Timer& timer);
+    bool try_read(std::span<char> into, Result<std::size_t>& result);
+    std::unexpected<Error> broken(int error) const;
+
+    Loop& loop_;
+    Fd fd_;
+    Fault peer_;
+    std::uint8_t state_ = kWritable;
+    Op* reader_ = nullptr;
+    Op* writer_ = nullptr;
+    Watcher* watcher_ = nullptr;
+    OpTimer read_timer_{*this, &read_timed_out};
+    OpTimer write_timer_{*this, &write_timed_out};
+
+  public:
+    class ReadableOp : Op {
+      public:
+        [[nodiscard]] bool await_ready();
+        void await_suspend(std::coroutine_handle<> handle);
+        Result<void> await_resume() const { return result_; }
+
+      private:
+        friend class Stream;
+        ReadableOp(Stream& owner, Instant deadline);
+        Instant deadline_;
+        Result<void> result_{};
+    };
+
+    class ReadOp : Op {
+      public:
+        [[nodiscard]] bool await_ready();
+        void await_suspend(std::coroutine_handle<> handle);
+        Result<std::size_t> await_resume() const { return result_; }
+
+      private:
+        friend class Stream;
+        ReadOp(Stream& owner, std::span<char> into, Instant deadline);
+        std::span<char> into_;
+        Instant deadline_;
+        Result<std::size_t> result_{0};
+    };
+
+    class WriteOp : Op {
+      public:
+        [[nodiscard]] bool await_ready();
+        void await_suspend(std::coroutine_handle<> handle);
+        Result<void> await_resume() const { return result_; }
+
+      private:
+        friend class Stream;
+        WriteOp(Stream& owner, std::array<std::string_view, 3> pieces, const PaceLimits& pace);
+        bool push();   // true when all is written or it failed
+        std::array<iovec, 3> pieces_{};
+        std::size_t next_ = 0;
+        std::size_t count_ = 0;
+        std::size_t moved_ = 0;
+        Pace pace_;
+        Result<void> result_{};
+    };
+};
+
+// A connection to `address`, made before `deadline`.
+class Connector final : Pollable {
+  public:
+    Connector(Loop& loop, const Address& address, Instant deadline);
+    ~Connector();
+    [[nodiscard]] bool await_ready();
+    void await_suspend(std::coroutine_handle<> handle);
+    Result<Fd> await_resume();
+
+  private:
+    void on_events(std::uint32_t events) override;
+    void finish(int error);
+    struct ConnectTimer : Timer {
+        explicit ConnectTimer(Connector& owner) : Timer(&fired), connector(owner) {}
+        static void fired(Timer& timer);
+        Connector& connector;
+    };
+    Loop& loop_;
+    Address address_;
+    Instant deadline_;
+    Fd fd_;
+    bool watched_ = false;
+    std::optional<Error> error_;
+    std::coroutine_handle<> waiter_;
+    ConnectTimer timer_{*this};
+};
+
+inline Connector connect(Loop& loop, const Address& address, Instant deadline) {
+    return {loop, address, deadline};
+}
+
+}  // namespace gw::net
