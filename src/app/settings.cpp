@@ -1,0 +1,194 @@
+#include "app/settings.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <utility>
+
+#include "app/upcoming.hpp"
+#include "config/reader.hpp"
+
+namespace gw::app {
+namespace {
+
+constexpr std::string_view kPaymentService = "payment-service";
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') {
+        return "api-gateway";
+    }
+    return name.data();
+}
+
+void check_listeners(config::Reader& root, const Settings& s) {
+    if (s.listen.port != 0 && s.listen.port == s.admin.port) {
+        root.section("admin").blame(
+            "port", "admin.port and listen.port are both " + std::to_string(s.admin.port),
+            "give each its own");
+    }
+    if (s.shutdown.timeout < s.shutdown.drain) {
+        root.section("shutdown")
+            .blame("timeout_ms", "shutdown.timeout_ms is less than drain_ms",
+                   "the drain is part of it: use at least " +
+                       std::to_string(s.shutdown.drain.count()));
+    }
+    if (s.dns.ttl_max < s.dns.ttl_min) {
+        root.section("dns").blame("ttl_max_ms", "dns.ttl_max_ms is less than ttl_min_ms",
+                                  "use at least " + std::to_string(s.dns.ttl_min.count()));
+    }
+}
+
+// Two services must not be overridden by one variable, as `auth` and `auth-service` would be.
+void check_services(config::Reader& root, const Settings& s) {
+    constexpr std::string_view kSuffix = "-service";
+    for (const auto& [name, service] : s.services) {
+        if (name.ends_with(kSuffix) &&
+            s.services.contains(name.substr(0, name.size() - kSuffix.size()))) {
+            root.section("services")
+                .blame(name,
+                       "services \"" + name + "\" and \"" +
+                           name.substr(0, name.size() - kSuffix.size()) + "\" share one variable",
+                       "rename one of them");
+        }
+    }
+}
+
+void check_service_of(gateway::RouteOptions& route, const Settings& s) {
+    if (route.service.empty() || s.services.contains(route.service)) {
+        return;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& [name, service] : s.services) {
+        names.push_back(name);
+    }
+    const std::string_view meant = config::nearest(route.service, names);
+    route.stages.blame("service", "there is no service " + config::quoted(route.service),
+                       meant.empty() ? "describe it under `services`"
+                                     : "did you mean " + std::string(meant) + "?");
+}
+
+// Finds routes that no request could tell apart: the same paths, a common host and a common method.
+// A route that lists hosts or methods goes before one that does not, so these two never collide.
+class Overlaps {
+  public:
+    // The name of an earlier route that takes the same requests, or null.
+    const std::string* add(const gateway::RouteOptions& route) {
+        static const std::vector<std::string> kAnyHost{""};
+        const std::string* other = nullptr;
+        for (const std::string& host : route.hosts.empty() ? kAnyHost : route.hosts) {
+            const std::string where = host + route.path.shape() + " ";
+            if (route.methods.empty()) {
+                other = claim(where, route, other);
+            }
+            for (const http::Method method : route.methods) {
+                other = claim(where + std::string(http_name(method)), route, other);
+            }
+        }
+        return other;
+    }
+
+  private:
+    static std::string_view http_name(http::Method method) {
+        for (const auto& [name, value] : names_of(method)) {
+            if (value == method) {
+                return name;
+            }
+        }
+        return "";
+    }
+    const std::string* claim(std::string key, const gateway::RouteOptions& route,
+                             const std::string* found) {
+        const auto [owner, fresh] = owners_.emplace(std::move(key), &route.name);
+        return found != nullptr || fresh || owner->second == &route.name ? found : owner->second;
+    }
+
+    std::unordered_map<std::string, const std::string*> owners_;
+};
+
+void check_routes(config::Reader& root, Settings& s) {
+    if (s.routes.empty()) {
+        root.blame("routes", "there are no routes", "describe at least one under `routes`");
+    }
+    std::unordered_map<std::string_view, bool> names;
+    Overlaps overlaps;
+    for (gateway::RouteOptions& route : s.routes) {
+        check_service_of(route, s);
+        if (auto flaw = check_rewrite(route)) {
+            route.stages.blame("rewrite", "rewrite " + flaw->what, std::move(flaw->remedy));
+        }
+        if (!route.name.empty() && !names.emplace(route.name, true).second) {
+            route.stages.blame("name", "there are two routes named " + config::quoted(route.name),
+                               "rename one of them");
+        } else if (const std::string* other = overlaps.add(route)) {
+            route.stages.blame("path",
+                               "route " + config::quoted(route.name) +
+                                   " takes the same host, path and method as route " +
+                                   config::quoted(*other),
+                               "remove one of them, or tell them apart by methods or hosts");
+        }
+        route.stages.finish();
+    }
+}
+
+// By place; what two checks found alike stands once.
+std::vector<config::Mistake> sorted(std::vector<config::Mistake> mistakes) {
+    std::ranges::stable_sort(mistakes,
+                             [](const auto& a, const auto& b) { return a.place < b.place; });
+    const auto [first, last] =
+        std::ranges::unique(mistakes, {}, [](const config::Mistake& m) { return m.to_string(); });
+    mistakes.erase(first, last);
+    return mistakes;
+}
+
+// From here on no reader of the settings needs to know what the defaults were.
+void resolve(Settings& s) {
+    if (s.instance_id.empty()) {
+        s.instance_id = host_name();
+    }
+    for (gateway::RouteOptions& route : s.routes) {
+        if (route.service == kPaymentService && s.payment_timeout.count() > 0) {
+            route.timeout = s.payment_timeout;
+        }
+        if (route.timeout.count() == 0) {
+            route.timeout = s.request_timeout;
+        }
+        if (route.body_bytes_max == 0) {
+            route.body_bytes_max = s.body_bytes_max;
+        }
+        route.stages = {};  // lets go of the document
+    }
+}
+
+}  // namespace
+
+LoadedSettings load_settings(const std::string& path, const config::Environment& environment) {
+    auto reading = std::make_shared<config::Reading>();
+    reading->environment = environment;
+    reading->document = config::Document::load(path, reading->mistakes);
+    const bool readable =
+        reading->document.root.kind != config::Node::Kind::nothing || reading->mistakes.empty();
+
+    auto settings = std::make_shared<Settings>();
+    settings->source = path;
+    config::Reader root = config::Reader::root(reading);
+    fields(root, *settings);
+    root.finish();
+    check_listeners(root, *settings);
+    settings->unused_variables = check_upcoming(*reading);
+    if (readable) {  // of a file that is no YAML, nothing more would be true
+        check_services(root, *settings);
+        check_routes(root, *settings);
+        check_unknown_variables(*reading);
+    }
+
+    if (!reading->mistakes.empty()) {
+        return std::unexpected(sorted(std::move(reading->mistakes)));
+    }
+    resolve(*settings);
+    return settings;
+}
+
+}  // namespace gw::app

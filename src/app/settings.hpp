@@ -1,0 +1,102 @@
+// The whole configuration: the section of each owner in one struct, immutable once loaded.
+// Reloading makes a new one.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/ip_address.hpp"
+#include "config/environment.hpp"
+#include "config/field.hpp"
+#include "config/mistake.hpp"
+#include "gateway/route_options.hpp"
+#include "http/limits_options.hpp"
+#include "net/dns_options.hpp"
+#include "net/listen_options.hpp"
+#include "observe/log_level.hpp"
+#include "upstream/service_options.hpp"
+
+namespace gw::app {
+
+struct ShutdownOptions {
+    Millis drain{5'000};
+    Millis timeout{25'000};
+};
+
+template <class Visitor>
+void fields(Visitor& field, ShutdownOptions& o) {
+    using namespace config;
+    field("drain_ms", o.drain, Env{"SHUTDOWN_DRAIN_MS"}, Range{0, 600'000},
+          "after SIGTERM: time during which new connections are still served while readiness "
+          "already says no");
+    field("timeout_ms", o.timeout, Range{0, 3'600'000},
+          "after SIGTERM: time after which requests that are still running are cut; at least "
+          "`drain_ms`");
+}
+
+struct Settings {
+    net::ListenOptions listen;
+    net::AdminOptions admin;
+    net::ConnectionOptions connections;
+    http::MessageOptions messages;
+    std::uint32_t workers = 0;
+    observe::LogLevel log_level = observe::LogLevel::info;
+    std::string region;
+    std::string instance_id;  // never empty once loaded
+    ShutdownOptions shutdown;
+    std::vector<Cidr> trusted_proxies;
+    Millis request_timeout{10'000};
+    Millis payment_timeout{0};
+    std::uint64_t body_bytes_max = 10'485'760;
+    net::DnsOptions dns;
+    std::map<std::string, upstream::ServiceOptions> services;
+    std::vector<gateway::RouteOptions>
+        routes;  // timeouts and body limits resolved, never zero once loaded
+
+    // Set by load_settings.
+    std::string source;  // the file
+    std::vector<std::string>
+        unused_variables;  // set and well-formed, but this version has no use for them
+};
+
+template <class Visitor>
+void fields(Visitor& field, Settings& o) {
+    using namespace config;
+    field("listen", o.listen, "where clients connect");
+    field("admin", o.admin, "where operators connect");
+    field("connections", o.connections, "limits on the connections of clients");
+    field("messages", o.messages, "limits on the heads of messages");
+    field("workers", o.workers, Env{"WORKERS"}, Range{0, 256},
+          "threads that serve; 0 is one for each CPU the process may use");
+    field("log_level", o.log_level, Env{"LOG_LEVEL"}, "least severe level that is logged");
+    field("region", o.region, Env{"REGION"}, "region of this deployment, for logs and metrics");
+    field("instance_id", o.instance_id, Env{"INSTANCE_ID"},
+          "name of this process, for logs and metrics; default: the host's name");
+    field("shutdown", o.shutdown, "how the process stops");
+    field("trusted_proxies", o.trusted_proxies, Env{"TRUSTED_PROXIES"},
+          "addresses and blocks whose `X-Forwarded-For` is believed");
+    field("request_timeout_ms", o.request_timeout, Env{"TIMEOUT_DEFAULT"}, Range{1, 3'600'000},
+          "time for a whole request on routes that set none");
+    field("payment_timeout_ms", o.payment_timeout, Env{"TIMEOUT_PAYMENT"}, Range{0, 3'600'000},
+          "time for a whole request on every route of `payment-service`, whatever the route says; "
+          "0 leaves it to the routes");
+    field("body_bytes_max", o.body_bytes_max, Env{"MAX_REQUEST_SIZE"}, Range{1, 1'099'511'627'776},
+          "largest request body on routes that set none");
+    field("dns", o.dns, "how names of services are resolved");
+    field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},
+          "the services behind the gateway, by name");
+    field("routes", o.routes, "which requests go to which service");
+}
+
+using LoadedSettings = std::expected<std::shared_ptr<const Settings>, std::vector<config::Mistake>>;
+
+// Reads and checks all of it. Either everything is right, or all mistakes come at once, sorted by
+// place.
+LoadedSettings load_settings(const std::string& path, const config::Environment& environment);
+
+}  // namespace gw::app

@@ -1,0 +1,199 @@
+// Reads options structs from a document and the environment by their declarations (field.hpp). The
+// environment wins over the file, the file over the defaults in the struct. Every mistake is
+// collected, none stops the reading.
+//
+// A Reader stands at one section of the document, which may be absent: then the defaults and the
+// environment count. It is used while starting and while reloading, by one thread; copies share
+// what they read.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/document.hpp"
+#include "config/environment.hpp"
+#include "config/field.hpp"
+#include "config/mistake.hpp"
+#include "config/scalar.hpp"
+
+namespace gw::config {
+
+// One reading of one configuration: what it is read from and what was found wrong.
+struct Reading {
+    Document document;
+    Environment environment;
+    std::vector<Mistake> mistakes;
+    std::set<std::string, std::less<>>
+        variables;  // every environment variable that a field declared
+
+    // As environment variables are named in messages.
+    void blame_variable(std::string_view name, std::string what, std::string remedy);
+};
+
+class Reader {
+  public:
+    Reader() = default;  // stands nowhere; only to be assigned
+    static Reader root(std::shared_ptr<Reading> reading);
+
+    // Does the document hold this section?
+    [[nodiscard]] bool present() const { return node_ != nullptr; }
+    // The section of that name within this one; naming it makes its key known.
+    Reader section(std::string_view name);
+    // Reports the keys that nothing has named.
+    void finish();
+
+    // A mistake at that setting of this section, or at the section when the file does not give it.
+    void blame(std::string_view name, std::string what, std::string remedy);
+
+    // The visitor: one call for each member of an options struct.
+    template <class T, class... Options>
+    void operator()(std::string_view name, T& value, const Options&... options) {
+        visit(Field::of(name, options...), value);
+    }
+    // Keeps this section open for a later reader of the keys that the struct does not name. Stands
+    // last.
+    void rest(Reader& kept) {
+        kept_open_ = true;
+        kept = *this;
+    }
+
+    [[nodiscard]] bool kept_open() const { return kept_open_; }
+
+  private:
+    struct Variable {
+        std::string name;
+        std::string value;
+    };
+
+    Reader(std::shared_ptr<Reading> reading, const Node* node, std::string path, Place place,
+           std::string key);
+
+    template <class T>
+    void visit(const Field& field, T& value);
+    template <class T>
+    void read_node(const Node& node, const Field& field, const std::string& label, T& value);
+    template <class T>
+    void read_variable(const Variable& variable, const Field& field, T& value);
+
+    // Names the key and finds its value.
+    const Node* take(const Field& field);
+    // The variable that overrides this field, from itself or from the file that it names.
+    std::optional<Variable> variable_of(const Field& field);
+    std::optional<std::string> secret_file(const std::string& name, const std::string& path);
+    std::optional<Text> text_of(const Node& node, const Field& field, const std::string& label);
+    bool is_list(const Node& node, const std::string& label);
+    bool is_section(const Node& node, const std::string& label);
+    bool is_allowed_key(const Entry& entry, const Field& field, const std::string& label);
+    Reader at(const Node& node, std::string path, std::string key) const;
+    void missing(const Field& field);
+    void blame_node(const Node& node, const std::string& label, Flaw flaw);
+    [[nodiscard]] Place place_of(unsigned line, unsigned column) const;
+    [[nodiscard]] std::string label_of(std::string_view name) const;
+    [[nodiscard]] std::string variable_name(const Field& field) const;
+
+    std::shared_ptr<Reading> reading_;
+    const Node* node_ = nullptr;
+    std::string path_;  // "routes[3]", for messages
+    Place place_;
+    std::string key_;  // <NAME> in the names of variables
+    std::vector<std::string> named_;
+    bool kept_open_ = false;
+};
+
+// Fills the struct from the section and reports what the section holds besides.
+template <class T>
+void read(Reader reader, T& options) {
+    fields(reader, options);
+    if (!reader.kept_open()) {
+        reader.finish();
+    }
+}
+
+// The parts of a list in a variable: "a, b" → a and b.
+std::vector<std::string_view> split_list(std::string_view text);
+
+template <class T>
+void Reader::visit(const Field& field, T& value) {
+    if constexpr (Scalar<T> || kIsVector<T> || kIsMap<T>) {
+        const Node* node = take(field);
+        if (node != nullptr) {
+            read_node(*node, field, label_of(field.name), value);
+        }
+        const std::optional<Variable> variable = variable_of(field);
+        if (variable) {
+            read_variable(*variable, field, value);
+        }
+        if (field.required && node == nullptr && !variable) {
+            missing(field);
+        }
+    } else {
+        read(section(field.name), value);
+    }
+}
+
+template <class T>
+void Reader::read_node(const Node& node, const Field& field, const std::string& label, T& value) {
+    if constexpr (Scalar<T>) {
+        if (const auto text = text_of(node, field, label)) {
+            if (auto parsed = parse_scalar<T>(*text, field)) {
+                value = *std::move(parsed);
+            } else {
+                blame_node(node, label, std::move(parsed.error()));
+            }
+        }
+    } else if constexpr (kIsVector<T>) {
+        value.clear();
+        if (!is_list(node, label)) {
+            return;
+        }
+        for (std::size_t i = 0; i < node.items.size(); ++i) {
+            const std::string item = label + "[" + std::to_string(i) + "]";
+            typename T::value_type element{};
+            if constexpr (Scalar<typename T::value_type>) {
+                read_node(node.items[i], field, item, element);
+            } else if (is_section(node.items[i], item)) {
+                read(at(node.items[i], item, key_), element);
+            } else {
+                continue;
+            }
+            value.push_back(std::move(element));
+        }
+    } else {
+        if (!is_section(node, label)) {
+            return;
+        }
+        for (const Entry& entry : node.entries) {
+            const std::string item = label + "." + entry.key;
+            if (is_allowed_key(entry, field, item) && is_section(entry.value, item)) {
+                read(at(entry.value, item, entry.key), value[entry.key]);
+            }
+        }
+    }
+}
+
+template <class T>
+void Reader::read_variable(const Variable& variable, const Field& field, T& value) {
+    if constexpr (Scalar<T>) {
+        const Text text{variable.value, false, field.secret};
+        if (auto parsed = parse_scalar<T>(text, field)) {
+            value = *std::move(parsed);
+        } else {
+            reading_->blame_variable(variable.name, variable.name + " " + parsed.error().what,
+                                     std::move(parsed.error().remedy));
+        }
+    } else if constexpr (kIsVector<T>) {
+        if constexpr (Scalar<typename T::value_type>) {
+            value.clear();
+            for (const std::string_view part : split_list(variable.value)) {
+                typename T::value_type element{};
+                read_variable(Variable{variable.name, std::string(part)}, field, element);
+                value.push_back(std::move(element));
+            }
+        }
+    }
+}
+
+}  // namespace gw::config

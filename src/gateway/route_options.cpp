@@ -1,0 +1,75 @@
+#include "gateway/route_options.hpp"
+
+#include <algorithm>
+
+namespace gw::gateway {
+namespace {
+
+using config::Flaw;
+
+bool is_small_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+}  // namespace
+
+std::optional<Flaw> check_route_name(std::string_view name) {
+    const bool good = !name.empty() && name.size() <= 64 && is_small_or_digit(name.front()) &&
+                      std::ranges::all_of(name, [](char c) {
+                          return is_small_or_digit(c) || c == '-' || c == '_' || c == '.';
+                      });
+    if (good) {
+        return std::nullopt;
+    }
+    return Flaw{"is " + config::quoted(name),
+                "use up to 64 small letters, digits, '-', '_' and '.', a letter or digit first"};
+}
+
+std::optional<Flaw> check_route_host(std::string_view host) {
+    std::string_view rest = host;
+    if (rest.starts_with("*.")) {
+        rest.remove_prefix(2);
+    }
+    const bool good = !rest.empty() && rest.size() <= 253 && is_small_or_digit(rest.front()) &&
+                      rest.back() != '.' && !rest.contains("..") &&
+                      std::ranges::all_of(rest, [](char c) {
+                          return is_small_or_digit(c) || c == '-' || c == '.';
+                      });
+    if (good) {
+        return std::nullopt;
+    }
+    return Flaw{"is " + config::quoted(host),
+                "write a host in small letters and without a port, or *.example.com"};
+}
+
+std::optional<Flaw> check_rewrite(const RouteOptions& route) {
+    if (route.rewrite.empty()) {
+        return std::nullopt;
+    }
+    const auto target = PathPattern::parse(route.rewrite);
+    if (!target) {
+        return target.error();
+    }
+    if (target->prefix) {
+        return Flaw{"ends in /**", "leave /** out: what it took is appended by itself"};
+    }
+    for (const PathPattern::Segment& segment : target->segments) {
+        if (segment.parameter && !route.path.has_parameter(segment.text)) {
+            return Flaw{"uses {" + segment.text + "}, which the path does not have",
+                        "use only parameters of " + route.path.to_string()};
+        }
+    }
+    return std::nullopt;
+}
+
+std::string upstream_path(const RouteOptions& route) {
+    if (route.rewrite.empty()) {
+        return route.path.to_string();
+    }
+    if (!route.path.prefix) {
+        return route.rewrite;
+    }
+    return (route.rewrite == "/" ? "" : route.rewrite) + "/**";
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,72 @@
+// What an operator may set about a route: which requests it takes, where they go, and how long they
+// may last.
+//
+// Among the routes that match a request's host, path and method, the one with the most specific
+// host is taken (an exact name before *.example.com, the longer suffix first, before any host),
+// then the most specific path (segment by segment a literal before a parameter; exact before
+// prefix; the longer prefix first), then one that lists its methods before one that takes all. A
+// path that matches only routes of other methods is answered with 405.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "config/field.hpp"
+#include "config/reader.hpp"
+#include "gateway/path_pattern.hpp"
+#include "http/method_names.hpp"
+
+namespace gw::gateway {
+
+struct RouteOptions {
+    std::string name;
+    PathPattern path;
+    std::vector<http::Method> methods;  // empty: all
+    std::vector<std::string>
+        hosts;  // lower case, without port; "*.example.com" for its subdomains; empty: any
+    std::string service;
+    // What the service sees instead of the path; of a prefix route, instead of the part before /**.
+    // Empty: the same. {name} stands for the segment which that parameter of the path took.
+    std::string rewrite;
+    // Zero until load_settings has put the process's defaults there.
+    Millis timeout{0};
+    std::uint64_t body_bytes_max = 0;
+    // The keys of the route that are none of the above: the stages' sections.
+    config::Reader stages;
+};
+
+std::optional<config::Flaw> check_route_name(std::string_view name);
+std::optional<config::Flaw> check_route_host(std::string_view host);
+// Is it written as a path, with no parameter that the path of the route lacks?
+std::optional<config::Flaw> check_rewrite(const RouteOptions& route);
+
+// Where requests of this route arrive at the service, in the notation of paths: "/auth/**".
+std::string upstream_path(const RouteOptions& route);
+
+template <class Visitor>
+void fields(Visitor& field, RouteOptions& o) {
+    using namespace config;
+    field("name", o.name, Required{}, Check{check_route_name, "^[a-z0-9][a-z0-9._-]{0,63}$"},
+          "unique; its name in logs and in the output of `routes`");
+    field("path", o.path, Required{},
+          "`/a/b` is that path, `/a/{id}` any one segment, `/a/**` that path and all below it");
+    field("methods", o.methods, "methods it takes; none listed: all");
+    field("hosts", o.hosts, Check{check_route_host, R"(^(\*\.)?[a-z0-9.-]+$)"},
+          "hosts it answers for: exact names, or `*.example.com`; none listed: any");
+    field("service", o.service, Required{},
+          "the service that answers, by its name under `services`");
+    field("rewrite", o.rewrite,
+          "path at the service in place of `path` (of `/a/**`: in place of `/a`); may use `{id}`; "
+          "default: the same path");
+    field("timeout_ms", o.timeout, Range{0, 3'600'000},
+          "time for the whole request, from its head to the end of the answer; 0 is "
+          "`request_timeout_ms`");
+    field("body_bytes_max", o.body_bytes_max, Range{0, 1'099'511'627'776},
+          "largest request body, else 413; 0 is the general `body_bytes_max`");
+    field.rest(o.stages);
+}
+
+}  // namespace gw::gateway
