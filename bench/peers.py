@@ -1,0 +1,249 @@
+"""The proxies that are compared, the origin behind them and what /proc says of each.
+
+A Peer starts one proxy on one core, with one thread, before the same origin, and is asked once before anything is
+measured. Configurations are written into the output folder, with ports that were free a moment ago.
+"""
+
+import contextlib
+import http.client
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+READY_S = 10
+STOP_S = 35  # the gateway may take 30 s to drain
+FILES_MAX = 20000  # descriptors a proxy may have; also what the configurations are sized for
+
+SERVICES = (
+    "AUTH VENUE EVENT TICKET PAYMENT MARKETPLACE ANALYTICS NOTIFICATION INTEGRATION COMPLIANCE QUEUE"
+    " FILE MONITORING SEARCH"
+).split()
+
+# One header buffer takes the whole request: with the default of 1 KB nginx allocates a second one for each request
+# and costs 14 % more.
+NGINX = """
+{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile {files};
+pid {out}/nginx.pid;
+error_log {out}/nginx.error.log warn;
+events {{ worker_connections 17000; }}
+http {{
+    access_log off;
+    server_tokens off;
+    keepalive_timeout 300s;
+    keepalive_requests 1000000000;
+    client_header_timeout 300s;
+    client_header_buffer_size 4k;
+    client_body_temp_path {out}/nginx.body;
+    proxy_temp_path {out}/nginx.proxy;
+    fastcgi_temp_path {out}/nginx.fastcgi;
+    uwsgi_temp_path {out}/nginx.uwsgi;
+    scgi_temp_path {out}/nginx.scgi;
+    upstream origin {{
+        server 127.0.0.1:{origin};
+        keepalive 256;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location / {{
+            proxy_pass http://origin;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+    }}
+}}
+"""
+
+# maxconn asks for two descriptors a connection; idle ones need only one, so the limit is set by hand.
+HAPROXY = """
+global
+    nbthread 1
+    maxconn 17000
+    ulimit-n {files}
+    no strict-limits
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 300s
+    timeout server 300s
+    timeout http-request 300s
+    timeout http-keep-alive 300s
+    http-reuse always
+frontend front
+    bind 127.0.0.1:{port}
+    default_backend origin
+backend origin
+    server one 127.0.0.1:{origin}
+"""
+
+
+class NotBuilt(Exception):
+    """The program of a peer is not there."""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def program(path):
+    found = path if os.access(path, os.X_OK) else shutil.which(str(path), path="/usr/sbin:/usr/bin")
+    if not found:
+        raise NotBuilt(str(path))
+    return str(found)
+
+
+def pinned(core, command):
+    return ["taskset", "--cpu-list", str(core), *command]
+
+
+class Process:
+    """A child on a core of its own, and its figures in /proc."""
+
+    def __init__(self, command, core, out, name, env=None):
+        self.log = open(out / f"{name}.log", "wb")
+        self.child = subprocess.Popen(
+            pinned(core, command), stdout=self.log, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, env=env, cwd=ROOT)
+
+    def pids(self):
+        """The process and its children: nginx does its work in a child."""
+        pid = self.child.pid
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
+
+    def cpu_s(self):
+        """User and system time of all threads so far."""
+        ticks = 0
+        for pid in self.pids():
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def memory(self, field="VmRSS"):
+        """Bytes, of the process that does the work."""
+        for line in pathlib.Path(f"/proc/{self.pids()[-1]}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError(f"no {field}")
+
+    def stop(self):
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.child.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        self.log.close()
+
+
+class Peer:
+    """One proxy: how it is started and asked."""
+
+    # title: as the table names it; idle_max: idle connections it can hold with FILES_MAX descriptors.
+    def __init__(self, name, title, command, idle_max=15000):
+        self.name = name
+        self.title = title
+        self.command = command  # (out, port, origin port) → argv, environment
+        self.idle_max = idle_max
+
+    @contextlib.contextmanager
+    def running(self, core, out, origin_port, ask):
+        """Yields (process, port) once `ask(port)` has been satisfied."""
+        port = free_port()
+        argv, env = self.command(out, port, origin_port)
+        process = Process(argv, core, out, self.name, env)
+        try:
+            wait_until_ready(process, port, lambda: ask(port), self.title)
+            yield process, port
+        finally:
+            process.stop()
+
+
+def wait_until_ready(process, port, ask, title):
+    deadline = time.monotonic() + READY_S
+    while True:
+        if process.child.poll() is not None:
+            raise RuntimeError(f"{title} ended at its start; see {process.log.name}")
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return ask()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{title} is not ready: {error}; see {process.log.name}") from error
+            time.sleep(0.02)
+
+
+def get(port, path, headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def gateway_command(build, settings=None):
+    def command(out, port, origin):
+        env = dict(os.environ)
+        env.update({
+            "CONFIG_FILE": str(ROOT / "config" / "gateway.yaml"),
+            "HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PORT": str(free_port()), "WORKERS": "1",
+            **{f"{name}_SERVICE_URL": f"http://127.0.0.1:{origin}" for name in SERVICES},
+            **(settings or {}),
+        })
+        # Standard output is the access log; Process gives it a file.
+        return [program(build / "api-gateway")], env
+    return command
+
+
+def plain_command(path):
+    return lambda out, port, origin: ([program(path), str(port), str(origin)], None)
+
+
+def nginx_command(out, port, origin):
+    path = out / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""
+    path.write_text(NGINX.format(out=out, port=port, origin=origin, user=user, files=FILES_MAX))
+    return [program("nginx"), "-p", str(out), "-c", str(path), "-e", str(out / "nginx.error.log")], None
+
+
+def haproxy_command(out, port, origin):
+    path = out / "haproxy.cfg"
+    path.write_text(HAPROXY.format(port=port, origin=origin, files=FILES_MAX))
+    return [program("haproxy"), "-db", "-f", str(path)], None
+
+
+def all_peers(build):
+    """In the order of the table; the first is the floor."""
+    bench = build / "bench"
+    return [
+        Peer("relay", "raw relay", plain_command(bench / "bench_relay"), idle_max=9000),
+        Peer("asio", "relay on Asio coroutines", plain_command(bench / "bench_asio_relay"),
+             idle_max=9000),
+        Peer("nginx", "nginx, plain", nginx_command),
+        Peer("haproxy", "HAProxy, plain", haproxy_command),
+        Peer("gateway", "this gateway, everything on", gateway_command(build)),
+    ]
+
+
+@contextlib.contextmanager
+def origin(build, core, out):
+    port = free_port()
+    process = Process([program(build / "bench" / "bench_origin"), str(port)], core, out, "origin")
+    try:
+        wait_until_ready(process, port, lambda: None, "the origin")
+        yield port
+    finally:
+        process.stop()
