@@ -1,0 +1,18 @@
+"""Waiting for a condition with a deadline: the only way tests wait."""
+import time
+
+
+class TimedOut(AssertionError):
+    """What was waited for did not happen in time."""
+
+
+def wait_until(condition, seconds, what, every=0.01):
+    """Polls until condition() is true and returns its value; fails with `what` when the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise TimedOut(f"not within {seconds} s: {what}")
+        time.sleep(every)
