@@ -129,14 +129,16 @@ void check_routes(config::Reader& root, Settings& s) {
                                    config::quoted(*other),
                                "remove one of them, or tell them apart by methods or hosts");
         }
+        route.stage_options = gateway::read_stage_options(route.stages);
         route.stages.finish();
     }
 }
 
 // By place; what two checks found alike stands once.
 std::vector<config::Mistake> sorted(std::vector<config::Mistake> mistakes) {
-    std::ranges::stable_sort(mistakes,
-                             [](const auto& a, const auto& b) { return a.place < b.place; });
+    std::ranges::sort(mistakes, [](const auto& a, const auto& b) {
+        return a.place < b.place || (!(b.place < a.place) && a.what < b.what);
+    });
     const auto [first, last] =
         std::ranges::unique(mistakes, {}, [](const config::Mistake& m) { return m.to_string(); });
     mistakes.erase(first, last);
@@ -148,6 +150,7 @@ void resolve(Settings& s) {
     if (s.instance_id.empty()) {
         s.instance_id = host_name();
     }
+    std::ranges::sort(s.routes, gateway::goes_before);
     for (gateway::RouteOptions& route : s.routes) {
         if (route.service == kPaymentService && s.payment_timeout.count() > 0) {
             route.timeout = s.payment_timeout;
@@ -173,6 +176,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
 
     auto settings = std::make_shared<Settings>();
     settings->source = path;
+    settings->text = reading->document.text;
     config::Reader root = config::Reader::root(reading);
     fields(root, *settings);
     root.finish();

@@ -55,13 +55,14 @@ struct Settings {
     std::uint64_t body_bytes_max = 10'485'760;
     net::DnsOptions dns;
     std::map<std::string, upstream::ServiceOptions> services;
-    std::vector<gateway::RouteOptions>
-        routes;  // timeouts and body limits resolved, never zero once loaded
+    // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
+    // those come first that are tried first.
+    std::vector<gateway::RouteOptions> routes;
 
     // Set by load_settings.
-    std::string source;  // the file
-    std::vector<std::string>
-        unused_variables;  // set and well-formed, but this version has no use for them
+    std::string source;                         // the file
+    std::string text;                           // what it held
+    std::vector<std::string> unused_variables;  // set and well-formed, but this version has no use
 };
 
 template <class Visitor>

@@ -232,20 +232,19 @@ bool check_bytes(const std::string& source, const std::string& text,
 
 }  // namespace
 
-Document Document::parse(std::string source, const std::string& text,
-                         std::vector<Mistake>& mistakes) {
-    Document document{std::move(source), {}};
-    if (text.size() > kBytesMax) {
+Document Document::parse(std::string source, std::string text, std::vector<Mistake>& mistakes) {
+    Document document{std::move(source), std::move(text), {}};
+    if (document.text.size() > kBytesMax) {
         mistakes.push_back(
             {{document.source, 0, 0}, "the file is larger than 4 MiB", "shorten it"});
         return document;
     }
-    if (!check_bytes(document.source, text, mistakes)) {
+    if (!check_bytes(document.source, document.text, mistakes)) {
         return document;
     }
     Builder builder(document.source, mistakes);
     try {
-        std::istringstream stream(text);
+        std::istringstream stream(document.text);
         YAML::Parser parser(stream);
         parser.HandleNextDocument(builder);
         document.root = builder.take_root();
@@ -279,10 +278,10 @@ Document Document::load(const std::string& path, std::vector<Mistake>& mistakes)
         mistakes.push_back({{path, 0, 0},
                             "the file cannot be read",
                             "name an existing, readable file with --config or CONFIG_FILE"});
-        return Document{path, {}};
+        return Document{path, {}, {}};
     }
     text.resize(static_cast<std::size_t>(file.gcount()));
-    return parse(path, text, mistakes);
+    return parse(path, std::move(text), mistakes);
 }
 
 }  // namespace gw::config

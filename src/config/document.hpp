@@ -43,12 +43,12 @@ struct Document {
     static constexpr std::size_t kAliasedNodesMax = 10'000;  // nodes that aliases may add
 
     std::string source;  // the file's name, as it was given
+    std::string text;    // what it held
     Node root;
 
     // What could be read, and in `mistakes` what could not. The root is nothing when the text is no
     // YAML.
-    static Document parse(std::string source, const std::string& text,
-                          std::vector<Mistake>& mistakes);
+    static Document parse(std::string source, std::string text, std::vector<Mistake>& mistakes);
     // The same for a file.
     static Document load(const std::string& path, std::vector<Mistake>& mistakes);
 };

@@ -62,6 +62,7 @@ std::expected<PathPattern, config::Flaw> PathPattern::parse(std::string_view tex
         return refuse("is longer than 1024 bytes", "shorten it");
     }
     PathPattern pattern;
+    std::size_t parameters = 0;
     constexpr std::string_view kPrefix = "/**";
     if (text.ends_with(kPrefix)) {
         pattern.prefix = true;
@@ -87,6 +88,9 @@ std::expected<PathPattern, config::Flaw> PathPattern::parse(std::string_view tex
         }
         if (pattern.segments.size() == kSegmentsMax) {
             return refuse("has more than 32 segments", "shorten it, or end it with /**");
+        }
+        if (parameter && ++parameters > kParametersMax) {
+            return refuse("has more than 8 parameters", "use fewer");
         }
         pattern.segments.push_back({std::string(segment), parameter});
     }

@@ -26,6 +26,7 @@ struct PathPattern {
 
     static constexpr std::size_t kBytesMax = 1'024;
     static constexpr std::size_t kSegmentsMax = 32;
+    static constexpr std::size_t kParametersMax = 8;
     static constexpr std::string_view kPattern = R"(^/[^?#%;\\ ]*$)";  // for editors: roughly
 
     std::vector<Segment> segments;  // none: the path "/"

@@ -1,11 +1,23 @@
 #include "gateway/route_options.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace gw::gateway {
 namespace {
 
 using config::Flaw;
+
+// The least specific host that a route lists decides: exact names, then suffixes by length, then
+// any.
+std::size_t host_rank(const RouteOptions& route) {
+    constexpr std::size_t kExact = 1'000;  // more than any suffix is long
+    std::size_t rank = route.hosts.empty() ? 0 : kExact;
+    for (const std::string& host : route.hosts) {
+        rank = std::min(rank, host.starts_with("*.") ? host.size() : kExact);
+    }
+    return rank;
+}
 
 bool is_small_or_digit(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -60,6 +72,11 @@ std::optional<Flaw> check_rewrite(const RouteOptions& route) {
         }
     }
     return std::nullopt;
+}
+
+bool goes_before(const RouteOptions& a, const RouteOptions& b) {
+    return std::make_tuple(host_rank(b), !b.methods.empty(), std::string_view(a.name)) <
+           std::make_tuple(host_rank(a), !a.methods.empty(), std::string_view(b.name));
 }
 
 std::string upstream_path(const RouteOptions& route) {

@@ -1,11 +1,11 @@
 // What an operator may set about a route: which requests it takes, where they go, and how long they
 // may last.
 //
-// Among the routes that match a request's host, path and method, the one with the most specific
-// host is taken (an exact name before *.example.com, the longer suffix first, before any host),
-// then the most specific path (segment by segment a literal before a parameter; exact before
-// prefix; the longer prefix first), then one that lists its methods before one that takes all. A
-// path that matches only routes of other methods is answered with 405.
+// Among the routes that fit a request, the one with the most specific path is taken (segment by
+// segment a literal before a parameter before a prefix), then the one with the most specific host
+// (an exact name, then *.example.com, the longer first, then any), then one that lists its methods
+// before one that takes all. One that fits by its path but not by host or method is passed over for
+// the next. A path that fits only routes of other methods gets 405.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "config/field.hpp"
 #include "config/reader.hpp"
 #include "gateway/path_pattern.hpp"
+#include "gateway/stage.hpp"
 #include "http/method_names.hpp"
 
 namespace gw::gateway {
@@ -34,14 +35,20 @@ struct RouteOptions {
     // Zero until load_settings has put the process's defaults there.
     Millis timeout{0};
     std::uint64_t body_bytes_max = 0;
-    // The keys of the route that are none of the above: the stages' sections.
+    // The keys of the route that are none of the above: the stages' sections, and what
+    // load_settings read there.
     config::Reader stages;
+    StageOptionsList stage_options;
 };
 
 std::optional<config::Flaw> check_route_name(std::string_view name);
 std::optional<config::Flaw> check_route_host(std::string_view host);
 // Is it written as a path, with no parameter that the path of the route lacks?
 std::optional<config::Flaw> check_rewrite(const RouteOptions& route);
+
+// Of two routes with the same path: is `a` tried before `b`? A total order of all routes, by name
+// at last.
+bool goes_before(const RouteOptions& a, const RouteOptions& b);
 
 // Where requests of this route arrive at the service, in the notation of paths: "/auth/**".
 std::string upstream_path(const RouteOptions& route);
