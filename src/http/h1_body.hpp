@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 
 #include "http/h1_parser.hpp"
@@ -11,10 +13,10 @@ namespace gw::http {
 
 class H1Body {
   public:
-    // Extensions and size digits of all chunks may make up at most this much beyond what the data itself earns
-    // (an attacker could send one byte of data with kilobytes of extension).
+    // An attacker could send one byte of data with kilobytes of extension: the extensions of all chunks may make
+    // up at most this much beyond the data itself.
     static constexpr std::size_t kChunkLineMax = 4 * 1024;        // one chunk-size line with its extensions
-    static constexpr std::size_t kChunkOverheadMax = 64 * 1024;   // all extensions of one body
+    static constexpr std::size_t kChunkOverheadMax = 64 * 1024;   // all extensions of one body, beyond its data
     static constexpr std::size_t kTrailersMax = 8 * 1024;         // trailer section in bytes
 
     struct Step {
@@ -41,8 +43,51 @@ class H1Body {
     // Trailer fields of a chunked body once done; framing, routing and identity fields are already left out
     // (RFC 9110, 6.5.1). Views into storage that this object owns.
     [[nodiscard]] const Headers* trailers() const;
+
   private:
-    // implementation's own state
+    enum class State : std::uint8_t {
+        data,        // remaining_ bytes of a body of known length
+        open,        // until the other side closes
+        size,        // digits of a chunk's size
+        extension,   // after ';'
+        quoted,      // within a quoted string of an extension
+        escaped,     // after a backslash there
+        size_lf,     // the LF of a chunk-size line
+        chunk,       // remaining_ bytes of a chunk
+        chunk_cr,    // the CRLF behind it
+        chunk_lf,
+        trailers,    // trailer lines, or the empty line that ends the body
+        done,
+        refused,
+    };
+    // What a trailer section needs, made when there is one.
+    struct Section {
+        std::string bytes;   // reserved once, so that views into it stay
+        std::size_t parsed = 0;
+        bool any = false;
+        Headers fields;
+    };
+
+    // Takes framing at the start of `in` up to the next data, the end or the end of `in`; returns how much.
+    std::size_t take_framing(std::string_view in);
+    bool take_size_byte(char c);
+    bool take_extension_byte(char c);
+    void end_size_line();
+    std::size_t take_trailers(std::string_view in);
+    void parse_trailers();
+    void refuse(const char* detail);
+    [[nodiscard]] bool in_data() const {
+        return state_ == State::data || state_ == State::chunk || state_ == State::open;
+    }
+
+    State state_ = State::done;
+    std::uint8_t digits_ = 0;
+    std::uint32_t line_bytes_ = 0;        // of the chunk-size line so far
+    std::uint64_t remaining_ = 0;
+    std::uint64_t data_bytes_ = 0;        // all data so far
+    std::uint64_t extension_bytes_ = 0;   // all extensions so far
+    const char* detail_ = "";
+    std::unique_ptr<Section> section_;
 };
 
 }  // namespace gw::http

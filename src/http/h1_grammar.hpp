@@ -1,0 +1,156 @@
+// How the lines of an HTTP/1.1 head are cut (RFC 9112, 2 to 5): shared by heads and by trailers, so
+// that both are read by the same rules. Pure; what it returns are views into the bytes given.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "base/text.hpp"
+#include "http/h1_parser.hpp"
+
+namespace gw::http {
+
+// Bytes that are still to be read. end may lie before the end of what has arrived, where a limit
+// says so.
+struct Cursor {
+    const char* at = nullptr;
+    const char* end = nullptr;
+
+    [[nodiscard]] bool empty() const { return at == end; }
+    [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end - at); }
+};
+
+// ok: taken, the cursor stands behind it. more: nothing wrong so far. refused: says why in
+// `refusal`.
+enum class Progress : std::uint8_t { ok, more, refused };
+
+// The first byte that a field value or a reason phrase may not contain: a control other than tab.
+inline const char* skip_text(const char* at, const char* end) {
+#ifdef __SSE2__
+    const __m128i highest_control = _mm_set1_epi8(0x1F);
+    const __m128i tab = _mm_set1_epi8('\t');
+    const __m128i del = _mm_set1_epi8(0x7F);
+    while (end - at >= 16) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+        const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, highest_control), bytes);
+        const __m128i stop = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
+                                          _mm_cmpeq_epi8(bytes, del));
+        const auto found = static_cast<unsigned>(_mm_movemask_epi8(stop));
+        if (found != 0) {
+            return at + std::countr_zero(found);
+        }
+        at += 16;
+    }
+#endif
+    while (at != end && is_text_char(*at)) {
+        ++at;
+    }
+    return at;
+}
+
+// The first byte that a request target may not contain: space, control, '#', or not ASCII (RFC
+// 9112, 3.2).
+inline const char* skip_target(const char* at, const char* end) {
+#ifdef __SSE2__
+    const __m128i space = _mm_set1_epi8(' ');
+    const __m128i hash = _mm_set1_epi8('#');
+    const __m128i del = _mm_set1_epi8(0x7F);
+    while (end - at >= 16) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+        // Signed: bytes of 0x80 and more count as less than a space.
+        const __m128i visible = _mm_cmpgt_epi8(bytes, space);
+        const __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(bytes, hash), _mm_cmpeq_epi8(bytes, del));
+        const auto good = static_cast<unsigned>(_mm_movemask_epi8(_mm_andnot_si128(stop, visible)));
+        if (good != 0xFFFF) {
+            return at + std::countr_one(good);
+        }
+        at += 16;
+    }
+#endif
+    while (at != end && *at > ' ' && *at != 0x7F && *at != '#') {
+        ++at;
+    }
+    return at;
+}
+
+// Takes CRLF. A CR or LF that stands alone is refused: readers disagree about whether it ends a
+// line (RFC 9112, 2.2).
+inline Progress take_line_end(Cursor& in, H1Refusal& refusal) {
+    if (in.empty()) {
+        return Progress::more;
+    }
+    if (*in.at != '\r') {
+        refusal.detail = *in.at == '\n'         ? "a bare LF"
+                         : is_text_char(*in.at) ? "unexpected text at the end of a line"
+                                                : "a control character";
+        return Progress::refused;
+    }
+    if (in.size() == 1) {
+        return Progress::more;
+    }
+    if (in.at[1] != '\n') {
+        refusal.detail = "a bare CR";
+        return Progress::refused;
+    }
+    in.at += 2;
+    return Progress::ok;
+}
+
+struct FieldLine {
+    std::string_view name;  // empty: this was the empty line that ends the section
+    std::string_view value;
+    bool underscore = false;  // in the name
+};
+
+// Takes one field line, or the empty line (RFC 9112, 5). first: no field line came before it.
+inline Progress take_field_line(Cursor& in, bool first, FieldLine& line, H1Refusal& refusal) {
+    const char* at = in.at;
+    bool underscore = false;
+    while (at != in.end && is_token_char(*at)) {
+        underscore |= *at == '_';
+        ++at;
+    }
+    if (at == in.end) {
+        return Progress::more;
+    }
+    line.name = {in.at, static_cast<std::size_t>(at - in.at)};
+    line.underscore = underscore;
+    if (*at != ':' || line.name.empty()) [[unlikely]] {
+        if (line.name.empty() && (*at == '\r' || *at == '\n')) {
+            return take_line_end(in, refusal);
+        }
+        refusal.detail =
+            line.name.empty() && is_ows(*at)
+                ? (first ? "white space before the first header field" : "a folded header line")
+            : line.name.empty() && *at == ':' ? "a header field without a name"
+            : is_ows(*at)                     ? "white space before a colon"
+            : *at == '\r' || *at == '\n'      ? "a header line without a colon"
+                                              : "an illegal character in a header name";
+        return Progress::refused;
+    }
+    ++at;
+    while (at != in.end && is_ows(*at)) {
+        ++at;
+    }
+    const char* const begin = at;
+    at = skip_text(at, in.end);
+    Cursor rest{at, in.end};
+    const Progress progress = take_line_end(rest, refusal);
+    if (progress != Progress::ok) [[unlikely]] {
+        return progress;
+    }
+    while (at != begin && is_ows(at[-1])) {
+        --at;
+    }
+    line.value = {begin, static_cast<std::size_t>(at - begin)};
+    in.at = rest.at;
+    return Progress::ok;
+}
+
+}  // namespace gw::http

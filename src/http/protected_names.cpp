@@ -1,0 +1,82 @@
+#include "http/protected_names.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+
+namespace gw::http {
+
+namespace {
+
+constexpr char folded(char c) {
+    return c == '_' ? '-' : lower(c);
+}
+
+constexpr bool begins(std::string_view name, std::string_view prefix) {
+    return name.size() >= prefix.size() &&
+           std::equal(prefix.begin(), prefix.end(), name.begin(),
+                      [](char expected, char c) { return expected == folded(c); });
+}
+
+constexpr bool same(std::string_view name, std::string_view expected) {
+    return name.size() == expected.size() && begins(name, expected);
+}
+
+template <std::size_t kCount>
+bool any_same(std::string_view name, const std::array<std::string_view, kCount>& names) {
+    return std::ranges::any_of(names, [name](std::string_view each) { return same(name, each); });
+}
+
+template <std::size_t kCount>
+bool any_begins(std::string_view name, const std::array<std::string_view, kCount>& prefixes) {
+    return std::ranges::any_of(prefixes,
+                               [name](std::string_view each) { return begins(name, each); });
+}
+
+constexpr std::array<std::string_view, 10> kIdentity = {
+    "x-tenant-id",   "x-tenant-source", "x-user-id",     "x-user-role",  "x-venue-id",
+    "x-original-ip", "x-real-ip",       "x-admin-token", "x-privileged", "x-request-deadline"};
+constexpr std::array<std::string_view, 3> kIdentityPrefixes = {"x-gateway-", "x-internal-",
+                                                               "x-forwarded"};
+
+constexpr std::array<std::string_view, 12> kNotInTrailers = {"cache-control",
+                                                             "age",
+                                                             "expires",
+                                                             "vary",
+                                                             "pragma",
+                                                             "range",
+                                                             "www-authenticate",
+                                                             "warning",
+                                                             "authentication-info",
+                                                             "max-forwards",
+                                                             "alt-svc",
+                                                             "strict-transport-security"};
+constexpr std::array<std::string_view, 5> kNotInTrailersPrefixes = {"content-", "if-", "proxy-",
+                                                                    "access-control-", "sec-"};
+
+}  // namespace
+
+bool names_identity(std::string_view name) {
+    return begins(name, "x-") && (any_same(name, kIdentity) || any_begins(name, kIdentityPrefixes));
+}
+
+bool names_framing(std::string_view name) {
+    return same(name, "content-length") || same(name, "transfer-encoding");
+}
+
+bool names_override(std::string_view name) {
+    return same(name, "x-original-url") || same(name, "x-rewrite-url") ||
+           same(name, "x-http-method-override") || same(name, "x-http-method") ||
+           same(name, "x-method-override");
+}
+
+bool forbidden_in_trailers(std::string_view name, Known known) {
+    // Everything that the gateway or a service acts upon is recognised; nothing of it belongs
+    // behind a body.
+    return known != Known::other || names_identity(name) || names_framing(name) ||
+           names_override(name) || any_same(name, kNotInTrailers) ||
+           any_begins(name, kNotInTrailersPrefixes);
+}
+
+}  // namespace gw::http
