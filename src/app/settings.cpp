@@ -156,6 +156,9 @@ void resolve(Settings& s) {
             route.timeout = s.payment_timeout;
         }
         if (route.timeout.count() == 0) {
+            route.timeout = s.services.at(route.service).timeout;
+        }
+        if (route.timeout.count() == 0) {
             route.timeout = s.request_timeout;
         }
         if (route.body_bytes_max == 0) {

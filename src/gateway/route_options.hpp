@@ -68,9 +68,10 @@ void fields(Visitor& field, RouteOptions& o) {
     field("rewrite", o.rewrite,
           "path at the service in place of `path` (of `/a/**`: in place of `/a`); may use `{id}`; "
           "default: the same path");
-    field("timeout_ms", o.timeout, Range{0, 3'600'000},
-          "time for the whole request, from its head to the end of the answer; 0 is "
-          "`request_timeout_ms`");
+    field(
+        "timeout_ms", o.timeout, Range{0, 3'600'000},
+        "time for the whole request, from its head to the end of the answer; 0 is `timeout_ms` of "
+        "the service");
     field("body_bytes_max", o.body_bytes_max, Range{0, 1'099'511'627'776},
           "largest request body, else 413; 0 is the general `body_bytes_max`");
     field.rest(o.stages);

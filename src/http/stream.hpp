@@ -17,6 +17,14 @@ namespace gw::http {
 
 using net::Task;
 
+enum class Protocol : std::uint8_t { http10, http11 };
+inline constexpr std::size_t kProtocols = 2;
+
+// As access lines and metrics call it.
+constexpr std::string_view protocol_name(Protocol protocol) {
+    return protocol == Protocol::http10 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
 struct BodyPart {
     std::string_view bytes;
     bool last = false;   // nothing follows; with a chunked body, trailers() is known now
@@ -31,7 +39,7 @@ class Stream {
     // Why these bytes are not a request, or null. The head is then only as far filled as it was understood.
     [[nodiscard]] virtual const H1Refusal* defect() const = 0;
     [[nodiscard]] virtual const net::Address& peer() const = 0;
-    [[nodiscard]] virtual std::string_view protocol() const = 0;   // "HTTP/1.1": for logs and labels
+    [[nodiscard]] virtual Protocol protocol() const = 0;
     [[nodiscard]] virtual bool secure() const = 0;
     [[nodiscard]] virtual Instant began() const = 0;   // when the first byte of the request was there
 
@@ -54,8 +62,8 @@ class Stream {
     virtual void abort() = 0;
     // This connection takes no further request, and the response says so.
     virtual void close_after() = 0;
-    // What waits on the client ends with Errc::cancelled.
-    virtual void cancel() = 0;
+    // A read_body() that waits ends with Errc::cancelled; the connection goes on.
+    virtual void cancel_read() = 0;
     virtual void watch_peer(net::Stream::Watcher* watcher) = 0;
 
     [[nodiscard]] virtual bool responded() const = 0;       // a final head has gone out

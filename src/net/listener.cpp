@@ -58,30 +58,37 @@ void Listener::pause() {
 }
 
 void Listener::on_events(std::uint32_t /*events*/) {
-    for (int i = 0; i < kAcceptsPerTurn; ++i) {
-        if (!budget_.enter()) {
-            pause();
-            return;
-        }
-        SocketAddress from;
-        Fd connection{::accept4(socket_.get(), from.get(), &from.length,
-                                SOCK_NONBLOCK | SOCK_CLOEXEC)};
-        if (!connection.valid()) {
-            budget_.leave();
-            const int error = errno;
-            if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
-                pause();
-                return;
-            }
-            if (error == EAGAIN || error == EWOULDBLOCK) {
-                return;
-            }
-            continue;   // that one connection failed before it was ours
-        }
-        const int on = 1;
-        ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        acceptor_.accepted(std::move(connection), to_address(from));
+    for (int i = 0; i < kAcceptsPerTurn && accept_one(); ++i) {
     }
+}
+
+void Listener::take_all() {
+    while (accept_one()) {
+    }
+}
+
+bool Listener::accept_one() {
+    if (!budget_.enter()) {
+        pause();
+        return false;
+    }
+    SocketAddress from;
+    Fd connection{
+        ::accept4(socket_.get(), from.get(), &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (!connection.valid()) {
+        const int error = errno;
+        budget_.leave();
+        if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+            pause();
+            return false;
+        }
+        // Any other error is that one connection's, which failed before it was ours.
+        return error != EAGAIN && error != EWOULDBLOCK;
+    }
+    const int on = 1;
+    ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    acceptor_.accepted(std::move(connection), to_address(from));
+    return true;
 }
 
 }  // namespace gw::net

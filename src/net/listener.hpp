@@ -53,11 +53,15 @@ class Listener final : Pollable {
     Listener& operator=(const Listener&) = delete;
     ~Listener();
 
+    // Takes what waits in the queue, so that closing loses no connection that the kernel has accepted.
+    void take_all();
+
   private:
     static constexpr int kAcceptsPerTurn = 64;
     static constexpr Millis kPause{50};
 
     void on_events(std::uint32_t events) override;
+    bool accept_one();   // false: nothing more for now
     void pause();
     void resume();
     struct PauseTimer : Timer {

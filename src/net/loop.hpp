@@ -88,25 +88,37 @@ class Loop {
     std::vector<Job> jobs_;
 };
 
-// co_await sleep_until(loop, t): resumes at the first turn at or after `t`.
-class SleepUntil : Timer {
+// A wait that somebody may end early: co_await pause.until(t) resumes at the first turn at or after `t`, or after
+// wake(). One waiter at a time; must outlive its wait.
+class Pause : Timer {
   public:
-    SleepUntil(Loop& loop, Instant due) : Timer(&fired), loop_(loop), due_(due) {}
-    [[nodiscard]] bool await_ready() const { return loop_.now() >= due_; }
-    void await_suspend(std::coroutine_handle<> handle) {
-        handle_ = handle;
-        loop_.timers().arm(*this, due_);
+    explicit Pause(Loop& loop) : Timer(&fired), loop_(loop) {}
+
+    struct Wait {
+        Pause& pause;
+        Instant due;
+        [[nodiscard]] bool await_ready() const { return pause.loop_.now() >= due; }
+        void await_suspend(std::coroutine_handle<> handle) const {
+            pause.waiter_ = handle;
+            pause.loop_.timers().arm(pause, due);
+        }
+        void await_resume() const {}
+    };
+    Wait until(Instant due) { return {*this, due}; }
+    void wake() {
+        disarm();
+        if (waiter_) {
+            loop_.resume_soon(std::exchange(waiter_, nullptr));
+        }
     }
-    void await_resume() const {}
 
   private:
-    static void fired(Timer& timer) { static_cast<SleepUntil&>(timer).handle_.resume(); }
+    static void fired(Timer& timer) {
+        std::exchange(static_cast<Pause&>(timer).waiter_, nullptr).resume();
+    }
     Loop& loop_;
-    Instant due_;
-    std::coroutine_handle<> handle_;
+    std::coroutine_handle<> waiter_;
 };
-
-inline SleepUntil sleep_until(Loop& loop, Instant due) { return {loop, due}; }
 
 // The clocks of the machine, for threads that have no loop.
 Clock system_clocks();

@@ -81,10 +81,15 @@ void Stream::write_timed_out(Timer& timer) {
 }
 
 void Stream::cancel() {
-    state_ |= kCancelled;
+    state_ |= kCancelled | kPeerLeft | kPeerGone;
+    if (watcher_ != nullptr) {
+        watcher_->peer_left(false);
+    }
     end(reader_, read_timer_, Errc::cancelled);
     end(writer_, write_timer_, Errc::cancelled);
 }
+
+void Stream::cancel_read() { end(reader_, read_timer_, Errc::cancelled); }
 
 void Stream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
 

@@ -48,8 +48,11 @@ class Stream final : Pollable {
     WriteOp write(std::string_view first, std::string_view second, std::string_view third, const PaceLimits& pace);
     WriteOp write(std::string_view bytes, const PaceLimits& pace) { return write(bytes, {}, {}, pace); }
 
-    // What waits, now or later, ends with Errc::cancelled. Resumes it from the loop, never from within.
+    // What waits, now or later, ends with Errc::cancelled, as if the peer were gone. Resumes it from the loop, never
+    // from within.
     void cancel();
+    // Only the read that waits now, if any; later ones are served.
+    void cancel_read();
     [[nodiscard]] bool cancelled() const { return (state_ & kCancelled) != 0; }
 
     // Sends FIN; reading goes on.

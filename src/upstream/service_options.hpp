@@ -30,6 +30,7 @@ struct ServiceUrl {
 
 struct ServiceOptions {
     ServiceUrl url;
+    Millis timeout{0};
     Millis connect_timeout{1'000};
     Millis idle_timeout{4'000};
     Millis age_max{300'000};
@@ -43,6 +44,8 @@ void fields(Visitor& field, ServiceOptions& o) {
     using namespace config;
     field("url", o.url, Required{}, Env{"<NAME>_SERVICE_URL"},
           "where it listens: `http://host:port`; every address of the name is used");
+    field("timeout_ms", o.timeout, Range{0, 3'600'000},
+          "time for a whole request on routes to it that set none; 0 is `request_timeout_ms`");
     field("connect_timeout_ms", o.connect_timeout, Range{10, 60'000},
           "time for a new connection to be accepted");
     field("idle_timeout_ms", o.idle_timeout, Range{0, 600'000},

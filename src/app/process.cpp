@@ -1,0 +1,410 @@
+#include "app/process.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+
+#include "app/site_builder.hpp"
+#include "app/worker.hpp"
+#include "control/admin.hpp"
+#include "control/file_watch.hpp"
+#include "control/name_watch.hpp"
+#include "net/handover.hpp"
+#include "observe/exposition.hpp"
+
+namespace gw::app {
+namespace {
+
+constexpr std::size_t kAdminConnections = 32;
+constexpr std::string_view kPublic = "public";
+constexpr std::string_view kAdminName = "admin";
+
+// Descriptors 0 to 2 must exist: a socket that took their number would receive our log.
+void open_standard_descriptors() {
+    for (int fd = 0; fd <= 2; ++fd) {
+        if (::fcntl(fd, F_GETFD) < 0) {
+            [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);
+        }
+    }
+}
+
+// As many descriptors as the process may have. Returns how many those are.
+std::size_t raise_descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+// Clients may have four fifths of what we do not need ourselves: the rest is for connections to
+// services, of which there are far fewer, since they are shared.
+std::size_t derived_connections_max(std::size_t descriptors) {
+    constexpr std::size_t kOwn = 40;
+    return descriptors <= kOwn + 8 ? 4 : (descriptors - kOwn) * 4 / 5;
+}
+
+// A signal is an event like others, on the control thread.
+class Signals final : net::Pollable {
+  public:
+    Signals(net::Loop& loop, std::function<void(int)> on_signal)
+        : loop_(loop), on_signal_(std::move(on_signal)), fd_(make()) {
+        ensure(loop_.watch(fd_.get(), EPOLLIN, *this).has_value(), "signals can be watched");
+    }
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+    ~Signals() { loop_.forget(fd_.get(), *this); }
+
+    // Before any thread starts, so that all of them leave these signals to us.
+    static sigset_t block() {
+        sigset_t set;
+        sigemptyset(&set);
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+            sigaddset(&set, signal);
+        }
+        ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+        ::signal(SIGPIPE, SIG_IGN);
+        return set;
+    }
+
+  private:
+    static net::Fd make() {
+        const sigset_t set = block();
+        return net::Fd{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
+    }
+    void on_events(std::uint32_t /*events*/) override {
+        signalfd_siginfo info{};
+        while (::read(fd_.get(), &info, sizeof info) == sizeof info) {
+            on_signal_(static_cast<int>(info.ssi_signo));
+        }
+    }
+
+    net::Loop& loop_;
+    std::function<void(int)> on_signal_;
+    net::Fd fd_;
+};
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string text;
+    for (const std::string& part : parts) {
+        text += (text.empty() ? "" : ",") + part;
+    }
+    return text;
+}
+
+net::Address address_of(const std::string& host, std::uint16_t port) {
+    return {IpAddress::parse(host).value_or(IpAddress{}), port};
+}
+
+}  // namespace
+
+class Process {
+  public:
+    Process(std::string config_path, LoadedSite loaded);
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+
+    int run();
+
+  private:
+    bool open_sockets();
+    bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
+                    std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
+    void start_workers();
+    void start_admin();
+    void offer_sockets();
+    void on_signal(int signal);
+    void reload(std::string_view why);
+    void publish_site();
+    void publish_health();
+    net::Task<void> stop();
+    net::Task<void> wait_for_connections(Instant until);
+
+    std::string config_path_;
+    std::shared_ptr<const Settings> settings_;
+    std::shared_ptr<const gateway::Site> site_;
+    WallTime started_ = net::system_clocks().wall;
+
+    observe::LogSink sink_{STDOUT_FILENO};
+    observe::Log log_;
+    net::Loop loop_;
+    net::ConnectionBudget budget_;
+    net::ConnectionBudget admin_budget_{kAdminConnections};
+    std::vector<std::vector<net::Fd>> worker_sockets_;
+    std::vector<net::Fd> admin_sockets_;
+    std::vector<net::Handover::Offer> offers_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    observe::Exposition exposition_;
+
+    net::BufferPool admin_buffers_{16 * 1024, 4};
+    http::H1Pool admin_h1_{.buffers = admin_buffers_, .server = {}, .client = {}};
+    std::unique_ptr<control::Admin> admin_;
+    std::unique_ptr<http::H1ServerShared> admin_shared_;
+    std::unique_ptr<http::H1Server> admin_server_;
+    std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
+
+    std::unique_ptr<control::NameWatch> names_;
+    std::unique_ptr<control::FileWatch> file_;
+    std::unique_ptr<net::Handover> handover_;
+    net::Scope scope_;
+    net::Pause pause_{loop_};
+    bool stopping_ = false;
+    bool impatient_ = false;
+};
+
+Process::Process(std::string config_path, LoadedSite loaded)
+    : config_path_(std::move(config_path)),
+      settings_(std::move(loaded.settings)),
+      site_(std::move(loaded.site)),
+      log_(sink_, settings_->log_level),
+      budget_(settings_->connections.connections_max != 0
+                  ? settings_->connections.connections_max
+                  : derived_connections_max(raise_descriptor_limit())) {}
+
+int Process::run() {
+    raise_descriptor_limit();
+    const Signals signals(loop_, [this](int signal) { on_signal(signal); });
+    if (!open_sockets()) {
+        sink_.drain(Millis{1'000});
+        return 1;
+    }
+    start_workers();
+    start_admin();
+    names_ = std::make_unique<control::NameWatch>(
+        loop_, log_,
+        control::NameWatchOptions{.servers = joined(settings_->dns.servers),
+                                  .ttl_min = settings_->dns.ttl_min,
+                                  .ttl_max = settings_->dns.ttl_max},
+        [this](const std::string& service, const std::vector<net::Address>& addresses) {
+            for (const auto& worker : workers_) {
+                worker->adopt_addresses(service, addresses);
+            }
+        });
+    names_->follow(names_of(*settings_));
+    file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
+    offer_sockets();
+    publish_health();
+    log_.info("gateway started", {{"port", static_cast<std::int64_t>(settings_->listen.port)},
+                                  {"adminPort", static_cast<std::int64_t>(settings_->admin.port)},
+                                  {"workers", static_cast<std::int64_t>(workers_.size())},
+                                  {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
+                                  {"config", config_path_},
+                                  {"configHash", site_->hash}});
+    loop_.run();
+    sink_.drain(Millis{1'000});
+    return 0;
+}
+
+bool Process::open_sockets() {
+    std::vector<net::NamedSocket> inherited = net::take_over(settings_->listen.port);
+    const std::size_t count = worker_count(*settings_);
+    std::vector<net::Fd> sockets;
+    if (!open_group(kPublic, address_of(settings_->listen.host, settings_->listen.port), count,
+                    inherited, sockets) ||
+        !open_group(kAdminName, address_of(settings_->admin.host, settings_->admin.port), 1,
+                    inherited, admin_sockets_)) {
+        return false;
+    }
+    worker_sockets_.resize(count);
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        offers_.push_back({std::string(kPublic), sockets[i].get()});
+        worker_sockets_[i % count].push_back(std::move(sockets[i]));
+    }
+    for (const net::Fd& socket : admin_sockets_) {
+        offers_.push_back({std::string(kAdminName), socket.get()});
+    }
+    return true;
+}
+
+bool Process::open_group(std::string_view name, const net::Address& address, std::size_t wanted,
+                         std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out) {
+    for (net::NamedSocket& socket : inherited) {
+        if (socket.name == name) {
+            out.push_back(std::move(socket.socket));
+        }
+    }
+    if (!out.empty()) {
+        log_.info("took over listening sockets",
+                  {{"listener", name}, {"sockets", static_cast<std::int64_t>(out.size())}});
+    }
+    while (out.size() < wanted) {
+        Result<net::Fd> socket = net::listen_on(address);
+        if (!socket) {
+            log_.error("cannot listen", {{"listener", name},
+                                         {"address", address.ip.to_string()},
+                                         {"port", static_cast<std::int64_t>(address.port)},
+                                         {"reason", socket.error().detail}});
+            return false;
+        }
+        out.push_back(std::move(*socket));
+    }
+    return true;
+}
+
+void Process::start_workers() {
+    for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
+        workers_.push_back(std::make_unique<Worker>(sink_, budget_));
+        exposition_.add_block(workers_.back()->metrics(), i);
+    }
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+        workers_[i]->start(site_, std::move(worker_sockets_[i]));
+    }
+}
+
+void Process::start_admin() {
+    admin_ = std::make_unique<control::Admin>(loop_, [this] { return exposition_.text(); });
+    admin_shared_ = std::make_unique<http::H1ServerShared>(http::H1ServerShared{
+        .loop = loop_, .pool = admin_h1_, .responder = *admin_, .limits = site_->limits});
+    admin_server_ = std::make_unique<http::H1Server>(*admin_shared_, admin_budget_);
+    for (net::Fd& socket : admin_sockets_) {
+        admin_listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(socket),
+                                                                   admin_budget_, *admin_server_));
+    }
+}
+
+void Process::offer_sockets() {
+    handover_ =
+        std::make_unique<net::Handover>(loop_, settings_->listen.port, offers_, [this](int pid) {
+            log_.info("handed listening sockets to another process",
+                      {{"pid", static_cast<std::int64_t>(pid)}});
+        });
+}
+
+void Process::on_signal(int signal) {
+    if (signal == SIGHUP) {
+        reload("signal");
+        return;
+    }
+    if (stopping_) {
+        impatient_ = true;
+        pause_.wake();
+        return;
+    }
+    stopping_ = true;
+    scope_.spawn(stop());
+}
+
+void Process::reload(std::string_view why) {
+    if (stopping_) {
+        return;
+    }
+    std::expected<LoadedSite, std::vector<config::Mistake>> loaded =
+        load_site(config_path_, config::Environment::of_process(), site_->generation + 1);
+    if (!loaded) {
+        exposition_.config_refused();
+        for (const config::Mistake& mistake : loaded.error()) {
+            log_.error("configuration refused, the old one stays",
+                       {{"mistake", mistake.to_string()}});
+        }
+        return;
+    }
+    if (why == "file" && loaded->settings->text == settings_->text) {
+        return;
+    }
+    settings_ = std::move(loaded->settings);
+    site_ = std::move(loaded->site);
+    log_.set_level(settings_->log_level);
+    publish_site();
+    log_.info("configuration reloaded",
+              {{"cause", why},
+               {"configHash", site_->hash},
+               {"routes", static_cast<std::int64_t>(site_->routes.routes().size())}});
+}
+
+void Process::publish_site() {
+    for (const auto& worker : workers_) {
+        worker->adopt(site_);
+    }
+    exposition_.config_adopted(site_->hash);
+    names_->follow(names_of(*settings_));
+    publish_health();
+}
+
+void Process::publish_health() {
+    auto report = std::make_shared<gateway::HealthReport>();
+    report->body = health_body(*settings_, stopping_);
+    report->started = true;
+    report->draining = stopping_;
+    report->since = started_;
+    for (const auto& worker : workers_) {
+        worker->adopt_health(report);
+    }
+    admin_->adopt_health(report);
+}
+
+net::Task<void> Process::stop() {
+    const Instant began = loop_.now();
+    const Instant latest = began + settings_->shutdown.timeout;
+    log_.info("draining", {{"drainMs", settings_->shutdown.drain.count()}});
+    publish_health();
+    handover_->close();
+    for (const auto& worker : workers_) {
+        worker->drain();
+    }
+    // Whoever sends us traffic needs a moment to notice that we are going.
+    co_await pause_.until(std::min(began + settings_->shutdown.drain, latest));
+    for (const auto& worker : workers_) {
+        worker->close_listeners();
+    }
+    co_await wait_for_connections(latest);
+    for (const auto& worker : workers_) {
+        worker->end_all();
+    }
+    impatient_ = false;
+    co_await wait_for_connections(loop_.now() + Millis{2'000});
+    std::size_t left = 0;
+    for (const auto& worker : workers_) {
+        left += worker->connections();
+    }
+    ensure(left == 0, "a cancelled connection did not end");
+    for (const auto& worker : workers_) {
+        worker->stop();
+    }
+    admin_listeners_.clear();
+    admin_server_->end_all();
+    co_await admin_server_->all_done();
+    file_.reset();
+    names_->stop();
+    co_await names_->all_done();
+    log_.info("gateway stopped", {});
+    loop_.stop();
+}
+
+net::Task<void> Process::wait_for_connections(Instant until) {
+    const auto live = [this] {
+        std::size_t count = 0;
+        for (const auto& worker : workers_) {
+            count += worker->connections();
+        }
+        return count;
+    };
+    // A worker counts what it accepted just before it closed its listeners in its next turn.
+    co_await pause_.until(loop_.now() + Millis{50});
+    while (live() > 0 && loop_.now() < until && !impatient_) {
+        co_await pause_.until(loop_.now() + Millis{20});
+    }
+}
+
+int run_process(const RunArguments& arguments) {
+    open_standard_descriptors();
+    Signals::block();
+    std::expected<LoadedSite, std::vector<config::Mistake>> loaded =
+        load_site(arguments.config_path, config::Environment::of_process(), 1);
+    if (!loaded) {
+        for (const config::Mistake& mistake : loaded.error()) {
+            std::cerr << mistake.to_string() << '\n';
+        }
+        std::cerr << "the gateway does not start: " << loaded.error().size()
+                  << " mistake(s) in its configuration\n";
+        return 1;
+    }
+    Process process(arguments.config_path, std::move(*loaded));
+    return process.run();
+}
+
+}  // namespace gw::app

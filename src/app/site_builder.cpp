@@ -1,0 +1,188 @@
+#include "app/site_builder.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
+
+#include "observe/json_line.hpp"
+
+namespace gw::app {
+namespace {
+
+using gateway::PathPattern;
+using gateway::Route;
+
+std::uint16_t methods_of(const gateway::RouteOptions& options) {
+    std::uint16_t methods = 0;
+    for (const http::Method method : options.methods) {
+        methods = static_cast<std::uint16_t>(methods | gateway::method_bit(method));
+    }
+    if ((methods & gateway::method_bit(http::Method::get)) != 0) {
+        // Whoever answers GET answers HEAD (RFC 9110, 9.3.2).
+        methods = static_cast<std::uint16_t>(methods | gateway::method_bit(http::Method::head));
+    }
+    return methods;
+}
+
+int parameter_index(const PathPattern& path, std::string_view name) {
+    int index = 0;
+    for (const PathPattern::Segment& segment : path.segments) {
+        if (segment.parameter) {
+            if (segment.text == name) {
+                return index;
+            }
+            ++index;
+        }
+    }
+    return -1;
+}
+
+// "/a/{id}/b" becomes "/a/" + {id}, "/b".
+std::vector<Route::Piece> pieces_of(const gateway::RouteOptions& options) {
+    std::vector<Route::Piece> pieces;
+    std::string literal;
+    const auto target = PathPattern::parse(options.rewrite);
+    for (const PathPattern::Segment& segment : target->segments) {
+        literal += '/';
+        if (segment.parameter) {
+            pieces.push_back({std::move(literal), parameter_index(options.path, segment.text)});
+            literal.clear();
+        } else {
+            literal += segment.text;
+        }
+    }
+    if (!literal.empty() || pieces.empty()) {
+        pieces.push_back({literal.empty() ? "/" : std::move(literal), -1});
+    }
+    return pieces;
+}
+
+std::unique_ptr<Route> build_route(const gateway::RouteOptions& options, std::size_t service_index) {
+    auto route = std::make_unique<Route>();
+    route->name = options.name;
+    route->path = options.path.to_string();
+    route->methods = methods_of(options);
+    route->hosts = options.hosts;
+    route->service = options.service;
+    route->service_index = service_index;
+    route->timeout = options.timeout;
+    route->body_max = options.body_bytes_max;
+    route->prefix = options.path.prefix;
+    route->same_path = options.rewrite.empty();
+    if (!route->same_path) {
+        route->rewrite = pieces_of(options);
+    }
+    route->options = options.stage_options;
+    return route;
+}
+
+// FNV-1a: tells configurations apart, no more.
+std::string hash_of(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : text) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    }
+    std::string digits(16, '0');
+    for (std::size_t i = 16; i-- > 0; hash >>= 4) {
+        digits[i] = "0123456789abcdef"[hash & 15];
+    }
+    return digits;
+}
+
+http::H1ServerLimits limits_of(const Settings& settings) {
+    const net::ConnectionOptions& c = settings.connections;
+    http::H1ServerLimits limits;
+    limits.message = {.request_line_max = settings.messages.request_line_bytes_max,
+                      .head_max = settings.messages.head_bytes_max};
+    limits.head_timeout = c.head_timeout;
+    limits.idle_timeout = c.idle_timeout;
+    limits.lingering_close = c.lingering_close;
+    limits.requests_max = c.requests_per_connection_max;
+    limits.pace = {.stall = c.body_stall,
+                   .stretch = c.body_rate_grace,
+                   .bytes_per_second = c.body_rate_min_bytes_per_s};
+    return limits;
+}
+
+// "max 100000" or "200000 100000" (cgroup v2): CPUs, rounded up; nothing if unlimited.
+std::optional<std::size_t> cgroup_cpus() {
+    std::ifstream file("/sys/fs/cgroup/cpu.max");
+    double quota = 0;
+    double period = 0;
+    if (!(file >> quota >> period) || quota <= 0 || period <= 0) {
+        return std::nullopt;
+    }
+    return static_cast<std::size_t>((quota + period - 1) / period);
+}
+
+}  // namespace
+
+std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::uint64_t generation) {
+    std::vector<gateway::ServiceEntry> services;
+    std::map<std::string_view, std::size_t> index;
+    for (const auto& [name, options] : settings.services) {
+        index.emplace(name, services.size());
+        services.push_back({name, options.url.authority(), options.url.host, options});
+    }
+    std::vector<std::unique_ptr<Route>> routes;
+    for (const gateway::RouteOptions& options : settings.routes) {
+        routes.push_back(build_route(options, index.at(options.service)));
+    }
+    auto site = std::make_shared<gateway::Site>(std::move(routes), std::move(services));
+    site->trusted_proxies = settings.trusted_proxies;
+    site->instance_id = settings.instance_id;
+    // A name of our own, so that a request that comes back is recognised, without telling the host's name.
+    site->via = "gw-" + hash_of(settings.instance_id).substr(0, 8);
+    site->limits = limits_of(settings);
+    site->generation = generation;
+    site->hash = hash_of(settings.text);
+    return site;
+}
+
+std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
+    const std::string& path, const config::Environment& environment, std::uint64_t generation) {
+    LoadedSettings settings = load_settings(path, environment);
+    if (!settings) {
+        return std::unexpected(std::move(settings.error()));
+    }
+    std::shared_ptr<const gateway::Site> site = build_site(**settings, generation);
+    return LoadedSite{std::move(*settings), std::move(site)};
+}
+
+std::vector<control::NamedService> names_of(const Settings& settings) {
+    std::vector<control::NamedService> names;
+    for (const auto& [name, options] : settings.services) {
+        names.push_back({name, options.url.host, options.url.port});
+    }
+    return names;
+}
+
+std::string health_body(const Settings& settings, bool draining) {
+    observe::JsonLine line;
+    line.add("status", draining ? "draining" : "ok");
+    line.add("service", "api-gateway");
+    line.add("instance", settings.instance_id);
+    if (!settings.region.empty()) {
+        line.add("region", settings.region);
+    }
+    std::string body = line.take();
+    body += R"(,"circuitBreakers":{},"state":{"backend":"embedded","status":"ok"},"maintenance":"off","uptime":)";
+    return body;
+}
+
+std::size_t worker_count(const Settings& settings) {
+    if (settings.workers != 0) {
+        return settings.workers;
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    std::size_t cpus = std::max(1U, std::thread::hardware_concurrency());
+    if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+        cpus = static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+    }
+    return std::clamp<std::size_t>(cgroup_cpus().value_or(cpus), 1, cpus);
+}
+
+}  // namespace gw::app

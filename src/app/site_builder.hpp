@@ -1,0 +1,35 @@
+// From settings to what the workers use of them.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/settings.hpp"
+#include "control/name_watch.hpp"
+#include "gateway/site.hpp"
+
+namespace gw::app {
+
+struct LoadedSite {
+    std::shared_ptr<const Settings> settings;
+    std::shared_ptr<const gateway::Site> site;
+};
+
+// Reads, checks and builds; all mistakes at once. generation: counts the configurations of this process.
+std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
+    const std::string& path, const config::Environment& environment, std::uint64_t generation);
+
+std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::uint64_t generation);
+
+// The names whose addresses are to be kept.
+std::vector<control::NamedService> names_of(const Settings& settings);
+
+// The fixed part of /health, up to the value of "uptime".
+std::string health_body(const Settings& settings, bool draining);
+
+// How many workers: as configured, else the CPUs that this process may use (its cgroup's quota, its affinity).
+std::size_t worker_count(const Settings& settings);
+
+}  // namespace gw::app

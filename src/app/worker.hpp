@@ -1,0 +1,67 @@
+// One worker: a thread with its loop, and everything that serves requests on it.
+#pragma once
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "gateway/shard.hpp"
+#include "http/h1_server.hpp"
+#include "net/buffers.hpp"
+#include "net/listener.hpp"
+#include "net/loop.hpp"
+#include "observe/access_log.hpp"
+#include "observe/metrics.hpp"
+
+namespace gw::app {
+
+class Worker {
+  public:
+    Worker(observe::LogSink& sink, net::ConnectionBudget& budget);
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+    // The thread must have been stopped.
+    ~Worker() = default;
+
+    // While starting and from the control thread. The site is in force before the first connection
+    // is accepted.
+    void start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets);
+    void adopt(std::shared_ptr<const gateway::Site> site);
+    void adopt_addresses(std::string service, std::vector<net::Address> addresses);
+    void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
+
+    // Stopping, in this order.
+    void drain();            // responses say that their connection ends
+    void close_listeners();  // accepts what the kernel has, then no more; idle connections end
+    void end_all();          // ends every connection, whatever it carries
+    void stop();             // ends the loop and joins the thread; no connection may be left
+
+    // How many connections live here, as of the last turn. Any thread.
+    [[nodiscard]] std::size_t connections() const {
+        return connections_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] observe::MetricBlock& metrics() { return metrics_; }
+
+  private:
+    // Small answers and heads fit one buffer; a quarter of a thousand in reserve covers a busy
+    // worker.
+    static constexpr std::size_t kBufferBytes = 16 * 1024;
+    static constexpr std::size_t kBuffersKept = 256;
+
+    void between_turns();
+
+    observe::MetricBlock metrics_;
+    net::Loop loop_;
+    net::BufferPool buffers_{kBufferBytes, kBuffersKept};
+    http::H1Pool h1_{.buffers = buffers_, .server = {}, .client = {}};
+    observe::AccessLog access_log_;
+    gateway::Shard shard_{loop_, h1_, metrics_, access_log_};
+    http::H1ServerShared shared_{.loop = loop_, .pool = h1_, .responder = shard_, .limits = {}};
+    http::H1Server server_;
+    net::ConnectionBudget& budget_;
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    std::atomic<std::size_t> connections_{0};
+    std::jthread thread_;
+};
+
+}  // namespace gw::app

@@ -1,0 +1,96 @@
+#include "gateway/arrival.hpp"
+
+#include <algorithm>
+
+#include "gateway/shard.hpp"
+
+namespace gw::gateway {
+namespace {
+
+constexpr std::size_t kHopsMax = 32;   // of X-Forwarded-For, from the right: more is noise or an attack
+
+bool trusts(std::span<const Cidr> trusted, const IpAddress& address) {
+    return std::ranges::any_of(trusted, [&](const Cidr& block) { return block.contains(address); });
+}
+
+std::string_view trim(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
+        text.remove_prefix(1);
+    }
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
+        text.remove_suffix(1);
+    }
+    return text;
+}
+
+}  // namespace
+
+bool acceptable_id(std::string_view id) {
+    return !id.empty() && id.size() <= 128 && std::ranges::all_of(id, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
+    });
+}
+
+IpAddress client_address(const IpAddress& peer, const http::Headers& headers,
+                         std::span<const Cidr> trusted) {
+    IpAddress client = peer;
+    std::size_t hops = 0;
+    // Several fields of that name are one list (RFC 9110, 5.3): the last field is the nearest.
+    for (const http::Field* field = headers.end(); field != headers.begin();) {
+        --field;
+        if (field->known != http::Known::x_forwarded_for) {
+            continue;
+        }
+        std::string_view left = field->value;
+        while (!left.empty()) {
+            if (!trusts(trusted, client) || ++hops > kHopsMax) {
+                return client;
+            }
+            const std::size_t comma = left.rfind(',');
+            const std::string_view hop =
+                trim(comma == std::string_view::npos ? left : left.substr(comma + 1));
+            left = comma == std::string_view::npos ? std::string_view{} : left.substr(0, comma);
+            const std::optional<IpAddress> address = IpAddress::parse(hop);
+            if (!address) {
+                return client;
+            }
+            client = *address;
+        }
+    }
+    return client;
+}
+
+void identify(Exchange& x) {
+    const http::Headers& headers = x.head().headers;
+    const Site& site = *x.generation.site;
+    Random& random = x.shard.random();
+
+    const std::string_view id = headers.value(http::Known::x_request_id);
+    if (acceptable_id(id)) {
+        x.request_id = id;
+    } else {
+        std::array<char, 36> fresh;
+        random.uuid(fresh);
+        x.request_id = x.memory.arena.copy({fresh.data(), fresh.size()});
+    }
+    const std::string_view correlation = headers.value(http::Known::x_correlation_id);
+    x.correlation_id = acceptable_id(correlation) ? correlation : x.request_id;
+
+    const std::string_view parent = headers.value(http::Known::traceparent);
+    if (const auto given = parent.empty() ? std::nullopt : observe::parse_traceparent(parent)) {
+        x.trace = *given;
+    } else {
+        random.hex(x.trace.trace_id, sizeof x.trace.trace_id / 2);
+        x.trace.sampled = false;
+    }
+    random.hex(x.trace.span_id, sizeof x.trace.span_id / 2);
+
+    const IpAddress& peer = x.stream.peer().ip;
+    x.peer_trusted = !site.trusted_proxies.empty() && trusts(site.trusted_proxies, peer);
+    x.client = x.peer_trusted ? client_address(peer, headers, site.trusted_proxies) : peer;
+    char* const text = x.memory.arena.take(IpAddress::kTextMax);
+    x.client_text = {text, x.client.write(text)};
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,34 @@
+#include "gateway/exchange.hpp"
+
+#include "gateway/arrival.hpp"
+#include "gateway/finish.hpp"
+#include "gateway/forward.hpp"
+#include "gateway/own_response.hpp"
+#include "gateway/pipeline.hpp"
+#include "gateway/shard.hpp"
+
+namespace gw::gateway {
+
+Exchange::Exchange(http::Stream& stream_, Shard& shard_, ExchangeMemory& memory_)
+    : stream(stream_), shard(shard_), memory(memory_), generation(shard_.enter_generation()) {}
+
+Exchange::~Exchange() { shard.leave_generation(generation); }
+
+net::Task<void> serve(http::Stream& stream, Shard& shard) {
+    const http::Borrowed<ExchangeMemory> memory(shard.memory());
+    Exchange x(stream, shard, *memory);
+    const Finish finish(x);   // access line and metrics: once, on every way out
+    identify(x);
+
+    const Verdict verdict = co_await decide(x);   // stages.def, top to bottom
+    if (!verdict.goes_on()) {
+        co_await respond(x, verdict);   // the only writer of responses of our own
+        co_return;
+    }
+    const Result<void> forwarded = co_await forward(x);
+    if (!forwarded) {
+        co_await respond_to(x, forwarded.error());   // the only place where errors become statuses
+    }
+}
+
+}  // namespace gw::gateway

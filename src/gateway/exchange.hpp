@@ -1,0 +1,97 @@
+// One request's state, from its head to its access line, the same for every protocol. serve() is its whole life.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/arena.hpp"
+#include "base/ip_address.hpp"
+#include "gateway/stage.hpp"
+#include "http/message.hpp"
+#include "http/stream.hpp"
+#include "observe/trace.hpp"
+
+namespace gw::upstream {
+class Service;
+}
+
+namespace gw::gateway {
+
+class Shard;
+struct Route;
+struct Generation;
+
+// A response of our own that a stage made.
+struct OwnAnswer {
+    int status = 200;
+    std::string_view content_type = "application/json";
+    std::string_view body;
+};
+
+// Storage that an exchange borrows from its shard: dear to make, wanted again at once.
+struct ExchangeMemory {
+    Arena arena;
+    http::RequestHead request;     // what goes to the service
+    http::ResponseHead response;   // what goes to the client
+    std::string path;              // the canonical path, when it differs from what came
+    std::string text;              // bodies of our own
+
+    void release() {
+        arena.clear();
+        request.headers.clear();
+        response.headers.clear();
+    }
+};
+
+// How a request ended, for its access line and its counters.
+struct Outcome {
+    int status = 0;
+    std::string_view decided_by = "upstream";   // or the stage that refused
+    std::string_view why;
+};
+
+struct Exchange {
+    Exchange(http::Stream& stream, Shard& shard, ExchangeMemory& memory);
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
+    ~Exchange();
+
+    [[nodiscard]] const http::RequestHead& head() const { return stream.head(); }
+    [[nodiscard]] std::string_view query() const { return stream.head().query; }
+    [[nodiscard]] std::string_view request_id_view() const { return request_id; }
+
+    http::Stream& stream;
+    Shard& shard;
+    ExchangeMemory& memory;
+    Generation& generation;   // the configuration that this request began with
+
+    std::string_view request_id;
+    std::string_view correlation_id;
+    observe::TraceContext trace;
+    IpAddress client;              // who asks, after trusted proxies
+    std::string_view client_text;
+    bool peer_trusted = false;
+
+    const Route* route = nullptr;
+    std::string_view path;            // canonical
+    std::string_view upstream_path;
+    std::string_view allow;           // of a 405
+    std::uint64_t body_max = 0;
+    Instant deadline{};               // for the answer's head
+
+    std::size_t stages_passed = 0;
+    OwnAnswer own;
+    Outcome outcome;
+
+    upstream::Service* service = nullptr;
+    std::optional<Instant> upstream_began;
+    Instant upstream_ended{};
+    bool client_gone = false;
+};
+
+// The life of one request.
+net::Task<void> serve(http::Stream& stream, Shard& shard);
+
+}  // namespace gw::gateway

@@ -1,0 +1,61 @@
+#include "gateway/finish.hpp"
+
+#include "gateway/shard.hpp"
+
+namespace gw::gateway {
+namespace {
+
+// What nginx calls it too: the client went before there was a status to send. Never on the wire.
+constexpr int kClientClosedRequest = 499;
+
+}  // namespace
+
+Finish::Finish(Exchange& x) : x_(x) { x_.shard.gauges(x_.stream.protocol()).in_progress.add(1); }
+
+Finish::~Finish() {
+    Shard& shard = x_.shard;
+    const http::RequestHead& head = x_.head();
+    const Instant now = shard.loop().now();
+    Outcome outcome = x_.outcome;
+    if (x_.client_gone || outcome.status == 0) {
+        outcome.decided_by = x_.client_gone ? "client" : outcome.decided_by;
+        outcome.why = outcome.why.empty() ? "the client closed the connection" : outcome.why;
+        outcome.status = x_.stream.responded() ? outcome.status : kClientClosedRequest;
+    }
+    const Instant::duration took = now - x_.stream.began();
+    const std::string_view route = x_.route != nullptr ? std::string_view{x_.route->path} : "none";
+
+    shard.gauges(x_.stream.protocol()).in_progress.sub(1);
+    observe::RouteSeries& series = x_.route != nullptr
+                                       ? *x_.generation.route_series[x_.route->index]
+                                       : *x_.generation.unrouted;
+    series.finished(http::method_name(head.method), outcome.status, took, x_.stream.bytes_in(),
+                    x_.stream.bytes_out());
+
+    observe::AccessRecord record{};
+    record.time = shard.loop().clock().wall;
+    record.level = outcome.status >= 500 ? observe::Level::error : observe::Level::info;
+    record.request_id = x_.request_id;
+    record.trace_id = {x_.trace.trace_id, sizeof x_.trace.trace_id};
+    record.method = head.method_text;
+    record.path = head.path;
+    record.query = head.query;
+    record.has_query = head.has_query;
+    record.route = route;
+    record.status = outcome.status;
+    record.duration = took;
+    if (x_.upstream_began) {
+        record.upstream = x_.service->name();
+        record.upstream_duration =
+            (x_.upstream_ended != Instant{} ? x_.upstream_ended : now) - *x_.upstream_began;
+    }
+    record.ip = x_.client_text;
+    record.bytes_in = x_.stream.bytes_in();
+    record.bytes_out = x_.stream.bytes_out();
+    record.protocol = http::protocol_name(x_.stream.protocol());
+    record.outcome = outcome.decided_by;
+    record.detail = outcome.why;
+    shard.write_access_line(record);
+}
+
+}  // namespace gw::gateway

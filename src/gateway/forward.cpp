@@ -1,0 +1,144 @@
+#include "gateway/forward.hpp"
+
+#include "gateway/forwarded_head.hpp"
+#include "gateway/relay.hpp"
+#include "gateway/shard.hpp"
+#include "http/h1_client.hpp"
+
+namespace gw::gateway {
+namespace {
+
+observe::UpstreamError label_of(const Error& error) {
+    switch (error.code) {
+        case Errc::refused: return observe::UpstreamError::connect_refused;
+        case Errc::timeout: return observe::UpstreamError::timeout;
+        case Errc::reset:
+        case Errc::closed: return observe::UpstreamError::reset;
+        case Errc::malformed:
+        case Errc::too_large: return observe::UpstreamError::malformed;
+        case Errc::unreachable: return observe::UpstreamError::unreachable;
+        case Errc::exhausted: return observe::UpstreamError::exhausted;
+        default: return observe::UpstreamError::other;
+    }
+}
+
+// Cancels the service's side when the client is gone. A client that only ended its sending may still read, but most
+// that do have closed: it gets a moment.
+class ClientWatch final : public net::Stream::Watcher {
+  public:
+    explicit ClientWatch(Exchange& x) : x_(x) { x_.stream.watch_peer(this); }
+    ClientWatch(const ClientWatch&) = delete;
+    ClientWatch& operator=(const ClientWatch&) = delete;
+    ~ClientWatch() { x_.stream.watch_peer(nullptr); }
+
+    void on(http::ClientStream* service) {
+        service_ = service;
+        if (x_.client_gone && service_ != nullptr) {
+            service_->cancel();
+        }
+    }
+    void peer_left(bool half) override {
+        if (half) {
+            if (!grace_.armed()) {
+                net::Loop& loop = x_.shard.loop();
+                loop.timers().arm(grace_, loop.now() + kHalfCloseGrace);
+            }
+        } else {
+            give_up();
+        }
+    }
+
+  private:
+    static constexpr Millis kHalfCloseGrace{1'000};
+    struct Grace : net::Timer {
+        explicit Grace(ClientWatch& owner)
+            : Timer([](Timer& t) { static_cast<Grace&>(t).watch.give_up(); }), watch(owner) {}
+        ClientWatch& watch;
+    };
+    void give_up() {
+        x_.client_gone = true;
+        if (service_ != nullptr) {
+            service_->cancel();
+        }
+    }
+
+    Exchange& x_;
+    http::ClientStream* service_ = nullptr;
+    Grace grace_{*this};
+};
+
+// A connection to the service: an idle one, unless `fresh`, else a new one, to another endpoint if the first fails.
+net::Task<Result<upstream::Lease>> lease(Exchange& x, bool fresh) {
+    Error last{Errc::unreachable, Fault::upstream, Retry::never, "no address of the service is known"};
+    const bool exact = !http::idempotent(x.head().method);
+    const upstream::Endpoint* failed = nullptr;
+    for (std::uint32_t attempt = 0; attempt <= x.service->options().retries_max; ++attempt) {
+        upstream::Endpoint* endpoint = x.service->pick(failed);
+        if (endpoint == nullptr) {
+            break;
+        }
+        if (!fresh) {
+            if (std::optional<upstream::Lease> idle = endpoint->reuse(exact)) {
+                co_return std::move(*idle);
+            }
+        }
+        Result<upstream::Lease> opened = co_await endpoint->open(x.deadline);
+        if (opened || opened.error().retry != Retry::yes || x.client_gone ||
+            x.shard.loop().now() >= x.deadline) {
+            co_return opened;
+        }
+        last = opened.error();
+        failed = endpoint;
+        x.generation.service_series[x.route->service_index]->failed(label_of(last));
+    }
+    co_return std::unexpected(last);
+}
+
+}  // namespace
+
+net::Task<Result<void>> forward(Exchange& x) {
+    const http::RequestHead& head = x.head();
+    x.service = x.generation.services[x.route->service_index];
+    observe::UpstreamSeries& series = *x.generation.service_series[x.route->service_index];
+    if (x.shard.draining()) {
+        x.stream.close_after();
+    }
+    if (!build_request_head(x, head.framing, head.content_length)) {
+        co_return fail(Errc::too_large, Fault::client, "too many header fields to forward");
+    }
+    const http::BodyPart first = x.stream.body_at_hand();
+    ClientWatch watch(x);
+    bool body_read = false;
+    x.upstream_began = x.shard.loop().now();
+    for (std::uint32_t attempt = 0;; ++attempt) {
+        Result<upstream::Lease> leased = co_await lease(x, attempt > 0);
+        if (!leased) {
+            series.failed(label_of(leased.error()));
+            co_return std::unexpected(leased.error());
+        }
+        http::H1Client service(leased->stream(), x.shard.h1(), x.shard.limits().message,
+                               x.shard.limits().pace, leased->reused());
+        watch.on(&service);
+        const Result<void> done = co_await relay(x, service, first, body_read);
+        watch.on(nullptr);
+        if (service.reusable()) {
+            leased->give_back();
+        }
+        if (done) {
+            co_return done;
+        }
+        if (done.error().fault == Fault::upstream) {
+            series.failed(label_of(done.error()));
+        }
+        // Sent again only if the service can have read nothing of it, or if twice is the same as once.
+        const bool again = done.error().retry == Retry::if_reused && http::idempotent(head.method) &&
+                           !body_read && !x.stream.responded() && !x.client_gone &&
+                           attempt < x.service->options().retries_max && x.shard.loop().now() < x.deadline;
+        if (!again) {
+            co_return done;
+        }
+        series.retried();
+    }
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,306 @@
+#include "gateway/forwarded_head.hpp"
+
+#include <array>
+#include <charconv>
+
+#include "base/ensure.hpp"
+#include "base/text.hpp"
+#include "gateway/shard.hpp"
+
+namespace gw::gateway {
+namespace {
+
+using http::Field;
+using http::Headers;
+using http::Known;
+
+constexpr std::array<std::string_view, 10> kProtected{
+    "x-tenant-id", "x-tenant-source", "x-user-id",     "x-user-role",  "x-venue-id",
+    "x-original-ip", "x-real-ip",     "x-admin-token", "x-privileged", "x-request-deadline"};
+constexpr std::array<std::string_view, 2> kProtectedPrefixes{"x-gateway-", "x-internal-"};
+
+// Fields that belong to one connection (RFC 9110, 7.6.1), whether Connection names them or not.
+constexpr bool hop_by_hop(Known known) {
+    switch (known) {
+        case Known::connection:
+        case Known::keep_alive:
+        case Known::proxy_connection:
+        case Known::proxy_authenticate:
+        case Known::proxy_authorization:
+        case Known::te:
+        case Known::trailer:
+        case Known::transfer_encoding:
+        case Known::content_length:   // written anew from the framing
+        case Known::upgrade:
+        case Known::http2_settings:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Fields of requests that the gateway answers for itself, or that could name another target behind its back.
+constexpr bool replaced_in_request(Known known) {
+    switch (known) {
+        case Known::host:
+        case Known::expect:
+        case Known::max_forwards:
+        case Known::via:
+        case Known::forwarded:
+        case Known::x_forwarded_for:
+        case Known::x_forwarded_proto:
+        case Known::x_forwarded_host:
+        case Known::x_forwarded_port:
+        case Known::x_original_url:
+        case Known::x_rewrite_url:
+        case Known::x_http_method_override:
+        case Known::x_request_id:
+        case Known::x_correlation_id:
+        case Known::traceparent:
+            return true;
+        default:
+            return hop_by_hop(known);
+    }
+}
+
+// Fields of responses that tell of what is behind us, or that the gateway sets.
+constexpr bool replaced_in_response(Known known) {
+    switch (known) {
+        case Known::server:
+        case Known::x_powered_by:
+        case Known::x_resource_tenant:
+        case Known::x_request_id:
+        case Known::x_correlation_id:
+            return true;
+        default:
+            return hop_by_hop(known);
+    }
+}
+
+// Does a Connection field name this one? Fields that carry meaning end to end stay, whoever lists them.
+bool listed_in_connection(const Headers& headers, const Field& field) {
+    switch (field.known) {
+        case Known::host:
+        case Known::content_type:
+        case Known::content_encoding:
+        case Known::date:
+        case Known::location:
+        case Known::set_cookie:
+            return false;
+        default:
+            break;
+    }
+    if (equal_ignore_case(field.name, "cache-control")) {
+        return false;
+    }
+    for (const Field& connection : headers) {
+        if (connection.known == Known::connection && list_contains(connection.value, field.name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// True when Connection says more than the usual "keep-alive" or "close".
+bool connection_lists_fields(const Headers& headers) {
+    for (const Field& field : headers) {
+        if (field.known == Known::connection && !equal_ignore_case(field.value, "keep-alive") &&
+            !equal_ignore_case(field.value, "close")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::string_view decimal(Arena& arena, std::int64_t number) {
+    char* const at = arena.take(20);
+    return {at, std::to_chars(at, at + 20, number).ptr};
+}
+
+bool copy_request_fields(Exchange& x, Headers& out) {
+    const Headers& in = x.head().headers;
+    const bool lists = connection_lists_fields(in);
+    for (const Field& field : in) {
+        if (replaced_in_request(field.known)) {
+            continue;
+        }
+        if (field.known == Known::other) {
+            if (const std::string_view name = protected_name(field.name); !name.empty()) {
+                x.shard.metrics().dangerous_header(name).add();
+                continue;
+            }
+        }
+        if (lists && listed_in_connection(in, field)) {
+            continue;
+        }
+        if (!out.add(field.name, field.value, field.known)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+std::string_view forwarded_for(Exchange& x) {
+    Arena& arena = x.memory.arena;
+    if (!x.peer_trusted) {
+        return x.client_text;
+    }
+    char* const at = arena.take(IpAddress::kTextMax);
+    const std::string_view peer{at, x.stream.peer().ip.write(at)};
+    std::string_view chain;
+    for (const Field& field : x.head().headers) {
+        if (field.known == Known::x_forwarded_for) {
+            chain = chain.empty() ? field.value : arena.join(chain, ", ", field.value);
+        }
+    }
+    return chain.empty() ? peer : arena.join(chain, ", ", peer);
+}
+
+std::string_view forwarded_proto(const Exchange& x) {
+    const std::string_view given = x.head().headers.value(Known::x_forwarded_proto);
+    if (x.peer_trusted && (given == "https" || given == "http")) {
+        return given;
+    }
+    return x.stream.secure() ? "https" : "http";
+}
+
+std::string_view traceparent(Exchange& x) {
+    char* const at = x.memory.arena.take(observe::kTraceparentSize);
+    observe::write_traceparent(x.trace, at);
+    return {at, observe::kTraceparentSize};
+}
+
+bool add_request_fields(Exchange& x, Headers& out) {
+    const Site& site = *x.generation.site;
+    Arena& arena = x.memory.arena;
+    const auto left = std::chrono::duration_cast<Millis>(x.deadline - x.shard.loop().now());
+    const std::int64_t deadline = epoch_ms(x.shard.loop().clock().wall) + left.count();
+    const Field* via = x.head().headers.find(Known::via);
+    const std::string_view hop = x.head().version_minor == 0 ? "1.0 " : "1.1 ";
+    return out.add(Known::host, site.services[x.route->service_index].authority) &&
+           out.add(Known::via, via != nullptr ? arena.join(via->value, ", ", hop, site.via)
+                                              : arena.join(hop, site.via)) &&
+           out.add(Known::x_forwarded_for, forwarded_for(x)) &&
+           out.add(Known::x_forwarded_proto, forwarded_proto(x)) &&
+           out.add(Known::x_forwarded_host, x.head().authority) &&
+           out.add("X-Original-Ip", x.client_text) &&
+           out.add(Known::x_request_id, x.request_id) &&
+           out.add(Known::x_correlation_id, x.correlation_id) &&
+           out.add(Known::traceparent, traceparent(x)) &&
+           out.add("X-Request-Deadline", decimal(arena, deadline)) &&
+           out.add("X-Gateway-Forwarded", "true");
+}
+
+// A Location that names the service itself would lead clients past the gateway: it becomes a path of ours.
+std::string_view public_location(Exchange& x, std::string_view location) {
+    const std::string_view authority = x.generation.site->services[x.route->service_index].authority;
+    std::string_view path = location;
+    if (path.starts_with("http://")) {
+        path.remove_prefix(7);
+    } else if (path.starts_with("https://")) {
+        path.remove_prefix(8);
+    } else if (path.starts_with("//")) {
+        path.remove_prefix(2);
+    } else {
+        return location;
+    }
+    if (!path.starts_with(authority) ||
+        (path.size() > authority.size() && path[authority.size()] != '/' &&
+         path[authority.size()] != '?')) {
+        return location;
+    }
+    path.remove_prefix(authority.size());
+    const Route& route = *x.route;
+    if (route.prefix && !route.same_path && route.rewrite.size() == 1) {
+        const std::string_view base = route.rewrite.front().text;
+        if (path.starts_with(base)) {
+            const std::string_view prefix = std::string_view(route.path).substr(0, route.path.size() - 3);
+            return x.memory.arena.join(prefix, path.substr(base.size()));
+        }
+    }
+    return path.empty() ? std::string_view{"/"} : path;
+}
+
+}  // namespace
+
+std::string_view protected_name(std::string_view name) {
+    if (name.size() < 9 || (name[0] != 'x' && name[0] != 'X') || name[1] != '-') {
+        return {};
+    }
+    for (const std::string_view known : kProtected) {
+        if (equal_ignore_case(name, known)) {
+            return known;
+        }
+    }
+    for (const std::string_view prefix : kProtectedPrefixes) {
+        if (name.size() > prefix.size() && equal_ignore_case(name.substr(0, prefix.size()), prefix)) {
+            return prefix;
+        }
+    }
+    return {};
+}
+
+bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t content_length) {
+    const http::RequestHead& in = x.head();
+    http::RequestHead& out = x.memory.request;
+    out.method = in.method;
+    out.method_text = in.method_text;
+    out.path = x.upstream_path;
+    out.query = in.query;
+    out.has_query = in.has_query;
+    out.framing = framing;
+    out.content_length = content_length;
+    out.headers.clear();
+    return copy_request_fields(x, out.headers) && add_request_fields(x, out.headers);
+}
+
+void add_own_fields(Exchange& x, http::ResponseHead& head) {
+    const bool added = head.headers.add(Known::x_request_id, x.request_id) &&
+                       head.headers.add(Known::x_correlation_id, x.correlation_id);
+    ensure(added, "no room was kept for our own fields");
+}
+
+bool build_response_head(Exchange& x, const http::ResponseHead& from) {
+    http::ResponseHead& out = x.memory.response;
+    out.status = from.status;
+    out.reason = from.reason;
+    out.framing = from.framing;
+    out.content_length = from.content_length;
+    out.headers.clear();
+    const bool lists = connection_lists_fields(from.headers);
+    for (const Field& field : from.headers) {
+        if (field.known == Known::content_length && from.framing == http::Framing::none) {
+            // Of an answer without a body (HEAD, 304): the length that a GET would have.
+            if (!out.headers.add(field.name, field.value, field.known)) {
+                return false;
+            }
+            continue;
+        }
+        if (replaced_in_response(field.known) || (lists && listed_in_connection(from.headers, field))) {
+            continue;
+        }
+        const std::string_view value =
+            field.known == Known::location ? public_location(x, field.value) : field.value;
+        if (out.headers.size() + 8 > Headers::kFieldsMax || !out.headers.add(field.name, value, field.known)) {
+            return false;
+        }
+    }
+    add_own_fields(x, out);
+    return true;
+}
+
+bool build_interim_head(Exchange& x, const http::ResponseHead& from) {
+    http::ResponseHead& out = x.memory.response;
+    out.status = from.status;
+    out.reason = from.reason;
+    out.framing = http::Framing::none;
+    out.headers.clear();
+    for (const Field& field : from.headers) {
+        if (!replaced_in_response(field.known) && !out.headers.add(field.name, field.value, field.known)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,89 @@
+#include "gateway/own_response.hpp"
+
+#include <charconv>
+
+#include "base/ensure.hpp"
+#include "gateway/forwarded_head.hpp"
+#include "gateway/pipeline.hpp"
+#include "gateway/shard.hpp"
+
+namespace gw::gateway {
+namespace {
+
+// A list of our own fields is far from the limit.
+void add(http::ResponseHead& head, std::string_view name, std::string_view value) {
+    ensure(head.headers.add(name, value), "too many fields of our own");
+}
+
+std::string_view decimal(Arena& arena, std::int64_t number) {
+    char* const at = arena.take(20);
+    return {at, std::to_chars(at, at + 20, number).ptr};
+}
+
+net::Task<void> send(Exchange& x, const OwnAnswer& answer, int retry_after_s) {
+    http::ResponseHead& head = x.memory.response;
+    head.headers.clear();
+    head.status = answer.status;
+    head.reason = http::reason_phrase(answer.status);
+    head.framing = http::Framing::length;
+    head.content_length = answer.body.size();
+    add(head, "Content-Type", answer.content_type);
+    add(head, "Cache-Control", "no-store");
+    if (retry_after_s > 0) {
+        add(head, "Retry-After", decimal(x.memory.arena, retry_after_s));
+    }
+    if (!x.allow.empty()) {
+        add(head, "Allow", x.allow);
+    }
+    add_own_fields(x, head);
+    on_response(x);
+    x.outcome.status = answer.status;
+    if (x.shard.draining()) {
+        x.stream.close_after();
+    }
+    if (!co_await x.stream.send(head, answer.body, true)) {
+        x.client_gone = true;
+    }
+}
+
+}  // namespace
+
+net::Task<void> respond(Exchange& x, Verdict verdict) {
+    if (verdict.kind() == Verdict::Kind::answer) {
+        co_await send(x, x.own, 0);
+        co_return;
+    }
+    const RefusalKind& kind = kind_of(verdict.code());
+    x.outcome.why = verdict.detail();
+    x.memory.text.clear();
+    write_problem(x.memory.text, {.code = verdict.code(),
+                                  .detail = verdict.detail(),
+                                  .instance = x.head().path,
+                                  .correlation_id = x.correlation_id,
+                                  .time = x.shard.loop().clock().wall});
+    const OwnAnswer answer{.status = kind.status,
+                           .content_type = "application/problem+json",
+                           .body = x.memory.text};
+    co_await send(x, answer, kind.retry_after_s);
+}
+
+net::Task<void> respond_to(Exchange& x, Error error) {
+    Code code{};
+    x.outcome.why = error.detail;
+    if (x.stream.responded()) {
+        x.outcome.decided_by = error.fault == Fault::client ? "client" : "upstream cut short";
+        x.stream.abort();
+        co_return;
+    }
+    if (x.client_gone || !refusal_for(error, code)) {
+        x.client_gone = true;
+        x.stream.abort();
+        co_return;
+    }
+    x.outcome.decided_by = error.fault == Fault::client ? "request_body" : "forward";
+    // The detail of a failure may name what is behind us; the client learns only its kind.
+    co_await respond(x, refuse(code, error.fault == Fault::client ? error.detail : kind_detail(code)));
+    x.outcome.why = error.detail;
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,97 @@
+// One worker's share of the product: what its requests use and no other worker touches. Everything here runs on the
+// worker's thread; other threads reach it by posting to its loop.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "gateway/exchange.hpp"
+#include "gateway/health.hpp"
+#include "gateway/site.hpp"
+#include "http/h1_pool.hpp"
+#include "http/stream.hpp"
+#include "net/loop.hpp"
+#include "observe/access_log.hpp"
+#include "observe/metrics.hpp"
+#include "upstream/service.hpp"
+
+namespace gw::gateway {
+
+// A configuration in use by this worker, with what the worker has for it.
+struct Generation {
+    std::shared_ptr<const Site> site;
+    std::vector<upstream::Service*> services;          // by Route::service_index
+    std::vector<observe::UpstreamSeries*> service_series;
+    std::vector<observe::RouteSeries*> route_series;   // by Route::index
+    observe::RouteSeries* unrouted = nullptr;
+    std::size_t exchanges = 0;                         // that began with it
+};
+
+class Shard final : public http::Responder {
+  public:
+    Shard(net::Loop& loop, http::H1Pool& h1, observe::MetricBlock& metrics,
+          observe::AccessLog& access_log);
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
+
+    net::Task<void> serve(http::Stream& stream) override;
+
+    // From here on requests begin with this configuration.
+    void adopt(std::shared_ptr<const Site> site);
+    void adopt_addresses(const std::string& service, std::span<const net::Address> addresses);
+    void adopt_health(std::shared_ptr<const HealthReport> report) { health_ = std::move(report); }
+    // From here on every response says that its connection ends.
+    void drain() { draining_ = true; }
+
+    Generation& enter_generation();
+    void leave_generation(Generation& generation);
+
+    [[nodiscard]] net::Loop& loop() const { return loop_; }
+    [[nodiscard]] http::H1Pool& h1() const { return h1_; }
+    [[nodiscard]] http::Reserve<ExchangeMemory>& memory() { return memory_; }
+    [[nodiscard]] observe::MetricBlock& metrics() const { return metrics_; }
+    [[nodiscard]] observe::ProtocolGauges& gauges(http::Protocol protocol) const {
+        return *gauges_[static_cast<std::size_t>(protocol)];
+    }
+    void write_access_line(const observe::AccessRecord& record);
+    [[nodiscard]] const HealthReport& health() const { return *health_; }
+    [[nodiscard]] Random& random() { return random_; }
+    [[nodiscard]] bool draining() const { return draining_; }
+    [[nodiscard]] const http::H1ServerLimits& limits() const { return current_->site->limits; }
+
+  private:
+    void sweep();
+    void flush();
+    struct SweepTimer : net::Timer {
+        explicit SweepTimer(Shard& owner)
+            : Timer([](Timer& t) { static_cast<SweepTimer&>(t).shard.sweep(); }), shard(owner) {}
+        Shard& shard;
+    };
+
+    struct FlushTimer : net::Timer {
+        explicit FlushTimer(Shard& owner)
+            : Timer([](Timer& t) { static_cast<FlushTimer&>(t).shard.flush(); }), shard(owner) {}
+        Shard& shard;
+    };
+
+    net::Loop& loop_;
+    http::H1Pool& h1_;
+    observe::MetricBlock& metrics_;
+    observe::AccessLog& access_log_;
+    Random random_{Random::fresh_seed()};
+    http::Reserve<ExchangeMemory> memory_;
+    std::vector<std::unique_ptr<upstream::Service>> services_;   // by name; never removed while running
+    std::list<Generation> generations_;                          // the current one last
+    Generation* current_ = nullptr;
+    std::shared_ptr<const HealthReport> health_;
+    bool draining_ = false;
+    std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};
+    SweepTimer sweep_timer_{*this};
+    FlushTimer flush_timer_{*this};
+};
+
+}  // namespace gw::gateway

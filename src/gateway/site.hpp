@@ -1,0 +1,37 @@
+// What configuration makes of the gateway: routes, services, limits. Built once per configuration by the control thread, then
+// immutable and shared by all workers; a request keeps the one that it began with.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ip_address.hpp"
+#include "gateway/route_table.hpp"
+#include "http/h1_server.hpp"
+#include "upstream/service_options.hpp"
+
+namespace gw::gateway {
+
+struct ServiceEntry {
+    std::string name;
+    std::string authority;   // host:port, as requests to it say
+    std::string host;        // a name or an address
+    upstream::ServiceOptions options;
+};
+
+struct Site {
+    Site(std::vector<std::unique_ptr<Route>> routes_, std::vector<ServiceEntry> services_)
+        : routes(std::move(routes_)), services(std::move(services_)) {}
+
+    RouteTable routes;
+    std::vector<ServiceEntry> services;   // Route::service_index points here
+    std::vector<Cidr> trusted_proxies;
+    std::string via;                      // our name in Via: how a loop is recognised
+    std::string instance_id;
+    http::H1ServerLimits limits;
+    std::uint64_t generation = 0;         // counts from 1 with every configuration that was adopted
+    std::string hash;                     // of the configuration as it was read
+};
+
+}  // namespace gw::gateway

@@ -1,0 +1,128 @@
+// A stage looks at a request and lets it go on, refuses it or answers it. It is a row of plain functions; the order
+// of all stages is stages.def. A new one is one file in stages/ and one line there.
+//
+// Stages run on workers. decide() must not wait; one that may have to (a store, an unknown key) returns wait() and
+// goes on in its `wait` coroutine. Options are read from the route's section of that name, checked once, and
+// shared read-only by all workers.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string_view>
+
+#include "config/reader.hpp"
+#include "config/outline.hpp"
+#include "gateway/refusal.hpp"
+#include "http/message.hpp"
+#include "net/task.hpp"
+
+namespace gw::gateway {
+
+struct Exchange;
+
+struct StageOptions {
+    StageOptions() = default;
+    virtual ~StageOptions() = default;
+
+  protected:
+    StageOptions(const StageOptions&) = default;
+    StageOptions& operator=(const StageOptions&) = default;
+};
+using OptionsPtr = std::shared_ptr<const StageOptions>;   // shared by a route and its settings; never per request
+
+// What a stage decided. A value of two words; the texts are literals.
+class [[nodiscard]] Verdict {
+  public:
+    enum class Kind : std::uint8_t { go_on, refuse, answer, wait };
+
+    [[nodiscard]] Kind kind() const { return kind_; }
+    [[nodiscard]] bool goes_on() const { return kind_ == Kind::go_on; }
+    [[nodiscard]] Code code() const { return code_; }
+    [[nodiscard]] std::string_view detail() const { return detail_; }
+
+  private:
+    friend Verdict go_on();
+    friend Verdict refuse(Code code, const char* why);
+    friend Verdict answer();
+    friend Verdict wait();
+    Kind kind_ = Kind::go_on;
+    Code code_{};
+    const char* detail_ = "";
+};
+
+inline Verdict go_on() { return {}; }
+// why: a literal, shown to the client and in the access line.
+inline Verdict refuse(Code code, const char* why) {
+    Verdict verdict;
+    verdict.kind_ = Verdict::Kind::refuse;
+    verdict.code_ = code;
+    verdict.detail_ = why;
+    return verdict;
+}
+// The stage has put a whole response into the exchange.
+inline Verdict answer() {
+    Verdict verdict;
+    verdict.kind_ = Verdict::Kind::answer;
+    return verdict;
+}
+inline Verdict wait() {
+    Verdict verdict;
+    verdict.kind_ = Verdict::Kind::wait;
+    return verdict;
+}
+
+struct Stage {
+    std::string_view name;   // its key in YAML, its name in the access line's outcome
+    Verdict (*decide)(Exchange&, const StageOptions&);
+    net::Task<Verdict> (*wait)(Exchange&, const StageOptions&) = nullptr;
+    // On the way back, for stages that the request has passed, in reverse order.
+    void (*on_response)(Exchange&, const StageOptions&) = nullptr;
+    // Null for stages without options: those run for every request. The others run on routes that have their key.
+    OptionsPtr (*read)(config::Reader&) = nullptr;
+    void (*describe)(config::Outline&) = nullptr;
+};
+
+// Builds the row of a stage with options: struct, function, name.
+template <class Options, Verdict (*decide)(Exchange&, const Options&)>
+constexpr Stage stage(std::string_view name) {
+    return Stage{
+        .name = name,
+        .decide = [](Exchange& x, const StageOptions& options) {
+            return decide(x, static_cast<const Options&>(options));
+        },
+        .read = [](config::Reader& reader) -> OptionsPtr {
+            auto options = std::make_shared<Options>();
+            config::read(reader, *options);
+            return options;
+        },
+        .describe = [](config::Outline& outline) {
+            Options options;
+            fields(outline, options);
+        }};
+}
+
+// Builds the row of a stage without options.
+template <Verdict (*decide)(Exchange&)>
+constexpr Stage stage(std::string_view name) {
+    return Stage{.name = name, .decide = [](Exchange& x, const StageOptions&) { return decide(x); }};
+}
+
+namespace stages {
+#define STAGE(name) extern const Stage name;
+#include "gateway/stages.def"
+#undef STAGE
+}  // namespace stages
+
+// All stages in their order.
+inline constexpr std::array kStages{
+#define STAGE(name) &stages::name,
+#include "gateway/stages.def"
+#undef STAGE
+};
+inline constexpr std::size_t kStageCount = kStages.size();
+using StageOptionsList = std::array<OptionsPtr, kStageCount>;   // null: the stage does not run there
+
+// Reads the stages' sections of a route; mistakes go to the reader.
+StageOptionsList read_stage_options(config::Reader& route);
+
+}  // namespace gw::gateway

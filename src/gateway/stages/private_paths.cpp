@@ -1,0 +1,53 @@
+// Keeps what services offer only to each other out of reach: `internal` anywhere in a path, and `metrics` right below a
+// route's base. Segments are read the way a careless service might: decoded as often as it takes, in any case.
+#include "base/text.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+#include "http/uri.hpp"
+
+namespace gw::gateway {
+namespace {
+
+bool names(std::string_view segment, std::string_view word) {
+    if (segment.find('%') == std::string_view::npos) {
+        return equal_ignore_case(segment, word);
+    }
+    return http::fully_decoded(segment) == word;
+}
+
+std::string_view first_segment(std::string_view path) {
+    path.remove_prefix(path.starts_with('/') ? 1 : 0);
+    return path.substr(0, path.find('/'));
+}
+
+// What follows the route's fixed beginning.
+std::string_view below_base(const Exchange& x) {
+    const Route& route = *x.route;
+    if (!route.prefix) {
+        return {};
+    }
+    const auto base = std::ranges::count(std::string_view{route.path}, '/') - 1;
+    std::string_view left = x.path;
+    for (std::ptrdiff_t i = 0; i < base && !left.empty(); ++i) {
+        left.remove_prefix(1);
+        left.remove_prefix(std::min(left.find('/'), left.size()));
+    }
+    return left;
+}
+
+Verdict decide(Exchange& x) {
+    std::string_view left = x.upstream_path;
+    bool hidden = names(first_segment(left), "metrics") || names(first_segment(below_base(x)), "metrics");
+    while (!left.empty() && !hidden) {
+        const std::string_view segment = first_segment(left);
+        hidden = names(segment, "internal");
+        left.remove_prefix(std::min(segment.size() + 1, left.size()));
+    }
+    return hidden ? refuse(Code::no_route, "no route leads there") : go_on();
+}
+
+}  // namespace
+
+constinit const Stage stages::private_paths = stage<decide>("private_paths");
+
+}  // namespace gw::gateway

@@ -1,0 +1,163 @@
+#include "http/h1_client.hpp"
+
+#include <cstring>
+
+#include "http/h1_part.hpp"
+#include "http/h1_writer.hpp"
+
+namespace gw::http {
+
+H1Client::H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits,
+                   const net::PaceLimits& pace, bool reused)
+    : stream_(stream), pool_(pool), limits_(limits), pace_(pace), work_(pool.client), reused_(reused) {
+    work_->body = H1Body();
+}
+
+std::unexpected<Error> H1Client::broken(Errc code, const char* detail) {
+    failed_ = true;
+    return fail(code, Fault::upstream, detail);
+}
+
+Task<Result<void>> H1Client::send(const RequestHead& head, std::string_view body, bool last) {
+    method_ = head.method;
+    chunked_out_ = head.framing == Framing::chunked;
+    work_->out = pool_.buffers.take();
+    HeadBuffer out(work_->out.span());
+    write_request_head(out, head);
+    const FramedPart part = frame_part(out, chunked_out_, body, last, nullptr);
+    if (out.overflowed()) {
+        failed_ = true;
+        co_return fail(Errc::too_large, Fault::client, "the request head is too large to forward");
+    }
+    sent_all_ = last;
+    co_return co_await write(part.before, body, part.after);
+}
+
+Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const Headers* trailers) {
+    HeadBuffer out(work_->out.span());
+    const FramedPart part = frame_part(out, chunked_out_, body, last, trailers);
+    if (out.overflowed()) {
+        failed_ = true;
+        co_return fail(Errc::too_large, Fault::client, "the trailers are too large to forward");
+    }
+    sent_all_ = last;
+    co_return co_await write(part.before, body, part.after);
+}
+
+Task<Result<void>> H1Client::write(std::string_view head, std::string_view body,
+                                   std::string_view tail) {
+    Result<void> written = co_await stream_.write(head, body, tail, pace_);
+    if (!written) {
+        failed_ = true;
+        if (written.error().retry == Retry::if_reused && !reused_) {
+            written.error().retry = Retry::never;
+        }
+    }
+    co_return written;
+}
+
+Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
+    H1ClientWork& work = *work_;
+    if (!work.in) {
+        work.in = pool_.buffers.take();
+    }
+    while (true) {
+        if (!pending_.empty()) {
+            const H1Parse parse = parse_response(pending_, limits_, method_, work.head);
+            if (parse.state == H1Parse::State::refused) {
+                co_return broken(Errc::malformed, parse.refusal.detail);
+            }
+            if (parse.state == H1Parse::State::complete) {
+                pending_.remove_prefix(parse.consumed);
+                if (work.head.status >= 200) {
+                    got_head_ = true;
+                    work.body = H1Body(work.head.framing, work.head.content_length);
+                }
+                co_return &work.head;
+            }
+            if (pending_.size() == work.in.size()) {
+                co_return broken(Errc::malformed, "the response head is too large");
+            }
+        }
+        if (pending_.data() != work.in.data()) {
+            std::memmove(work.in.data(), pending_.data(), pending_.size());
+        }
+        const std::size_t kept = pending_.size();
+        const Result<std::size_t> got =
+            co_await stream_.read_some(work.in.span().subspan(kept), deadline);
+        if (!got || *got == 0) {
+            failed_ = true;
+            Error error = got ? Error{Errc::closed, Fault::upstream, Retry::if_reused,
+                                      "the service closed without an answer"}
+                              : got.error();
+            if (got_any_ || !reused_) {
+                error.retry = Retry::never;
+            }
+            co_return std::unexpected(error);
+        }
+        got_any_ = true;
+        pending_ = {work.in.data(), kept + *got};
+    }
+}
+
+bool H1Client::step(Result<BodyPart>& part) {
+    H1Body& body = work_->body;
+    while (!pending_.empty() || body.done()) {
+        const H1Body::Step step = body.next(pending_);
+        pending_.remove_prefix(step.consumed);
+        if (step.refused) {
+            part = broken(Errc::malformed, step.refusal.detail);
+            return true;
+        }
+        if (!step.data.empty() || step.end) {
+            part = BodyPart{step.data, step.end};
+            return true;
+        }
+        if (step.consumed == 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+Result<BodyPart> H1Client::body_at_hand() {
+    Result<BodyPart> part;
+    if (step(part)) {
+        return part;
+    }
+    return BodyPart{{}, work_->body.done()};
+}
+
+Task<Result<BodyPart>> H1Client::read_body(Millis stall) {
+    H1ClientWork& work = *work_;
+    Result<BodyPart> part;
+    while (!step(part)) {
+        std::memmove(work.in.data(), pending_.data(), pending_.size());
+        const std::size_t kept = pending_.size();
+        if (kept == work.in.size()) {
+            co_return broken(Errc::malformed, "a chunk header is too long");
+        }
+        const Result<std::size_t> got = co_await stream_.read_some(
+            work.in.span().subspan(kept), stream_.loop().now() + stall);
+        if (!got) {
+            failed_ = true;
+            co_return std::unexpected(got.error());
+        }
+        if (*got == 0) {
+            if (work.body.finish_at_close()) {
+                failed_ = true;   // a complete answer, but no connection any more
+                co_return BodyPart{{}, true};
+            }
+            co_return broken(Errc::reset, "the response body was cut short");
+        }
+        pending_ = {work.in.data(), kept + *got};
+    }
+    co_return part;
+}
+
+bool H1Client::reusable() const {
+    return got_head_ && sent_all_ && !failed_ && work_->body.done() && work_->head.keep_alive &&
+           pending_.empty() && !stream_.cancelled();
+}
+
+}  // namespace gw::http

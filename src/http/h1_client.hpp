@@ -1,0 +1,51 @@
+// One HTTP/1.1 exchange on a connection to a service: strict about what comes back, since whatever is misread
+// here is given to a client, or to the next one.
+#pragma once
+
+#include "http/h1_parser.hpp"
+#include "http/h1_pool.hpp"
+#include "http/stream.hpp"
+#include "net/pace.hpp"
+
+namespace gw::http {
+
+class H1Client final : public ClientStream {
+  public:
+    // reused: the connection has served before, so that its end before the first byte may only mean that the
+    // service closed it while it was idle.
+    H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits, const net::PaceLimits& pace,
+             bool reused);
+    H1Client(const H1Client&) = delete;
+    H1Client& operator=(const H1Client&) = delete;
+    ~H1Client() override = default;
+
+    Task<Result<void>> send(const RequestHead& head, std::string_view body, bool last) override;
+    Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) override;
+    Task<Result<const ResponseHead*>> read_head(Instant deadline) override;
+    Task<Result<BodyPart>> read_body(Millis stall) override;
+    Result<BodyPart> body_at_hand() override;
+    [[nodiscard]] const Headers* trailers() const override { return work_->body.trailers(); }
+    void cancel() override { stream_.cancel(); }
+    [[nodiscard]] bool reusable() const override;
+
+  private:
+    bool step(Result<BodyPart>& part);
+    Task<Result<void>> write(std::string_view head, std::string_view body, std::string_view tail);
+    std::unexpected<Error> broken(Errc code, const char* detail);
+
+    net::Stream& stream_;
+    H1Pool& pool_;
+    const H1Limits& limits_;
+    const net::PaceLimits& pace_;
+    Borrowed<H1ClientWork> work_;
+    std::string_view pending_;   // bytes received and not yet taken
+    Method method_ = Method::get;
+    bool reused_;
+    bool chunked_out_ = false;
+    bool sent_all_ = false;
+    bool got_any_ = false;
+    bool got_head_ = false;   // the final one
+    bool failed_ = false;
+};
+
+}  // namespace gw::http

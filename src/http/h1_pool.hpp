@@ -1,0 +1,88 @@
+// What an HTTP/1.1 message needs while it is in flight, lent by the worker: heads of a few kilobytes each, and buffers.
+// One worker's thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "http/h1_body.hpp"
+#include "http/message.hpp"
+#include "net/buffers.hpp"
+
+namespace gw::http {
+
+// A client's request while it is read and answered.
+struct H1Work {
+    RequestHead head;
+    H1Body body;
+    net::Buffer in;     // the head, and what came with it
+    net::Buffer more;   // body bytes after those; taken when needed
+    net::Buffer out;    // our head on its way out
+
+    void release() {
+        in.release();
+        more.release();
+        out.release();
+    }
+};
+
+// A request to a service while it is sent and its answer read.
+struct H1ClientWork {
+    ResponseHead head;
+    H1Body body;
+    net::Buffer in;
+    net::Buffer out;
+
+    void release() {
+        in.release();
+        out.release();
+    }
+};
+
+// Objects that are dear to make and wanted again at once.
+template <class T>
+class Reserve {
+  public:
+    std::unique_ptr<T> take() {
+        if (free_.empty()) {
+            return std::make_unique<T>();
+        }
+        std::unique_ptr<T> object = std::move(free_.back());
+        free_.pop_back();
+        return object;
+    }
+    void give_back(std::unique_ptr<T> object) {
+        object->release();
+        if (free_.size() < kKeptMax) {
+            free_.push_back(std::move(object));
+        }
+    }
+
+  private:
+    static constexpr std::size_t kKeptMax = 256;   // more than a worker has in flight in quiet times
+    std::vector<std::unique_ptr<T>> free_;
+};
+
+// Gives itself back on every way out.
+template <class T>
+class Borrowed {
+  public:
+    explicit Borrowed(Reserve<T>& reserve) : reserve_(reserve), object_(reserve.take()) {}
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+    ~Borrowed() { reserve_.give_back(std::move(object_)); }
+    T& operator*() const { return *object_; }
+    T* operator->() const { return object_.get(); }
+
+  private:
+    Reserve<T>& reserve_;
+    std::unique_ptr<T> object_;
+};
+
+struct H1Pool {
+    net::BufferPool& buffers;
+    Reserve<H1Work> server;
+    Reserve<H1ClientWork> client;
+};
+
+}  // namespace gw::http

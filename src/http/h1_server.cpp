@@ -1,0 +1,173 @@
+#include "http/h1_server.hpp"
+
+#include <cstring>
+
+#include "http/h1_stream.hpp"
+
+namespace gw::http {
+
+Task<void> H1Connection::run() {
+    Millis patience = shared_.limits.head_timeout;
+    while (!closing_ && !stream_.cancelled()) {
+        const Result<void> ready = co_await stream_.readable(shared_.loop.now() + patience);
+        if (!ready) {
+            break;   // nothing was asked, so nothing is answered
+        }
+        idle_ = false;
+        const bool more = co_await serve_burst();
+        idle_ = true;
+        if (!more) {
+            break;
+        }
+        patience = shared_.limits.idle_timeout;
+    }
+}
+
+void H1Connection::end_when_idle() {
+    closing_ = true;
+    if (idle_) {
+        stream_.cancel();
+    }
+}
+
+void H1Server::accepted(net::Fd connection, const net::Address& peer) {
+    scope_.spawn(serve(std::move(connection), peer));
+}
+
+Task<void> H1Server::serve(net::Fd fd, net::Address peer) {
+    H1Connection connection(shared_, std::move(fd), peer);
+    link(connection);
+    co_await connection.run();
+    unlink(connection);
+    budget_.leave();
+}
+
+void H1Server::end_idle() {
+    for (H1Connection* connection = first_; connection != nullptr; connection = connection->next_) {
+        connection->end_when_idle();
+    }
+}
+
+void H1Server::end_all() {
+    for (H1Connection* connection = first_; connection != nullptr; connection = connection->next_) {
+        connection->closing_ = true;
+        connection->stream_.cancel();
+    }
+}
+
+void H1Server::link(H1Connection& connection) {
+    connection.next_ = first_;
+    if (first_ != nullptr) {
+        first_->previous_ = &connection;
+    }
+    first_ = &connection;
+}
+
+void H1Server::unlink(H1Connection& connection) {
+    if (connection.previous_ != nullptr) {
+        connection.previous_->next_ = connection.next_;
+    } else {
+        first_ = connection.next_;
+    }
+    if (connection.next_ != nullptr) {
+        connection.next_->previous_ = connection.previous_;
+    }
+}
+
+Task<bool> H1Connection::serve_burst() {
+    const Borrowed<H1Work> borrowed(shared_.pool.server);
+    H1Work& work = *borrowed;
+    work.in = shared_.pool.buffers.take();
+    std::size_t filled = 0;
+    while (true) {
+        const Instant began = shared_.loop.now();
+        std::size_t consumed = 0;
+        H1Refusal refusal{.status = 0, .detail = ""};
+        if (!co_await read_head(work, filled, consumed, refusal)) {
+            co_return filled == 0 && !closing_ && !stream_.cancelled() && refusal.status == 0;
+        }
+        const bool refused = refusal.status != 0;
+        const std::string_view at_hand{work.in.data() + consumed, filled - consumed};
+        H1Stream request(*this, work, at_hand, refused ? &refusal : nullptr, began);
+        ++served_;
+        if (refused || served_ == shared_.limits.requests_max) {
+            closing_ = true;
+        }
+        co_await shared_.responder.serve(request);
+        if (!request.reusable()) {
+            const bool unread = !work.body.done() || refused || !request.unread().empty() ||
+                                stream_.has_news(false);
+            if (unread && request.needs_linger()) {
+                co_await linger(work.in);
+            }
+            co_return false;
+        }
+        const std::string_view rest = request.unread();
+        std::memmove(work.in.data(), rest.data(), rest.size());
+        filled = rest.size();
+        work.more.release();
+        work.out.release();
+        if (filled == 0 && !stream_.has_news(false)) {
+            co_return true;
+        }
+    }
+}
+
+// True when a head is there (or refused, with refusal.status set). False: the connection ended or went quiet.
+Task<bool> H1Connection::read_head(H1Work& work, std::size_t& filled, std::size_t& consumed,
+                                   H1Refusal& refusal) {
+    const Instant deadline = shared_.loop.now() + shared_.limits.head_timeout;
+    work.head.headers.clear();
+    while (true) {
+        if (filled > 0) {
+            const H1Parse parse = parse_request({work.in.data(), filled}, shared_.limits.message, work.head);
+            if (parse.state == H1Parse::State::complete) {
+                consumed = parse.consumed;
+                work.body = H1Body(work.head.framing, work.head.content_length);
+                co_return true;
+            }
+            if (parse.state == H1Parse::State::refused) {
+                refusal = parse.refusal;
+                consumed = filled;
+                work.body = H1Body();
+                co_return true;
+            }
+        }
+        if (filled == work.in.size()) {
+            refusal = {.status = 431, .detail = "the request head is too large"};
+            consumed = filled;
+            work.body = H1Body();
+            co_return true;
+        }
+        const Result<std::size_t> got =
+            co_await stream_.read_some(work.in.span().subspan(filled), deadline);
+        if (!got && got.error().code == Errc::timeout && filled > 0) {
+            refusal = {.status = 408, .detail = "the request head took too long"};
+            consumed = filled;
+            work.body = H1Body();
+            co_return true;
+        }
+        if (!got || *got == 0) {
+            closing_ = true;
+            co_return false;
+        }
+        filled += *got;
+    }
+}
+
+// Ends our side and reads on for a moment: a close with unread input would reset the connection, and the client
+// could lose the response that it has not read yet (RFC 9112, 9.6).
+Task<void> H1Connection::linger(net::Buffer& buffer) {
+    stream_.shutdown_write();
+    const Instant deadline = shared_.loop.now() + shared_.limits.lingering_close;
+    std::size_t drained = 0;
+    while (drained < shared_.limits.drained_max) {
+        const Result<std::size_t> got = co_await stream_.read_some(buffer.span(), deadline);
+        if (!got || *got == 0) {
+            co_return;
+        }
+        drained += *got;
+    }
+}
+
+}  // namespace gw::http

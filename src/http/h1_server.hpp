@@ -1,0 +1,93 @@
+// A client's HTTP/1.1 connection: reads requests one after the other, hands each to the responder as a Stream, and
+// keeps, drains or closes the connection as RFC 9112 section 9 says.
+//
+// While a connection waits for a request it holds no buffer and no request state, only itself: what a request
+// needs is lent by the worker's H1Pool from its first byte to its end.
+#pragma once
+
+#include "http/h1_parser.hpp"
+#include "http/h1_pool.hpp"
+#include "http/stream.hpp"
+#include "net/listener.hpp"
+#include "net/pace.hpp"
+#include "net/scope.hpp"
+#include "net/stream.hpp"
+#include "net/task.hpp"
+
+namespace gw::http {
+
+struct H1ServerLimits {
+    H1Limits message;
+    Millis head_timeout{10'000};       // from the first byte of a request (or the connect) to the end of its head
+    Millis idle_timeout{75'000};       // between requests
+    Millis lingering_close{2'000};     // how long unread input is thrown away so that the response arrives
+    std::size_t drained_max = 256 * 1024;   // … and how much of it
+    std::uint64_t requests_max = 0;    // of one connection; 0: no limit
+    net::PaceLimits pace;              // the slowest client that is served
+};
+
+// What all connections of a worker share.
+struct H1ServerShared {
+    net::Loop& loop;
+    H1Pool& pool;
+    Responder& responder;
+    H1ServerLimits limits;   // changed between requests only, with the configuration
+};
+
+class H1Connection {
+  public:
+    H1Connection(H1ServerShared& shared, net::Fd fd, const net::Address& peer)
+        : shared_(shared), stream_(shared.loop, std::move(fd), Fault::client), peer_(peer) {}
+    H1Connection(const H1Connection&) = delete;
+    H1Connection& operator=(const H1Connection&) = delete;
+
+    // Serves until the connection ends.
+    Task<void> run();
+
+    [[nodiscard]] bool idle() const { return idle_; }
+    // Ends a connection that waits for a request. In flight, the response is its last.
+    void end_when_idle();
+
+  private:
+    friend class H1Stream;
+    friend class H1Server;
+    // Serves the request that has begun to arrive and those behind it. False: the connection is done.
+    Task<bool> serve_burst();
+    Task<bool> read_head(H1Work& work, std::size_t& filled, std::size_t& consumed, H1Refusal& refusal);
+    Task<void> linger(net::Buffer& buffer);
+
+    H1ServerShared& shared_;
+    net::Stream stream_;
+    net::Address peer_;
+    H1Connection* next_ = nullptr;   // in the server's list
+    H1Connection* previous_ = nullptr;
+    std::uint64_t served_ = 0;
+    bool closing_ = false;           // takes no further request
+    bool idle_ = true;
+};
+
+// All HTTP/1.1 connections of one worker.
+class H1Server final : public net::Acceptor {
+  public:
+    H1Server(H1ServerShared& shared, net::ConnectionBudget& budget) : shared_(shared), budget_(budget) {}
+
+    void accepted(net::Fd connection, const net::Address& peer) override;
+    // Connections between requests end now, the others with their response.
+    void end_idle();
+    // All end now, whatever they carry.
+    void end_all();
+    [[nodiscard]] std::size_t connections() const { return scope_.live(); }
+    net::Scope::AllDone all_done() { return scope_.all_done(); }
+
+  private:
+    Task<void> serve(net::Fd fd, net::Address peer);
+    void link(H1Connection& connection);
+    void unlink(H1Connection& connection);
+
+    H1ServerShared& shared_;
+    net::ConnectionBudget& budget_;
+    net::Scope scope_;
+    H1Connection* first_ = nullptr;
+};
+
+}  // namespace gw::http

@@ -1,0 +1,184 @@
+#include "http/h1_stream.hpp"
+
+#include <cstring>
+
+#include "http/h1_part.hpp"
+#include "http/h1_writer.hpp"
+
+namespace gw::http {
+
+H1Stream::H1Stream(H1Connection& connection, H1Work& work, std::string_view at_hand,
+                   const H1Refusal* refusal, Instant began)
+    : connection_(connection),
+      work_(work),
+      pending_(at_hand),
+      refusal_(refusal),
+      began_(began),
+      pace_(connection.shared_.limits.pace) {
+    continued_ = !work.head.expect_continue || work.head.version_minor == 0;
+    if (!work.head.keep_alive) {
+        connection.closing_ = true;
+    }
+}
+
+bool H1Stream::step(Result<BodyPart>& part) {
+    while (!pending_.empty() || work_.body.done()) {
+        const H1Body::Step step = work_.body.next(pending_);
+        pending_.remove_prefix(step.consumed);
+        if (step.refused) {
+            part = fail(Errc::malformed, Fault::client, step.refusal.detail);
+            return true;
+        }
+        bytes_in_ += step.data.size();
+        if (bytes_in_ > body_max_) {
+            part = fail(Errc::too_large, Fault::client, "the request body is too large");
+            return true;
+        }
+        if (!step.data.empty() || step.end) {
+            part = BodyPart{step.data, step.end};
+            return true;
+        }
+        if (step.consumed == 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+BodyPart H1Stream::body_at_hand() {
+    Result<BodyPart> part;
+    if (refusal_ == nullptr && step(part) && part) {
+        return *part;
+    }
+    // A broken or oversized body is reported where bodies are read and errors are expected.
+    return {{}, work_.body.done()};
+}
+
+Task<Result<BodyPart>> H1Stream::read_body() {
+    Result<BodyPart> part;
+    while (!step(part)) {
+        if (!continued_) {
+            continued_ = true;
+            const Result<void> sent = co_await connection_.stream_.write(
+                "HTTP/1.1 100 Continue\r\n\r\n", connection_.shared_.limits.pace);
+            if (!sent) {
+                co_return std::unexpected(sent.error());
+            }
+        }
+        if (!work_.more) {
+            work_.more = connection_.shared_.pool.buffers.take();
+        }
+        // What is left of a chunk-size line that was cut by the end of the buffer moves to the front.
+        std::memmove(work_.more.data(), pending_.data(), pending_.size());
+        const std::size_t kept = pending_.size();
+        if (kept == work_.more.size()) {
+            co_return fail(Errc::malformed, Fault::client, "a chunk header is too long");
+        }
+        net::Loop& loop = connection_.shared_.loop;
+        const Instant until = pace_.wait_until(loop.now());
+        const Result<std::size_t> got =
+            co_await connection_.stream_.read_some(work_.more.span().subspan(kept), until);
+        if (!got) {
+            co_return std::unexpected(got.error());
+        }
+        if (*got == 0) {
+            co_return fail(Errc::reset, Fault::client, "the request body was cut short");
+        }
+        pace_.moved(*got, loop.now());
+        pending_ = {work_.more.data(), kept + *got};
+    }
+    co_return part;
+}
+
+Task<Result<void>> H1Stream::send(const ResponseHead& head, std::string_view body, bool last) {
+    ensure(!responded_, "a second final response on one request");
+    const RequestHead& request = work_.head;
+    no_body_out_ = request.method == Method::head || head.status == 204 || head.status == 304;
+    // The rest of the request's body would have to be read before the next request: who is answered early, or
+    // refused, sends it to nobody, so the connection ends.
+    if (!work_.body.done()) {
+        Result<BodyPart> rest;
+        while (!work_.body.done() && step(rest) && rest) {
+        }
+        if (!work_.body.done()) {
+            connection_.closing_ = true;
+        }
+    }
+    if (head.framing == Framing::chunked || head.framing == Framing::until_close) {
+        chunked_out_ = request.version_minor >= 1 && !no_body_out_;
+        if (request.version_minor == 0 && !no_body_out_) {
+            connection_.closing_ = true;   // the only way to show an HTTP/1.0 client the end
+        }
+    }
+    responded_ = true;
+    if (!work_.out) {
+        work_.out = connection_.shared_.pool.buffers.take();
+    }
+    HeadBuffer out(work_.out.span());
+    write_response_head(out, head,
+                        {.request_method = request.method,
+                         .request_version_minor = request.version_minor,
+                         .close = connection_.closing_});
+    if (no_body_out_) {
+        body = {};
+        last = true;
+    }
+    const FramedPart part = frame_part(out, chunked_out_, body, last, nullptr);
+    if (out.overflowed()) {
+        aborted_ = true;
+        connection_.closing_ = true;
+        co_return fail(Errc::too_large, Fault::upstream, "the response head is too large");
+    }
+    bytes_out_ += body.size();
+    const Result<void> sent =
+        co_await connection_.stream_.write(part.before, body, part.after, connection_.shared_.limits.pace);
+    if (!sent) {
+        aborted_ = true;
+        connection_.closing_ = true;
+        co_return std::unexpected(sent.error());
+    }
+    complete_ = last;
+    co_return sent;
+}
+
+Task<Result<void>> H1Stream::send_body(std::string_view body, bool last, const Headers* trailers) {
+    if (no_body_out_) {
+        complete_ = complete_ || last;
+        co_return Result<void>{};
+    }
+    HeadBuffer out(work_.out.span());
+    const FramedPart part = frame_part(out, chunked_out_, body, last, trailers);
+    if (out.overflowed()) {
+        aborted_ = true;
+        co_return fail(Errc::too_large, Fault::upstream, "the trailers are too large");
+    }
+    bytes_out_ += body.size();
+    const Result<void> sent = co_await connection_.stream_.write(part.before, body, part.after,
+                                                                 connection_.shared_.limits.pace);
+    if (!sent) {
+        aborted_ = true;
+        co_return std::unexpected(sent.error());
+    }
+    complete_ = complete_ || last;
+    co_return sent;
+}
+
+Task<Result<void>> H1Stream::send_interim(const ResponseHead& head) {
+    if (work_.head.version_minor == 0 || responded_) {
+        co_return Result<void>{};
+    }
+    if (!work_.out) {
+        work_.out = connection_.shared_.pool.buffers.take();
+    }
+    HeadBuffer out(work_.out.span());
+    write_response_head(out, head,
+                        {.request_method = work_.head.method,
+                         .request_version_minor = work_.head.version_minor,
+                         .close = false});
+    if (out.overflowed()) {
+        co_return Result<void>{};
+    }
+    co_return co_await connection_.stream_.write(out.view(), connection_.shared_.limits.pace);
+}
+
+}  // namespace gw::http

@@ -1,0 +1,146 @@
+#include "net/handover.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cstring>
+
+namespace gw::net {
+namespace {
+
+constexpr std::size_t kSocketsMax = 128;
+constexpr std::size_t kNamesMax = 4096;
+constexpr Millis kRetryEvery{100};   // until the process before us has let go of the name
+
+struct UnixAddress {
+    sockaddr_un address{};
+    socklen_t length = 0;
+};
+
+UnixAddress meeting_place(std::uint16_t port) {
+    const std::string name =
+        "api-gateway/" + std::to_string(::getuid()) + "/" + std::to_string(port);
+    UnixAddress place;
+    place.address.sun_family = AF_UNIX;
+    std::memcpy(&place.address.sun_path[1], name.data(), name.size());   // a leading NUL: abstract
+    place.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    return place;
+}
+
+union Control {
+    cmsghdr header;
+    std::array<char, CMSG_SPACE(sizeof(int) * kSocketsMax)> bytes;
+};
+
+void send_sockets(int to, const std::vector<Handover::Offer>& offers) {
+    std::string names;
+    std::vector<int> fds;
+    for (const Handover::Offer& offer : offers) {
+        if (fds.size() == kSocketsMax || names.size() + offer.name.size() + 1 > kNamesMax) {
+            break;
+        }
+        names += offer.name + "\n";
+        fds.push_back(offer.fd);
+    }
+    Control control{};
+    iovec text{.iov_base = names.data(), .iov_len = names.size()};
+    msghdr message{};
+    message.msg_iov = &text;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes.data();
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * fds.size());
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
+    std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
+    ::sendmsg(to, &message, MSG_NOSIGNAL);
+}
+
+std::vector<NamedSocket> receive_sockets(int from) {
+    std::array<char, kNamesMax> names{};
+    Control control{};
+    iovec text{.iov_base = names.data(), .iov_len = names.size()};
+    msghdr message{};
+    message.msg_iov = &text;
+    message.msg_iovlen = 1;
+    message.msg_control = control.bytes.data();
+    message.msg_controllen = sizeof control.bytes;
+    const ssize_t got = ::recvmsg(from, &message, MSG_CMSG_CLOEXEC);
+    const cmsghdr* header = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) {
+        return {};
+    }
+    const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    std::vector<NamedSocket> sockets;
+    std::string_view left{names.data(), static_cast<std::size_t>(got)};
+    for (std::size_t i = 0; i < count; ++i) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof fd);
+        const std::size_t end = std::min(left.find('\n'), left.size());
+        sockets.push_back({std::string(left.substr(0, end)), Fd{fd}});
+        left.remove_prefix(std::min(end + 1, left.size()));
+    }
+    return sockets;
+}
+
+}  // namespace
+
+std::vector<NamedSocket> take_over(std::uint16_t port) {
+    const Fd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+    const UnixAddress place = meeting_place(port);
+    const auto* address = reinterpret_cast<const sockaddr*>(&place.address);
+    if (!socket.valid() || ::connect(socket.get(), address, place.length) != 0) {
+        return {};
+    }
+    const timeval second{.tv_sec = 1, .tv_usec = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+    return receive_sockets(socket.get());
+}
+
+Handover::Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers,
+                   std::function<void(int pid)> done)
+    : loop_(loop), port_(port), offers_(std::move(offers)), done_(std::move(done)) {
+    open();
+}
+
+Handover::~Handover() { close(); }
+
+void Handover::close() {
+    retry_.disarm();
+    if (socket_.valid()) {
+        loop_.forget(socket_.get(), *this);
+        socket_.reset();
+    }
+}
+
+void Handover::open() {
+    Fd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    const UnixAddress place = meeting_place(port_);
+    const auto* address = reinterpret_cast<const sockaddr*>(&place.address);
+    const bool bound = socket.valid() && ::bind(socket.get(), address, place.length) == 0 &&
+                       ::listen(socket.get(), 4) == 0;
+    if (!bound || !loop_.watch(socket.get(), EPOLLIN, *this)) {
+        loop_.timers().arm(retry_, loop_.now() + kRetryEvery);
+        return;
+    }
+    socket_ = std::move(socket);
+}
+
+void Handover::on_events(std::uint32_t /*events*/) {
+    const Fd peer{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+    ucred who{};
+    socklen_t length = sizeof who;
+    if (!peer.valid() ||
+        ::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0 ||
+        who.uid != ::getuid()) {
+        return;
+    }
+    send_sockets(peer.get(), offers_);
+    // The name is let go before the peer sees the end, so that it can take its turn at once.
+    close();
+    done_(who.pid);
+}
+
+}  // namespace gw::net

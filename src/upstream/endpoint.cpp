@@ -1,0 +1,71 @@
+#include "upstream/endpoint.hpp"
+
+#include <algorithm>
+
+namespace gw::upstream {
+
+Lease::~Lease() {
+    if (endpoint_ != nullptr) {
+        --endpoint_->lent_;
+    }
+}
+
+void Lease::give_back() {
+    Endpoint* endpoint = std::exchange(endpoint_, nullptr);
+    --endpoint->lent_;
+    endpoint->take_back(std::move(connection_));
+}
+
+std::optional<Lease> Endpoint::reuse(bool exact) {
+    while (!idle_.empty()) {
+        std::unique_ptr<Connection> connection = std::move(idle_.back());
+        idle_.pop_back();
+        if (connection->stream.has_news(exact) || worn_out(*connection)) {
+            continue;
+        }
+        ++lent_;
+        return std::optional<Lease>(std::in_place, *this, std::move(connection));
+    }
+    return std::nullopt;
+}
+
+net::Task<Result<Lease>> Endpoint::open(Instant deadline) {
+    if (lent_ >= options_.connections_max) {
+        co_return fail(Errc::exhausted, Fault::self, "all connections to the service are in use");
+    }
+    ++lent_;   // counted while it is being made, so that a rush cannot pass the cap
+    const Instant latest = std::min(deadline, loop_.now() + options_.connect_timeout);
+    Result<net::Fd> made = co_await net::connect(loop_, address_, latest);
+    if (!made) {
+        --lent_;
+        co_return std::unexpected(made.error());
+    }
+    co_return Lease(*this, std::make_unique<Connection>(loop_, std::move(*made), loop_.now()));
+}
+
+bool Endpoint::worn_out(const Connection& connection) const {
+    return loop_.now() - connection.idle_since > options_.idle_timeout ||
+           (options_.age_max > Millis::zero() && loop_.now() - connection.opened > options_.age_max);
+}
+
+void Endpoint::take_back(std::unique_ptr<Connection> connection) {
+    if (retired_ || idle_.size() >= options_.idle_connections_max || connection->stream.has_news(false)) {
+        return;
+    }
+    connection->idle_since = loop_.now();
+    ++connection->served;
+    idle_.push_back(std::move(connection));
+}
+
+void Endpoint::sweep() {
+    std::erase_if(idle_, [this](const std::unique_ptr<Connection>& connection) {
+        return connection->stream.has_news(false) || worn_out(*connection);
+    });
+}
+
+void Endpoint::retire() {
+    retired_ = true;
+    idle_.clear();
+}
+
+}  // namespace gw::upstream

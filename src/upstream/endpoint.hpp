@@ -1,0 +1,89 @@
+// One address of one service, on one worker: its connections, idle and lent.
+//
+// A connection that has served is kept for the next request, the most recently used first, so that the rest grow old
+// and are closed. One worker's thread; pinned, and it outlives its leases.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "net/stream.hpp"
+#include "net/task.hpp"
+#include "upstream/service_options.hpp"
+
+namespace gw::upstream {
+
+struct Connection {
+    Connection(net::Loop& loop, net::Fd fd, Instant now)
+        : stream(loop, std::move(fd), Fault::upstream), opened(now), idle_since(now) {}
+    net::Stream stream;
+    Instant opened;
+    Instant idle_since;
+    std::uint64_t served = 0;
+};
+
+class Endpoint;
+
+// A borrowed connection. Unless it is given back as reusable, it is closed when the lease ends.
+class Lease {
+  public:
+    Lease() = default;
+    Lease(Endpoint& endpoint, std::unique_ptr<Connection> connection)
+        : endpoint_(&endpoint), connection_(std::move(connection)) {}
+    Lease(Lease&& other) noexcept
+        : endpoint_(std::exchange(other.endpoint_, nullptr)),
+          connection_(std::move(other.connection_)) {}
+    Lease& operator=(Lease&& other) noexcept {
+        std::swap(endpoint_, other.endpoint_);
+        std::swap(connection_, other.connection_);
+        return *this;
+    }
+    ~Lease();
+
+    [[nodiscard]] net::Stream& stream() const { return connection_->stream; }
+    [[nodiscard]] bool reused() const { return connection_->served > 0; }
+    void give_back();
+
+  private:
+    Endpoint* endpoint_ = nullptr;
+    std::unique_ptr<Connection> connection_;
+};
+
+class Endpoint {
+  public:
+    Endpoint(net::Loop& loop, const net::Address& address, const ServiceOptions& options)
+        : loop_(loop), address_(address), options_(options) {}
+    Endpoint(const Endpoint&) = delete;
+    Endpoint& operator=(const Endpoint&) = delete;
+
+    [[nodiscard]] const net::Address& address() const { return address_; }
+
+    // An idle connection that still looks alive, or an empty lease. exact: the kernel is asked too, for requests
+    // that must not be sent twice.
+    std::optional<Lease> reuse(bool exact);
+    // A new connection. Errors: refused, timeout, unreachable, exhausted.
+    net::Task<Result<Lease>> open(Instant deadline);
+
+    // Closes what has been idle or open for too long, or was closed by the service.
+    void sweep();
+    // Closes what is idle; what is lent is closed when it comes back.
+    void retire();
+
+    [[nodiscard]] std::size_t idle() const { return idle_.size(); }
+    [[nodiscard]] std::size_t lent() const { return lent_; }
+
+  private:
+    friend class Lease;
+    [[nodiscard]] bool worn_out(const Connection& connection) const;
+    void take_back(std::unique_ptr<Connection> connection);
+
+    net::Loop& loop_;
+    net::Address address_;
+    const ServiceOptions& options_;   // the service's: they change with its configuration
+    std::vector<std::unique_ptr<Connection>> idle_;   // the most recently used last
+    std::size_t lent_ = 0;
+    bool retired_ = false;
+};
+
+}  // namespace gw::upstream
