@@ -1,0 +1,138 @@
+#include "cli/commands.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <vector>
+
+#include "app/process.hpp"
+#include "app/settings.hpp"
+#include "app/settings_outline.hpp"
+#include "base/version.hpp"
+#include "cli/reference_page.hpp"
+#include "cli/route_list.hpp"
+#include "config/schema.hpp"
+
+namespace gw::cli {
+namespace {
+
+struct Arguments {
+    std::string config;  // as named on the command line
+    bool json = false;
+    bool reference = false;
+};
+
+int run(const Arguments& arguments, Terminal& terminal) {
+    return app::run_process({find_config(arguments.config, terminal.environment)});
+}
+
+// Null after the mistakes have been shown.
+std::shared_ptr<const app::Settings> load(const Arguments& arguments, Terminal& terminal) {
+    const std::string path = find_config(arguments.config, terminal.environment);
+    app::LoadedSettings settings = app::load_settings(path, terminal.environment);
+    if (settings) {
+        return *std::move(settings);
+    }
+    for (const config::Mistake& mistake : settings.error()) {
+        terminal.err << mistake.to_string() << '\n';
+    }
+    const std::size_t count = settings.error().size();
+    terminal.err << path << ": " << count << (count == 1 ? " mistake\n" : " mistakes\n");
+    return nullptr;
+}
+
+int check(const Arguments& arguments, Terminal& terminal) {
+    const auto settings = load(arguments, terminal);
+    if (settings == nullptr) {
+        return kFailed;
+    }
+    for (const std::string& name : settings->unused_variables) {
+        terminal.out << "warning: " << name << " is set, but this version does not use it\n";
+    }
+    terminal.out << "OK " << settings->source << ": " << settings->services.size() << " services, "
+                 << settings->routes.size() << " routes\n";
+    return kDone;
+}
+
+int routes(const Arguments& arguments, Terminal& terminal) {
+    const auto settings = load(arguments, terminal);
+    if (settings == nullptr) {
+        return kFailed;
+    }
+    terminal.out << (arguments.json ? routes_as_json(settings->routes)
+                                    : routes_as_table(settings->routes));
+    return kDone;
+}
+
+int schema(const Arguments& arguments, Terminal& terminal) {
+    terminal.out << (arguments.reference ? reference_page()
+                                         : config::json_schema(app::settings_outline(),
+                                                               "api-gateway configuration"));
+    return kDone;
+}
+
+struct Command {
+    const char* name;
+    const char* help;
+    int (*run)(const Arguments&, Terminal&);
+    bool reads_config;
+};
+
+constexpr std::array kCommands{
+    Command{"run", "Serve until told to stop (the default)", run, true},
+    Command{"check", "Check the configuration and show every mistake", check, true},
+    Command{"routes", "Show which requests go where", routes, true},
+    Command{"schema", "Print the JSON Schema of the configuration file", schema, false},
+};
+
+constexpr const char* kConfigHelp =
+    "Configuration file (default: CONFIG_FILE, config/gateway.yaml, "
+    "/etc/api-gateway/gateway.yaml)";
+
+}  // namespace
+
+std::string find_config(const std::string& named, const config::Environment& environment) {
+    if (!named.empty()) {
+        return named;
+    }
+    if (const std::string* variable = environment.find("CONFIG_FILE")) {
+        return *variable;
+    }
+    constexpr const char* kHere = "config/gateway.yaml";
+    constexpr const char* kSystem = "/etc/api-gateway/gateway.yaml";
+    std::error_code ignored;
+    return !std::filesystem::exists(kHere, ignored) && std::filesystem::exists(kSystem, ignored)
+               ? kSystem
+               : kHere;
+}
+
+int run_command_line(std::span<const std::string> arguments, Terminal terminal) {
+    Arguments read;
+    CLI::App app{"Streaming HTTP gateway in front of the platform's services", "api-gateway"};
+    app.set_version_flag("--version", "api-gateway " + std::string(kVersion));
+    app.add_option("--config", read.config, kConfigHelp);
+    app.require_subcommand(0, 1);
+    const Command* chosen = kCommands.data();
+    for (const Command& command : kCommands) {
+        CLI::App* sub = app.add_subcommand(command.name, command.help);
+        sub->callback([&chosen, &command] { chosen = &command; });
+        if (command.reads_config) {
+            sub->add_option("--config", read.config, kConfigHelp);
+        }
+    }
+    app.get_subcommand("routes")->add_flag("--json", read.json, "Print JSON");
+    app.get_subcommand("schema")->add_flag("--reference", read.reference,
+                                           "Print the reference page (Markdown) instead");
+    try {
+        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+        app.parse(std::move(reversed));
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error, terminal.out, terminal.err) == 0 ? kDone : kMisused;
+    }
+    return chosen->run(read, terminal);
+}
+
+}  // namespace gw::cli

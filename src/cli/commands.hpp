@@ -1,0 +1,31 @@
+// The command line: what `api-gateway` can be told to do.
+#pragma once
+
+#include <ostream>
+#include <span>
+#include <string>
+
+#include "config/environment.hpp"
+
+namespace gw::cli {
+
+// Where commands write, and what they see of the world besides files.
+struct Terminal {
+    std::ostream& out;
+    std::ostream& err;
+    const config::Environment& environment;
+};
+
+// Statuses of the process.
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;   // the configuration has mistakes
+inline constexpr int kMisused = 2;  // the command line has
+
+// arguments: without the program's name.
+int run_command_line(std::span<const std::string> arguments, Terminal terminal);
+
+// The configuration file: as named, else CONFIG_FILE, else the first that exists of
+// config/gateway.yaml and /etc/api-gateway/gateway.yaml.
+std::string find_config(const std::string& named, const config::Environment& environment);
+
+}  // namespace gw::cli

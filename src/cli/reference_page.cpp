@@ -1,0 +1,80 @@
+#include "cli/reference_page.hpp"
+
+#include <string_view>
+
+#include "app/settings_outline.hpp"
+#include "app/upcoming.hpp"
+#include "config/schema.hpp"
+
+namespace gw::cli {
+namespace {
+
+constexpr std::string_view kIntroduction = R"(# Configuration
+
+<!-- Made by `api-gateway schema --reference`; `make generated` writes it anew. -->
+
+One YAML file holds the routes and services; the environment overrides single settings and holds secrets. The file is
+the one named by `--config`, else by `CONFIG_FILE`, else `config/gateway.yaml`, else `/etc/api-gateway/gateway.yaml`.
+
+    api-gateway check --config FILE    # every mistake at once, each with its place and what would be right
+    api-gateway routes                 # which requests go where
+    api-gateway schema                 # JSON Schema, also in config/gateway.schema.json
+
+Editors that speak YAML complete and check the file when it begins with
+`# yaml-language-server: $schema=gateway.schema.json`.
+
+## How it is read
+
+- A setting has its default unless the file gives it; a variable wins over both. A variable set to nothing counts as
+  not set.
+- Whatever is unknown, out of bounds or contradictory is a mistake, in the file as in the environment, and the gateway
+  does not start. On a reload (`SIGHUP`, or when the file changes) it keeps the old configuration instead. What it
+  listens on, the number of workers and `connections_max` are read only at the start.
+- Variables whose names begin with `JWT_`, `REDIS_`, `RATE_LIMIT_`, `CIRCUIT_BREAKER_`, `TIMEOUT_`, `SHUTDOWN_`,
+  `ADMIN_` or `TLS_`, or end in `_SERVICE_URL`, must be ones that are listed here. The service links which Kubernetes
+  adds by itself (`REDIS_PORT=tcp://…`, `AUTH_SERVICE_SERVICE_HOST` and their like) are ignored.
+- A secret may also come from a file: `ADMIN_TOKEN_FILE=/run/secrets/admin-token`. One line break at its end is cut
+  off. Secrets are never shown, not even in messages about mistakes.
+- `<NAME>` in the name of a variable is the name of the service in capitals, without `-service`, `-` written as `_`:
+  `AUTH_SERVICE_URL` for `auth-service`.
+- Lists in variables are separated by commas.
+- Names of settings end in their unit: `_ms` is milliseconds, `_bytes_max` bytes.
+
+## Which route takes a request
+
+`path` is written in canonical form and compared with the canonical form of the request's path:
+
+| written | takes |
+|---|---|
+| `/api/v1/events` | exactly this path |
+| `/api/v1/events/{id}` | any one segment in place of `{id}` |
+| `/api/v1/events/**` | `/api/v1/events` and everything below it |
+
+The most specific path wins, segment by segment: a literal before a parameter before `/**`. Among routes with the same
+path, the one with the more specific host goes first, then the one that lists methods. A route that fits by its path
+but not by host or method is passed over for the next. When nothing is left the answer is 405 if other methods would
+have been taken, else 404.
+
+)";
+
+constexpr std::string_view kUpcoming = R"(## Variables of capabilities that this version lacks
+
+They are checked, so that a deployment may set them already, and named in a warning at the start.
+
+| variable | value |
+|---|---|
+)";
+
+}  // namespace
+
+std::string reference_page() {
+    std::string page(kIntroduction);
+    page += config::reference_tables(app::settings_outline());
+    page += kUpcoming;
+    for (const app::UpcomingVariable& variable : app::upcoming_variables()) {
+        page += "| `" + std::string(variable.name) + "` | " + std::string(variable.kind) + " |\n";
+    }
+    return page;
+}
+
+}  // namespace gw::cli
