@@ -22,13 +22,18 @@ def gateway(slots, connections=None, top=""):
     return "\n".join(lines) + "\n" + textwrap.dedent(top)
 
 
+def _resolvable(slots):
+    """A name without an address would keep the peers from starting."""
+    return [s for s in slots if not s.url.endswith(".invalid:80")]
+
+
 def nginx(slots, port, folder):
     """nginx with the same routes, strict where it can be asked to be."""
+    slots = _resolvable(slots)
     locations = "\n".join(f"""
         location {s.prefix}/ {{ proxy_pass http://{s.name}/up/; }}""" for s in slots)
     upstreams = "\n".join(f"""
-    upstream {s.name} {{ server {s.url.removeprefix("http://")}; keepalive 4; }}""" for s in slots
-                          if "invalid" not in s.url)
+    upstream {s.name} {{ server {s.url.removeprefix("http://")}; keepalive 4; }}""" for s in slots)
     return f"""daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.error.log;
@@ -47,7 +52,8 @@ http {{
         client_header_timeout 1s; client_body_timeout 1s; keepalive_timeout 3s; proxy_read_timeout 2s;
         proxy_request_buffering off;
         proxy_buffering off;
-        location = /live {{ return 200 "live"; }}{locations}
+        location = /live {{ return 200 "live"; }}
+        location = /health/live {{ return 200 "status"; }}{locations}
         location / {{ return 404; }}
     }}
 }}
@@ -56,6 +62,7 @@ http {{
 
 def haproxy(slots, port):
     """HAProxy with the same routes."""
+    slots = _resolvable(slots)
     rules = "\n".join(f"    use_backend {s.name} if {{ path_beg {s.prefix}/ }}" for s in slots)
     backends = "\n".join(f"""
 backend {s.name}
@@ -71,7 +78,7 @@ defaults
     timeout http-request 1s
 frontend public
     bind 127.0.0.1:{port}
-    http-request return status 200 content-type text/plain string "live" if {{ path /live }}
+    http-request return status 200 content-type text/plain string "live" if {{ path /live /health/live }}
     http-request return status 404 unless {{ path_beg /api/v1/ }}
 {rules}
 {backends}

@@ -100,6 +100,8 @@ class Player:
                     raise Failure("the request to the upstream is cut short: "
                                   + wire.printable(connection.inbox)) from None
                 continue
+            if head_only:
+                connection.open_head = bytes(connection.inbox[:length])
             del connection.inbox[:length]
             return connection, message
         # No use in waiting on when the client has been answered already.
@@ -118,10 +120,11 @@ class Player:
         """The head may have gone on before the body turned out to be bad: then the upstream must see it cut short."""
         for connection in self.exchange.upstreams:
             self.exchange.until(lambda: connection.ended or None, f"the {connection.label} sees the end")
-            if not connection.inbox:
+            received = connection.open_head + connection.inbox
+            if not received:
                 continue
             try:
-                message, _ = wire.read_request(connection.inbox, True)
+                message, _ = wire.read_request(received, True)
             except wire.Incomplete:
                 message = None
             if message and not message.cut:
@@ -168,6 +171,8 @@ class Player:
                 raise Failure("the connection ended; so far: " + wire.printable(connection.inbox)) from None
             return None
         del connection.inbox[:length]
+        if not self.strict and message.status == 100 and 100 not in wanted.statuses:
+            return self._next_response(connection, wanted)   # a proxy may send it unasked
         return message
 
     def _note_answer(self, step, message):

@@ -21,6 +21,7 @@ class Connection:
         self.left = False        # this side has closed
         self.finish = None       # what to do once the outbox is empty
         self.messages = 0
+        self.open_head = b""     # of a request whose body the script has not asked about
         self.log = log
 
     def queue(self, data, piece=None):
