@@ -25,8 +25,8 @@ constexpr std::array<std::int8_t, 256> make_base64_values() {
 
 constexpr std::array<std::int8_t, 256> kBase64Values = make_base64_values();
 
-// The bytes of the UTF-8 sequence at the start of `text`, or 0 if there is none. RFC 3629, 4: the second byte's
-// range is narrower behind E0, ED, F0 and F4.
+// The bytes of the UTF-8 sequence at the start of `text`, or 0 if there is none. RFC 3629, 4: the
+// second byte's range is narrower behind E0, ED, F0 and F4.
 std::size_t utf8_sequence(std::string_view text) {
     const auto byte = [text](std::size_t i) {
         return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;

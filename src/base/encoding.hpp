@@ -1,5 +1,5 @@
-// Bytes as text and back: hexadecimal, percent-encoding, base64url. Decoders accept one spelling of each value and nothing
-// else, so that two different texts never mean the same. Pure; any thread.
+// Bytes as text and back: hexadecimal, percent-encoding, base64url. Decoders accept one spelling of
+// each value and nothing else, so that two different texts never mean the same. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -22,7 +22,8 @@ std::string percent_encode(std::string_view bytes);
 
 // RFC 4648, 5, without padding, as JWS uses it (RFC 7515, 2).
 std::string base64url_encode(std::string_view bytes);
-// Nothing for padding, white space, foreign characters, impossible lengths, or unused bits that are not zero.
+// Nothing for padding, white space, foreign characters, impossible lengths, or unused bits that are
+// not zero.
 std::optional<std::string> base64url_decode(std::string_view text);
 
 // Is this well-formed UTF-8 (RFC 3629: shortest forms, no surrogates, up to U+10FFFF)?

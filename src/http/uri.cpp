@@ -1,5 +1,6 @@
 #include "http/uri.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <utility>
@@ -15,10 +16,10 @@ namespace {
 constexpr int kDecodingsMax = 8;
 
 enum CharKind : std::uint8_t {
-    kPlain,    // stays as it is, wherever it stands
-    kSlash,    // may begin an empty or a dot segment
-    kEscape,   // '%'
-    kNever,    // refused
+    kPlain,   // stays as it is, wherever it stands
+    kSlash,   // may begin an empty or a dot segment
+    kEscape,  // '%'
+    kNever,   // refused
 };
 
 constexpr std::array<CharKind, 256> make_kinds() {
@@ -31,14 +32,16 @@ constexpr std::array<CharKind, 256> make_kinds() {
     kinds['%'] = kEscape;
     kinds['\\'] = kNever;
     kinds['#'] = kNever;
-    kinds['?'] = kNever;   // would begin a query where the path is read again
+    kinds['?'] = kNever;  // would begin a query where the path is read again
     kinds[';'] = kNever;
     return kinds;
 }
 
 constexpr std::array<CharKind, 256> kKinds = make_kinds();
 
-CharKind kind_of(char c) { return kKinds[static_cast<unsigned char>(c)]; }
+CharKind kind_of(char c) {
+    return kKinds[static_cast<unsigned char>(c)];
+}
 
 // The common path: plain characters, and no slash before another or before a dot.
 bool is_plainly_canonical(std::string_view path) {
@@ -55,9 +58,13 @@ bool is_plainly_canonical(std::string_view path) {
     return true;
 }
 
-bool is_dot_segment(std::string_view segment) { return segment == "." || segment == ".."; }
+bool is_dot_segment(std::string_view segment) {
+    return segment == "." || segment == "..";
+}
 
-bool is_control(unsigned value) { return value < 0x20 || value == 0x7F; }
+bool is_control(unsigned value) {
+    return value < 0x20 || value == 0x7F;
+}
 
 // A text in which every escape that is one was decoded; broken ones stay text.
 std::string decoded_once(std::string_view text) {
@@ -81,7 +88,7 @@ class Normaliser {
             return refuse("the path does not begin with a slash", false);
         }
         while (!path.empty()) {
-            path.remove_prefix(1);   // the slash
+            path.remove_prefix(1);  // the slash
             const std::size_t size = std::min(path.find('/'), path.size());
             const bool last = size == path.size();
             if (!add_segment(path.substr(0, size), last)) {
@@ -101,8 +108,8 @@ class Normaliser {
         return false;
     }
 
-    // canonical_ is empty or ends behind a segment; each segment brings its slash. A last segment that is empty, or
-    // a dot segment, leaves only the slash (RFC 3986, 5.2.4).
+    // canonical_ is empty or ends behind a segment; each segment brings its slash. A last segment
+    // that is empty, or a dot segment, leaves only the slash (RFC 3986, 5.2.4).
     bool add_segment(std::string_view segment, bool last) {
         const std::size_t before = canonical_.size();
         canonical_ += '/';
@@ -132,7 +139,7 @@ class Normaliser {
     }
 
     bool add_characters(std::string_view segment) {
-        std::string high_bytes;   // of escapes in a row, to be read as UTF-8
+        std::string high_bytes;  // of escapes in a row, to be read as UTF-8
         for (std::size_t i = 0; i < segment.size(); ++i) {
             const char c = segment[i];
             if (c != '%') {
@@ -152,8 +159,7 @@ class Normaliser {
                     return false;
                 }
                 i += 2;
-                const bool row_goes_on =
-                    escape_value(segment.substr(i + 1)) >= 0x80;
+                const bool row_goes_on = escape_value(segment.substr(i + 1)) >= 0x80;
                 if (!row_goes_on && !is_utf8(std::exchange(high_bytes, {}))) {
                     return refuse("the path is not UTF-8", true);
                 }
@@ -192,11 +198,11 @@ class Normaliser {
         }
     }
 
-    // Is a segment still what it seems when services decode it again and again? An escape that is broken by then
-    // is ordinary text: "100%25" is "100%".
+    // Is a segment still what it seems when services decode it again and again? An escape that is
+    // broken by then is ordinary text: "100%25" is "100%".
     bool harmless_when_decoded(std::string_view segment) {
         std::string now = decoded_once(segment);
-        for (int decodings = 2; decodings <= kDecodingsMax; ++decodings) {
+        for (int decodings = 1; decodings <= kDecodingsMax; ++decodings) {
             std::string next = decoded_once(now);
             if (next == now) {
                 return true;
@@ -215,7 +221,7 @@ class Normaliser {
     }
 
     std::string canonical_;
-    bool escapes_hidden_ = false;   // in the segment: an escaped '%'
+    bool escapes_hidden_ = false;  // in the segment: an escaped '%'
     PathRefusal refusal_;
 };
 
@@ -238,15 +244,26 @@ PathOutcome normalise_path(std::string_view path, std::string& out, PathRefusal&
 }
 
 std::string fully_decoded(std::string_view segment) {
-    std::string now(segment);
-    // Each decoding that changes something shortens the text, so this ends; a request's target is short.
-    for (std::string next = decoded_once(now); next != now; next = decoded_once(now)) {
-        now = std::move(next);
+    // Decoding where an escape becomes complete, even one made of decoded characters, comes to the
+    // same as decoding the whole text until nothing changes, in one pass.
+    std::string decoded;
+    decoded.reserve(segment.size());
+    for (const char c : segment) {
+        decoded += c;
+        while (decoded.size() >= 3) {
+            const int value = escape_value(std::string_view(decoded).substr(decoded.size() - 3));
+            if (value < 0) {
+                break;
+            }
+            decoded.resize(decoded.size() - 3);
+            decoded += static_cast<char>(value);
+        }
     }
-    for (char& c : now) {
+    decoded.resize(std::min(decoded.find_first_of("?#"), decoded.size()));
+    for (char& c : decoded) {
         c = lower(c);
     }
-    return now;
+    return decoded;
 }
 
 }  // namespace gw::http

@@ -18,13 +18,13 @@ enum class PathOutcome : unsigned char { unchanged, rewritten, refused };
 // the common case costs one pass and no copy. rewritten: `out` holds the canonical form.
 //  - percent-encoded unreserved characters are decoded, other escapes keep their bytes with upper-case digits;
 //  - dot segments, plain or escaped, are resolved; leaving the root is refused; repeated slashes become one;
-//  - refused: escapes that are broken, that hide '/' or '\', controls or NUL, or bytes that are not UTF-8; raw
-//    controls, spaces, '\', '#', bytes over 0x7E; ';' parameters; escapes of escapes that would become any of
-//    these, or a dot segment, when a service decodes a second time (up to 8 levels).
+//  - refused: escapes that are broken, that hide '/', '\', ';' or a control, or bytes that are not UTF-8; raw
+//    controls, spaces, '\', ';', '#', '?', bytes over 0x7E; escapes of escapes that would become '/', '\', ';', a
+//    control, a dot segment or bytes that are not UTF-8 when a service decodes again (up to 8 times).
 PathOutcome normalise_path(std::string_view path, std::string& out, PathRefusal& refusal);
 
-// One segment with all escapes decoded repeatedly and ASCII letters in lower case: how a careless service might
-// read it. For deny lists only, never for routing.
+// One segment with all escapes decoded repeatedly, without what follows a '?' or '#' that appears then, and ASCII
+// letters in lower case: how a careless service might read it. For deny lists only, never for routing.
 std::string fully_decoded(std::string_view segment);
 
 }  // namespace gw::http
