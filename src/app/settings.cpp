@@ -65,7 +65,7 @@ void check_service_of(gateway::RouteOptions& route, const Settings& s) {
         names.push_back(name);
     }
     const std::string_view meant = config::nearest(route.service, names);
-    route.stages.blame("service", "there is no service " + config::quoted(route.service),
+    route.stages.blame("service", "there is no service " + config::quote(route.service),
                        meant.empty() ? "describe it under `services`"
                                      : "did you mean " + std::string(meant) + "?");
 }
@@ -120,13 +120,13 @@ void check_routes(config::Reader& root, Settings& s) {
             route.stages.blame("rewrite", "rewrite " + flaw->what, std::move(flaw->remedy));
         }
         if (!route.name.empty() && !names.emplace(route.name, true).second) {
-            route.stages.blame("name", "there are two routes named " + config::quoted(route.name),
+            route.stages.blame("name", "there are two routes named " + config::quote(route.name),
                                "rename one of them");
         } else if (const std::string* other = overlaps.add(route)) {
             route.stages.blame("path",
-                               "route " + config::quoted(route.name) +
+                               "route " + config::quote(route.name) +
                                    " takes the same host, path and method as route " +
-                                   config::quoted(*other),
+                                   config::quote(*other),
                                "remove one of them, or tell them apart by methods or hosts");
         }
         route.stage_options = gateway::read_stage_options(route.stages);

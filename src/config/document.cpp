@@ -192,9 +192,13 @@ class Builder final : public YAML::EventHandler {
             frame.has_key = false;
             if (!frame.keys.insert(frame.pending.key).second) {
                 mistakes_.push_back({{source_, frame.pending.line, frame.pending.column},
-                                     quoted(frame.pending.key) + " stands twice in this section",
+                                     quote(frame.pending.key) + " stands twice in this section",
                                      "keep one of them"});
                 return;
+            }
+            if (node.kind == Node::Kind::nothing) {  // what is not there has no place of its own
+                node.line = frame.pending.line;
+                node.column = frame.pending.column;
             }
             frame.pending.value = std::move(node);
             frame.node.entries.push_back(std::move(frame.pending));

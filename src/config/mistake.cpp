@@ -24,7 +24,7 @@ std::string Mistake::to_string() const {
     return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
     constexpr std::size_t kShown = 80;
     constexpr std::string_view kDigits = "0123456789abcdef";
     std::string out = "\"";

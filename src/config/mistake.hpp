@@ -37,6 +37,6 @@ struct Flaw {
 };
 
 // Text as it may stand in a message: in quotes, controls escaped, cut when long.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 }  // namespace gw::config

@@ -98,7 +98,7 @@ void Reader::finish() {
                                  ? "remove it; the settings are listed in docs/configuration.md"
                                  : "did you mean " + std::string(meant) + "?";
         reading_->mistakes.push_back({place_of(entry.line, entry.column),
-                                      quoted(label_of(entry.key)) + " is no setting",
+                                      quote(label_of(entry.key)) + " is no setting",
                                       std::move(remedy)});
     }
 }
@@ -154,13 +154,13 @@ std::optional<std::string> Reader::secret_file(const std::string& name, const st
         file.read(content.data(), static_cast<std::streamsize>(content.size()));
     }
     if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
-        reading_->blame_variable(name, "the file " + quoted(path) + " cannot be read",
+        reading_->blame_variable(name, "the file " + quote(path) + " cannot be read",
                                  "name an existing, readable file");
         return std::nullopt;
     }
     content.resize(static_cast<std::size_t>(file.gcount()));
     if (content.size() > kSecretBytesMax) {
-        reading_->blame_variable(name, "the file " + quoted(path) + " is larger than 65536 bytes",
+        reading_->blame_variable(name, "the file " + quote(path) + " is larger than 65536 bytes",
                                  "name a file that holds only the secret");
         return std::nullopt;
     }
@@ -208,7 +208,7 @@ bool Reader::is_allowed_key(const Entry& entry, const Field& field, const std::s
     }
     if (auto flaw = field.check.of(entry.key)) {
         reading_->mistakes.push_back({place_of(entry.line, entry.column),
-                                      "the name " + quoted(label) + " " + flaw->what,
+                                      "the name " + quote(label) + " " + flaw->what,
                                       std::move(flaw->remedy)});
         return false;
     }

@@ -45,7 +45,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string shown(const Text& text) {
-    return text.secret ? "is not usable" : "is " + quoted(text.text);
+    return text.secret ? "is not usable" : "is " + quote(text.text);
 }
 
 std::expected<bool, Flaw> parse_bool(const Text& text) {

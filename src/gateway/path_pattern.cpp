@@ -43,7 +43,7 @@ std::optional<Flaw> read_literal(std::string_view text) {
     }
     const auto bad = std::ranges::find_if_not(text, is_path_character);
     if (bad != text.end()) {
-        return Flaw{"has a segment " + config::quoted(text) + " that no canonical path has",
+        return Flaw{"has a segment " + config::quote(text) + " that no canonical path has",
                     "use letters, digits and -._~!$&'()*+,=:@, or {name} for a whole segment"};
     }
     return std::nullopt;
@@ -56,7 +56,7 @@ std::expected<PathPattern, config::Flaw> PathPattern::parse(std::string_view tex
         return std::unexpected(Flaw{std::move(what), std::move(remedy)});
     };
     if (!text.starts_with('/')) {
-        return refuse("is " + config::quoted(text), "begin it with '/'");
+        return refuse("is " + config::quote(text), "begin it with '/'");
     }
     if (text.size() > kBytesMax) {
         return refuse("is longer than 1024 bytes", "shorten it");

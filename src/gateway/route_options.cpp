@@ -33,7 +33,7 @@ std::optional<Flaw> check_route_name(std::string_view name) {
     if (good) {
         return std::nullopt;
     }
-    return Flaw{"is " + config::quoted(name),
+    return Flaw{"is " + config::quote(name),
                 "use up to 64 small letters, digits, '-', '_' and '.', a letter or digit first"};
 }
 
@@ -50,7 +50,7 @@ std::optional<Flaw> check_route_host(std::string_view host) {
     if (good) {
         return std::nullopt;
     }
-    return Flaw{"is " + config::quoted(host),
+    return Flaw{"is " + config::quote(host),
                 "write a host in small letters and without a port, or *.example.com"};
 }
 

@@ -33,7 +33,7 @@ inline std::optional<config::Flaw> check_dns_server(std::string_view text) {
         number > 0 && number < 65'536) {
         return std::nullopt;
     }
-    return config::Flaw{"is " + config::quoted(text), "write an IP address, with or without :port"};
+    return config::Flaw{"is " + config::quote(text), "write an IP address, with or without :port"};
 }
 
 struct DnsOptions {

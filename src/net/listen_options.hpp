@@ -16,7 +16,7 @@ inline std::optional<config::Flaw> check_listen_host(std::string_view text) {
     if (IpAddress::parse(text)) {
         return std::nullopt;
     }
-    return config::Flaw{"is " + config::quoted(text),
+    return config::Flaw{"is " + config::quote(text),
                         "write an IP address of this machine, or 0.0.0.0 or :: for all of them"};
 }
 

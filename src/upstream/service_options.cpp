@@ -78,7 +78,7 @@ std::expected<ServiceUrl, config::Flaw> ServiceUrl::parse(std::string_view text)
     ServiceUrl url;
     url.host = rest.substr(in_brackets ? 1 : 0, host_end - (in_brackets ? 1 : 0));
     if (!is_host(url.host, in_brackets)) {
-        return refuse("names " + config::quoted(url.host) + ", which is no host");
+        return refuse("names " + config::quote(url.host) + ", which is no host");
     }
     rest.remove_prefix(host_end + (in_brackets ? 1 : 0));
     if (!rest.empty() && (!rest.starts_with(':') || !read_port(rest.substr(1), url.port))) {
