@@ -223,3 +223,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except peers.NotBuilt as missing:
         sys.exit(f"not built: {missing}")
+    except RuntimeError as failure:
+        sys.exit(str(failure))

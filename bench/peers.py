@@ -21,7 +21,7 @@ FILES_MAX = 20000  # descriptors a proxy may have; also what the configurations 
 
 SERVICES = (
     "AUTH VENUE EVENT TICKET PAYMENT MARKETPLACE ANALYTICS NOTIFICATION INTEGRATION COMPLIANCE QUEUE"
-    " FILE MONITORING SEARCH"
+    " FILE MONITORING SEARCH BLOCKCHAIN ORDER MINTING TRANSFER SCANNING"
 ).split()
 
 # One header buffer takes the whole request: with the default of 1 KB nginx allocates a second one for each request
@@ -200,6 +200,7 @@ def gateway_command(build, settings=None):
         env.update({
             "CONFIG_FILE": str(ROOT / "config" / "gateway.yaml"),
             "HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PORT": str(free_port()), "WORKERS": "1",
+            "SHUTDOWN_DRAIN_MS": "0",  # nobody new comes when a measurement is over
             **{f"{name}_SERVICE_URL": f"http://127.0.0.1:{origin}" for name in SERVICES},
             **(settings or {}),
         })

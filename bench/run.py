@@ -237,4 +237,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except peers.NotBuilt as missing:
+        sys.exit(f"not built: {missing}")
+    except RuntimeError as failure:
+        sys.exit(str(failure))
