@@ -1,0 +1,150 @@
+"""Bodies of any size and kind pass unchanged, and through bounded memory."""
+import gzip
+import hashlib
+import json
+import threading
+import unittest
+
+from support.clients import Client
+from support.origins import pattern
+from support.scenario import Scenario, sanitized
+
+GIB = 1 << 30
+GROWTH_KB_MAX = 10 * 1024
+
+
+def digest_of(size):
+    digest = hashlib.sha256()
+    for piece in pattern(size):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+class Memory:
+    """The gateway's resident memory while something happens: how much it grew at most."""
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+        self.before = gateway.rss_kb()
+        self.most = self.before
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def _watch(self):
+        while not self._stop.wait(0.02):
+            self.most = max(self.most, self.gateway.rss_kb())
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self.most = max(self.most, self.gateway.rss_kb())
+
+    @property
+    def growth_kb(self):
+        return self.most - self.before
+
+
+class Bodies(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.gateway = self.start()
+        self.client = Client(self.gateway.port, seconds=120)
+        # What is taken once and kept is not growth.
+        for _ in range(20):
+            self.upload("warm", 1 << 20)
+            self.download("n=1000000")
+
+    def upload(self, _label, size, chunked=False, head=""):
+        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+        self.client.send(f"POST /api/v1/s0/digest HTTP/1.1\r\nHost: a\r\n{framing}\r\n{head}\r\n".encode())
+        for piece in pattern(size):
+            self.client.send(b"%x\r\n" % len(piece) + piece + b"\r\n" if chunked else piece)
+        if chunked:
+            self.client.send(b"0\r\n\r\n")
+        answer = self.client.response()
+        self.assertEqual(200, answer.status)
+        return json.loads(answer.body)
+
+    def download(self, query):
+        digest, count = hashlib.sha256(), [0]
+
+        def sink(piece):
+            digest.update(piece)
+            count[0] += len(piece)
+        self.client.send(f"GET /api/v1/s0/bytes?{query} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        head = self.client.download(sink)
+        return head, count[0], digest.hexdigest()
+
+    def assertBounded(self, memory):
+        if not sanitized():
+            self.assertLess(memory.growth_kb, GROWTH_KB_MAX)
+
+    def test_a_gibibyte_up(self):
+        with Memory(self.gateway) as memory:
+            seen = self.upload("whole", GIB)
+        self.assertEqual((GIB, digest_of(GIB)), (seen["bytes"], seen["sha256"]))
+        self.assertBounded(memory)
+
+    def test_a_gibibyte_up_in_chunks(self):
+        with Memory(self.gateway) as memory:
+            seen = self.upload("chunked", GIB, chunked=True)
+        self.assertEqual((GIB, digest_of(GIB)), (seen["bytes"], seen["sha256"]))
+        self.assertBounded(memory)
+
+    def test_a_gibibyte_down(self):
+        with Memory(self.gateway) as memory:
+            head, count, digest = self.download(f"n={GIB}")
+        self.assertIn(f"Content-Length: {GIB}", head)
+        self.assertEqual((GIB, digest_of(GIB)), (count, digest))
+        self.assertBounded(memory)
+
+    def test_a_gibibyte_down_in_chunks(self):
+        with Memory(self.gateway) as memory:
+            head, count, digest = self.download(f"n={GIB}&chunked=1")
+        self.assertIn("Transfer-Encoding: chunked", head)
+        self.assertEqual((GIB, digest_of(GIB)), (count, digest))
+        self.assertBounded(memory)
+
+    def test_multipart_and_compressed_bodies_are_not_touched(self):
+        boundary = "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.bin\"\r\n\r\n"
+        parts = {
+            "multipart/form-data; boundary=x": boundary.encode() + bytes(range(256)) * 100 + b"\r\n--x--\r\n",
+            "application/json": b'{"a": 12345678901234567890.10, "a": 1}',
+            "application/x-www-form-urlencoded": b"a=1&a=2&b%5B%5D=%zz",
+            "application/gzip": gzip.compress(b"abc" * 100000, mtime=0),
+            "text/plain; charset=utf-16": "ü€𝄞".encode("utf-16"),
+        }
+        for kind, body in parts.items():
+            for chunked in (False, True):
+                framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+                content = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
+                self.client.send(f"POST /api/v1/s0/digest HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\n"
+                                 f"{framing}\r\n\r\n".encode() + content)
+                seen = json.loads(self.client.response().body)
+                self.assertEqual({"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(),
+                                  "contentType": kind}, seen)
+
+    def test_a_compressed_answer_arrives_compressed(self):
+        pieces = []
+        self.client.send(b"GET /api/v1/s0/bytes?n=5000000&gzip=1 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n")
+        head = self.client.download(pieces.append)
+        self.assertIn("Content-Encoding: gzip", head)
+        self.assertEqual(digest_of(5000000), hashlib.sha256(gzip.decompress(b"".join(pieces))).hexdigest())
+
+    def test_a_reader_that_stops_stops_the_service(self):
+        """Back-pressure: what the client does not read is not taken from the service, let alone kept."""
+        with Memory(self.gateway) as memory, Client(self.gateway.port, seconds=60) as slow:
+            slow.send(f"GET /api/v1/s0/bytes?n={GIB} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            slow.sock.recv(1000)
+            for _ in range(50):   # meanwhile others are served
+                self.assertEqual(200, self.client.get("/api/v1/s0/text").status)
+            self.assertBounded(memory)
+        self.assertBounded(memory)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,96 @@
+"""Names of services: found again by their time to live, all addresses used, failures survived."""
+import unittest
+
+from support.clients import Load
+from support.origins import Origin
+from support.process import ask, free_ports
+from support.names import NameServer
+from support.scenario import Scenario, config
+from support.wait import wait_until
+
+NAME = "service.test"
+
+
+class Names(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.names = NameServer()
+        self.addCleanup(self.names.close)
+        port = free_ports(1)[0]
+        self.origins = {}
+        for host in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
+            self.origins[host] = Origin(host, host, port)
+            self.addCleanup(self.origins[host].close)
+        self.text = config(f"http://{NAME}:{port}",
+                           extra=f"dns:\n  servers: [\"{self.names.address}\"]\n  ttl_min_ms: 100\n")
+
+    def answer(self, gateway):
+        answer = ask(gateway.port, "/api/v1/s0/text")
+        return (answer[0], answer[2].removeprefix("hello from ")) if answer else (None, None)
+
+    def test_a_changed_address_is_used_within_its_time_to_live(self):
+        self.names.table[NAME] = ["127.0.0.2"]
+        gateway = self.start(self.text)
+        wait_until(lambda: self.answer(gateway) == (200, "127.0.0.2"), 10, "the first address")
+        self.names.table[NAME] = ["127.0.0.3"]
+        wait_until(lambda: self.answer(gateway) == (200, "127.0.0.3"), 5, "the second address")
+        for _ in range(20):
+            self.assertEqual((200, "127.0.0.3"), self.answer(gateway))
+        wait_until(lambda: self.origins["127.0.0.2"].connections == 0, 10, "connections to the first are closed")
+
+    def test_all_addresses_are_used(self):
+        self.names.table[NAME] = list(self.origins)
+        gateway = self.start(self.text)
+        wait_until(lambda: self.answer(gateway)[0] == 200, 10, "it serves")
+        for _ in range(60):
+            self.assertEqual(200, self.answer(gateway)[0])
+        for origin in self.origins.values():
+            self.assertGreater(origin.requests, 10)
+
+    def test_a_dead_address_among_good_ones_costs_no_request(self):
+        self.names.table[NAME] = ["127.0.0.2", "127.0.0.9"]   # nobody listens on the second
+        gateway = self.start(self.text)
+        wait_until(lambda: self.answer(gateway)[0] == 200, 10, "it serves")
+        for _ in range(40):
+            self.assertEqual((200, "127.0.0.2"), self.answer(gateway))
+
+    def test_the_last_good_answer_outlives_the_name_server(self):
+        self.names.table[NAME] = ["127.0.0.2"]
+        gateway = self.start(self.text)
+        wait_until(lambda: self.answer(gateway)[0] == 200, 10, "it serves")
+        for trouble in (lambda: self.names.table.update({NAME: None}),      # SERVFAIL
+                        lambda: self.names.table.pop(NAME),                 # NXDOMAIN
+                        lambda: self.names.table.update({NAME: []}),        # no address
+                        lambda: setattr(self.names, "silent", True)):
+            trouble()
+            seen = self.names.queries
+            wait_until(lambda: self.names.queries > seen + 2, 15, "the name is asked for again")
+            self.assertEqual((200, "127.0.0.2"), self.answer(gateway))
+        self.names.silent = False
+        self.names.table[NAME] = ["127.0.0.4"]
+        wait_until(lambda: self.answer(gateway) == (200, "127.0.0.4"), 30, "the new address")
+
+    def test_a_name_without_an_address_does_not_keep_it_from_starting(self):
+        gateway = self.start(self.text)
+        self.assertEqual(503, self.answer(gateway)[0])
+        self.names.table[NAME] = ["127.0.0.2"]
+        wait_until(lambda: self.answer(gateway)[0] == 200, 30, "it is found once it is there")
+
+    def test_addresses_that_change_all_the_time_lose_no_request(self):
+        hosts = list(self.origins)
+        self.names.ttl = 0
+        self.names.table[NAME] = [hosts[0]]
+        for origin in self.origins.values():
+            origin.name = "all"
+        gateway = self.start(self.text)
+        wait_until(lambda: self.answer(gateway)[0] == 200, 10, "it serves")
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from all", 4) as load:
+            for number in range(30):
+                self.names.table[NAME] = [hosts[number % 3], hosts[(number + 1) % 3]]
+                seen = self.names.queries
+                wait_until(lambda: self.names.queries > seen, 10, "the name is asked for again")
+        self.assertEqual([], load.failures[:5])
+
+
+if __name__ == "__main__":
+    unittest.main()

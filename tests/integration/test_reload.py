@@ -1,0 +1,105 @@
+"""New configuration while requests flow: none of them fails, and what is wrong is refused."""
+import os
+import signal
+import threading
+import unittest
+
+from support.clients import Client, Load
+from support.process import ask
+from support.scenario import Scenario, config
+from support.wait import wait_until
+
+
+def reloads(gateway, message="configuration reloaded"):
+    return sum(1 for line in gateway.lines if line.get("msg") == message)
+
+
+class Reload(Scenario):
+    def replace(self, gateway, text):
+        """As an editor or Kubernetes does it: the new file takes the old one's place."""
+        fresh = gateway.config.with_suffix(".new")
+        fresh.write_text(text)
+        os.replace(fresh, gateway.config)
+
+    def test_five_hundred_reloads_lose_no_request(self):
+        texts = [config(self.origin.url, routes=1), config(self.origin.url, routes=2)]
+        gateway = self.start(texts[0])
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from origin") as load:
+            for number in range(500):
+                before = reloads(gateway)
+                gateway.config.write_text(texts[(number + 1) % 2])
+                gateway.signal(signal.SIGHUP)
+                wait_until(lambda: reloads(gateway) > before, 10, f"reload {number + 1}", every=0.002)
+        self.assertEqual([], load.failures[:5])
+        self.assertGreater(load.done, 500)
+        self.assertStops(gateway)
+
+    def test_a_replaced_file_is_taken_over_by_itself(self):
+        gateway = self.start(config(self.origin.url, routes=1))
+        self.assertEqual(404, ask(gateway.port, "/api/v1/s1/text")[0])
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from origin", 2) as load:
+            for number in range(5):
+                routes = 2 - number % 2
+                self.replace(gateway, config(self.origin.url, routes=routes))
+                wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == (200 if routes == 2 else 404),
+                           10, "the new routes are in force")
+        self.assertEqual([], load.failures[:5])
+
+    def test_a_symbolic_link_that_moves_is_followed(self):
+        first, second = os.path.join(self.folder, "first"), os.path.join(self.folder, "second")
+        for folder, routes in ((first, 1), (second, 2)):
+            os.mkdir(folder)
+            with open(os.path.join(folder, "gateway.yaml"), "w", encoding="utf-8") as file:
+                file.write(config(self.origin.url, routes=routes))
+        data = os.path.join(self.folder, "data")
+        os.symlink(first, data)
+        os.symlink(os.path.join("data", "gateway.yaml"), os.path.join(self.folder, "linked.yaml"))
+        gateway = self.start(environment={"CONFIG_FILE": os.path.join(self.folder, "linked.yaml")})
+        self.assertEqual(404, ask(gateway.port, "/api/v1/s1/text")[0])
+        os.symlink(second, data + ".new")
+        os.replace(data + ".new", data)
+        wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 200, 10, "the new target is in force")
+
+    def test_a_bad_file_is_refused_and_the_old_one_stays(self):
+        gateway = self.start(config(self.origin.url, routes=1))
+        bad = [": not yaml [", "routes: 7\n", config(self.origin.url) + "no_such_option: 1\n",
+               config("http://"), config(self.origin.url).replace("service: origin", "service: gone"), ""]
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from origin", 2) as load:
+            for text in bad:
+                before = reloads(gateway, "configuration refused, the old one stays")
+                gateway.config.write_text(text)
+                gateway.signal(signal.SIGHUP)
+                wait_until(lambda: reloads(gateway, "configuration refused, the old one stays") > before, 10,
+                           f"{text[:30]!r} is refused")
+            self.assertEqual(200, ask(gateway.port, "/health/ready")[0])
+        self.assertEqual([], load.failures[:5])
+        refused = [line for line in gateway.lines if line.get("msg", "").startswith("configuration refused")]
+        self.assertTrue(all(line["level"] == "ERROR" for line in refused))
+        gateway.config.unlink()
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: ask(gateway.port, "/api/v1/s0/text"), 5, "a missing file changes nothing")
+        self.assertEqual(200, ask(gateway.port, "/api/v1/s0/text")[0])
+        gateway.config.write_text(config(self.origin.url, routes=2))
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 200, 10, "a good file is taken again")
+
+    def test_a_request_in_flight_ends_with_the_configuration_it_began_with(self):
+        gateway = self.start(config(self.origin.url, routes=2))
+        with Client(gateway.port) as client:
+            answers = []
+            waiter = threading.Thread(target=lambda: answers.append(client.get("/api/v1/s1/hold")))
+            waiter.start()
+            wait_until(lambda: self.origin.holding == 1, 10, "the request is at the service")
+            before = reloads(gateway)
+            gateway.config.write_text(config(self.origin.url, routes=1))
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: reloads(gateway) > before, 10, "the route is gone")
+            self.assertEqual(404, ask(gateway.port, "/api/v1/s1/text")[0])
+            self.origin.release()
+            waiter.join(10)
+            self.assertEqual(200, answers[0].status)
+            self.assertEqual(404, client.get("/api/v1/s1/text").status)
+
+
+if __name__ == "__main__":
+    unittest.main()

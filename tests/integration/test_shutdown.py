@@ -1,0 +1,137 @@
+"""SIGTERM, and a new process that takes the old one's place: nobody notices."""
+import signal
+import threading
+import time
+import unittest
+
+from support.clients import Client, Load
+from support.process import ask, free_ports
+from support.scenario import Scenario, config
+from support.wait import wait_until
+
+DRAIN_MS = 1500
+
+
+class Drain(Scenario):
+    def draining(self, **options):
+        return self.start(environment={"SHUTDOWN_DRAIN_MS": str(DRAIN_MS)} | options)
+
+    def test_readiness_flips_at_once_while_requests_are_still_served(self):
+        gateway = self.draining()
+        kept = Client(gateway.port)
+        self.assertEqual(200, kept.get("/api/v1/s0/text").status)
+        began = time.monotonic()
+        gateway.signal(signal.SIGTERM)
+        wait_until(lambda: (ask(gateway.port, "/health/ready") or [0])[0] == 503, DRAIN_MS / 2000, "readiness is 503")
+        self.assertEqual(200, ask(gateway.port, "/health/live")[0])
+        self.assertEqual(200, ask(gateway.port, "/health")[0])
+        status, head, _ = ask(gateway.port, "/api/v1/s0/text")
+        self.assertEqual(200, status)
+        # A connection from before still serves, and says that it ends.
+        answer = kept.get("/api/v1/s0/text")
+        self.assertEqual((200, ["close"]), (answer.status, answer.values("Connection")))
+        self.assertTrue(kept.ended())
+        with Client(gateway.port) as fresh:
+            self.assertEqual(["close"], fresh.get("/api/v1/s0/text").values("Connection"))
+            self.assertTrue(fresh.ended())
+        self.assertLess(time.monotonic() - began, DRAIN_MS / 1000, "all this belongs into the drain")
+        self.assertEqual(0, gateway.process.wait(30))
+        self.assertGreaterEqual(time.monotonic() - began, DRAIN_MS / 1000)
+        self.assertIsNone(ask(gateway.port, "/health/live"))
+
+    def test_what_is_in_flight_finishes(self):
+        gateway = self.draining()
+        client = Client(gateway.port, seconds=30)
+        answers = []
+        waiter = threading.Thread(target=lambda: answers.append(client.get("/api/v1/s0/hold")))
+        waiter.start()
+        wait_until(lambda: self.origin.holding == 1, 10, "the request is at the service")
+        gateway.signal(signal.SIGTERM)
+        wait_until(lambda: ask(gateway.port, "/health/live") is None, 20, "the listener is closed")
+        self.assertIsNone(gateway.process.poll())
+        self.origin.release()
+        waiter.join(10)
+        self.assertEqual(200, answers[0].status)
+        self.assertTrue(client.ended())
+        self.assertEqual(0, gateway.process.wait(30))
+
+    def test_idle_connections_do_not_hold_it_up(self):
+        gateway = self.start(environment={"SHUTDOWN_DRAIN_MS": "100"})
+        idle = [Client(gateway.port) for _ in range(20)]
+        for client in idle[:10]:
+            self.assertEqual(200, client.get("/health/live").status)
+        began = time.monotonic()
+        self.assertEqual(0, gateway.stop())
+        self.assertLess(time.monotonic() - began, 5)
+        for client in idle:
+            self.assertTrue(client.ended())
+
+    def test_a_request_that_never_ends_is_cut_at_the_limit(self):
+        text = config(self.origin.url, extra="shutdown:\n  timeout_ms: 2000\n")
+        gateway = self.start(text, environment={"SHUTDOWN_DRAIN_MS": "100"})
+        client = Client(gateway.port, seconds=30)
+        client.send(b"GET /api/v1/s0/hold HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_until(lambda: self.origin.holding == 1, 10, "the request is at the service")
+        began = time.monotonic()
+        self.assertEqual(0, gateway.stop())
+        self.assertLess(time.monotonic() - began, 8)
+
+    def test_a_second_signal_is_impatience(self):
+        gateway = self.start(environment={"SHUTDOWN_DRAIN_MS": "20000"})
+        gateway.signal(signal.SIGTERM)
+        wait_until(lambda: (ask(gateway.port, "/health/ready") or [0])[0] == 503, 5, "it drains")
+        began = time.monotonic()
+        gateway.signal(signal.SIGTERM)
+        gateway.process.wait(10)
+        self.assertLess(time.monotonic() - began, 8)
+
+    def test_interrupt_ends_it_too(self):
+        gateway = self.start()
+        gateway.signal(signal.SIGINT)
+        self.assertEqual(0, gateway.process.wait(30))
+
+    def test_draining_under_load_loses_no_request(self):
+        gateway = self.draining()
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from origin") as load:
+            wait_until(lambda: load.done > 200, 20, "requests flow")
+            gateway.signal(signal.SIGTERM)
+            wait_until(lambda: (ask(gateway.port, "/health/ready") or [0])[0] == 503, 1, "it drains")
+            seen = load.done
+            wait_until(lambda: load.done > seen + 200, 10, "requests still flow")
+            # The platform takes it out of rotation before the drain is over.
+        self.assertEqual([], load.failures[:5])
+        self.assertEqual(0, gateway.process.wait(30))
+
+
+class Handover(Scenario):
+    def test_twenty_restarts_lose_no_request(self):
+        port, admin = free_ports(2)
+        def generation(number):
+            gateway = self.start(port=port, name=f"generation{number}",
+                                 environment={"SHUTDOWN_DRAIN_MS": "200", "ADMIN_PORT": str(admin)})
+            # The old process answers on this port too: only the log says that the new one serves.
+            wait_until(lambda: any(l.get("msg") == "gateway started" for l in gateway.lines), 10,
+                       f"process {number} has started")
+            return gateway
+        current = generation(0)
+        with Load(port, "/api/v1/s0/text", b"hello from origin") as load:
+            for number in range(1, 21):
+                fresh = generation(number)
+                seen = load.done
+                self.assertStops(current)
+                current = fresh
+                wait_until(lambda: load.done > seen + 20, 20, "requests flow")
+        self.assertEqual([], load.failures[:5])
+        self.assertStops(current)
+
+    def test_a_process_that_was_killed_leaves_nothing_in_the_way(self):
+        port = free_ports(1)[0]
+        first = self.start(port=port)
+        first.kill()
+        second = self.start(port=port)
+        self.assertEqual(200, ask(second.port, "/api/v1/s0/text")[0])
+        self.assertStops(second)
+
+
+if __name__ == "__main__":
+    unittest.main()

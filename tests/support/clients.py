@@ -1,0 +1,138 @@
+"""Clients for the integration tests: one careful connection, and many that keep asking."""
+import re
+import socket
+import threading
+import time
+
+from support import wire
+
+
+class Client:
+    """One connection. Responses are read by the strict reader; the body may go to a sink instead of into memory."""
+
+    def __init__(self, port, host="127.0.0.1", source=None, seconds=10):
+        self.sock = socket.create_connection((host, port), timeout=seconds,
+                                             source_address=(source, 0) if source else None)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.data = bytearray()
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def get(self, target, headers=""):
+        self.send(f"GET {target} HTTP/1.1\r\nHost: test\r\n{headers}\r\n".encode())
+        return self.response()
+
+    def response(self, method="GET"):
+        ended = False
+        while True:
+            try:
+                message, length = wire.read_response(self.data, method, ended)
+            except wire.Incomplete:
+                if ended:
+                    raise ConnectionError(f"the connection ended after {bytes(self.data)!r}") from None
+                piece = self.sock.recv(262144)
+                ended = not piece
+                self.data += piece
+                continue
+            del self.data[:length]
+            return message
+
+    def download(self, sink):
+        """A response whose body is handed on in pieces: its head."""
+        while b"\r\n\r\n" not in self.data:
+            self._more()
+        head, _, rest = bytes(self.data).partition(b"\r\n\r\n")
+        self.data = bytearray(rest)
+        length = re.search(rb"(?im)^content-length: *(\d+)", head)
+        if length:
+            self._take(int(length.group(1)), sink)
+        elif re.search(rb"(?im)^transfer-encoding: *chunked", head):
+            while size := int(self._line(), 16):
+                self._take(size, sink)
+                assert self._line() == b""
+            assert self._line() == b""
+        return head.decode("latin-1")
+
+    def _more(self):
+        piece = self.sock.recv(262144)
+        if not piece:
+            raise ConnectionError("the connection ended inside a response")
+        self.data += piece
+
+    def _line(self):
+        while b"\r\n" not in self.data:
+            self._more()
+        line, _, rest = self.data.partition(b"\r\n")
+        self.data = bytearray(rest)
+        return bytes(line)
+
+    def _take(self, count, sink):
+        while count:
+            if not self.data:
+                self._more()
+            piece = bytes(self.data[:count])
+            del self.data[:count]
+            count -= len(piece)
+            sink(piece)
+
+    def ended(self, seconds=10):
+        """True once the other side has closed, with nothing more to say."""
+        self.sock.settimeout(seconds)
+        try:
+            return self.sock.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def close(self):
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Load:
+    """Connections that ask again and again until told to stop. Whatever is not the expected answer is a failure."""
+
+    def __init__(self, port, target, expected, connections=8):
+        self.port = port
+        self.target = target
+        self.expected = expected
+        self.done = 0
+        self.failures = []
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(connections)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _run(self):
+        client = None
+        while not self._stop.is_set():
+            try:
+                client = client or Client(self.port)
+                message = client.get(self.target)
+                if message.status != 200 or message.body != self.expected:
+                    raise ConnectionError(f"answered {message}")
+                if "close" in message.values("Connection"):
+                    client.close()
+                    client = None
+                with self._lock:
+                    self.done += 1
+            except (OSError, wire.BadMessage) as error:
+                with self._lock:
+                    self.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
+                if client:
+                    client.close()
+                client = None
