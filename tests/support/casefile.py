@@ -3,7 +3,7 @@ import dataclasses
 import re
 import shlex
 
-HEADER_KEYS = {"title", "covers", "rfc", "route", "service"}
+HEADER_KEYS = {"title", "covers", "rfc", "route", "service", "from"}
 
 # Every statement that can stand in a script, and whether a block of indented lines belongs to it.
 _STATEMENTS = [

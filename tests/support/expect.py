@@ -60,6 +60,7 @@ class Wanted:
     trailers: list = dataclasses.field(default_factory=list)
     body: bytes = None
     body_pattern: str = None
+    captured: dict = dataclasses.field(default_factory=dict)   # named groups of the patterns, as they matched
 
 
 def request(case, lines):
@@ -130,8 +131,10 @@ def _check_fields(wanted, message):
             raise Mismatch(f"{name}: wanted {values}, found {found}")
     for name, pattern in wanted.patterns:
         found = message.value(name)
-        if found is None or not re.fullmatch(pattern, found):
+        match = re.fullmatch(pattern, found) if found is not None else None
+        if not match:
             raise Mismatch(f"{name}: wanted once, like {pattern}; found {message.values(name)}")
+        wanted.captured.update(match.groupdict())
         named[name.lower()] = [found]
     for name in wanted.without:
         if message.has(name):

@@ -19,7 +19,7 @@ class Player:
     def __init__(self, case, target, listener, strict, patience):
         self.case = case
         self.strict = strict
-        self.exchange = Exchange(target, listener, patience)
+        self.exchange = Exchange(target, listener, patience, case.header.get("from"))
         self.current = None          # the upstream connection that was last spoken to
         self.sent_at = time.monotonic()
         self.request_ids = []        # what the upstream saw as X-Request-Id
@@ -86,7 +86,11 @@ class Player:
         connection.messages += 1
         self.current = connection
         expect.check_request(wanted, message, self.strict)
+        self._keep(wanted)
         self.request_ids += message.values("X-Request-Id")
+
+    def _keep(self, wanted):
+        self.case.values.update({name: value.encode("latin-1") for name, value in wanted.captured.items()})
 
     def _next_request(self, head_only):
         for connection in self.exchange.upstreams:
@@ -155,6 +159,7 @@ class Player:
         if wanted.after and took < wanted.after:
             raise Failure(f"answered after {took * 1000:.0f} ms already")
         expect.check_response(wanted, message, self.strict)
+        self._keep(wanted)
         if message.status >= 200:
             self._note_answer(step, message)
         if wanted.close:

@@ -83,8 +83,9 @@ class Connection:
 class Exchange:
     """All connections of a case, and the listener where the gateway finds its upstream."""
 
-    def __init__(self, target, listener, patience):
+    def __init__(self, target, listener, patience, source=None):
         self.target = target
+        self.source = (source, 0) if source else None
         self.listener = listener
         self.patience = patience
         self.clients = {}
@@ -98,7 +99,7 @@ class Exchange:
     def client(self, name):
         """The client connection of that name, made when it is first named."""
         if name not in self.clients:
-            sock = socket.create_connection(self.target, timeout=self.patience)
+            sock = socket.create_connection(self.target, self.patience, self.source)
             label = f"client {name}" if name else "client"
             self.clients[name] = Connection(sock, label, self.log)
         return self.clients[name]
