@@ -131,8 +131,9 @@ std::string_view kind_name(const Upcoming& variable) {
         case Kind::integer:
             return "whole number";
         case Kind::url:
-        case Kind::redis_url:
             return "URL";
+        case Kind::redis_url:
+            return "secret URL, or `…_FILE`";
         case Kind::duration:
             return "time such as 15m";
         case Kind::share:

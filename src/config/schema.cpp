@@ -129,10 +129,19 @@ void print(const json::value& value, std::string indent, std::string& out) {
 std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
-        if (c == '|' || c == '<') {
+        if (c == '|') {
             out += '\\';
         }
         out += c;
+    }
+    return out;
+}
+
+std::string sentence(std::string_view text) {
+    std::string out = escaped(text);
+    if (!out.empty()) {
+        out += ".\n\n";
+        out[0] = out[0] >= 'a' && out[0] <= 'z' ? static_cast<char>(out[0] - 32) : out[0];
     }
     return out;
 }
@@ -213,8 +222,7 @@ void print_sections(const std::vector<OutlineField>& members, const std::string&
         }
         std::string name = path + field.name;
         name += field.shape == Shape::map ? ".<name>" : field.shape == Shape::list ? "[]" : "";
-        out +=
-            "## " + code(name) + "\n\n" + (field.help.empty() ? "" : escaped(field.help) + ".\n\n");
+        out += "## " + code(name) + "\n\n" + sentence(field.help);
         if (!field.members.empty()) {
             print_table(field.members, out);
             print_sections(field.members, name + ".", out);

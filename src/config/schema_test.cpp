@@ -90,7 +90,7 @@ TEST(ReferenceTables, ShowValueDefaultAndVariable) {
                              "| `size` | `small`, `large` | `large` |  | size |\n",
                              "| `token` | text, secret | – | `TOKEN`, `TOKEN_FILE` | token |\n",
                              "| `url` | text | **required** |  | where \\| it is |\n",
-                             "## `list[]`\n\nparts.\n", "## `map.<name>`\n\nnamed parts.\n"}) {
+                             "## `list[]`\n\nParts.\n", "## `map.<name>`\n\nNamed parts.\n"}) {
         EXPECT_NE(page.find(line), std::string::npos) << line << page;
     }
     EXPECT_EQ(page.find("never shown"), std::string::npos);

@@ -61,7 +61,7 @@ net::Task<void> Admin::serve(http::Stream& stream) {
                        out.headers.add("X-Request-Id", request_id) &&
                        out.headers.add("X-Correlation-Id", request_id);
     ensure(added, "four fields fit");
-    [[maybe_unused]] const Result<void> sent = co_await stream.send(out, answer.body, true);
+    [[maybe_unused]] const Result<void> sent = co_await stream.send(out, answer.body, true, nullptr);
 }
 
 }  // namespace gw::control

@@ -182,7 +182,7 @@ bool add_request_fields(Exchange& x, Headers& out) {
                                               : arena.join(hop, site.via)) &&
            out.add(Known::x_forwarded_for, forwarded_for(x)) &&
            out.add(Known::x_forwarded_proto, forwarded_proto(x)) &&
-           out.add(Known::x_forwarded_host, x.head().authority) &&
+           (x.head().authority.empty() || out.add(Known::x_forwarded_host, x.head().authority)) &&
            out.add("X-Original-Ip", x.client_text) &&
            out.add(Known::x_request_id, x.request_id) &&
            out.add(Known::x_correlation_id, x.correlation_id) &&

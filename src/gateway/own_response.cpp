@@ -41,7 +41,7 @@ net::Task<void> send(Exchange& x, const OwnAnswer& answer, int retry_after_s) {
     if (x.shard.draining()) {
         x.stream.close_after();
     }
-    if (!co_await x.stream.send(head, answer.body, true)) {
+    if (!co_await x.stream.send(head, answer.body, true, nullptr)) {
         x.client_gone = true;
     }
 }

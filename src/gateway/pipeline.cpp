@@ -21,6 +21,9 @@ net::Task<Verdict> decide(Exchange& x) {
     // What is no request at all has nothing for a stage to look at.
     if (const http::H1Refusal* defect = x.stream.defect(); defect != nullptr) {
         x.outcome.decided_by = "protocol";
+        if (defect->status == 405) {
+            x.allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        }
         co_return refuse(code_for_status(defect->status), defect->detail);
     }
     for (std::size_t i = 0; i < kStageCount; ++i) {

@@ -63,4 +63,16 @@ bool refusal_for(const Error& error, Code& code) {
     }
 }
 
+void write_problem(std::string& out, const Problem& problem) {
+    const RefusalKind& kind = kind_of(problem.code);
+    observe::JsonLine line;
+    line.add("type", "about:blank");
+    line.add("title", kind.title);
+    line.add("detail", problem.detail);
+    line.add("instance", problem.instance);
+    line.add("code", kind.code);
+    line.add("correlationId", problem.correlation_id);
+    out = line.take() + "}";
+}
+
 }  // namespace gw::gateway

@@ -89,7 +89,8 @@ net::Task<Result<void>> download(Upload& up) {
     x.upstream_ended = x.shard.loop().now();
     on_response(x);
     x.outcome.status = x.memory.response.status;
-    const Result<void> begun = co_await x.stream.send(x.memory.response, part->bytes, part->last);
+    const Result<void> begun = co_await x.stream.send(x.memory.response, part->bytes, part->last,
+                                                   part->last ? up.service.trailers() : nullptr);
     if (!begun) {
         co_return begun;
     }
@@ -113,7 +114,8 @@ net::Task<Result<void>> download(Upload& up) {
 
 net::Task<Result<void>> relay(Exchange& x, http::ClientStream& service, http::BodyPart first,
                               bool& body_read) {
-    const Result<void> sent = co_await service.send(x.memory.request, first.bytes, first.last);
+    const Result<void> sent = co_await service.send(x.memory.request, first.bytes, first.last,
+                                                  first.last ? x.stream.trailers() : nullptr);
     if (!sent) {
         co_return sent;
     }

@@ -17,6 +17,13 @@ std::string_view take_segment(std::string_view& path) {
     return segment;
 }
 
+// What a route takes that lists no methods: the registered ones, but not those that address a proxy.
+constexpr std::uint16_t kAllMethods = method_bit(http::Method::get) | method_bit(http::Method::head) |
+                                      method_bit(http::Method::post) | method_bit(http::Method::put) |
+                                      method_bit(http::Method::patch) |
+                                      method_bit(http::Method::delete_) |
+                                      method_bit(http::Method::options);
+
 constexpr std::size_t kHostMax = 255;   // RFC 1035, 2.3.4
 
 // The host of an authority in lower case, without port and root label; empty if it is longer than a name can be.
@@ -105,12 +112,13 @@ struct RouteTable::Search {
                 ? static_cast<std::uint16_t>(method_bit(method) | method_bit(http::Method::get))
                 : method_bit(method);
         for (const Route* route : candidates) {
-            if (route->methods == 0 || (route->methods & wanted) != 0) {
+            if (((route->methods == 0 ? kAllMethods : route->methods) & wanted) != 0) {
                 match.route = route;
                 match.rest = rest;
                 return true;
             }
-            match.allowed = static_cast<std::uint16_t>(match.allowed | route->methods);
+            match.allowed = static_cast<std::uint16_t>(
+                match.allowed | (route->methods == 0 ? kAllMethods : route->methods));
         }
         return false;
     }

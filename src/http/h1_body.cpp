@@ -1,6 +1,8 @@
 #include "http/h1_body.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <limits>
 
 #include "base/text.hpp"
 #include "http/h1_grammar.hpp"
@@ -130,7 +132,7 @@ std::size_t H1Body::take_framing(std::string_view in) {
 bool H1Body::take_size_byte(char c) {
     const int value = hex_value(c);
     if (value >= 0) {
-        if (digits_ == kDigitsMax) {
+        if (digits_ == kDigitsMax || remaining_ > kChunkMax >> 4) {
             refuse("a chunk size is too large");
             return false;
         }
@@ -195,17 +197,18 @@ std::size_t H1Body::take_trailers(std::string_view in) {
         const std::size_t line = std::min(in.find('\n', taken), in.size() - 1) + 1 - taken;
         const std::size_t kept = std::min(line, kTrailersMax - section_->bytes.size());
         section_->bytes.append(in.substr(taken, kept));
-        taken += kept;
-        if (kept < line) {
+        parse_trailers();
+        if (kept < line && state_ == State::trailers) {
             refuse("the trailers are too long");
-        } else {
-            parse_trailers();
+        }
+        if (state_ != State::refused) {
+            taken += kept;
         }
     }
     return taken;
 }
 
-// Reads the lines that are complete.
+// Reads the line that is arriving, if it is complete.
 void H1Body::parse_trailers() {
     Section& section = *section_;
     Cursor in{section.bytes.data() + section.parsed, section.bytes.data() + section.bytes.size()};
@@ -228,6 +231,30 @@ void H1Body::parse_trailers() {
     if (!forbidden_in_trailers(line.name, known) &&
         !section.fields.add(line.name, line.value, known)) {
         refuse("too many trailers");
+    }
+}
+
+H1Body::Step take_run(H1Body& body, std::string_view& pending) {
+    H1Body::Step run;
+    while (true) {
+        const H1Body::Step step = body.next(pending);
+        pending.remove_prefix(step.consumed);
+        if (step.refused && !run.data.empty()) {
+            return run;   // the data first; the refusal stays for the next call
+        }
+        if (run.data.empty()) {
+            run.data = step.data;
+        } else if (!step.data.empty()) {
+            char* const end = const_cast<char*>(run.data.data()) + run.data.size();
+            std::memmove(end, step.data.data(), step.data.size());
+            run.data = {run.data.data(), run.data.size() + step.data.size()};
+        }
+        run.end = step.end;
+        run.refused = step.refused;
+        run.refusal = step.refusal;
+        if (step.end || step.refused || step.consumed == 0) {
+            return run;
+        }
     }
 }
 

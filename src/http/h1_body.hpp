@@ -90,4 +90,9 @@ class H1Body {
     std::unique_ptr<Section> section_;
 };
 
+// Takes as much of a body as `pending` holds, as one run of data: the framing between chunks is closed up in place, so
+// that a thousand small chunks cost no more writes than a large one. `pending` must point into memory that the caller may
+// change. No data, no end and no refusal: more bytes are needed.
+H1Body::Step take_run(H1Body& body, std::string_view& pending);
+
 }  // namespace gw::http

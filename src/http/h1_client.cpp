@@ -18,13 +18,14 @@ std::unexpected<Error> H1Client::broken(Errc code, const char* detail) {
     return fail(code, Fault::upstream, detail);
 }
 
-Task<Result<void>> H1Client::send(const RequestHead& head, std::string_view body, bool last) {
+Task<Result<void>> H1Client::send(const RequestHead& head, std::string_view body, bool last,
+                                  const Headers* trailers) {
     method_ = head.method;
     chunked_out_ = head.framing == Framing::chunked;
     work_->out = pool_.buffers.take();
     HeadBuffer out(work_->out.span());
     write_request_head(out, head);
-    const FramedPart part = frame_part(out, chunked_out_, body, last, nullptr);
+    const FramedPart part = frame_part(out, chunked_out_, body, last, trailers);
     if (out.overflowed()) {
         failed_ = true;
         co_return fail(Errc::too_large, Fault::client, "the request head is too large to forward");
@@ -101,23 +102,13 @@ Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
 }
 
 bool H1Client::step(Result<BodyPart>& part) {
-    H1Body& body = work_->body;
-    while (!pending_.empty() || body.done()) {
-        const H1Body::Step step = body.next(pending_);
-        pending_.remove_prefix(step.consumed);
-        if (step.refused) {
-            part = broken(Errc::malformed, step.refusal.detail);
-            return true;
-        }
-        if (!step.data.empty() || step.end) {
-            part = BodyPart{step.data, step.end};
-            return true;
-        }
-        if (step.consumed == 0) {
-            return false;
-        }
+    const H1Body::Step run = take_run(work_->body, pending_);
+    if (run.refused) {
+        part = broken(Errc::malformed, run.refusal.detail);
+        return true;
     }
-    return false;
+    part = BodyPart{run.data, run.end};
+    return !run.data.empty() || run.end;
 }
 
 Result<BodyPart> H1Client::body_at_hand() {

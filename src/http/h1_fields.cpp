@@ -20,19 +20,21 @@ bool broken(H1Refusal& refusal, int status, const char* detail) {
     return false;
 }
 
-// Codings that are well-formed and end with a single "chunked": understood, but not implemented
+// Several well-formed codings that end with the only "chunked": understood, but not implemented
 // (RFC 9112, 6.1). Anything else has no certain end.
 bool ends_in_chunked(std::string_view codings) {
     CommaList list(codings);
     std::string_view coding;
+    bool others = false;
     bool chunked = false;
     while (list.next(coding)) {
         if (chunked || !is_token(coding)) {
             return false;
         }
         chunked = equal_ignore_case(coding, "chunked");
+        others = others || !chunked;
     }
-    return chunked;
+    return chunked && others;
 }
 
 }  // namespace

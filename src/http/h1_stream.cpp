@@ -22,27 +22,22 @@ H1Stream::H1Stream(H1Connection& connection, H1Work& work, std::string_view at_h
 }
 
 bool H1Stream::step(Result<BodyPart>& part) {
-    while (!pending_.empty() || work_.body.done()) {
-        const H1Body::Step step = work_.body.next(pending_);
-        pending_.remove_prefix(step.consumed);
-        if (step.refused) {
-            part = fail(Errc::malformed, Fault::client, step.refusal.detail);
-            return true;
-        }
-        bytes_in_ += step.data.size();
-        if (bytes_in_ > body_max_) {
-            part = fail(Errc::too_large, Fault::client, "the request body is too large");
-            return true;
-        }
-        if (!step.data.empty() || step.end) {
-            part = BodyPart{step.data, step.end};
-            return true;
-        }
-        if (step.consumed == 0) {
-            return false;
-        }
+    if (body_error_) {
+        part = std::unexpected(*body_error_);
+        return true;
     }
-    return false;
+    const H1Body::Step run = take_run(work_.body, pending_);
+    bytes_in_ += run.data.size();
+    if (run.refused || bytes_in_ > body_max_) {
+        connection_.closing_ = true;
+        part = run.refused ? fail(Errc::malformed, Fault::client, run.refusal.detail)
+                           : fail(Errc::too_large, Fault::client,
+                                  "the request body is larger than this route accepts");
+        body_error_ = part.error();
+        return true;
+    }
+    part = BodyPart{run.data, run.end};
+    return !run.data.empty() || run.end;
 }
 
 BodyPart H1Stream::body_at_hand() {
@@ -90,13 +85,15 @@ Task<Result<BodyPart>> H1Stream::read_body() {
     co_return part;
 }
 
-Task<Result<void>> H1Stream::send(const ResponseHead& head, std::string_view body, bool last) {
+Task<Result<void>> H1Stream::send(const ResponseHead& head, std::string_view body, bool last,
+                                  const Headers* trailers) {
     ensure(!responded_, "a second final response on one request");
     const RequestHead& request = work_.head;
     no_body_out_ = request.method == Method::head || head.status == 204 || head.status == 304;
     // The rest of the request's body would have to be read before the next request: who is answered early, or
     // refused, sends it to nobody, so the connection ends.
     if (!work_.body.done()) {
+        // What is here already is thrown away for free.
         Result<BodyPart> rest;
         while (!work_.body.done() && step(rest) && rest) {
         }
@@ -123,7 +120,7 @@ Task<Result<void>> H1Stream::send(const ResponseHead& head, std::string_view bod
         body = {};
         last = true;
     }
-    const FramedPart part = frame_part(out, chunked_out_, body, last, nullptr);
+    const FramedPart part = frame_part(out, chunked_out_, body, last, trailers);
     if (out.overflowed()) {
         aborted_ = true;
         connection_.closing_ = true;

@@ -25,7 +25,8 @@ class H1Stream final : public Stream {
     void limit_body(std::uint64_t bytes) override { body_max_ = bytes; }
     [[nodiscard]] const Headers* trailers() const override { return work_.body.trailers(); }
 
-    Task<Result<void>> send(const ResponseHead& head, std::string_view body, bool last) override;
+    Task<Result<void>> send(const ResponseHead& head, std::string_view body, bool last,
+                            const Headers* trailers) override;
     Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) override;
     Task<Result<void>> send_interim(const ResponseHead& head) override;
 
@@ -56,6 +57,7 @@ class H1Stream final : public Stream {
     const H1Refusal* refusal_;
     Instant began_;
     net::Pace pace_;
+    std::optional<Error> body_error_;   // found before anybody could be told
     std::uint64_t body_max_ = UINT64_MAX;
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;

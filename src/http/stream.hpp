@@ -52,8 +52,10 @@ class Stream {
     [[nodiscard]] virtual const Headers* trailers() const = 0;   // null if there were none
 
     // Sends the final head with the first bytes of the body, in one write where the protocol can.
-    virtual Task<Result<void>> send(const ResponseHead& head, std::string_view body, bool last) = 0;
-    // The next part of the body. trailers, with the last part only, may be null.
+    // trailers, here and below: with the last part only; may be null.
+    virtual Task<Result<void>> send(const ResponseHead& head, std::string_view body, bool last,
+                                    const Headers* trailers) = 0;
+    // The next part of the body.
     virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
     // A 1xx head; nothing happens for clients that do not know them.
     virtual Task<Result<void>> send_interim(const ResponseHead& head) = 0;
@@ -86,7 +88,8 @@ class ClientStream {
     virtual ~ClientStream() = default;
 
     // Sends the head with the first bytes of the body.
-    virtual Task<Result<void>> send(const RequestHead& head, std::string_view body, bool last) = 0;
+    virtual Task<Result<void>> send(const RequestHead& head, std::string_view body, bool last,
+                                    const Headers* trailers) = 0;
     virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
 
     // The next head, 1xx included: call again after one of those. Errors of a reused connection that ended before

@@ -8,11 +8,15 @@
 namespace gw::gateway {
 namespace {
 
+// Blanks and dots at the end are what some services trim away.
 bool names(std::string_view segment, std::string_view word) {
+    const auto trimmed = [](std::string_view text) {
+        return text.substr(0, text.find_last_not_of(" .\t") + 1);
+    };
     if (segment.find('%') == std::string_view::npos) {
-        return equal_ignore_case(segment, word);
+        return equal_ignore_case(trimmed(segment), word);
     }
-    return http::fully_decoded(segment) == word;
+    return trimmed(http::fully_decoded(segment)) == word;
 }
 
 std::string_view first_segment(std::string_view path) {

@@ -1,0 +1,253 @@
+#include "app/settings.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace gw::app {
+namespace {
+
+using namespace std::chrono_literals;
+using config::Environment;
+using Mistakes = std::vector<std::string>;
+
+constexpr std::string_view kServices = R"(services:
+  auth-service: {url: "http://auth:4001"}
+  payment-service: {url: "http://payment:4005", timeout_ms: 7000}
+)";
+constexpr std::string_view kRoutes = R"(routes:
+  - {name: auth, path: /auth/**, service: auth-service}
+  - {name: pay, path: /pay/**, service: payment-service}
+  - {name: process, path: /pay/process, methods: [POST], service: payment-service, timeout_ms: 45000}
+)";
+
+class SettingsTest : public testing::Test {
+  protected:
+    SettingsTest()
+        : path_(testing::TempDir() + "gw_settings_test_" +
+                testing::UnitTest::GetInstance()->current_test_info()->name() + ".yaml") {}
+    ~SettingsTest() override { std::filesystem::remove(path_); }
+
+    LoadedSettings load(const std::string& text, Environment::Values variables = {}) {
+        std::ofstream(path_, std::ios::binary) << text;
+        return load_settings(path_, Environment(std::move(variables)));
+    }
+    // Messages without the name of the file.
+    Mistakes mistakes(const std::string& text, Environment::Values variables = {}) {
+        const LoadedSettings settings = load(text, std::move(variables));
+        Mistakes out;
+        if (!settings) {
+            for (const config::Mistake& mistake : settings.error()) {
+                std::string message = mistake.to_string();
+                if (message.starts_with(path_)) {
+                    message.erase(0, path_.size() + 1);
+                }
+                out.push_back(std::move(message));
+            }
+        }
+        return out;
+    }
+    static std::string good() { return std::string(kServices) + std::string(kRoutes); }
+    static const gateway::RouteOptions& route(const Settings& settings, std::string_view name) {
+        for (const gateway::RouteOptions& route : settings.routes) {
+            if (route.name == name) {
+                return route;
+            }
+        }
+        throw std::runtime_error("no such route");
+    }
+
+    std::string path_;
+};
+
+TEST_F(SettingsTest, AreLoadedWithEveryDefaultResolved) {
+    const LoadedSettings loaded = load(good());
+    ASSERT_TRUE(loaded.has_value());
+    const Settings& s = **loaded;
+    EXPECT_EQ(s.listen.port, 3000);
+    EXPECT_EQ(s.admin.host, "127.0.0.1");
+    EXPECT_EQ(s.shutdown.drain, 5s);
+    EXPECT_EQ(s.log_level, observe::LogLevel::info);
+    EXPECT_FALSE(s.instance_id.empty());
+    EXPECT_EQ(s.source, path_);
+    EXPECT_EQ(s.text, good());
+    EXPECT_EQ(s.services.at("auth-service").url.port, 4001);
+    EXPECT_EQ(route(s, "auth").timeout, 10s);
+    EXPECT_EQ(route(s, "pay").timeout, 7s);
+    EXPECT_EQ(route(s, "process").timeout, 45s);
+    EXPECT_EQ(route(s, "auth").body_bytes_max, 10'485'760U);
+    EXPECT_EQ(route(s, "process").methods, std::vector{http::Method::post});
+}
+
+TEST_F(SettingsTest, TakeTheEnvironmentOverTheFile) {
+    const LoadedSettings loaded =
+        load("listen: {port: 1}\n" + good(), {{"PORT", "8080"},
+                                              {"HOST", "::"},
+                                              {"ADMIN_PORT", "9999"},
+                                              {"ADMIN_TOKEN", "t0ken"},
+                                              {"WORKERS", "3"},
+                                              {"LOG_LEVEL", "debug"},
+                                              {"REGION", "eu"},
+                                              {"INSTANCE_ID", "gw-1"},
+                                              {"SHUTDOWN_DRAIN_MS", "0"},
+                                              {"TRUSTED_PROXIES", "10.0.0.0/8, ::1"},
+                                              {"TIMEOUT_DEFAULT", "2000"},
+                                              {"TIMEOUT_PAYMENT", "3000"},
+                                              {"MAX_REQUEST_SIZE", "1024"},
+                                              {"AUTH_SERVICE_URL", "http://127.0.0.1:1"},
+                                              {"PATH", "/bin"},
+                                              {"UNRELATED", "1"}});
+    ASSERT_TRUE(loaded.has_value()) << loaded.error()[0].to_string();
+    const Settings& s = **loaded;
+    EXPECT_EQ(s.listen.port, 8080);
+    EXPECT_EQ(s.listen.host, "::");
+    EXPECT_EQ(s.admin.port, 9999);
+    EXPECT_EQ(s.admin.token, "t0ken");
+    EXPECT_EQ(s.workers, 3U);
+    EXPECT_EQ(s.log_level, observe::LogLevel::debug);
+    EXPECT_EQ(s.region, "eu");
+    EXPECT_EQ(s.instance_id, "gw-1");
+    EXPECT_EQ(s.shutdown.drain, 0ms);
+    EXPECT_EQ(s.trusted_proxies.size(), 2U);
+    EXPECT_EQ(route(s, "auth").timeout, 2s);
+    EXPECT_EQ(route(s, "auth").body_bytes_max, 1024U);
+    // TIMEOUT_PAYMENT is the budget of every route to the payment service.
+    EXPECT_EQ(route(s, "pay").timeout, 3s);
+    EXPECT_EQ(route(s, "process").timeout, 3s);
+    EXPECT_EQ(s.services.at("auth-service").url.host, "127.0.0.1");
+}
+
+TEST_F(SettingsTest, ShowAllMistakesAtOnceSortedByPlace) {
+    EXPECT_EQ(mistakes("listen: {port: 70000}\n" + std::string(kServices) + R"(routes:
+  - {name: a, path: x, service: auth-service}
+  - {name: b, path: /b, service: auht-service}
+  - {path: /c, servce: auth-service}
+shutdwon: {}
+)",
+                       {{"WORKERS", "many"}, {"JWT_ISUER", "x"}}),
+              (Mistakes{
+                  "1:16: listen.port is 70000; use a whole number from 0 to 65535",
+                  "6:21: routes[0].path is \"x\"; begin it with '/'",
+                  "7:34: there is no service \"auht-service\"; did you mean auth-service?",
+                  "8:5: routes[2].name is missing; write it",
+                  "8:5: routes[2].service is missing; write it",
+                  "8:16: \"routes[2].servce\" is no setting; did you mean service?",
+                  "9:1: \"shutdwon\" is no setting; did you mean shutdown?",
+                  "environment JWT_ISUER: JWT_ISUER is no setting; did you mean JWT_ISSUER?",
+                  "environment WORKERS: WORKERS is \"many\"; use a whole number from 0 to 256",
+              }));
+}
+
+TEST_F(SettingsTest, OfABrokenFileShowThePlaceAndTheEnvironmentsMistakes) {
+    const Mistakes found = mistakes("routes: [\n", {{"PORT", "x"}});
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_NE(found[0].find("not YAML"), std::string::npos);
+    EXPECT_NE(found[1].find("environment PORT"), std::string::npos);
+}
+
+TEST_F(SettingsTest, OfAnEmptyFileAreAMistake) {
+    EXPECT_EQ(mistakes(""),
+              Mistakes{"1:1: there are no routes; describe at least one under `routes`"});
+}
+
+TEST_F(SettingsTest, FindRoutesThatTakeTheSameRequests) {
+    EXPECT_EQ(
+        mistakes(std::string(kServices) + R"(routes:
+  - {name: a, path: "/x/{id}", service: auth-service}
+  - {name: b, path: "/x/{other}", service: auth-service}
+  - {name: c, path: /y, methods: [GET, POST], service: auth-service}
+  - {name: d, path: /y, methods: [POST], service: auth-service}
+  - {name: e, path: /z, hosts: [a.example], service: auth-service}
+  - {name: f, path: /z, hosts: [b.example, a.example], service: auth-service}
+  - {name: a, path: /other, service: auth-service}
+)"),
+        (Mistakes{
+            "6:21: route \"b\" takes the same host, path and method as route \"a\"; remove one "
+            "of them, or tell them apart by methods or hosts",
+            "8:21: route \"d\" takes the same host, path and method as route \"c\"; remove one "
+            "of them, or tell them apart by methods or hosts",
+            "10:21: route \"f\" takes the same host, path and method as route \"e\"; remove one "
+            "of them, or tell them apart by methods or hosts",
+            "11:12: there are two routes named \"a\"; rename one of them",
+        }));
+}
+
+TEST_F(SettingsTest, AllowRoutesThatDifferInPathMethodOrHost) {
+    const LoadedSettings loaded = load(std::string(kServices) + R"(routes:
+  - {name: a, path: /x/**, service: auth-service}
+  - {name: b, path: /x/**, methods: [GET], service: auth-service}
+  - {name: c, path: /x/**, hosts: ["*.example"], service: auth-service}
+  - {name: d, path: /x/**, hosts: [a.example], methods: [GET], service: auth-service}
+  - {name: e, path: /x, service: auth-service}
+  - {name: f, path: "/x/{id}", service: auth-service}
+)");
+    ASSERT_TRUE(loaded.has_value()) << loaded.error()[0].to_string();
+    std::string order;
+    for (const gateway::RouteOptions& route : (*loaded)->routes) {
+        order += route.name;
+    }
+    EXPECT_EQ(order, "dcbaef");
+}
+
+TEST_F(SettingsTest, CheckWhatBelongsTogether) {
+    EXPECT_EQ(
+        mistakes("listen: {port: 9300}\nshutdown: {drain_ms: 9000, timeout_ms: 8000}\n"
+                 "dns: {ttl_min_ms: 2000, ttl_max_ms: 1000}\n" +
+                 good()),
+        (Mistakes{
+            "1:1: admin.port and listen.port are both 9300; give each its own",
+            "2:40: shutdown.timeout_ms is less than drain_ms; the drain is part of it: use at "
+            "least 9000",
+            "3:37: dns.ttl_max_ms is less than ttl_min_ms; use at least 2000",
+        }));
+    EXPECT_EQ(
+        mistakes("services: {a: {url: 'http://a'}, a-service: {url: 'http://a'}}\n"
+                 "routes: [{name: r, path: /, service: a}]\n"),
+        Mistakes{"1:45: services \"a-service\" and \"a\" share one variable; rename one of them"});
+    EXPECT_EQ(
+        mistakes(std::string(kServices) +
+                 "routes: [{name: r, path: /a/**, service: auth-service, rewrite: '/{id}'}]\n"),
+        Mistakes{"4:65: rewrite uses {id}, which the path does not have; use only parameters of "
+                 "/a/**"});
+}
+
+TEST_F(SettingsTest, TakeTwoFreePorts) {
+    EXPECT_TRUE(load(good(), {{"PORT", "0"}, {"ADMIN_PORT", "0"}}).has_value());
+}
+
+TEST_F(SettingsTest, KnowTheStagesOfARoute) {
+    const std::string head = std::string(kServices) +
+                             "routes:\n  - name: r\n    path: /a\n"
+                             "    service: auth-service\n";
+    EXPECT_EQ(mistakes(head + "    query_limit: {parameters_max: 5}\n"), Mistakes{});
+    EXPECT_EQ(
+        mistakes(head + "    query_limit: {parameters_max: 0}\n    query_limt: {}\n"),
+        (Mistakes{"8:35: routes[0].query_limit.parameters_max is 0; use a whole number from 1 "
+                  "to 1000",
+                  "9:5: \"routes[0].query_limt\" is no setting; did you mean query_limit?"}));
+}
+
+TEST_F(SettingsTest, NeverShowTheAdminToken) {
+    const Mistakes found =
+        mistakes("admin: {token: \"hunter 2\"}\n" + good(), {{"ADMIN_TOKEN", "hunter\t2"}});
+    ASSERT_EQ(found.size(), 2U);
+    for (const std::string& mistake : found) {
+        EXPECT_EQ(mistake.find("hunter"), std::string::npos) << mistake;
+    }
+}
+
+TEST_F(SettingsTest, HoldTenThousandRoutes) {
+    std::string text(kServices);
+    text += "routes:\n";
+    for (int i = 0; i < 10'000; ++i) {
+        const std::string n = std::to_string(i);
+        text += "  - {name: r" + n + ", path: /p" + n + "/**, service: auth-service}\n";
+    }
+    const LoadedSettings loaded = load(text);
+    ASSERT_TRUE(loaded.has_value());
+    EXPECT_EQ((*loaded)->routes.size(), 10'000U);
+}
+
+}  // namespace
+}  // namespace gw::app

@@ -1,0 +1,121 @@
+#include "app/upcoming.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gw::app {
+namespace {
+
+using config::Environment;
+using config::Reading;
+
+Reading reading_of(Environment::Values variables) {
+    Reading reading;
+    reading.environment = Environment(std::move(variables));
+    return reading;
+}
+
+std::vector<std::string> mistakes_of(Environment::Values variables) {
+    Reading reading = reading_of(std::move(variables));
+    check_upcoming(reading);
+    check_unknown_variables(reading);
+    std::vector<std::string> out;
+    for (const config::Mistake& mistake : reading.mistakes) {
+        out.push_back(mistake.to_string());
+    }
+    return out;
+}
+
+TEST(Upcoming, ReturnsWhatIsSetInOrder) {
+    Reading reading = reading_of({{"REDIS_URL", "redis://:pw@redis:6379/0"},
+                                  {"JWT_SECRET_FILE", "/run/secrets/jwt"},
+                                  {"JWT_ACCESS_TOKEN_EXPIRY", "15m"},
+                                  {"RATE_LIMIT_ENABLED", "true"},
+                                  {"PATH", "/bin"}});
+    EXPECT_EQ(check_upcoming(reading),
+              (std::vector<std::string>{"JWT_ACCESS_TOKEN_EXPIRY", "JWT_SECRET_FILE",
+                                        "RATE_LIMIT_ENABLED", "REDIS_URL"}));
+    check_unknown_variables(reading);
+    EXPECT_TRUE(reading.mistakes.empty());
+}
+
+TEST(Upcoming, AcceptsEveryValueOfTheInterface) {
+    EXPECT_EQ(mistakes_of({{"JWT_CLOCK_SKEW", "30"},
+                           {"JWT_JWKS_URL", "http://auth-service:4001/.well-known/jwks.json"},
+                           {"JWT_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----\n…"},
+                           {"JWT_ISSUER", "tickets"},
+                           {"ALLOWED_ORIGINS", "https://a.example,https://b.example"},
+                           {"RATE_LIMIT_MAX", "100"},
+                           {"RATE_LIMIT_WINDOW_MS", "60000"},
+                           {"RATE_LIMIT_TICKET_MAX", "5"},
+                           {"RATE_LIMIT_TICKET_WINDOW", "60000"},
+                           {"RATE_LIMIT_TICKET_BLOCK", "300000"},
+                           {"CIRCUIT_BREAKER_TIMEOUT", "10000"},
+                           {"CIRCUIT_BREAKER_ERROR_THRESHOLD", "50"},
+                           {"CIRCUIT_BREAKER_RESET_TIMEOUT", "30000"},
+                           {"CIRCUIT_BREAKER_VOLUME_THRESHOLD", "10"},
+                           {"REDIS_HOST", "redis"},
+                           {"REDIS_PORT", "6379"},
+                           {"REDIS_PASSWORD", "x"},
+                           {"REDIS_DB", "0"},
+                           {"REDIS_TLS", "false"},
+                           {"TLS_PORT", "3443"},
+                           {"TLS_CERT_FILE", "/tls/tls.crt"},
+                           {"TLS_KEY_FILE", "/tls/tls.key"},
+                           {"RESP_PORT", "6379"},
+                           {"INTERNAL_HMAC_SECRET", "x"},
+                           {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318"},
+                           {"OTEL_TRACES_SAMPLER_ARG", "0.05"},
+                           {"OTEL_SERVICE_NAME", "set by others, and nobody's mistake"}}),
+              std::vector<std::string>{});
+}
+
+TEST(Upcoming, RefusesBadValuesWithoutShowingSecrets) {
+    EXPECT_EQ(
+        mistakes_of({{"RATE_LIMIT_MAX", "lots"}}),
+        std::vector<std::string>{"environment RATE_LIMIT_MAX: RATE_LIMIT_MAX is \"lots\"; use a "
+                                 "whole number from 1 to 1000000000"});
+    EXPECT_EQ(mistakes_of({{"REDIS_URL", "http://:hunter2@redis"}}),
+              std::vector<std::string>{"environment REDIS_URL: REDIS_URL is not usable; write "
+                                       "redis://… or rediss://…"});
+    for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"JWT_ACCESS_TOKEN_EXPIRY", "soon"},
+             {"JWT_ACCESS_TOKEN_EXPIRY", "0m"},
+             {"JWT_ACCESS_TOKEN_EXPIRY", "15mm"},
+             {"JWT_JWKS_URL", "auth-service"},
+             {"OTEL_TRACES_SAMPLER_ARG", "1.5"},
+             {"OTEL_TRACES_SAMPLER_ARG", "nan"},
+             {"CIRCUIT_BREAKER_ERROR_THRESHOLD", "101"},
+             {"REDIS_TLS", "yes"},
+             {"TLS_PORT", "0"}}) {
+        EXPECT_EQ(mistakes_of({{name, value}}).size(), 1U) << name << "=" << value;
+    }
+}
+
+TEST(UnknownVariables, AreMistakesWhenTheyLookLikeOurs) {
+    EXPECT_EQ(
+        mistakes_of({{"RATE_LIMIT_MAXX", "1"}}),
+        std::vector<std::string>{"environment RATE_LIMIT_MAXX: RATE_LIMIT_MAXX is no setting; "
+                                 "did you mean RATE_LIMIT_MAX?"});
+    EXPECT_EQ(
+        mistakes_of({{"LOYALTY_SERVICE_URL", "http://x"}}),
+        std::vector<std::string>{"environment LOYALTY_SERVICE_URL: LOYALTY_SERVICE_URL is no "
+                                 "setting; unset it, or describe the service under `services`"});
+    for (const char* name :
+         {"JWT_X", "REDIS_X", "CIRCUIT_BREAKER_X", "TIMEOUT_X", "SHUTDOWN_X", "ADMIN_X", "TLS_X"}) {
+        EXPECT_EQ(mistakes_of({{name, "1"}}).size(), 1U) << name;
+    }
+}
+
+TEST(UnknownVariables, OfOthersAreLeftAlone) {
+    EXPECT_EQ(mistakes_of({{"PATH", "x"},
+                           {"REDIS_PORT", "tcp://10.0.0.1:6379"},
+                           {"REDIS_PORT_6379_TCP_ADDR", "10.0.0.1"},
+                           {"REDIS_SERVICE_HOST", "10.0.0.1"},
+                           {"REDIS_SERVICE_PORT", "6379"},
+                           {"HOSTNAME", "pod"},
+                           {"KUBERNETES_SERVICE_PORT_HTTPS", "443"}}),
+              std::vector<std::string>{});
+}
+
+}  // namespace
+}  // namespace gw::app

@@ -1,0 +1,169 @@
+#include "cli/commands.hpp"
+
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+#include "base/version.hpp"
+
+namespace gw::cli {
+namespace {
+
+// The top of the source tree.
+std::filesystem::path root() {
+    return std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
+}
+
+std::string content_of(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Outcome {
+    int status = 0;
+    std::string out;
+    std::string err;
+};
+
+Outcome call(const std::vector<std::string>& arguments,
+             config::Environment::Values variables = {}) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const config::Environment environment(std::move(variables));
+    const int status = run_command_line(arguments, {out, err, environment});
+    return {status, out.str(), err.str()};
+}
+
+std::string shipped() {
+    return (root() / "config/gateway.yaml").string();
+}
+
+TEST(Commands, ShowVersionAndHelp) {
+    const Outcome version = call({"--version"});
+    EXPECT_EQ(version.status, kDone);
+    EXPECT_EQ(version.out, "api-gateway " + std::string(kVersion) + "\n");
+    const Outcome help = call({"--help"});
+    EXPECT_EQ(help.status, kDone);
+    for (const char* word : {"run", "check", "routes", "schema", "--config"}) {
+        EXPECT_NE(help.out.find(word), std::string::npos) << word;
+    }
+}
+
+TEST(Commands, AreAllOfOneVersion) {
+    const std::string project = content_of(root() / "CMakeLists.txt");
+    EXPECT_NE(project.find("project(api_gateway VERSION " + std::string(kVersion) + " "),
+              std::string::npos);
+}
+
+TEST(Commands, RefuseWhatTheyDoNotKnow) {
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"fly"},
+                                                      {"--fly"},
+                                                      {"check", "routes"},
+                                                      {"check", "--json"},
+                                                      {"--config"}}) {
+        const Outcome outcome = call(arguments);
+        EXPECT_EQ(outcome.status, kMisused) << arguments[0];
+        EXPECT_FALSE(outcome.err.empty()) << arguments[0];
+    }
+}
+
+TEST(Check, FindsTheShippedConfigurationRight) {
+    const Outcome outcome = call({"check", "--config", shipped()}, {{"JWT_SECRET", "x"}});
+    EXPECT_EQ(outcome.status, kDone) << outcome.err;
+    EXPECT_EQ(outcome.out, "warning: JWT_SECRET is set, but this version does not use it\nOK " +
+                               shipped() + ": 19 services, 18 routes\n");
+    EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Check, ShowsEveryMistake) {
+    const std::string path = testing::TempDir() + "gw_commands_test.yaml";
+    std::ofstream(path) << "listen: {port: x}\nrotes: []\n";
+    const Outcome outcome = call({"check"}, {{"CONFIG_FILE", path}});
+    std::filesystem::remove(path);
+    EXPECT_EQ(outcome.status, kFailed);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.err,
+              path + ":1:1: there are no routes; describe at least one under `routes`\n" + path +
+                  ":1:16: listen.port is \"x\"; use a whole number from 0 to 65535\n" + path +
+                  ":2:1: \"rotes\" is no setting; did you mean routes?\n" + path +
+                  ": 3 mistakes\n");
+}
+
+TEST(Check, OfAFileThatIsNotThereFails) {
+    const Outcome outcome = call({"check", "--config", "/nonexistent.yaml"});
+    EXPECT_EQ(outcome.status, kFailed);
+    EXPECT_EQ(outcome.err.find("/nonexistent.yaml: the file cannot be read"), 0U) << outcome.err;
+}
+
+TEST(Routes, AreShownAsATable) {
+    const Outcome outcome = call({"--config", shipped(), "routes"});
+    EXPECT_EQ(outcome.status, kDone) << outcome.err;
+    std::istringstream lines(outcome.out);
+    std::vector<std::vector<std::string>> rows;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        rows.emplace_back(std::istream_iterator<std::string>(words),
+                          std::istream_iterator<std::string>());
+    }
+    ASSERT_EQ(rows.size(), 19U) << outcome.out;
+    EXPECT_EQ(rows[0][0], "METHODS");
+    EXPECT_EQ(rows[2], (std::vector<std::string>{"*", "*", "/api/v1/auth/**", "auth-service",
+                                                 "/auth/**", "10000", "auth"}));
+    EXPECT_LT(outcome.out.find("tickets-read"), outcome.out.find("  tickets\n"));
+}
+
+TEST(Routes, AreShownAsJson) {
+    const Outcome outcome = call({"routes", "--json", "--config", shipped()});
+    EXPECT_EQ(outcome.status, kDone) << outcome.err;
+    const auto routes = boost::json::parse(outcome.out).as_array();
+    EXPECT_EQ(routes.size(), 18U);
+    EXPECT_EQ(routes[1], boost::json::parse(
+                             R"({"name": "auth", "methods": [], "hosts": [],
+                                 "path": "/api/v1/auth/**", "service": "auth-service",
+                                 "upstreamPath": "/auth/**", "timeoutMs": 10000,
+                                 "bodyBytesMax": 10485760})"));
+}
+
+// The budgets that operators were promised, per path.
+TEST(Routes, OfTheShippedConfigurationHaveTheirBudgets) {
+    const Outcome outcome = call({"routes", "--json", "--config", shipped()});
+    std::map<std::string, std::pair<std::int64_t, std::int64_t>> limits;
+    for (const auto& route : boost::json::parse(outcome.out).as_array()) {
+        limits[std::string(route.at("name").as_string())] = {route.at("timeoutMs").as_int64(),
+                                                             route.at("bodyBytesMax").as_int64()};
+    }
+    constexpr std::int64_t kMiB = 1024 * 1024;
+    using Limits = std::pair<std::int64_t, std::int64_t>;
+    EXPECT_EQ(limits["payments"], Limits(30'000, 10 * kMiB));
+    EXPECT_EQ(limits["payments-process"], Limits(45'000, 10 * kMiB));
+    EXPECT_EQ(limits["tickets-purchase"], Limits(30'000, 10 * kMiB));
+    EXPECT_EQ(limits["tickets-read"], Limits(5'000, 10 * kMiB));
+    EXPECT_EQ(limits["tickets"], Limits(10'000, 10 * kMiB));
+    EXPECT_EQ(limits["files"], Limits(120'000, 50 * kMiB));
+}
+
+// Both files are made by the program: `make generated` writes them anew.
+TEST(Generated, SchemaIsWhatTheProgramPrints) {
+    EXPECT_TRUE(content_of(root() / "config/gateway.schema.json") == call({"schema"}).out)
+        << "config/gateway.schema.json is out of date: run `make generated`";
+}
+
+TEST(Generated, ReferencePageIsWhatTheProgramPrints) {
+    EXPECT_TRUE(content_of(root() / "docs/configuration.md") == call({"schema", "--reference"}).out)
+        << "docs/configuration.md is out of date: run `make generated`";
+}
+
+TEST(FindConfig, PrefersTheCommandLineThenTheEnvironment) {
+    const config::Environment environment({{"CONFIG_FILE", "/from/environment"}});
+    EXPECT_EQ(find_config("/named", environment), "/named");
+    EXPECT_EQ(find_config("", environment), "/from/environment");
+    EXPECT_EQ(find_config("", {}), "config/gateway.yaml");
+}
+
+}  // namespace
+}  // namespace gw::cli
