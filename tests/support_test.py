@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Shows that the test tools themselves can fail: the strict reader, the case format, the implicit checks."""
+import pathlib
+import socket
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from support import casefile, expect, play, wire  # noqa: E402
+from support.slots import Slot  # noqa: E402
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class WireTest(unittest.TestCase):
+    def test_reads_what_is_right_and_leaves_the_rest(self):
+        message, length = wire.read_response(OK + b"rest", "GET", False)
+        self.assertEqual((200, b"ok", len(OK)), (message.status, message.body, length))
+        chunked = b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nT: 1\r\n\r\n"
+        message, length = wire.read_request(chunked + b"GET", False)
+        self.assertEqual((b"ok", [(b"T", b"1")], len(chunked)), (message.body, message.trailers, length))
+
+    def test_refuses_what_is_not(self):
+        for data in (b"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200\r\n\r\n",
+                     b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
+                     b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: \x00\r\n\r\n",
+                     b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+                     b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+                     b"HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n",
+                     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x\r\na\r\n0\r\n\r\n",
+                     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"):
+            with self.assertRaises(wire.BadMessage, msg=data):
+                wire.read_response(data, "GET", True)
+
+    def test_tells_incomplete_from_cut_short(self):
+        for size in range(len(OK)):
+            with self.assertRaises(wire.Incomplete):
+                wire.read_response(OK[:size], "GET", False)
+        self.assertTrue(wire.read_response(OK[:-1], "GET", True)[0].cut)
+        self.assertFalse(wire.read_response(b"HTTP/1.1 200 OK\r\n\r\nall", "GET", True)[0].cut)
+
+
+def load(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "sample.case"
+        path.write_text(text, encoding="utf-8")
+        return casefile.load(path, "sample.case")
+
+
+class CaseFileTest(unittest.TestCase):
+    def test_expands_escapes_placeholders_and_repetition(self):
+        case = load("title: t\nfor a:\n    x\\x00\nclient ends\n")[0]
+        case.values["route"] = b"/r"
+        self.assertEqual(b'/r\r\n\x00x\x00abab{"j":1}\xc3\xbc', case.text('{route}\\r\\n\\0{a}{repeat 2 ab}{"j":1}ü'))
+        self.assertEqual(b"a\r\nb", casefile.content(case, ["> a", '"b"']))
+
+    def test_a_variant_is_a_case(self):
+        cases = load('title: t\nfor a, b:\n    1 2\n    "3 4" 5\nclient ends\n')
+        self.assertEqual(["sample[1 2]", 'sample["3 4" 5]'], [c.name for c in cases])
+        self.assertEqual({"a": "3 4", "b": "5"}, cases[1].values)
+
+    def test_mistakes_are_found(self):
+        for text in ("title: t\n", "client ends\n", "title: t\nclient sneezes\n", "title: t\n    stray\n",
+                     "title: t\nclient ends\n    block\n", "title: t\nfor a, b:\n    1\nclient ends\n"):
+            with self.assertRaises(casefile.CaseError, msg=text):
+                load(text)
+
+
+class Relay:
+    """A stand-in for a gateway that answers with given bytes, and may forward given bytes to the case's origin."""
+
+    def __init__(self, answer, forward=b"", close=False):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.answer, self.forward, self.close, self.origin = answer, forward, close, None
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        client, _ = self.listener.accept()
+        client.recv(65536)
+        if self.forward:
+            with socket.create_connection(self.origin) as upstream:
+                upstream.sendall(self.forward)
+                upstream.settimeout(0.2)
+                try:
+                    upstream.recv(65536)
+                except TimeoutError:
+                    pass     # the script does not answer
+        client.sendall(self.answer)
+        self._rest(client)
+
+    def _rest(self, client):
+        if self.close:
+            client.close()
+            return
+        if client.recv(65536):     # the probe
+            client.sendall(OK.replace(b"\r\n\r\n", b"\r\nX-Request-Id: p\r\nX-Correlation-Id: p\r\n\r\n"))
+
+
+IDS = b"X-Request-Id: 1\r\nX-Correlation-Id: 1\r\n"
+GOOD = b"HTTP/1.1 200 OK\r\n" + IDS + b"Content-Length: 2\r\n\r\nok"
+SEND = "title: t\nclient sends:\n    > GET /x HTTP/1.1\n    >\n"
+GATEWAY_FIELDS = (b"Host: 127.0.0.1:1\r\nX-Request-Id: 1\r\nX-Correlation-Id: 1\r\nX-Original-Ip: 127.0.0.1\r\n"
+                  b"X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\n"
+                  b"X-Gateway-Forwarded: true\r\nX-Request-Deadline: %d\r\nVia: 1.1 gw\r\n"
+                  b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n")
+FORWARDED = SEND + ("upstream sees:\n    GET /up/x\nupstream answers:\n    > HTTP/1.1 204 No\n    >\n"
+                    "client gets: 200\n")
+
+
+class PlayTest(unittest.TestCase):
+    def play(self, text, answer, forward=b"", close=False):
+        case = load(text)[0]
+        slot = Slot(0)
+        relay = Relay(answer, forward, close)
+        relay.origin = slot.listener.getsockname()
+        try:
+            play.Player(case, relay.listener.getsockname(), slot.listener, True, 1).run()
+        finally:
+            slot.close()
+            relay.listener.close()
+
+    def fails(self, why, text, answer, forward=b"", close=False):
+        with self.assertRaisesRegex(play.Failure, why):
+            self.play(text, answer, forward, close)
+
+    def test_what_is_as_written_passes(self):
+        self.play(SEND + 'client gets: 200\n    body "ok"\nupstream sees nothing\n', GOOD)
+        closing = GOOD.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n")
+        self.play(SEND + "client gets: 200 close\n", closing, close=True)
+
+    def test_the_client_side_can_fail(self):
+        self.fails("wanted .404", SEND + "client gets: 404\n", GOOD)
+        self.fails("body", SEND + 'client gets: 200\n    body "no"\n', GOOD)
+        self.fails("a: wanted", SEND + "client gets: 200\n    A: b\n", GOOD)
+        self.fails("should not be there", SEND + "client gets: 200\n    without X-Request-Id\n", GOOD)
+        self.fails("X-Request-Id", SEND + "client gets: 200\n", OK)
+        self.fails("not a problem", SEND + "client gets: 200 bad_request\n", GOOD)
+        self.fails("should still serve", SEND + "client gets: 200\n", GOOD + b"x")
+        self.fails("should still serve", SEND + "client gets: 200\n", GOOD, close=True)
+        self.fails("not in time", SEND + "client gets: 200 close\n",
+                   GOOD.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n"))
+        self.fails("behind the response", SEND + "client gets: 200 close\n",
+                   GOOD.replace(b"200 OK\r\n", b"200 OK\r\nConnection: close\r\n") + b"x", close=True)
+        self.fails("Connection: close", SEND + "client gets: 200 close\n", GOOD, close=True)
+        self.fails("cut short", SEND + "client gets: 200\n", GOOD[:-1], close=True)
+        self.fails("should be cut", SEND + "client gets: 200 cut\n", GOOD)
+
+    def test_the_service_side_can_fail(self):
+        fields = GATEWAY_FIELDS % (time.time() * 1000 + 5000)
+        good = b"GET /up/x HTTP/1.1\r\n" + fields + b"\r\n"
+        self.play(FORWARDED, GOOD, good)
+        self.fails("contacted", SEND + "client gets: 200\nupstream sees nothing\n", GOOD, good)
+        self.fails("wanted `GET", FORWARDED, GOOD, good.replace(b"/up/x", b"/up/y"))
+        self.fails("does not expect: X-User-Id", FORWARDED, GOOD, good.replace(b"Via", b"X-User-Id: 1\r\nVia"))
+        self.fails("via", FORWARDED, GOOD, good.replace(b"Via: 1.1 gw\r\n", b""))
+        self.fails("x-forwarded-for", FORWARDED, GOOD, good.replace(b"Via", b"X-Forwarded-For: 10.0.0.1\r\nVia"))
+        self.fails("Deadline", FORWARDED, GOOD, b"GET /up/x HTTP/1.1\r\n" + GATEWAY_FIELDS % 1600000000000 + b"\r\n")
+        self.fails("more than the script", FORWARDED, GOOD, good + b"GET /smuggled HTTP/1.1\r\n")
+        self.fails("whole request", SEND + "client gets: 200\nupstream sees no whole request\n", GOOD, good)
+
+    def test_the_log_can_fail(self):
+        line = {"requestId": "1", "status": 200, "durationMs": 1, "path": "/r/x", "outcome": "upstream"}
+        answer = expect.Answer("here", "1", 200)
+        expect.check_log(answer, [line], "/r")
+        answer.fields = [("outcome", True, "up.*"), ("status", False, "200")]
+        expect.check_log(answer, [line], "/r")
+        expect.check_log(expect.Answer("here", None, None), [line], "/r")
+        for lines in ([], [line, line], [line | {"status": 500}], [line | {"outcome": "route"}]):
+            with self.assertRaises(expect.Mismatch):
+                expect.check_log(answer, lines, "/r")
+
+
+if __name__ == "__main__":
+    unittest.main()
