@@ -23,10 +23,12 @@ TEST(Authority, ReadsHostsAndPorts) {
 }
 
 TEST(Authority, RefusesWhatSomebodyCouldReadDifferently) {
-    for (const char* text :
-         {"", ":80", "a:", "a:0", "a:65536", "a:+1", "a:8x", "a:80:80", "a,b", "a, b", "a/../b", "a@b",
-          "user@a", "a b", " a", "a ", "a\tb", "a?x", "a#x", "a\\b", "a%2eb", "caf\xC3\xA9", "[::1",
-          "::1", "[::1]x", "[1.2.3.4]", "[]", "[::1%25eth0]", "[v1.x]", "a\"b", "<a>", "a:000080"}) {
+    for (const char* text : {"",       ":80",       "a:",    "a:0",          "a:65536", "a:+1",
+                             "a:8x",   "a:80:80",   "a,b",   "a, b",         "a/../b",  "a@b",
+                             "user@a", "a b",       " a",    "a ",           "a\tb",    "a?x",
+                             "a#x",    "a\\b",      "a%2eb", "caf\xC3\xA9",  "[::1",    "::1",
+                             "[::1]x", "[1.2.3.4]", "[]",    "[::1%25eth0]", "[v1.x]",  "a\"b",
+                             "<a>",    "a:000080"}) {
         EXPECT_FALSE(parse_authority(text)) << text;
     }
     EXPECT_TRUE(parse_authority(std::string(255, 'a')));

@@ -13,6 +13,9 @@ namespace gw::http {
 namespace {
 
 constexpr std::uint8_t kDigitsMax = 16;  // more do not fit 64 bits
+// No body is longer than a signed 64-bit integer counts, and the sum of two sizes does not
+// overflow.
+constexpr std::uint64_t kChunkMax = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
@@ -240,7 +243,7 @@ H1Body::Step take_run(H1Body& body, std::string_view& pending) {
         const H1Body::Step step = body.next(pending);
         pending.remove_prefix(step.consumed);
         if (step.refused && !run.data.empty()) {
-            return run;   // the data first; the refusal stays for the next call
+            return run;  // the data first; the refusal stays for the next call
         }
         if (run.data.empty()) {
             run.data = step.data;

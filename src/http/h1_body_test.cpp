@@ -12,16 +12,16 @@ namespace {
 struct Outcome {
     std::string data;
     std::string trailers;
-    std::string detail;         // of the refusal
-    std::size_t consumed = 0;   // of a body that was not refused
+    std::string detail;        // of the refusal
+    std::size_t consumed = 0;  // of a body that was not refused
     bool done = false;
     bool refused = false;
 
     bool operator==(const Outcome&) const = default;
 };
 
-// Feeds `text` in pieces that end at the given cuts, as a caller with a buffer does: what was not consumed comes
-// again in front of the next piece.
+// Feeds `text` in pieces that end at the given cuts, as a caller with a buffer does: what was not
+// consumed comes again in front of the next piece.
 Outcome feed(const std::string& text, Framing framing, std::uint64_t length,
              const std::vector<std::size_t>& cuts) {
     H1Body body(framing, length);
@@ -46,8 +46,7 @@ Outcome feed(const std::string& text, Framing framing, std::uint64_t length,
     outcome.consumed = outcome.refused ? 0 : outcome.consumed;
     if (body.trailers() != nullptr) {
         for (const Field& field : *body.trailers()) {
-            outcome.trailers +=
-                std::string(field.name) + "=" + std::string(field.value) + ";";
+            outcome.trailers += std::string(field.name) + "=" + std::string(field.value) + ";";
         }
     }
     return outcome;
@@ -66,12 +65,14 @@ Outcome feed_every_way(const std::string& text, Framing framing, std::uint64_t l
     return whole;
 }
 
-Outcome chunked(const std::string& text) { return feed_every_way(text, Framing::chunked, 0); }
+Outcome chunked(const std::string& text) {
+    return feed_every_way(text, Framing::chunked, 0);
+}
 
 TEST(H1Body, NoBodyIsAtItsEndAtOnce) {
     EXPECT_TRUE(H1Body().done());
     EXPECT_TRUE(H1Body(Framing::none, 0).done());
-    EXPECT_TRUE(H1Body(Framing::none, 7).done());   // the length of an answer to HEAD
+    EXPECT_TRUE(H1Body(Framing::none, 7).done());  // the length of an answer to HEAD
     H1Body body(Framing::length, 0);
     EXPECT_TRUE(body.done());
     const H1Body::Step step = body.next("GET / HTTP/1.1\r\n");
@@ -153,7 +154,8 @@ TEST(H1Body, ARunBeforeAMistakeIsHandedOverFirst) {
 }
 
 TEST(H1Body, AnEmptyChunkedBodyIsComplete) {
-    for (const char* text : {"0\r\n\r\n", "000\r\n\r\n", "0000000000000000\r\n\r\n", "0;ext\r\n\r\n"}) {
+    for (const char* text :
+         {"0\r\n\r\n", "000\r\n\r\n", "0000000000000000\r\n\r\n", "0;ext\r\n\r\n"}) {
         const Outcome outcome = chunked(text);
         EXPECT_TRUE(outcome.done) << text;
         EXPECT_EQ(outcome.data, "");
@@ -161,8 +163,8 @@ TEST(H1Body, AnEmptyChunkedBodyIsComplete) {
 }
 
 TEST(H1Body, ChunkSizesAreHexDigitsOnly) {
-    for (const char* size : {"0x5", "+5", "-1", "5_", "", " 5", "5 ", "5\t", "5,", "g", "5h", "\"5\"", ";x",
-                             "00000000000000005", "10000000000000000"}) {
+    for (const char* size : {"0x5", "+5", "-1", "5_", "", " 5", "5 ", "5\t", "5,", "g", "5h",
+                             "\"5\"", ";x", "00000000000000005", "10000000000000000"}) {
         const Outcome outcome = chunked(std::string(size) + "\r\nhello\r\n0\r\n\r\n");
         EXPECT_TRUE(outcome.refused) << size;
         EXPECT_EQ(outcome.data, "") << size;
@@ -178,13 +180,15 @@ TEST(H1Body, ALargeChunkSizeIsNotWrappedAround) {
 }
 
 TEST(H1Body, LinesOfChunksEndWithBothBytes) {
-    for (const char* text : {"5\nhello\r\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n", "5\r\r\nhello\r\n0\r\n\r\n",
-                             "5\r\r\n;x\r\nhello", "5;\nfoo\r\nhello", "5;a\rb\r\nhello\r\n0\r\n\r\n"}) {
+    for (const char* text :
+         {"5\nhello\r\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n", "5\r\r\nhello\r\n0\r\n\r\n",
+          "5\r\r\n;x\r\nhello", "5;\nfoo\r\nhello", "5;a\rb\r\nhello\r\n0\r\n\r\n"}) {
         const Outcome outcome = chunked(text);
         EXPECT_TRUE(outcome.refused) << text;
         EXPECT_EQ(outcome.data, "") << text;
     }
-    for (const char* text : {"5\r\nhelloXX", "5\r\nhello\n0\r\n\r\n", "5\r\nhello\rX", "5\r\nhello0\r\n\r\n"}) {
+    for (const char* text :
+         {"5\r\nhelloXX", "5\r\nhello\n0\r\n\r\n", "5\r\nhello\rX", "5\r\nhello0\r\n\r\n"}) {
         const Outcome outcome = chunked(text);
         EXPECT_TRUE(outcome.refused) << text;
         EXPECT_EQ(outcome.data, "hello") << text;
@@ -194,7 +198,8 @@ TEST(H1Body, LinesOfChunksEndWithBothBytes) {
 }
 
 TEST(H1Body, WhatIsRefusedIsNotConsumed) {
-    for (const char* text : {"5\r\nhelloX", "5\r\nhello\r\nX", "5\r\nhello\r\n0\r\nX Y: z\r\n\r\n"}) {
+    for (const char* text :
+         {"5\r\nhelloX", "5\r\nhello\r\nX", "5\r\nhello\r\n0\r\nX Y: z\r\n\r\n"}) {
         H1Body body(Framing::chunked, 0);
         H1Body::Step step = body.next(text);
         EXPECT_EQ(step.data, "hello");
@@ -209,20 +214,23 @@ TEST(H1Body, WhatIsRefusedIsNotConsumed) {
 
 TEST(H1Body, TheNextRequestNeverBeginsEarly) {
     const Outcome outcome = chunked("5\r\nhello\r\n0\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
-    EXPECT_TRUE(outcome.refused);   // a trailer line with a space in its name
+    EXPECT_TRUE(outcome.refused);  // a trailer line with a space in its name
     EXPECT_FALSE(chunked("5\r\nhello\r\n0\r\n").done);
     EXPECT_FALSE(chunked("5\r\nhello\r\n0\r\n\r").done);
 }
 
 TEST(H1Body, ExtensionsArePassedOver) {
-    for (const char* extension : {";a", ";a=b", "; a = b ;c", ";a=\"x;y\\\"\t\xC3\xA9\"", ";", ";;", ";a=\"\""}) {
+    for (const char* extension :
+         {";a", ";a=b", "; a = b ;c", ";a=\"x;y\\\"\t\xC3\xA9\"", ";", ";;", ";a=\"\""}) {
         const Outcome outcome =
             chunked("5" + std::string(extension) + "\r\nhello\r\n0" + extension + "\r\n\r\n");
         EXPECT_EQ(outcome.data, "hello") << extension;
         EXPECT_TRUE(outcome.done) << extension;
     }
-    for (const char* extension : {";a=\"", ";a=\"\r\n\"", ";a=\"\\\r\n\"", ";a\x01", ";a\x7F", ";\xC3\xA9"}) {
-        EXPECT_TRUE(chunked("5" + std::string(extension) + "\r\nhello\r\n0\r\n\r\n").refused) << extension;
+    for (const char* extension :
+         {";a=\"", ";a=\"\r\n\"", ";a=\"\\\r\n\"", ";a\x01", ";a\x7F", ";\xC3\xA9"}) {
+        EXPECT_TRUE(chunked("5" + std::string(extension) + "\r\nhello\r\n0\r\n\r\n").refused)
+            << extension;
     }
 }
 
@@ -255,8 +263,8 @@ TEST(H1Body, ExtensionsOfAllChunksHaveALimit) {
 
 TEST(H1Body, DataEarnsItsExtensions) {
     H1Body body(Framing::chunked, 0);
-    const std::string text = "1000;chunk-signature=" + std::string(64, 'f') + "\r\n" +
-                             std::string(4096, 'd') + "\r\n";
+    const std::string text =
+        "1000;chunk-signature=" + std::string(64, 'f') + "\r\n" + std::string(4096, 'd') + "\r\n";
     for (int i = 0; i < 5'000; ++i) {
         std::string_view rest = text;
         while (!rest.empty()) {
@@ -284,8 +292,8 @@ TEST(H1Body, TrailersThatWereAllDroppedAreNone) {
 }
 
 TEST(H1Body, TrailersKeepTheRulesOfFields) {
-    for (const char* line : {"X : y\r\n", "X: y\n", "X: a\x01\r\n", "nocolon\r\n", ": x\r\n", "X: a\rb\r\n",
-                             "X: a\r\n b\r\n", " X: a\r\n", "[x]: a\r\n"}) {
+    for (const char* line : {"X : y\r\n", "X: y\n", "X: a\x01\r\n", "nocolon\r\n", ": x\r\n",
+                             "X: a\rb\r\n", "X: a\r\n b\r\n", " X: a\r\n", "[x]: a\r\n"}) {
         EXPECT_TRUE(chunked("0\r\n" + std::string(line) + "\r\n").refused) << line;
     }
 }

@@ -16,8 +16,8 @@ bool same(const H1Parse& a, const H1Parse& b) {
            a.refusal.detail == b.refusal.detail;
 }
 
-// Parses `text` as it would arrive in any pieces: every prefix. What is complete or refused stays so, with the
-// same result, however much follows, and nothing is complete before its last byte.
+// Parses `text` as it would arrive in any pieces: every prefix. What is complete or refused stays
+// so, with the same result, however much follows, and nothing is complete before its last byte.
 template <class Parse>
 H1Parse parse_every_prefix(const std::string& text, Parse parse) {
     const H1Parse whole = parse(text);
@@ -34,17 +34,18 @@ H1Parse parse_every_prefix(const std::string& text, Parse parse) {
     return whole;
 }
 
+// `head` is as the whole text left it, and points into it.
 H1Parse request(const std::string& text, RequestHead& head) {
-    const H1Parse whole = parse_every_prefix(
+    parse_every_prefix(
         text, [&head](std::string_view bytes) { return parse_request(bytes, kLimits, head); });
-    return parse_request(text, kLimits, head).state == whole.state ? whole : H1Parse{};
+    return parse_request(text, kLimits, head);
 }
 
 H1Parse response(const std::string& text, ResponseHead& head, Method to = Method::get) {
-    const H1Parse whole = parse_every_prefix(text, [&head, to](std::string_view bytes) {
+    parse_every_prefix(text, [&head, to](std::string_view bytes) {
         return parse_response(bytes, kLimits, to, head);
     });
-    return parse_response(text, kLimits, to, head).state == whole.state ? whole : H1Parse{};
+    return parse_response(text, kLimits, to, head);
 }
 
 // 0 if the request is complete, -1 if incomplete, otherwise the status of its refusal.
@@ -156,12 +157,14 @@ TEST(H1Parser, RefusesTwoLengths) {
 }
 
 TEST(H1Parser, RefusesLengthsThatAreNotDigits) {
-    for (const char* value : {"+5", "-1", "0x5", "5 5", "5_0", "", " ", "1e1", "\xD9\xA5", "5;", "5.0", "a",
-                              "18446744073709551616", "99999999999999999999", "9223372036854775808"}) {
+    for (const char* value :
+         {"+5", "-1", "0x5", "5 5", "5_0", "", " ", "1e1", "\xD9\xA5", "5;", "5.0", "a",
+          "18446744073709551616", "99999999999999999999", "9223372036854775808"}) {
         EXPECT_EQ(status_with("Content-Length: " + std::string(value) + "\r\n"), 400) << value;
     }
     EXPECT_EQ(status_with("Content-Length: 9223372036854775807\r\n"), 0);
-    EXPECT_EQ(Parsed("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: \t010 \r\n\r\n").content_length, 10U);
+    EXPECT_EQ(Parsed("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: \t010 \r\n\r\n").content_length,
+              10U);
 }
 
 TEST(H1Parser, TakesOneTransferCodingAndNoOther) {
@@ -169,9 +172,11 @@ TEST(H1Parser, TakesOneTransferCodingAndNoOther) {
     EXPECT_EQ(status_with("Transfer-Encoding:\tchunked\r\n"), 0);
     EXPECT_EQ(status_with("Transfer-Encoding: CHUNKED \r\n"), 0);
     EXPECT_EQ(status_with("Transfer-Encoding: gzip, chunked\r\n"), 501);
-    for (const char* value :
-         {"chunked, identity", "xchunked", "\"chunked\"", "chunked;q=1", "\x0B" "chunked", "identity",
-          "gzip", "", "chunked, chunked", "chunked,", "chunked chunked", "gzip;q=1, chunked"}) {
+    for (const char* value : {"chunked, identity", "xchunked", "\"chunked\"", "chunked;q=1",
+                              "\x0B"
+                              "chunked",
+                              "identity", "gzip", "", "chunked, chunked", "chunked,",
+                              "chunked chunked", "gzip;q=1, chunked"}) {
         EXPECT_EQ(status_with("Transfer-Encoding: " + std::string(value) + "\r\n"), 400) << value;
     }
     EXPECT_EQ(status_with(std::string("Transfer-Encoding: chun\0ked\r\n", 30)), 400);
@@ -185,9 +190,11 @@ TEST(H1Parser, TakesOneTransferCodingAndNoOther) {
 TEST(H1Parser, RefusesLinesThatReadersCutDifferently) {
     for (const char* fields :
          {"Transfer-Encoding : chunked\r\n", "X: a\nY: b\r\n", "X: a\rY: b\r\n", "X\r: a\r\n",
-          "X: a\r\r\n", "X: a\r\n folded\r\n", "X: a\r\n\tfolded\r\n", "X: a\x01" "b\r\n", "X: \x7F\r\n",
-          ": x\r\n", "[x]: y\r\n", "\x80: y\r\n", "X Y: z\r\n", "no colon\r\n", "nocolon\r\n",
-          "X\t: y\r\n", "X\n: y\r\n", "X: y\n\r\n", "\n"}) {
+          "X: a\r\r\n", "X: a\r\n folded\r\n", "X: a\r\n\tfolded\r\n",
+          "X: a\x01"
+          "b\r\n",
+          "X: \x7F\r\n", ": x\r\n", "[x]: y\r\n", "\x80: y\r\n", "X Y: z\r\n", "no colon\r\n",
+          "nocolon\r\n", "X\t: y\r\n", "X\n: y\r\n", "X: y\n\r\n", "\n"}) {
         EXPECT_EQ(status_with(fields), 400) << fields;
     }
     EXPECT_EQ(status_with(std::string("X: a\0b\r\n", 8)), 400);
@@ -212,15 +219,31 @@ TEST(H1Parser, AControlIsFoundWhereverItStands) {
 }
 
 TEST(H1Parser, TheRequestLineHasOneForm) {
-    for (const char* line :
-         {"GET  / HTTP/1.1", "GET\t/ HTTP/1.1", "GET / HTTP/1.1 x", "GET / HTTP/1.1 ", "GET /  HTTP/1.1",
-          "GET / http/1.1", "GET / HTTP/1.10", "GET / HTTP/1.x", "GET / HTTP/11", "GET / HTTP/1",
-          "GET / HTTP/0.9", "GET / HTP/1.1", "GET /", "GET", " GET / HTTP/1.1", "/ HTTP/1.1",
-          "G=\":<>(e) / HTTP/1.1", "G\x80T / HTTP/1.1", "GET / HTTP /1.1", "GET / HTTP/ 1.1"}) {
+    for (const char* line : {"GET  / HTTP/1.1",
+                             "GET\t/ HTTP/1.1",
+                             "GET / HTTP/1.1 x",
+                             "GET / HTTP/1.1 ",
+                             "GET /  HTTP/1.1",
+                             "GET / http/1.1",
+                             "GET / HTTP/1.10",
+                             "GET / HTTP/1.x",
+                             "GET / HTTP/11",
+                             "GET / HTTP/1",
+                             "GET / HTTP/0.9",
+                             "GET / HTP/1.1",
+                             "GET /",
+                             "GET",
+                             " GET / HTTP/1.1",
+                             "/ HTTP/1.1",
+                             "G=\":<>(e) / HTTP/1.1",
+                             "G\x80T / HTTP/1.1",
+                             "GET / HTTP /1.1",
+                             "GET / HTTP/ 1.1"}) {
         EXPECT_EQ(status_of(std::string(line) + "\r\nHost: a\r\n\r\n"), 400) << line;
     }
     for (const char* version : {"HTTP/2.0", "HTTP/1.2", "HTTP/9.9", "HTTP/1.9"}) {
-        EXPECT_EQ(status_of("GET / " + std::string(version) + "\r\nHost: a\r\n\r\n"), 505) << version;
+        EXPECT_EQ(status_of("GET / " + std::string(version) + "\r\nHost: a\r\n\r\n"), 505)
+            << version;
     }
 }
 
@@ -236,9 +259,26 @@ TEST(H1Parser, MethodsAreTokensOfBoundedLength) {
 }
 
 TEST(H1Parser, TargetsHaveNoForeignCharacters) {
-    for (const char* target : {"/a b", "/#frag", "/a\tb", "/\x01", "/\x7F", "/\xC3\xA9", "", "a", "a:80",
-                               "*", "//a b", "?x", "ftp://a/", "http:/a", "http://", "http:///x",
-                               "http://u@a/", "http://a,b/", "http://a:0/", "http://[::1/"}) {
+    for (const char* target : {"/a b",
+                               "/#frag",
+                               "/a\tb",
+                               "/\x01",
+                               "/\x7F",
+                               "/\xC3\xA9",
+                               "",
+                               "a",
+                               "a:80",
+                               "*",
+                               "//a b",
+                               "?x",
+                               "ftp://a/",
+                               "http:/a",
+                               "http://",
+                               "http:///x",
+                               "http://u@a/",
+                               "http://a,b/",
+                               "http://a:0/",
+                               "http://[::1/"}) {
         EXPECT_EQ(status_of_target(target), 400) << target;
     }
     for (const char* target : {"/", "//x", "/?", "/a?b?c", "/a|b{}\"<>^`\\", "/%zz"}) {
@@ -250,7 +290,9 @@ TEST(H1Parser, TargetsHaveNoForeignCharacters) {
             target[0] = '/';
             target[at] = c;
             RequestHead head;
-            EXPECT_EQ(parse_request("GET " + target + " HTTP/1.1\r\n", kLimits, head).refusal.status, 400);
+            EXPECT_EQ(
+                parse_request("GET " + target + " HTTP/1.1\r\n", kLimits, head).refusal.status,
+                400);
         }
     }
 }
@@ -298,11 +340,11 @@ TEST(H1Parser, HostIsThereOnceAndWellFormed) {
 }
 
 TEST(H1Parser, NamesThatImitateIdentityAreRefused) {
-    for (const char* name : {"X_User_Id", "x_tenant_id", "X-Tenant_Id", "x_forwarded_for", "X_Gateway_X",
-                             "x_original_url"}) {
+    for (const char* name : {"X_User_Id", "x_tenant_id", "X-Tenant_Id", "x_forwarded_for",
+                             "X_Gateway_X", "x_original_url"}) {
         EXPECT_EQ(status_with(std::string(name) + ": 1\r\n"), 400) << name;
     }
-    EXPECT_EQ(status_with("X-User-Id: 1\r\n"), 0);   // dropped and counted later
+    EXPECT_EQ(status_with("X-User-Id: 1\r\n"), 0);  // dropped and counted later
     EXPECT_EQ(status_with("my_header: 1\r\n"), 0);
 }
 
@@ -314,14 +356,16 @@ TEST(H1Parser, OneAuthorizationIsEnough) {
 TEST(H1Parser, OnlyOneExpectationIsKnown) {
     EXPECT_EQ(status_with("Expect: 200-ok\r\n"), 417);
     EXPECT_EQ(status_with("Expect:\r\n"), 417);
-    EXPECT_TRUE(Parsed("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n").expect_continue);
+    EXPECT_TRUE(
+        Parsed("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n").expect_continue);
     EXPECT_FALSE(Parsed("PUT / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n").expect_continue);
     EXPECT_FALSE(Parsed("PUT / HTTP/1.0\r\nExpect: x\r\n\r\n").expect_continue);
 }
 
 TEST(H1Parser, ConnectionOptionsDecideAboutTheConnection) {
     const auto keeps = [](const char* version, const std::string& fields) {
-        return Parsed("GET / HTTP/" + std::string(version) + "\r\nHost: a\r\n" + fields + "\r\n").keep_alive;
+        return Parsed("GET / HTTP/" + std::string(version) + "\r\nHost: a\r\n" + fields + "\r\n")
+            .keep_alive;
     };
     EXPECT_TRUE(keeps("1.1", ""));
     EXPECT_FALSE(keeps("1.1", "Connection: close\r\n"));
@@ -342,9 +386,9 @@ TEST(H1Parser, LimitsHoldForWhatIsIncompleteToo) {
             text, [&](std::string_view bytes) { return parse_request(bytes, small, head); });
         return parse.state == State::complete ? 0 : parse.refusal.status;
     };
-    EXPECT_EQ(status("GET /" + std::string(16, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"), 0);   // 30
+    EXPECT_EQ(status("GET /" + std::string(16, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"), 0);  // 30
     EXPECT_EQ(status("GET /" + std::string(17, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"), 414);
-    const std::string line = "GET / HTTP/1.1\r\nHost: a\r\n";   // 25, and X: CRLF CRLF 7
+    const std::string line = "GET / HTTP/1.1\r\nHost: a\r\n";  // 25, and X: CRLF CRLF 7
     EXPECT_EQ(status(line + "X:" + std::string(80 - 25 - 6, 'x') + "\r\n\r\n"), 0);
     EXPECT_EQ(status(line + "X:" + std::string(81 - 25 - 6, 'x') + "\r\n\r\n"), 431);
     std::string many;
@@ -370,14 +414,16 @@ TEST(H1Parser, ReadsAnOrdinaryResponse) {
 }
 
 TEST(H1Parser, TheStatusLineHasOneForm) {
-    for (const char* line : {"HTTP/1.1 200", "HTTP/1.0 200 ", "HTTP/1.1 599 x", "HTTP/1.1 100 Continue"}) {
+    for (const char* line :
+         {"HTTP/1.1 200", "HTTP/1.0 200 ", "HTTP/1.1 599 x", "HTTP/1.1 100 Continue"}) {
         EXPECT_TRUE(response_ok(std::string(line) + "\r\n\r\n")) << line;
     }
     for (const char* line :
          {"HTTP/1.1 20", "HTTP/1.1 2000", "HTTP/1.1 200x", "HTTP/1.1  200 OK", "HTTP/1.1 099 x",
-          "HTTP/1.1 600 x", "HTTP/1.1 999 x", "HTTP/1.2 200 OK", "HTTP/2.0 200 OK", "http/1.1 200 OK",
-          "HTTP/1.1 +20 OK", "HTTP/1.1 200 a\x01", "HTTP/1.1\t200 OK", "ICY 200 OK", "200 OK", "",
-          "\r\nHTTP/1.1 200 OK", "HTTP/1.1 200 a\rb", "HTTP/1.1 200 a\nX: y"}) {
+          "HTTP/1.1 600 x", "HTTP/1.1 999 x", "HTTP/1.2 200 OK", "HTTP/2.0 200 OK",
+          "http/1.1 200 OK", "HTTP/1.1 +20 OK", "HTTP/1.1 200 a\x01", "HTTP/1.1\t200 OK",
+          "ICY 200 OK", "200 OK", "", "\r\nHTTP/1.1 200 OK", "HTTP/1.1 200 a\rb",
+          "HTTP/1.1 200 a\nX: y"}) {
         EXPECT_FALSE(response_ok(std::string(line) + "\r\n\r\n")) << line;
     }
 }
@@ -385,8 +431,9 @@ TEST(H1Parser, TheStatusLineHasOneForm) {
 TEST(H1Parser, ResponsesAreFramedInOneWay) {
     const std::string ok = "HTTP/1.1 200 OK\r\n";
     for (const char* fields :
-         {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n",
-          "Content-Length: -1\r\n", "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
+         {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+          "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: -1\r\n",
+          "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
           "X: y\r\n z\r\n", "X : y\r\n", "X: y\nZ: a\r\n", "content_length: 5\r\n"}) {
         EXPECT_FALSE(response_ok(ok + fields + "\r\n")) << fields;
     }
@@ -412,17 +459,20 @@ TEST(H1Parser, TheBodyOfAResponseDependsOnItsRequestAndStatus) {
     head = framing("HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n", Method::get);
     EXPECT_EQ(head.framing, Framing::none);
     EXPECT_EQ(head.content_length, 7U);
-    EXPECT_EQ(framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Method::head).framing,
-              Framing::none);
+    EXPECT_EQ(
+        framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Method::head).framing,
+        Framing::none);
     head = framing("HTTP/1.1 204 No Content\r\n\r\n", Method::get);
     EXPECT_EQ(head.framing, Framing::none);
     EXPECT_TRUE(head.keep_alive);
-    EXPECT_FALSE(framing("HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n", Method::get).keep_alive);
-    EXPECT_EQ(framing("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", Method::get).framing, Framing::none);
+    EXPECT_FALSE(
+        framing("HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\n", Method::get).keep_alive);
+    EXPECT_EQ(framing("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", Method::get).framing,
+              Framing::none);
     EXPECT_FALSE(framing("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", Method::get).keep_alive);
-    EXPECT_TRUE(
-        framing("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", Method::get)
-            .keep_alive);
+    EXPECT_TRUE(framing("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n",
+                        Method::get)
+                    .keep_alive);
 }
 
 }  // namespace

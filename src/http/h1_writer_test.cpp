@@ -109,8 +109,9 @@ TEST(H1Writer, WritesARequestWithItsFramingOnly) {
     EXPECT_EQ(written(head),
               "POST /x?a=%20 HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nContent-Length: 10\r\n\r\n");
     head.framing = Framing::chunked;
-    EXPECT_EQ(written(head),
-              "POST /x?a=%20 HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    EXPECT_EQ(
+        written(head),
+        "POST /x?a=%20 HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
 TEST(H1Writer, ARequestHasOneHost) {
@@ -140,7 +141,8 @@ TEST(H1Writer, WritesAResponse) {
     ResponseHead head = answer(200, Framing::length, 3);
     ASSERT_TRUE(head.headers.add("Content-Type", "text/plain"));
     ASSERT_TRUE(head.headers.add("Connection", "keep-alive"));
-    EXPECT_EQ(written(head), "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n");
+    EXPECT_EQ(written(head),
+              "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n");
     head.reason = "Fine";
     EXPECT_EQ(written(head, {.close = true}),
               "HTTP/1.1 200 Fine\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
@@ -154,7 +156,8 @@ TEST(H1Writer, AStatusWithoutAReasonKeepsItsSpace) {
 
 TEST(H1Writer, AResponseWithoutLengthIsChunkedWhereChunksAreKnown) {
     for (const Framing framing : {Framing::chunked, Framing::until_close}) {
-        EXPECT_EQ(written(answer(200, framing)), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        EXPECT_EQ(written(answer(200, framing)),
+                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
         EXPECT_EQ(written(answer(200, framing), {.request_version_minor = 0, .close = true}),
                   "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
     }

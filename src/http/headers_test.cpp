@@ -43,9 +43,9 @@ TEST(Headers, EveryCataloguedNameIsRecognisedInAnyCase) {
 }
 
 TEST(Headers, NothingElseIsRecognised) {
-    for (const char* name : {"", "a", "Accept", "Content-Lengt", "Content-Length1", "Content_Length",
-                             "X-Request-Ie", "Sec-Fetch-Mode", "Hosts", "Tf",
-                             "a-name-that-is-longer-than-any-in-the-catalogue"}) {
+    for (const char* name :
+         {"", "a", "Accept", "Content-Lengt", "Content-Length1", "Content_Length", "X-Request-Ie",
+          "Sec-Fetch-Mode", "Hosts", "Tf", "a-name-that-is-longer-than-any-in-the-catalogue"}) {
         EXPECT_EQ(recognise(name), Known::other) << name;
     }
 }
