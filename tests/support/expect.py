@@ -52,6 +52,7 @@ class Wanted:
     method: str = "GET"
     close: bool = False
     cut: bool = False
+    reset: bool = False
     after: float = None
     within: float = None
     fields: list = dataclasses.field(default_factory=list)     # (name, value)
@@ -75,7 +76,7 @@ def request(case, lines):
 
 
 def response(case, what, lines):
-    """`STATUS [code] [to HEAD] [close] [cut] [after Nms] [within Nms]` and the block under it. Status and code may
+    """`STATUS [code] [to HEAD] [close] [cut] [reset] [after Nms] [within Nms]` and the block under it. Status and code may
     be alternatives: `400|501 bad_request|not_implemented`."""
     words = case.text(what).decode().split()
     wanted = Wanted(statuses=[int(s) for s in words.pop(0).split("|")])
@@ -83,7 +84,7 @@ def response(case, what, lines):
         word = words.pop(0)
         if word == "to":
             wanted.method = words.pop(0)
-        elif word in ("close", "cut"):
+        elif word in ("close", "cut", "reset"):
             setattr(wanted, word, True)
         elif word in ("after", "within"):
             setattr(wanted, word, int(words.pop(0).removesuffix("ms")) / 1000)

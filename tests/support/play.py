@@ -162,10 +162,13 @@ class Player:
         self._keep(wanted)
         if message.status >= 200:
             self._note_answer(step, message)
+        # A body that the end of the connection ends: a reset is the only sign that something is missing.
+        if (wanted.reset or message.until_close) and wanted.reset != connection.was_reset:
+            raise Failure("the connection " + ("was reset" if connection.was_reset else "should have been reset"))
         if wanted.close:
             self.exchange.until(lambda: self._end_of(connection), "the gateway closes the connection")
             self.closed.add(connection)
-        elif wanted.cut or message.until_close:
+        elif wanted.cut or wanted.reset or message.until_close:
             self.closed.add(connection)
 
     def _next_response(self, connection, wanted):

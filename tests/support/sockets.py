@@ -18,6 +18,7 @@ class Connection:
         self.inbox = bytearray()
         self.outbox = []
         self.ended = False       # no more bytes will come
+        self.was_reset = False
         self.left = False        # this side has closed
         self.finish = None       # what to do once the outbox is empty
         self.messages = 0
@@ -54,6 +55,7 @@ class Connection:
             return
         except OSError:
             data = b""
+            self.was_reset = True
             self.log(f"{self.label} was reset")
         if data:
             self.log(f"{self.label} receives {printable(data, 2000)}")
