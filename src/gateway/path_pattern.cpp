@@ -94,7 +94,7 @@ std::expected<PathPattern, config::Flaw> PathPattern::parse(std::string_view tex
         }
         pattern.segments.push_back({std::string(segment), parameter});
     }
-    if (text == "/" && !pattern.segments.empty()) {
+    if (text == "/" && (pattern.prefix || !pattern.segments.empty())) {
         return refuse("has an empty segment", "remove the superfluous '/'");
     }
     return pattern;

@@ -52,6 +52,7 @@ TEST(PathPattern, RefusesWhatNoCanonicalPathHas) {
                                     std::string("//a"),
                                     std::string("/a//b"),
                                     std::string("/a//**"),
+                                    std::string("//**"),
                                     std::string("/."),
                                     std::string("/a/.."),
                                     std::string("/a b"),
