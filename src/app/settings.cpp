@@ -61,6 +61,7 @@ void check_service_of(gateway::RouteOptions& route, const Settings& s) {
         return;
     }
     std::vector<std::string_view> names;
+    names.reserve(s.services.size());
     for (const auto& [name, service] : s.services) {
         names.push_back(name);
     }

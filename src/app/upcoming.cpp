@@ -76,8 +76,10 @@ std::optional<Flaw> check_url(const Text& text, std::span<const std::string_view
 
 std::optional<Flaw> check_duration(const Text& text) {
     std::uint32_t number = 0;
-    const char* const end = text.text.data() + text.text.size();
-    const auto [stop, error] = std::from_chars(text.text.data(), end, number);
+    const std::string_view digits = text.text;
+    const char* const end = digits.data() + digits.size();
+    const auto [stop, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
     const bool unit = stop + 1 == end && std::string_view("smhd").contains(*stop);
     if (error == std::errc{} && number > 0 && (stop == end || unit)) {
         return std::nullopt;
@@ -87,8 +89,10 @@ std::optional<Flaw> check_duration(const Text& text) {
 
 std::optional<Flaw> check_share(const Text& text) {
     double number = 0;
-    const char* const end = text.text.data() + text.text.size();
-    const auto [stop, error] = std::from_chars(text.text.data(), end, number);
+    const std::string_view digits = text.text;
+    const char* const end = digits.data() + digits.size();
+    const auto [stop, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error == std::errc{} && stop == end && number >= 0 && number <= 1) {
         return std::nullopt;
     }
@@ -191,6 +195,7 @@ void check_unknown_variables(config::Reading& reading) {
 
 std::vector<UpcomingVariable> upcoming_variables() {
     std::vector<UpcomingVariable> out;
+    out.reserve(kUpcoming.size());
     for (const Upcoming& variable : kUpcoming) {
         out.push_back({variable.name, kind_name(variable)});
     }

@@ -22,7 +22,6 @@ namespace {
 struct Arguments {
     std::string config;  // as named on the command line
     bool json = false;
-    bool reference = false;
 };
 
 int run(const Arguments& arguments, Terminal& terminal) {
@@ -67,10 +66,13 @@ int routes(const Arguments& arguments, Terminal& terminal) {
     return kDone;
 }
 
-int schema(const Arguments& arguments, Terminal& terminal) {
-    terminal.out << (arguments.reference ? reference_page()
-                                         : config::json_schema(app::settings_outline(),
-                                                               "api-gateway configuration"));
+int schema(const Arguments& /*arguments*/, Terminal& terminal) {
+    terminal.out << config::json_schema(app::settings_outline(), "api-gateway configuration");
+    return kDone;
+}
+
+int reference(const Arguments& /*arguments*/, Terminal& terminal) {
+    terminal.out << reference_page();
     return kDone;
 }
 
@@ -86,6 +88,8 @@ constexpr std::array kCommands{
     Command{"check", "Check the configuration and show every mistake", check, true},
     Command{"routes", "Show which requests go where", routes, true},
     Command{"schema", "Print the JSON Schema of the configuration file", schema, false},
+    Command{"reference", "Print the reference page of the configuration (Markdown)", reference,
+            false},
 };
 
 constexpr const char* kConfigHelp =
@@ -124,8 +128,6 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
         }
     }
     app.get_subcommand("routes")->add_flag("--json", read.json, "Print JSON");
-    app.get_subcommand("schema")->add_flag("--reference", read.reference,
-                                           "Print the reference page (Markdown) instead");
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kIntroduction = R"(# Configuration
 
-<!-- Made by `api-gateway schema --reference`; `make generated` writes it anew. -->
+<!-- Made by `api-gateway reference`; `make generated` writes it anew. -->
 
 One YAML file holds the routes and services; the environment overrides single settings and holds secrets. The file is
 the one named by `--config`, else by `CONFIG_FILE`, else `config/gateway.yaml`, else `/etc/api-gateway/gateway.yaml`.

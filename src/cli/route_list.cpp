@@ -21,6 +21,7 @@ std::string method_text(http::Method method) {
 
 std::vector<std::string> methods_of(const RouteOptions& route) {
     std::vector<std::string> names;
+    names.reserve(route.methods.size());
     for (const http::Method method : route.methods) {
         names.push_back(method_text(method));
     }
@@ -38,6 +39,7 @@ std::string joined(const std::vector<std::string>& parts, std::string_view none)
 // By path, and where paths are the same in the order in which they are tried.
 std::vector<const RouteOptions*> by_path(const std::vector<RouteOptions>& routes) {
     std::vector<const RouteOptions*> sorted;
+    sorted.reserve(routes.size());
     for (const RouteOptions& route : routes) {
         sorted.push_back(&route);
     }

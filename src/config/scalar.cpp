@@ -66,8 +66,10 @@ std::expected<std::int64_t, Flaw> parse_integer(const Text& text, const Range& r
                 (text.in_quotes ? ", without quotes" : "")});
     };
     std::int64_t number = 0;
-    const char* const end = text.text.data() + text.text.size();
-    const auto [stop, error] = std::from_chars(text.text.data(), end, number);
+    const std::string_view digits = text.text;
+    const char* const end = digits.data() + digits.size();
+    const auto [stop, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error == std::errc::result_out_of_range && stop == end) {
         return refuse("is " + std::string(text.text.substr(0, 40)));
     }
