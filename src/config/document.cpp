@@ -59,11 +59,40 @@ std::size_t depth_of(const Node& node) {
     return deepest + 1;
 }
 
+// Is the quote closed that begins at `at`, perhaps behind an anchor? The parser takes the end of
+// the text for the end of a quoted value, so that a forgotten quote would silently swallow the rest
+// of the file.
+bool is_closed(std::string_view text, std::size_t at) {
+    if (at < text.size() && text[at] == '&') {
+        at = text.find_first_of(" \t\r\n", at);
+        at = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
+    }
+    if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) {
+        return true;  // no quote stands here
+    }
+    const char mark = text[at];
+    for (std::size_t i = at + 1; i < text.size(); ++i) {
+        if (mark == '"' && text[i] == '\\') {
+            ++i;
+        } else if (text[i] == mark) {
+            if (mark == '"' || i + 1 == text.size() || text[i + 1] != mark) {
+                return true;
+            }
+            ++i;  // '' within '…' is one quote
+        }
+    }
+    return false;
+}
+
 // Builds the tree from the parser's events. A frame is a list or map that is still open.
 class Builder final : public YAML::EventHandler {
   public:
-    Builder(const std::string& source, std::vector<Mistake>& mistakes)
-        : source_(source), mistakes_(mistakes) {}
+    Builder(const Document& document, std::vector<Mistake>& mistakes)
+        : source_(document.source), text_(document.text), mistakes_(mistakes) {
+        if (text_.starts_with("\xEF\xBB\xBF")) {
+            text_.remove_prefix(3);  // the parser counts from behind the byte order mark
+        }
+    }
 
     Node take_root() { return std::move(root_); }
 
@@ -79,6 +108,9 @@ class Builder final : public YAML::EventHandler {
         refuse_tag(mark, tag);
         Node node = make(mark, Node::Kind::scalar);
         node.in_quotes = tag == "!";
+        if (node.in_quotes && !is_closed(text_, static_cast<std::size_t>(mark.pos))) {
+            throw Stop{mark, "this value has an opening quote and no closing one", "close it"};
+        }
         node.text = value;
         leaf(mark, anchor, std::move(node));
     }
@@ -206,6 +238,7 @@ class Builder final : public YAML::EventHandler {
     }
 
     const std::string& source_;
+    std::string_view text_;
     std::vector<Mistake>& mistakes_;
     std::vector<Frame> frames_;
     std::map<YAML::anchor_t, Node> anchors_;
@@ -246,13 +279,13 @@ Document Document::parse(std::string source, std::string text, std::vector<Mista
     if (!check_bytes(document.source, document.text, mistakes)) {
         return document;
     }
-    Builder builder(document.source, mistakes);
+    Builder builder(document, mistakes);
     try {
         std::istringstream stream(document.text);
         YAML::Parser parser(stream);
         parser.HandleNextDocument(builder);
         document.root = builder.take_root();
-        Builder second(document.source, mistakes);
+        Builder second(document, mistakes);
         if (parser.HandleNextDocument(second)) {
             mistakes.push_back({{document.source, 1, 1},
                                 "the file holds more than one YAML document",

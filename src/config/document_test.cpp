@@ -78,6 +78,26 @@ TEST(Document, RefusesControlBytesInsteadOfStoppingThere) {
     EXPECT_EQ(only_mistake(std::string("a: \0b\n", 6)).substr(0, 14), "file.yaml:1:4:");
 }
 
+TEST(Document, FindsAQuoteThatIsNeverClosed) {
+    for (const char* text : {"a: \"b\nc: d\n", "a: 'b\nc: d\n", "a: \"\n", "a: 'it''s\n",
+                             "a: \"x\\\"\n", "ä: \"ü\"\na: \"b\n", "a: [\"b\n",
+                             "\xEF\xBB\xBF"
+                             "a: \"b\n",
+                             "a: &x \"b\n", "a: 1\r\nb: \"c\r\n"}) {
+        EXPECT_FALSE(parse(text).mistakes.empty()) << text;
+    }
+    for (const char* text :
+         {"a: \"b\nc: d\"\n", "a: 'it''s'\n", "a: ''\n", "a: \"x\\\"\"\n", "ä: \"ü\"\n'ö': 'é'\n",
+          "\xEF\xBB\xBF"
+          "a: \"b\"\n",
+          "a: &x \"b\"\nb: *x\n", "a: 1\r\nb: \"c\"\r\n", "a: it's\n", "a: b\"c\n",
+          "# \"\na: 'b'\n", "a: 'b\n\n  c'\n"}) {
+        EXPECT_TRUE(parse(text).mistakes.empty()) << text;
+    }
+    EXPECT_EQ(only_mistake("a: 1\nb: \"c\n"),
+              "file.yaml:2:4: this value has an opening quote and no closing one; close it");
+}
+
 TEST(Document, ExpandsAliases) {
     const Parsed parsed = parse("a: &x {k: v}\nb: *x\n");
     ASSERT_TRUE(parsed.mistakes.empty());
