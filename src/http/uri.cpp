@@ -5,6 +5,10 @@
 #include <cstdint>
 #include <utility>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/encoding.hpp"
 #include "base/text.hpp"
 
@@ -45,12 +49,34 @@ CharKind kind_of(char c) {
 
 // The common path: plain characters, and no slash before another or before a dot.
 bool is_plainly_canonical(std::string_view path) {
-    for (std::size_t i = 0; i < path.size(); ++i) {
-        const CharKind kind = kind_of(path[i]);
+    const char* at = path.data();
+    const char* const end = at + path.size();
+#ifdef __SSE2__
+    const auto equal = [](__m128i bytes, char c) {
+        return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c));
+    };
+    // One byte more than is judged is read: what stands behind a slash.
+    for (; end - at >= 17; at += 16) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+        const __m128i after = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 1));
+        // Signed: bytes of 0x80 and more count as less than a space.
+        __m128i special = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x21));
+        for (const char c : {'%', '\\', '#', '?', ';', '\x7F'}) {
+            special = _mm_or_si128(special, equal(bytes, c));
+        }
+        const __m128i doubtful = _mm_or_si128(equal(after, '/'), equal(after, '.'));
+        special = _mm_or_si128(special, _mm_and_si128(equal(bytes, '/'), doubtful));
+        if (_mm_movemask_epi8(special) != 0) {
+            return false;
+        }
+    }
+#endif
+    for (; at != end; ++at) {
+        const CharKind kind = kind_of(*at);
         if (kind == kPlain) [[likely]] {
             continue;
         }
-        const char after = i + 1 < path.size() ? path[i + 1] : 'a';
+        const char after = at + 1 != end ? at[1] : 'a';
         if (kind != kSlash || after == '/' || after == '.') {
             return false;
         }

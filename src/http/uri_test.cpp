@@ -51,6 +51,24 @@ TEST(Uri, CanonicalPathsStayAsTheyAre) {
                 {"/100%25", "/100%25"}});
 }
 
+// Paths are scanned in blocks: each byte counts at every place in and behind a block.
+TEST(Uri, EveryByteIsJudgedTheSameWhereverItStands) {
+    for (int byte = 0; byte < 256; ++byte) {
+        const char c = static_cast<char>(byte);
+        const bool plain = byte > ' ' && byte < 0x7F && !std::string_view("%#?;\\").contains(c);
+        for (std::size_t at = 1; at < 40; ++at) {
+            std::string path(40, 'x');
+            path[0] = '/';
+            path[at] = c;
+            EXPECT_EQ(normal(path).starts_with('/'), plain) << byte << " at " << at;
+            std::string slashes(40, 'x');
+            slashes[0] = '/';
+            slashes.insert(at, "/./");
+            EXPECT_EQ(normal(slashes).size(), at == 1 ? 40U : 41U);
+        }
+    }
+}
+
 TEST(Uri, UnreservedEscapesAreDecodedAndOthersWrittenInUpperCase) {
     expect_all({{"/%61%64min", "/admin"},
                 {"/%7Euser", "/~user"},
