@@ -43,10 +43,9 @@ class Worker {
     [[nodiscard]] observe::MetricBlock& metrics() { return metrics_; }
 
   private:
-    // Small answers and heads fit one buffer; a quarter of a thousand in reserve covers a busy
-    // worker.
+    // A head of the largest size fits one buffer.
     static constexpr std::size_t kBufferBytes = 16 * 1024;
-    static constexpr std::size_t kBuffersKept = 256;
+    static constexpr std::size_t kBuffersKept = 256;   // covers a busy worker
 
     void between_turns();
 

@@ -31,7 +31,7 @@ Task<Result<void>> H1Client::send(const RequestHead& head, std::string_view body
         co_return fail(Errc::too_large, Fault::client, "the request head is too large to forward");
     }
     sent_all_ = last;
-    co_return co_await write(part.before, body, part.after);
+    co_return co_await write(part.before, part.body, part.after);
 }
 
 Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const Headers* trailers) {
@@ -42,7 +42,7 @@ Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const H
         co_return fail(Errc::too_large, Fault::client, "the trailers are too large to forward");
     }
     sent_all_ = last;
-    co_return co_await write(part.before, body, part.after);
+    co_return co_await write(part.before, part.body, part.after);
 }
 
 Task<Result<void>> H1Client::write(std::string_view head, std::string_view body,

@@ -128,7 +128,7 @@ Task<Result<void>> H1Stream::send(const ResponseHead& head, std::string_view bod
     }
     bytes_out_ += body.size();
     const Result<void> sent =
-        co_await connection_.stream_.write(part.before, body, part.after, connection_.shared_.limits.pace);
+        co_await connection_.stream_.write(part.before, part.body, part.after, connection_.shared_.limits.pace);
     if (!sent) {
         aborted_ = true;
         connection_.closing_ = true;
@@ -150,7 +150,7 @@ Task<Result<void>> H1Stream::send_body(std::string_view body, bool last, const H
         co_return fail(Errc::too_large, Fault::upstream, "the trailers are too large");
     }
     bytes_out_ += body.size();
-    const Result<void> sent = co_await connection_.stream_.write(part.before, body, part.after,
+    const Result<void> sent = co_await connection_.stream_.write(part.before, part.body, part.after,
                                                                  connection_.shared_.limits.pace);
     if (!sent) {
         aborted_ = true;

@@ -38,7 +38,7 @@ void Loop::run() {
         }
         event_count_ = 0;
         timers_.advance(clock_.now);
-        run_ready();
+        end_turn();
     }
 }
 
@@ -106,7 +106,7 @@ void Loop::read_clocks() {
 }
 
 int Loop::wait_ms() const {
-    if (!ready_.empty()) {
+    if (!ready_.empty() || !put_off_.empty()) {
         return 0;
     }
     const Instant next = timers_.next();
@@ -117,8 +117,30 @@ int Loop::wait_ms() const {
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
 }
 
+void Loop::forget(EndOfTurn& work) {
+    std::ranges::replace(put_off_, &work, nullptr);
+    std::ranges::replace(running_, &work, nullptr);
+}
+
+void Loop::end_turn() {
+    run_ready();
+    // What goes on after its work may put off more, pipelined requests for example. After a few rounds the rest
+    // waits for the next turn, so that I/O is never starved.
+    constexpr int kRounds = 4;
+    for (int round = 0; round < kRounds && !put_off_.empty(); ++round) {
+        running_.swap(put_off_);
+        for (std::size_t i = 0; i < running_.size(); ++i) {
+            if (EndOfTurn* const work = running_[i]; work != nullptr) {
+                work->run(*work);
+            }
+        }
+        running_.clear();
+        run_ready();
+    }
+}
+
 void Loop::run_ready() {
-    // What is resumed may ask for more; that runs next turn, so that I/O is never starved.
+    // What is resumed may ask for more; that runs later.
     resuming_.swap(ready_);
     for (const std::coroutine_handle<> handle : resuming_) {
         handle.resume();

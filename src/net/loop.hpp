@@ -30,6 +30,11 @@ class Pollable {
     ~Pollable() = default;
 };
 
+// Work put off to the end of the turn, when everything that came in has been looked at. Must not move while it waits.
+struct EndOfTurn {
+    void (*run)(EndOfTurn&) = nullptr;
+};
+
 class Loop {
   public:
     using Job = std::move_only_function<void()>;
@@ -45,6 +50,10 @@ class Loop {
 
     void stop();           // any thread
     void post(Job job);    // any thread; runs on the loop's thread, in order
+
+    // Runs `work` at the end of this turn, in the order asked for.
+    void at_end_of_turn(EndOfTurn& work) { put_off_.push_back(&work); }
+    void forget(EndOfTurn& work);
 
     // Resumes a coroutine later in this turn, from the loop's own stack.
     void resume_soon(std::coroutine_handle<> handle) { ready_.push_back(handle); }
@@ -70,6 +79,7 @@ class Loop {
 
     void read_clocks();
     [[nodiscard]] int wait_ms() const;
+    void end_turn();
     void run_ready();
 
     Clock clock_;
@@ -80,6 +90,8 @@ class Loop {
     std::array<epoll_event, kEventsMax> events_{};
     int event_ = 0;         // the one being handled
     int event_count_ = 0;
+    std::vector<EndOfTurn*> put_off_;
+    std::vector<EndOfTurn*> running_;
     std::vector<std::coroutine_handle<>> ready_;
     std::vector<std::coroutine_handle<>> resuming_;
     Job between_turns_;

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "net/sockaddr.hpp"
+#include "net/socket_calls.hpp"
 
 namespace gw::net {
 
@@ -43,7 +44,8 @@ void Stream::on_events(std::uint32_t events) {
         reader = std::exchange(reader_, nullptr)->waiter;
         read_timer_.disarm();
     }
-    if (writer_ != nullptr && (state_ & kWritable) != 0 && writer_->attempt(*writer_)) {
+    if (writer_ != nullptr && !writer_->put_off && (state_ & kWritable) != 0 &&
+        writer_->attempt(*writer_)) {
         writer = std::exchange(writer_, nullptr)->waiter;
         write_timer_.disarm();
     }
@@ -133,7 +135,7 @@ std::unexpected<Error> Stream::broken(int error) const {
 bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
     ssize_t got = 0;
     do {
-        got = ::recv(fd_.get(), into.data(), into.size(), 0);
+        got = socket_receive(fd_.get(), into);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -237,7 +239,11 @@ Stream::WriteOp::WriteOp(Stream& owner, std::array<std::string_view, 3> pieces,
         return done;
     };
     give_up = [](Op& op, Errc why) {
-        static_cast<WriteOp&>(op).result_ = fail(why, op.stream->peer_, "the peer took no bytes");
+        auto& self = static_cast<WriteOp&>(op);
+        if (self.put_off) {
+            op.stream->loop_.forget(self);
+        }
+        self.result_ = fail(why, op.stream->peer_, "the peer took no bytes");
     };
 }
 
@@ -245,13 +251,13 @@ bool Stream::WriteOp::push() {
     while (next_ < count_) {
         ssize_t sent = 0;
         if (count_ - next_ == 1) {
-            sent = ::send(stream->fd_.get(), pieces_[next_].iov_base, pieces_[next_].iov_len,
-                          MSG_NOSIGNAL);
+            sent = socket_send(stream->fd_.get(), {static_cast<const char*>(pieces_[next_].iov_base),
+                                                   pieces_[next_].iov_len});
         } else {
             msghdr message{};
             message.msg_iov = &pieces_[next_];
             message.msg_iovlen = count_ - next_;
-            sent = ::sendmsg(stream->fd_.get(), &message, MSG_NOSIGNAL);
+            sent = socket_send(stream->fd_.get(), message);
         }
         if (sent < 0) {
             if (errno == EINTR) {
@@ -282,14 +288,28 @@ bool Stream::WriteOp::await_ready() {
         give_up(*this, Errc::cancelled);
         return true;
     }
-    return (stream->state_ & kWritable) != 0 && push();
+    return count_ == 0;
 }
 
 void Stream::WriteOp::await_suspend(std::coroutine_handle<> handle) {
+    ensure(stream->writer_ == nullptr, "two writes wait on one stream");
     waiter = handle;
+    stream->writer_ = this;
+    put_off = true;
+    run = [](EndOfTurn& work) { static_cast<WriteOp&>(work).begin(); };
+    stream->loop_.at_end_of_turn(*this);
+}
+
+void Stream::WriteOp::begin() {
+    put_off = false;
+    if ((stream->state_ & kWritable) != 0 && push()) {
+        stream->writer_ = nullptr;
+        stream->loop_.resume_soon(waiter);
+        return;
+    }
     moved_ = 0;
-    stream->start(stream->writer_, stream->write_timer_, *this,
-                  pace_.wait_until(stream->loop_.now()));
+    Loop& loop = stream->loop_;
+    loop.timers().arm(stream->write_timer_, pace_.wait_until(loop.now()));
 }
 
 // ---- connect --------------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 // Every wait has a deadline. A read or write that can be done at once is done without suspending; otherwise the
 // coroutine sleeps until the descriptor is ready, the deadline passes or the stream is cancelled. At most one
 // read and one write wait at a time. Pinned; lives on one loop's thread; must outlive what waits on it.
+//
+// Writes leave at the end of the loop's turn, all in a row: a peer on another core is woken once for many messages rather
+// than once for each, which on a loaded machine is a twentieth of a proxied request.
 #pragma once
 
 #include <sys/uio.h>
@@ -92,6 +95,7 @@ class Stream final : Pollable {
         void (*give_up)(Op&, Errc) = nullptr;
         std::coroutine_handle<> waiter;
         Stream* stream = nullptr;
+        bool put_off = false;   // waits for the end of the turn, not for the peer
     };
     struct OpTimer : Timer {
         OpTimer(Stream& owner, Fire fire) : Timer(fire), stream(owner) {}
@@ -144,7 +148,7 @@ class Stream final : Pollable {
         Result<std::size_t> result_{0};
     };
 
-    class WriteOp : Op {
+    class WriteOp : Op, EndOfTurn {
       public:
         [[nodiscard]] bool await_ready();
         void await_suspend(std::coroutine_handle<> handle);
@@ -154,6 +158,7 @@ class Stream final : Pollable {
         friend class Stream;
         WriteOp(Stream& owner, std::array<std::string_view, 3> pieces, const PaceLimits& pace);
         bool push();   // true when all is written or it failed
+        void begin();
         std::array<iovec, 3> pieces_{};
         std::size_t next_ = 0;
         std::size_t count_ = 0;
