@@ -139,7 +139,7 @@ class Process {
     std::vector<net::Fd> admin_sockets_;
     std::vector<net::Handover::Offer> offers_;
     std::vector<std::unique_ptr<Worker>> workers_;
-    observe::Exposition exposition_;
+    observe::Exposition exposition_{sink_, started_};
 
     net::BufferPool admin_buffers_{16 * 1024, 4};
     http::H1Pool admin_h1_{.buffers = admin_buffers_, .server = {}, .client = {}};
@@ -189,6 +189,10 @@ int Process::run() {
     file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
     offer_sockets();
     publish_health();
+    exposition_.config_in_force(site_->hash);
+    for (const std::string& name : settings_->unused_variables) {
+        log_.warn("a variable is set that this version does not use", {{"variable", name}});
+    }
     log_.info("gateway started", {{"port", static_cast<std::int64_t>(settings_->listen.port)},
                                   {"adminPort", static_cast<std::int64_t>(settings_->admin.port)},
                                   {"workers", static_cast<std::int64_t>(workers_.size())},

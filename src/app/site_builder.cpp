@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/version.hpp"
 #include "observe/json_line.hpp"
 
 namespace gw::app {
@@ -160,14 +161,15 @@ std::vector<control::NamedService> names_of(const Settings& settings) {
 }
 
 std::string health_body(const Settings& settings, bool draining) {
-    observe::JsonLine line;
-    line.add("status", draining ? "draining" : "ok");
-    line.add("service", "api-gateway");
+    std::string body;
+    observe::JsonLine line(body);
+    line.add_plain("status", draining ? "draining" : "ok");
+    line.add_plain("service", "api-gateway");
+    line.add_plain("version", kVersion);
     line.add("instance", settings.instance_id);
     if (!settings.region.empty()) {
         line.add("region", settings.region);
     }
-    std::string body = line.take();
     body += R"(,"circuitBreakers":{},"state":{"backend":"embedded","status":"ok"},"maintenance":"off","uptime":)";
     return body;
 }

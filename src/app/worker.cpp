@@ -17,6 +17,8 @@ void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::F
 }
 
 void Worker::between_turns() {
+    const auto lag = std::chrono::duration_cast<std::chrono::microseconds>(loop_.last_turn());
+    metrics_.loop_lag.observe(static_cast<std::uint64_t>(lag.count()));
     const std::size_t live = server_.connections();
     if (live != connections_.load(std::memory_order_relaxed)) {
         connections_.store(live, std::memory_order_relaxed);

@@ -81,10 +81,10 @@ void identify(Exchange& x) {
     if (const auto given = parent.empty() ? std::nullopt : observe::parse_traceparent(parent)) {
         x.trace = *given;
     } else {
-        random.hex(x.trace.trace_id, sizeof x.trace.trace_id / 2);
+        random.hex(x.trace.trace_id.data(), x.trace.trace_id.size() / 2);
         x.trace.sampled = false;
     }
-    random.hex(x.trace.span_id, sizeof x.trace.span_id / 2);
+    random.hex(x.trace.span_id.data(), x.trace.span_id.size() / 2);
 
     const IpAddress& peer = x.stream.peer().ip;
     x.peer_trusted = !site.trusted_proxies.empty() && trusts(site.trusted_proxies, peer);

@@ -34,9 +34,9 @@ Finish::~Finish() {
 
     observe::AccessRecord record{};
     record.time = shard.loop().clock().wall;
-    record.level = outcome.status >= 500 ? observe::Level::error : observe::Level::info;
+    record.level = outcome.status >= 500 ? observe::LogLevel::error : observe::LogLevel::info;
     record.request_id = x_.request_id;
-    record.trace_id = {x_.trace.trace_id, sizeof x_.trace.trace_id};
+    record.trace_id = {x_.trace.trace_id.data(), x_.trace.trace_id.size()};
     record.method = head.method_text;
     record.path = head.path;
     record.query = head.query;

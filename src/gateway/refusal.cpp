@@ -4,6 +4,7 @@
 
 #include "base/ensure.hpp"
 #include "observe/json_line.hpp"
+#include "observe/timestamp.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -65,14 +66,18 @@ bool refusal_for(const Error& error, Code& code) {
 
 void write_problem(std::string& out, const Problem& problem) {
     const RefusalKind& kind = kind_of(problem.code);
-    observe::JsonLine line;
-    line.add("type", "about:blank");
-    line.add("title", kind.title);
+    observe::Timestamp timestamp;
+    observe::JsonLine line(out);
+    line.add_plain("type", "about:blank");
+    line.add_plain("title", kind.title);
+    line.add("status", static_cast<std::int64_t>(kind.status));
     line.add("detail", problem.detail);
-    line.add("instance", problem.instance);
-    line.add("code", kind.code);
+    // A target that could not be read has no path.
+    line.add("instance", problem.instance.empty() ? std::string_view{"/"} : problem.instance);
+    line.add_plain("code", kind.code);
     line.add("correlationId", problem.correlation_id);
-    out = line.take() + "}";
+    line.add_plain("timestamp", timestamp.text(problem.time));
+    line.end();
 }
 
 }  // namespace gw::gateway

@@ -39,6 +39,7 @@ void Loop::run() {
         event_count_ = 0;
         timers_.advance(clock_.now);
         end_turn();
+        last_turn_ = std::chrono::steady_clock::now() - clock_.now;
     }
 }
 
@@ -113,7 +114,7 @@ int Loop::wait_ms() const {
     if (next == kNever) {
         return -1;
     }
-    const auto left = std::chrono::ceil<Millis>(next - std::chrono::steady_clock::now()).count();
+    const auto left = std::chrono::ceil<Millis>(next - (clock_.now + last_turn_)).count();
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
 }
 

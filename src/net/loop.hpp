@@ -60,6 +60,8 @@ class Loop {
 
     [[nodiscard]] const Clock& clock() const { return clock_; }
     [[nodiscard]] Instant now() const { return clock_.now; }
+    // How long the last turn took: what became ready at its start waited that long at most.
+    [[nodiscard]] Instant::duration last_turn() const { return last_turn_; }
     TimerWheel& timers() { return timers_; }
 
     // Registers a descriptor; fails only when the kernel is out of memory or watches.
@@ -83,6 +85,7 @@ class Loop {
     void run_ready();
 
     Clock clock_;
+    Instant::duration last_turn_{};
     Fd epoll_;
     Fd wake_;
     TimerWheel timers_;

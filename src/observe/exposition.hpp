@@ -1,0 +1,43 @@
+// What /metrics says: the workers' blocks summed, and what is known of the process, as Prometheus text (format 0.0.4).
+// Control thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "observe/log.hpp"
+#include "observe/metrics.hpp"
+
+namespace gw::observe {
+
+class Exposition {
+  public:
+    explicit Exposition(const LogSink& sink, WallTime started) : sink_(sink), started_(started) {}
+
+    // The block must outlive this.
+    void add_block(const MetricBlock& block, std::size_t worker) { blocks_.push_back({&block, worker}); }
+    void config_adopted(std::string hash) {
+        ++reloads_;
+        hash_ = std::move(hash);
+    }
+    void config_refused() { ++refusals_; }
+    void config_in_force(std::string hash) { hash_ = std::move(hash); }
+
+    [[nodiscard]] std::string text() const;
+
+  private:
+    struct Block {
+        const MetricBlock* block;
+        std::size_t worker;
+    };
+    const LogSink& sink_;
+    WallTime started_;
+    std::vector<Block> blocks_;
+    std::uint64_t reloads_ = 0;
+    std::uint64_t refusals_ = 0;
+    std::string hash_;
+};
+
+}  // namespace gw::observe

@@ -1,0 +1,125 @@
+#include "observe/json_line.hpp"
+
+#include <array>
+#include <cmath>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace gw::observe {
+namespace {
+
+// How many bytes at the start of `text` may stand in a JSON string as they are: printable ASCII but '"' and '\'.
+std::size_t plain_prefix(std::string_view text) {
+    std::size_t at = 0;
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(0x20);
+    const __m128i del = _mm_set1_epi8(0x7F);
+    for (; at + 16 <= text.size(); at += 16) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+        // Signed comparison: bytes from 0x80 on are below the space too.
+        __m128i bad = _mm_cmplt_epi8(bytes, space);
+        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, quote));
+        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, backslash));
+        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, del));
+        if (const int mask = _mm_movemask_epi8(bad); mask != 0) {
+            return at + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(mask)));
+        }
+    }
+#endif
+    for (; at < text.size(); ++at) {
+        const auto c = static_cast<unsigned char>(text[at]);
+        if (c < 0x20 || c >= 0x7F || c == '"' || c == '\\') {
+            break;
+        }
+    }
+    return at;
+}
+
+// Length of the UTF-8 sequence at the start of `text` (RFC 3629, 4), or 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    if (length == 0 || text.size() < length) {
+        return 0;
+    }
+    for (std::size_t i = 1; i < length; ++i) {
+        if ((byte(i) & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    const unsigned char second = byte(1);
+    const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+    const bool surrogate = first == 0xED && second >= 0xA0;
+    const bool beyond = first == 0xF4 && second >= 0x90;
+    return overlong || surrogate || beyond ? 0 : length;
+}
+
+void append_control(std::string& out, unsigned char c) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    switch (c) {
+        case '"': out += "\\\""; return;
+        case '\\': out += "\\\\"; return;
+        case '\n': out += "\\n"; return;
+        case '\r': out += "\\r"; return;
+        case '\t': out += "\\t"; return;
+        default:
+            out += "\\u00";
+            out += kDigits[c >> 4];
+            out += kDigits[c & 15];
+    }
+}
+
+}  // namespace
+
+void append_escaped(std::string& out, std::string_view text) {
+    while (true) {
+        const std::size_t plain = plain_prefix(text);
+        out += text.substr(0, plain);
+        text.remove_prefix(plain);
+        if (text.empty()) {
+            return;
+        }
+        const auto c = static_cast<unsigned char>(text.front());
+        if (c < 0x80) {
+            append_control(out, c);
+            text.remove_prefix(1);
+        } else if (const std::size_t length = utf8_length(text); length > 0) {
+            out += text.substr(0, length);
+            text.remove_prefix(length);
+        } else {
+            out += "\\ufffd";
+            text.remove_prefix(1);
+        }
+    }
+}
+
+void JsonLine::add(std::string_view name, double number) {
+    key(name);
+    if (!std::isfinite(number)) {
+        out_ += "null";
+        return;
+    }
+    char digits[32];
+    out_.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+void JsonLine::add(std::string_view name, std::chrono::steady_clock::duration time) {
+    key(name);
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+    const std::uint64_t whole = us > 0 ? static_cast<std::uint64_t>(us) : 0;
+    std::array<char, 24> digits;
+    char* end = std::to_chars(digits.data(), digits.data() + 20, whole / 1000).ptr;
+    const unsigned fraction = static_cast<unsigned>(whole % 1000);
+    *end++ = '.';
+    *end++ = static_cast<char>('0' + fraction / 100);
+    *end++ = static_cast<char>('0' + fraction / 10 % 10);
+    *end++ = static_cast<char>('0' + fraction % 10);
+    out_.append(digits.data(), end);
+}
+
+}  // namespace gw::observe
