@@ -46,7 +46,7 @@ BodyPart H1Stream::body_at_hand() {
         return *part;
     }
     // A broken or oversized body is reported where bodies are read and errors are expected.
-    return {{}, work_.body.done()};
+    return {{}, work_.body.done() && !body_error_};
 }
 
 Task<Result<BodyPart>> H1Stream::read_body() {
@@ -105,6 +105,7 @@ Task<Result<void>> H1Stream::send(const ResponseHead& head, std::string_view bod
         chunked_out_ = request.version_minor >= 1 && !no_body_out_;
         if (request.version_minor == 0 && !no_body_out_) {
             connection_.closing_ = true;   // the only way to show an HTTP/1.0 client the end
+            ends_by_close_ = true;
         }
     }
     responded_ = true;

@@ -30,7 +30,12 @@ class H1Stream final : public Stream {
     Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) override;
     Task<Result<void>> send_interim(const ResponseHead& head) override;
 
-    void abort() override { aborted_ = true; }
+    void abort() override {
+        aborted_ = true;
+        if (ends_by_close_) {
+            connection_.stream_.reset_on_close();   // a plain close would look like the end
+        }
+    }
     void close_after() override { connection_.closing_ = true; }
     void cancel_read() override { connection_.stream_.cancel_read(); }
     void watch_peer(net::Stream::Watcher* watcher) override { connection_.stream_.watch_peer(watcher); }
@@ -66,6 +71,7 @@ class H1Stream final : public Stream {
     bool aborted_ = false;
     bool continued_ = false;     // 100 (Continue) was sent, or is not wanted
     bool chunked_out_ = false;
+    bool ends_by_close_ = false;
     bool no_body_out_ = false;   // HEAD, 204, 304
 };
 
