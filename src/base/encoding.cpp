@@ -14,16 +14,18 @@ constexpr std::string_view kUpperDigits = "0123456789ABCDEF";
 constexpr std::string_view kBase64Url =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-constexpr std::array<std::int8_t, 256> make_base64_values() {
-    std::array<std::int8_t, 256> values{};
-    values.fill(-1);
+constexpr std::uint8_t kNoDigit = 0xFF;
+
+constexpr std::array<std::uint8_t, 256> make_base64_values() {
+    std::array<std::uint8_t, 256> values{};
+    values.fill(kNoDigit);
     for (std::size_t i = 0; i < kBase64Url.size(); ++i) {
-        values[static_cast<unsigned char>(kBase64Url[i])] = static_cast<std::int8_t>(i);
+        values[static_cast<unsigned char>(kBase64Url[i])] = static_cast<std::uint8_t>(i);
     }
     return values;
 }
 
-constexpr std::array<std::int8_t, 256> kBase64Values = make_base64_values();
+constexpr std::array<std::uint8_t, 256> kBase64Values = make_base64_values();
 
 // The bytes of the UTF-8 sequence at the start of `text`, or 0 if there is none. RFC 3629, 4: the
 // second byte's range is narrower behind E0, ED, F0 and F4.
@@ -153,11 +155,11 @@ std::optional<std::string> base64url_decode(std::string_view text) {
     std::uint32_t bits = 0;
     unsigned held = 0;
     for (const char c : text) {
-        const int value = kBase64Values[static_cast<unsigned char>(c)];
-        if (value < 0) {
+        const std::uint8_t value = kBase64Values[static_cast<unsigned char>(c)];
+        if (value == kNoDigit) {
             return std::nullopt;
         }
-        bits = bits << 6 | static_cast<std::uint32_t>(value);
+        bits = bits << 6 | value;
         held += 6;
         if (held >= 8) {
             held -= 8;

@@ -15,9 +15,9 @@ class H1Body {
   public:
     // An attacker could send one byte of data with kilobytes of extension: the extensions of all chunks may make
     // up at most this much beyond the data itself.
-    static constexpr std::size_t kChunkLineMax = 4 * 1024;        // one chunk-size line with its extensions
-    static constexpr std::size_t kChunkOverheadMax = 64 * 1024;   // all extensions of one body, beyond its data
-    static constexpr std::size_t kTrailersMax = 8 * 1024;         // trailer section in bytes
+    static constexpr std::size_t kChunkLineMax = std::size_t{4} * 1024;        // one chunk-size line with its extensions
+    static constexpr std::size_t kChunkOverheadMax = std::size_t{64} * 1024;   // all extensions of one body, beyond its data
+    static constexpr std::size_t kTrailersMax = std::size_t{8} * 1024;         // trailer section in bytes
 
     struct Step {
         std::size_t consumed = 0;   // bytes of `in` that are done with

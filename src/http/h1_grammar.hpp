@@ -26,6 +26,10 @@ struct Cursor {
     [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(end - at); }
 };
 
+inline Cursor cursor_over(std::string_view bytes) {
+    return {bytes.begin(), bytes.end()};
+}
+
 // ok: taken, the cursor stands behind it. more: nothing wrong so far. refused: says why in
 // `refusal`.
 enum class Progress : std::uint8_t { ok, more, refused };

@@ -294,7 +294,7 @@ void clear(ResponseHead& out) {
 H1Parse parse_request(std::string_view bytes, const H1Limits& limits, RequestHead& out) {
     clear(out);
     H1Refusal refusal;
-    Cursor in{bytes.data(), bytes.data() + std::min(bytes.size(), limits.head_max)};
+    Cursor in = cursor_over(bytes.substr(0, limits.head_max));
     std::uint16_t port = 0;
     Progress progress = take_leading_lines(in, refusal);
     if (progress == Progress::ok) {
@@ -311,14 +311,14 @@ H1Parse parse_request(std::string_view bytes, const H1Limits& limits, RequestHea
     if (progress != Progress::ok) {
         return unfinished(progress, bytes, limits, refusal);
     }
-    return {H1Parse::State::complete, static_cast<std::size_t>(in.at - bytes.data()), {}};
+    return {H1Parse::State::complete, static_cast<std::size_t>(in.at - bytes.begin()), {}};
 }
 
 H1Parse parse_response(std::string_view bytes, const H1Limits& limits, Method to,
                        ResponseHead& out) {
     clear(out);
     H1Refusal refusal;
-    Cursor in{bytes.data(), bytes.data() + std::min(bytes.size(), limits.head_max)};
+    Cursor in = cursor_over(bytes.substr(0, limits.head_max));
     Progress progress = take_version(in, out.version_minor, refusal);
     if (progress == Progress::ok) {
         progress = take_status(in, out, refusal);
@@ -337,7 +337,7 @@ H1Parse parse_response(std::string_view bytes, const H1Limits& limits, Method to
         }
         return parse;
     }
-    return {H1Parse::State::complete, static_cast<std::size_t>(in.at - bytes.data()), {}};
+    return {H1Parse::State::complete, static_cast<std::size_t>(in.at - bytes.begin()), {}};
 }
 
 }  // namespace gw::http

@@ -10,8 +10,8 @@
 namespace gw::http {
 
 struct H1Limits {
-    std::size_t request_line_max = 8 * 1024;   // longer: 414
-    std::size_t head_max = 16 * 1024;          // whole head: 431; a head must fit one buffer
+    std::size_t request_line_max = std::size_t{8} * 1024;   // longer: 414
+    std::size_t head_max = std::size_t{16} * 1024;          // whole head: 431; a head must fit one buffer
 };
 
 // Why a head was refused. status is what a server answers (a client of upstreams makes it 502).

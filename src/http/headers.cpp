@@ -20,6 +20,12 @@ static_assert(kNames.size() <= 64, "Headers keeps one bit for each recognised na
 constexpr std::size_t kShortest = 2;
 constexpr std::size_t kLongest = 24;  // three words of eight bytes cover a name
 
+static_assert(std::ranges::all_of(kNames.begin() + 1, kNames.end(),
+                                  [](std::string_view name) {
+                                      return name.size() >= kShortest && name.size() <= kLongest;
+                                  }),
+              "a name does not fit three words");
+
 // A name as three words that overlap, so that it is compared without a loop. An entry's mask has
 // the case bit of each letter: or-ing it into a word folds letters and nothing else.
 struct Words {
@@ -97,9 +103,6 @@ consteval Catalogue make_catalogue() {
     Catalogue made;
     for (std::size_t i = 1; i < kNames.size(); ++i) {
         const std::string_view name = kNames[i];
-        if (name.size() < kShortest || name.size() > kLongest) {
-            throw "a name does not fit three words";
-        }
         const auto letter = [name](std::size_t at) {
             return static_cast<unsigned char>(lower(name[at]));
         };
