@@ -67,28 +67,18 @@ class ClientWatch final : public net::Stream::Watcher {
     Grace grace_{*this};
 };
 
-// A connection to the service: an idle one, unless `fresh`, else a new one, to another endpoint if the first fails.
-net::Task<Result<upstream::Lease>> lease(Exchange& x, bool fresh) {
+// A new connection to the service: to `endpoint`, or to others if that fails.
+net::Task<Result<upstream::Lease>> open(Exchange& x, upstream::Endpoint* endpoint) {
     Error last{Errc::unreachable, Fault::upstream, Retry::never, "no address of the service is known"};
-    const bool exact = !http::idempotent(x.head().method);
-    const upstream::Endpoint* failed = nullptr;
-    for (std::uint32_t attempt = 0; attempt <= x.service->options().retries_max; ++attempt) {
-        upstream::Endpoint* endpoint = x.service->pick(failed);
-        if (endpoint == nullptr) {
-            break;
-        }
-        if (!fresh) {
-            if (std::optional<upstream::Lease> idle = endpoint->reuse(exact)) {
-                co_return std::move(*idle);
-            }
-        }
+    for (std::uint32_t attempt = 0; endpoint != nullptr && attempt <= x.service->options().retries_max;
+         ++attempt) {
         Result<upstream::Lease> opened = co_await endpoint->open(x.deadline);
         if (opened || opened.error().retry != Retry::yes || x.client_gone ||
             x.shard.loop().now() >= x.deadline) {
             co_return opened;
         }
         last = opened.error();
-        failed = endpoint;
+        endpoint = x.service->pick(endpoint);
         x.generation.service_series[x.route->service_index]->failed(label_of(last));
     }
     co_return std::unexpected(last);
@@ -111,7 +101,13 @@ net::Task<Result<void>> forward(Exchange& x) {
     bool body_read = false;
     x.upstream_began = x.shard.loop().now();
     for (std::uint32_t attempt = 0;; ++attempt) {
-        Result<upstream::Lease> leased = co_await lease(x, attempt > 0);
+        upstream::Endpoint* const endpoint = x.service->pick(nullptr);
+        // A second attempt is never made on a connection that may be as stale as the first.
+        std::optional<upstream::Lease> idle =
+            endpoint != nullptr && attempt == 0 ? endpoint->reuse(!http::idempotent(head.method))
+                                                : std::nullopt;
+        Result<upstream::Lease> leased =
+            idle ? Result<upstream::Lease>{std::move(*idle)} : co_await open(x, endpoint);
         if (!leased) {
             series.failed(label_of(leased.error()));
             co_return std::unexpected(leased.error());

@@ -31,7 +31,7 @@ Task<Result<void>> H1Client::send(const RequestHead& head, std::string_view body
         co_return fail(Errc::too_large, Fault::client, "the request head is too large to forward");
     }
     sent_all_ = last;
-    co_return co_await write(part.before, part.body, part.after);
+    co_return written(co_await stream_.write(part.before, part.body, part.after, pace_));
 }
 
 Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const Headers* trailers) {
@@ -42,19 +42,17 @@ Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const H
         co_return fail(Errc::too_large, Fault::client, "the trailers are too large to forward");
     }
     sent_all_ = last;
-    co_return co_await write(part.before, part.body, part.after);
+    co_return written(co_await stream_.write(part.before, part.body, part.after, pace_));
 }
 
-Task<Result<void>> H1Client::write(std::string_view head, std::string_view body,
-                                   std::string_view tail) {
-    Result<void> written = co_await stream_.write(head, body, tail, pace_);
-    if (!written) {
+Result<void> H1Client::written(Result<void> result) {
+    if (!result) {
         failed_ = true;
-        if (written.error().retry == Retry::if_reused && !reused_) {
-            written.error().retry = Retry::never;
+        if (result.error().retry == Retry::if_reused && !reused_) {
+            result.error().retry = Retry::never;
         }
     }
-    co_return written;
+    return result;
 }
 
 Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {

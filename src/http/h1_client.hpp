@@ -31,7 +31,7 @@ class H1Client final : public ClientStream {
 
   private:
     bool step(Result<BodyPart>& part);
-    Task<Result<void>> write(std::string_view head, std::string_view body, std::string_view tail);
+    Result<void> written(Result<void> result);
     std::unexpected<Error> broken(Errc code, const char* detail);
 
     net::Stream& stream_;

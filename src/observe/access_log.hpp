@@ -46,6 +46,8 @@ class AccessLog {
   private:
     static constexpr std::size_t kFlushBytes = 64UL * 1024;
     static constexpr std::size_t kLineReserve = 8UL * 1024;
+    static constexpr std::size_t kLineOverhead = 512;   // names, numbers and time of a line: about 350 bytes
+    char* write_line(char* at, const AccessRecord& record);
     LogSink& sink_;
     Timestamp timestamp_;
     std::string buffer_;

@@ -110,16 +110,22 @@ void JsonLine::add(std::string_view name, double number) {
 
 void JsonLine::add(std::string_view name, std::chrono::steady_clock::duration time) {
     key(name);
+    std::array<char, 24> digits;
+    out_.append(digits.data(), write_millis(digits.data(), time));
+}
+
+bool needs_no_escape(std::string_view text) { return plain_prefix(text) == text.size(); }
+
+char* write_millis(char* out, std::chrono::steady_clock::duration time) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
     const std::uint64_t whole = us > 0 ? static_cast<std::uint64_t>(us) : 0;
-    std::array<char, 24> digits;
-    char* end = std::to_chars(digits.data(), digits.data() + 20, whole / 1000).ptr;
-    const unsigned fraction = static_cast<unsigned>(whole % 1000);
-    *end++ = '.';
-    *end++ = static_cast<char>('0' + fraction / 100);
-    *end++ = static_cast<char>('0' + fraction / 10 % 10);
-    *end++ = static_cast<char>('0' + fraction % 10);
-    out_.append(digits.data(), end);
+    out = std::to_chars(out, out + 20, whole / 1000).ptr;
+    const auto fraction = static_cast<unsigned>(whole % 1000);
+    *out++ = '.';
+    *out++ = static_cast<char>('0' + fraction / 100);
+    *out++ = static_cast<char>('0' + fraction / 10 % 10);
+    *out++ = static_cast<char>('0' + fraction % 10);
+    return out;
 }
 
 }  // namespace gw::observe

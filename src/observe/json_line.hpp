@@ -13,6 +13,11 @@ namespace gw::observe {
 // `text` as the inside of a JSON string: controls, quotes and backslashes escaped, bytes that are not UTF-8 replaced by U+FFFD.
 void append_escaped(std::string& out, std::string_view text);
 
+// Would append_escaped() copy it as it is?
+bool needs_no_escape(std::string_view text);
+// Milliseconds with three decimals; at most 24 characters. Returns the end.
+char* write_millis(char* out, std::chrono::steady_clock::duration time);
+
 class JsonLine {
   public:
     // Appends to `out`, beginning with '{'.
