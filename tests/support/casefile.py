@@ -22,9 +22,9 @@ _STATEMENTS = [
     (re.compile(r"log: (?P<what>.+)"), "log", False),
 ]
 
-_ESCAPE = re.compile(r"\\(?:([rnt0\\])|x([0-9a-fA-F]{2}))")
+_ESCAPE = re.compile(r'\\(?:([rnt0"\\])|x([0-9a-fA-F]{2}))')
 _PLACEHOLDER = re.compile(r"\{([a-z]\w*)(?: |(?=\}))")
-_SIMPLE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
+_SIMPLE = {'"': b'"', "r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
 
 
 class CaseError(Exception):
@@ -143,7 +143,7 @@ def _variant(names, text, where):
         quoted = len(text) > 1 and text[0] == text[-1] == '"'
         return text[:60], {names[0]: text[1:-1] if quoted else text}
     lexer = shlex.shlex(text, posix=True)
-    lexer.whitespace_split, lexer.escape, lexer.commenters = True, "", ""
+    lexer.whitespace_split, lexer.commenters = True, ""
     words = list(lexer)
     if len(words) != len(names):
         raise CaseError(f"{where}: {len(words)} values for {len(names)} names: {text}")

@@ -140,6 +140,7 @@ def _check_fields(wanted, message):
     for name in wanted.without:
         if message.has(name):
             raise Mismatch(f"{name} should not be there: {message.values(name)}")
+        named[name.lower()] = []
     return named
 
 
