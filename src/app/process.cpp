@@ -14,6 +14,7 @@
 #include "control/file_watch.hpp"
 #include "control/name_watch.hpp"
 #include "net/handover.hpp"
+#include "net/sockaddr.hpp"
 #include "observe/exposition.hpp"
 
 namespace gw::app {
@@ -133,6 +134,8 @@ class Process {
     observe::LogSink sink_{STDOUT_FILENO};
     observe::Log log_;
     net::Loop loop_;
+    std::uint16_t port_ = 0;
+    std::uint16_t admin_port_ = 0;
     net::ConnectionBudget budget_;
     net::ConnectionBudget admin_budget_{kAdminConnections};
     std::vector<std::vector<net::Fd>> worker_sockets_;
@@ -193,8 +196,8 @@ int Process::run() {
     for (const std::string& name : settings_->unused_variables) {
         log_.warn("a variable is set that this version does not use", {{"variable", name}});
     }
-    log_.info("gateway started", {{"port", static_cast<std::int64_t>(settings_->listen.port)},
-                                  {"adminPort", static_cast<std::int64_t>(settings_->admin.port)},
+    log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
+                                  {"adminPort", static_cast<std::int64_t>(admin_port_)},
                                   {"workers", static_cast<std::int64_t>(workers_.size())},
                                   {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
                                   {"config", config_path_},
@@ -205,7 +208,10 @@ int Process::run() {
 }
 
 bool Process::open_sockets() {
-    std::vector<net::NamedSocket> inherited = net::take_over(settings_->listen.port);
+    std::vector<net::NamedSocket> inherited;
+    if (settings_->listen.port != 0) {
+        inherited = net::take_over(settings_->listen.port);
+    }
     const std::size_t count = worker_count(*settings_);
     std::vector<net::Fd> sockets;
     if (!open_group(kPublic, address_of(settings_->listen.host, settings_->listen.port), count,
@@ -214,6 +220,8 @@ bool Process::open_sockets() {
                     inherited, admin_sockets_)) {
         return false;
     }
+    port_ = net::local_address(sockets.front().get()).port;
+    admin_port_ = net::local_address(admin_sockets_.front().get()).port;
     worker_sockets_.resize(count);
     for (std::size_t i = 0; i < sockets.size(); ++i) {
         offers_.push_back({std::string(kPublic), sockets[i].get()});
@@ -237,7 +245,10 @@ bool Process::open_group(std::string_view name, const net::Address& address, std
                   {{"listener", name}, {"sockets", static_cast<std::int64_t>(out.size())}});
     }
     while (out.size() < wanted) {
-        Result<net::Fd> socket = net::listen_on(address);
+        // Port 0 is any free one, but the same for all of the group.
+        const net::Address at{address.ip,
+                              out.empty() ? address.port : net::local_address(out.front().get()).port};
+        Result<net::Fd> socket = net::listen_on(at);
         if (!socket) {
             log_.error("cannot listen", {{"listener", name},
                                          {"address", address.ip.to_string()},
@@ -273,7 +284,7 @@ void Process::start_admin() {
 
 void Process::offer_sockets() {
     handover_ =
-        std::make_unique<net::Handover>(loop_, settings_->listen.port, offers_, [this](int pid) {
+        std::make_unique<net::Handover>(loop_, port_, offers_, [this](int pid) {
             log_.info("handed listening sockets to another process",
                       {{"pid", static_cast<std::int64_t>(pid)}});
         });

@@ -30,7 +30,7 @@ class ScriptedStream final : public http::Stream {
     net::Task<Result<http::BodyPart>> read_body() override { co_return http::BodyPart{{}, true}; }
     void limit_body(std::uint64_t bytes) override { body_limit = bytes; }
     [[nodiscard]] const http::Headers* trailers() const override { return nullptr; }
-    net::Task<Result<void>> send(const http::ResponseHead& head, std::string_view bytes, bool,
+    net::Task<Result<void>> send(http::ResponseHead& head, std::string_view bytes, bool,
                                  const http::Headers*) override {
         status = head.status;
         for (const http::Field& field : head.headers) {
@@ -44,7 +44,7 @@ class ScriptedStream final : public http::Stream {
         body += bytes;
         co_return Result<void>{};
     }
-    net::Task<Result<void>> send_interim(const http::ResponseHead&) override { co_return Result<void>{}; }
+    net::Task<Result<void>> send_interim(http::ResponseHead&) override { co_return Result<void>{}; }
     void abort() override {}
     void close_after() override { closes = true; }
     void cancel_read() override {}

@@ -20,7 +20,7 @@ std::string_view decimal(Arena& arena, std::int64_t number) {
     return {at, std::to_chars(at, at + 20, number).ptr};
 }
 
-net::Task<void> send(Exchange& x, const OwnAnswer& answer, int retry_after_s) {
+net::Task<void> send(Exchange& x, OwnAnswer answer, int retry_after_s) {
     http::ResponseHead& head = x.memory.response;
     head.headers.clear();
     head.status = answer.status;

@@ -18,7 +18,7 @@ std::unexpected<Error> H1Client::broken(Errc code, const char* detail) {
     return fail(code, Fault::upstream, detail);
 }
 
-Task<Result<void>> H1Client::send(const RequestHead& head, std::string_view body, bool last,
+Task<Result<void>> H1Client::send(RequestHead& head, std::string_view body, bool last,
                                   const Headers* trailers) {
     method_ = head.method;
     chunked_out_ = head.framing == Framing::chunked;

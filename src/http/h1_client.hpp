@@ -19,7 +19,7 @@ class H1Client final : public ClientStream {
     H1Client& operator=(const H1Client&) = delete;
     ~H1Client() override = default;
 
-    Task<Result<void>> send(const RequestHead& head, std::string_view body, bool last,
+    Task<Result<void>> send(RequestHead& head, std::string_view body, bool last,
                             const Headers* trailers) override;
     Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) override;
     Task<Result<const ResponseHead*>> read_head(Instant deadline) override;

@@ -85,7 +85,7 @@ Task<Result<BodyPart>> H1Stream::read_body() {
     co_return part;
 }
 
-Task<Result<void>> H1Stream::send(const ResponseHead& head, std::string_view body, bool last,
+Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, bool last,
                                   const Headers* trailers) {
     ensure(!responded_, "a second final response on one request");
     const RequestHead& request = work_.head;
@@ -161,7 +161,7 @@ Task<Result<void>> H1Stream::send_body(std::string_view body, bool last, const H
     co_return sent;
 }
 
-Task<Result<void>> H1Stream::send_interim(const ResponseHead& head) {
+Task<Result<void>> H1Stream::send_interim(ResponseHead& head) {
     if (work_.head.version_minor == 0 || responded_) {
         co_return Result<void>{};
     }

@@ -25,10 +25,10 @@ class H1Stream final : public Stream {
     void limit_body(std::uint64_t bytes) override { body_max_ = bytes; }
     [[nodiscard]] const Headers* trailers() const override { return work_.body.trailers(); }
 
-    Task<Result<void>> send(const ResponseHead& head, std::string_view body, bool last,
+    Task<Result<void>> send(ResponseHead& head, std::string_view body, bool last,
                             const Headers* trailers) override;
     Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) override;
-    Task<Result<void>> send_interim(const ResponseHead& head) override;
+    Task<Result<void>> send_interim(ResponseHead& head) override;
 
     void abort() override {
         aborted_ = true;

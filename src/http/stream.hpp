@@ -51,14 +51,14 @@ class Stream {
     virtual void limit_body(std::uint64_t bytes) = 0;
     [[nodiscard]] virtual const Headers* trailers() const = 0;   // null if there were none
 
-    // Sends the final head with the first bytes of the body, in one write where the protocol can.
-    // trailers, here and below: with the last part only; may be null.
-    virtual Task<Result<void>> send(const ResponseHead& head, std::string_view body, bool last,
+    // Sends the final head with the first bytes of the body, in one write where the protocol can. head: read only, and
+    // pinned until then. trailers, here and below: with the last part only; may be null.
+    virtual Task<Result<void>> send(ResponseHead& head, std::string_view body, bool last,
                                     const Headers* trailers) = 0;
     // The next part of the body.
     virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
     // A 1xx head; nothing happens for clients that do not know them.
-    virtual Task<Result<void>> send_interim(const ResponseHead& head) = 0;
+    virtual Task<Result<void>> send_interim(ResponseHead& head) = 0;
 
     // The response cannot be finished: let the client see that it is cut short.
     virtual void abort() = 0;
@@ -88,7 +88,7 @@ class ClientStream {
     virtual ~ClientStream() = default;
 
     // Sends the head with the first bytes of the body.
-    virtual Task<Result<void>> send(const RequestHead& head, std::string_view body, bool last,
+    virtual Task<Result<void>> send(RequestHead& head, std::string_view body, bool last,
                                     const Headers* trailers) = 0;
     virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
 

@@ -44,4 +44,10 @@ Address to_address(const SocketAddress& address) {
     return {};
 }
 
+Address local_address(int fd) {
+    SocketAddress address;
+    ::getsockname(fd, address.get(), &address.length);
+    return to_address(address);
+}
+
 }  // namespace gw::net

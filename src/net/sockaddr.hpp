@@ -17,5 +17,7 @@ struct SocketAddress {
 
 SocketAddress to_socket_address(const Address& address);
 Address to_address(const SocketAddress& address);
+// Where a socket of ours is bound.
+Address local_address(int fd);
 
 }  // namespace gw::net

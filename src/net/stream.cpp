@@ -119,12 +119,6 @@ bool Stream::has_news(bool exact) const {
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-Address Stream::local_address() const {
-    SocketAddress address;
-    ::getsockname(fd_.get(), address.get(), &address.length);
-    return to_address(address);
-}
-
 std::unexpected<Error> Stream::broken(int error) const {
     if (error == ENOBUFS || error == ENOMEM) {
         return fail(Errc::exhausted, Fault::self, "the kernel has no memory for sockets");

@@ -80,7 +80,6 @@ class Stream final : Pollable {
 
     [[nodiscard]] Loop& loop() const { return loop_; }
     [[nodiscard]] int fd() const { return fd_.get(); }
-    [[nodiscard]] Address local_address() const;
 
   private:
     static constexpr std::uint8_t kReadable = 1;

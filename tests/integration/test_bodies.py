@@ -80,6 +80,7 @@ class Bodies(Scenario):
         return head, count[0], digest.hexdigest()
 
     def assertBounded(self, memory):
+        print(f"    resident memory: {memory.before} kB, grew by {memory.growth_kb} kB at most")
         if not sanitized():
             self.assertLess(memory.growth_kb, GROWTH_KB_MAX)
 

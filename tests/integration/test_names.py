@@ -23,6 +23,7 @@ class Names(Scenario):
             self.addCleanup(self.origins[host].close)
         self.text = config(f"http://{NAME}:{port}",
                            extra=f"dns:\n  servers: [\"{self.names.address}\"]\n  ttl_min_ms: 100\n")
+        self.impatient = self.text + "  ttl_max_ms: 200\n"
 
     def answer(self, gateway):
         answer = ask(gateway.port, "/api/v1/s0/text")
@@ -54,9 +55,17 @@ class Names(Scenario):
         for _ in range(40):
             self.assertEqual((200, "127.0.0.2"), self.answer(gateway))
 
-    def test_the_last_good_answer_outlives_the_name_server(self):
+    def test_a_time_to_live_of_zero_is_the_shortest_there_is(self):
+        self.names.ttl = 0
         self.names.table[NAME] = ["127.0.0.2"]
         gateway = self.start(self.text)
+        wait_until(lambda: self.answer(gateway) == (200, "127.0.0.2"), 10, "the first address")
+        self.names.table[NAME] = ["127.0.0.3"]
+        wait_until(lambda: self.answer(gateway) == (200, "127.0.0.3"), 2, "the second address")
+
+    def test_the_last_good_answer_outlives_the_name_server(self):
+        self.names.table[NAME] = ["127.0.0.2"]
+        gateway = self.start(self.impatient)
         wait_until(lambda: self.answer(gateway)[0] == 200, 10, "it serves")
         for trouble in (lambda: self.names.table.update({NAME: None}),      # SERVFAIL
                         lambda: self.names.table.pop(NAME),                 # NXDOMAIN
@@ -78,11 +87,10 @@ class Names(Scenario):
 
     def test_addresses_that_change_all_the_time_lose_no_request(self):
         hosts = list(self.origins)
-        self.names.ttl = 0
         self.names.table[NAME] = [hosts[0]]
         for origin in self.origins.values():
             origin.name = "all"
-        gateway = self.start(self.text)
+        gateway = self.start(self.impatient)
         wait_until(lambda: self.answer(gateway)[0] == 200, 10, "it serves")
         with Load(gateway.port, "/api/v1/s0/text", b"hello from all", 4) as load:
             for number in range(30):

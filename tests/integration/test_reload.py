@@ -11,7 +11,7 @@ from support.wait import wait_until
 
 
 def reloads(gateway, message="configuration reloaded"):
-    return sum(1 for line in gateway.lines if line.get("msg") == message)
+    return sum(1 for line in gateway.events if line.get("msg") == message)
 
 
 class Reload(Scenario):
@@ -73,7 +73,7 @@ class Reload(Scenario):
                            f"{text[:30]!r} is refused")
             self.assertEqual(200, ask(gateway.port, "/health/ready")[0])
         self.assertEqual([], load.failures[:5])
-        refused = [line for line in gateway.lines if line.get("msg", "").startswith("configuration refused")]
+        refused = [line for line in gateway.events if line.get("msg", "").startswith("configuration refused")]
         self.assertTrue(all(line["level"] == "ERROR" for line in refused))
         gateway.config.unlink()
         gateway.signal(signal.SIGHUP)

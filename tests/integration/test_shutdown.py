@@ -110,7 +110,7 @@ class Handover(Scenario):
             gateway = self.start(port=port, name=f"generation{number}",
                                  environment={"SHUTDOWN_DRAIN_MS": "200", "ADMIN_PORT": str(admin)})
             # The old process answers on this port too: only the log says that the new one serves.
-            wait_until(lambda: any(l.get("msg") == "gateway started" for l in gateway.lines), 10,
+            wait_until(lambda: any(l.get("msg") == "gateway started" for l in gateway.events), 10,
                        f"process {number} has started")
             return gateway
         current = generation(0)

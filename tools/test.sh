@@ -1,0 +1,67 @@
+#!/bin/sh
+# Everything that must pass: builds, then unit tests, rules, wire cases, scenarios, fuzz smoke, the demo platform. Ends with
+# one line that counts the groups. tools/test.sh --sanitizer asan|tsan runs what makes sense under that sanitizer.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+preset=release
+[ "${1:-}" = "--sanitizer" ] && preset="$2"
+build="build/$preset"
+jobs="$(nproc)"
+passed=0
+failed=0
+failures=""
+
+group() {   # group <name> <command …>
+    name="$1"
+    shift
+    echo "== $name"
+    start="$(date +%s)"
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "== $name: passed in $(($(date +%s) - start)) s"
+    else
+        failed=$((failed + 1))
+        failures="$failures $name"
+        echo "== $name: FAILED in $(($(date +%s) - start)) s"
+    fi
+}
+
+build_preset() {
+    [ -f "build/$1/build.ninja" ] || cmake --preset "$1" >/dev/null || return 1
+    cmake --build --preset "$1" -j "$jobs" -- --quiet || return 1
+}
+
+fuzz_smoke() {
+    build_preset fuzz && tools/fuzz.sh "${FUZZ_SMOKE_SECONDS:-10}"
+}
+
+export ASAN_OPTIONS="detect_leaks=1:abort_on_error=1"
+export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
+export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1"
+
+group "build-$preset" build_preset "$preset"
+group unit ctest --test-dir "$build" --output-on-failure --no-tests=error
+group cases python3 tests/cases.py --gateway "$build/api-gateway"
+case "$preset" in
+    release)
+        group rules python3 tools/check.py
+        group rules-can-fail python3 tools/check_test.py
+        group runner-can-fail python3 tests/support_test.py
+        group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
+        group stage-in-one-file tools/stage_test.sh
+        group demo python3 demo/demo_test.py --service "$build/demo/demo-service"
+        group run demo/run.sh --check
+        group fuzz fuzz_smoke
+        ;;
+    asan)
+        # Memory is judged by the release build; here every other scenario counts.
+        group scenarios python3 tests/integration.py --gateway "$build/api-gateway" reload shutdown output
+        ;;
+    tsan)
+        group scenarios python3 tests/integration.py --gateway "$build/api-gateway" reload shutdown
+        ;;
+esac
+
+[ -n "$failures" ] && echo "failed:$failures"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
