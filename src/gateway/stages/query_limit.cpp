@@ -8,13 +8,15 @@
 namespace gw::gateway {
 namespace {
 
+// [stage
 struct QueryLimit : StageOptions {
     std::uint64_t parameters_max = 64;
 };
 
 template <class Visitor>
 void fields(Visitor& field, QueryLimit& o) {
-    field("parameters_max", o.parameters_max, config::Range{1, 1000}, "most query parameters accepted");
+    field("parameters_max", o.parameters_max, config::Range{1, 1000},
+          "most query parameters accepted");
 }
 
 Verdict decide(Exchange& x, const QueryLimit& o) {
@@ -24,6 +26,7 @@ Verdict decide(Exchange& x, const QueryLimit& o) {
     }
     return go_on();
 }
+// stage]
 
 }  // namespace
 
