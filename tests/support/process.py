@@ -55,7 +55,8 @@ class Gateway:
         ports = free_ports(3)
         self.port = port or ports[0]
         self.admin_port = ports[1]
-        self.lines = []
+        self.lines = []          # all of its log
+        self.events = []         # what is no access line
         self.config = pathlib.Path(folder) / f"{name}.yaml"
         if config is not None:
             self.config.write_text(config)
@@ -81,9 +82,12 @@ class Gateway:
     def _read(self):
         for raw in self.process.stdout:
             try:
-                self.lines.append(json.loads(raw))
+                line = json.loads(raw)
             except ValueError:
-                self.lines.append({"notJson": raw.decode("latin-1")})
+                line = {"notJson": raw.decode("latin-1")}
+            self.lines.append(line)
+            if "durationMs" not in line:
+                self.events.append(line)
 
     def wait_ready(self, seconds=10):
         wait_until(lambda: self._ready_or_dead(), seconds, "the gateway is ready")
