@@ -34,7 +34,9 @@ function(gw_module folder)
 
   if(tests)
     add_executable(${folder}_test ${tests})
-    target_link_libraries(${folder}_test PRIVATE gw_${folder} GTest::gtest GTest::gmock GTest::gtest_main)
+    target_link_libraries(${folder}_test PRIVATE gw_${folder} Boost::json GTest::gtest GTest::gmock GTest::gtest_main)
+    # For recorded files (tests/golden).
+    target_compile_definitions(${folder}_test PRIVATE GW_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_precompile_headers(${folder}_test REUSE_FROM gw_pch)
     add_test(NAME ${folder} COMMAND ${folder}_test)
   endif()

@@ -27,8 +27,7 @@ class Arena {
     }
     std::string_view copy(std::string_view text) {
         char* const at = take(text.size());
-        std::memcpy(at, text.data(), text.size());
-        return {at, text.size()};
+        return {at, static_cast<std::size_t>(append(at, text) - at)};
     }
     // The pieces, one after the other, as one text.
     template <class... Text>
@@ -47,7 +46,9 @@ class Arena {
   private:
     static constexpr std::size_t kInline = 2048;
     static char* append(char* at, std::string_view text) {
-        std::memcpy(at, text.data(), text.size());
+        if (!text.empty()) {
+            std::memcpy(at, text.data(), text.size());
+        }
         return at + text.size();
     }
     std::size_t used_ = 0;

@@ -1,7 +1,5 @@
 #include "http/h1_client.hpp"
 
-#include <cstring>
-
 #include "http/h1_part.hpp"
 #include "http/h1_writer.hpp"
 
@@ -78,10 +76,7 @@ Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
                 co_return broken(Errc::malformed, "the response head is too large");
             }
         }
-        if (pending_.data() != work.in.data()) {
-            std::memmove(work.in.data(), pending_.data(), pending_.size());
-        }
-        const std::size_t kept = pending_.size();
+        const std::size_t kept = move_to_front(work.in, pending_);
         const Result<std::size_t> got =
             co_await stream_.read_some(work.in.span().subspan(kept), deadline);
         if (!got || *got == 0) {
@@ -121,8 +116,7 @@ Task<Result<BodyPart>> H1Client::read_body(Millis stall) {
     H1ClientWork& work = *work_;
     Result<BodyPart> part;
     while (!step(part)) {
-        std::memmove(work.in.data(), pending_.data(), pending_.size());
-        const std::size_t kept = pending_.size();
+        const std::size_t kept = move_to_front(work.in, pending_);
         if (kept == work.in.size()) {
             co_return broken(Errc::malformed, "a chunk header is too long");
         }

@@ -1,7 +1,5 @@
 #include "http/h1_server.hpp"
 
-#include <cstring>
-
 #include "http/h1_stream.hpp"
 
 namespace gw::http {
@@ -103,8 +101,7 @@ Task<bool> H1Connection::serve_burst() {
             co_return false;
         }
         const std::string_view rest = request.unread();
-        std::memmove(work.in.data(), rest.data(), rest.size());
-        filled = rest.size();
+        filled = net::move_to_front(work.in, rest);
         work.more.release();
         work.out.release();
         if (filled == 0 && !stream_.has_news(false)) {

@@ -1,7 +1,5 @@
 #include "http/h1_stream.hpp"
 
-#include <cstring>
-
 #include "http/h1_part.hpp"
 #include "http/h1_writer.hpp"
 
@@ -64,8 +62,7 @@ Task<Result<BodyPart>> H1Stream::read_body() {
             work_.more = connection_.shared_.pool.buffers.take();
         }
         // What is left of a chunk-size line that was cut by the end of the buffer moves to the front.
-        std::memmove(work_.more.data(), pending_.data(), pending_.size());
-        const std::size_t kept = pending_.size();
+        const std::size_t kept = move_to_front(work_.more, pending_);
         if (kept == work_.more.size()) {
             co_return fail(Errc::malformed, Fault::client, "a chunk header is too long");
         }

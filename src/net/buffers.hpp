@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -75,6 +77,14 @@ class BufferPool {
 };
 
 inline std::size_t Buffer::size() const { return pool_ != nullptr ? pool_->buffer_bytes() : 0; }
+
+// Moves bytes that may lie in the buffer already, or nowhere if there are none, to its start; returns how many.
+inline std::size_t move_to_front(Buffer& buffer, std::string_view bytes) {
+    if (!bytes.empty() && bytes.data() != buffer.data()) {
+        std::memmove(buffer.data(), bytes.data(), bytes.size());
+    }
+    return bytes.size();
+}
 
 inline void Buffer::release() {
     if (bytes_ != nullptr) {

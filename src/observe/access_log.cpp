@@ -58,8 +58,10 @@ class LineWriter {
         return *this;
     }
     LineWriter& plain(std::string_view bytes) {
-        std::memcpy(at_, bytes.data(), bytes.size());
-        at_ += bytes.size();
+        if (!bytes.empty()) {
+            std::memcpy(at_, bytes.data(), bytes.size());
+            at_ += bytes.size();
+        }
         return *this;
     }
     LineWriter& text(std::string_view bytes) {

@@ -84,6 +84,9 @@ void LogSink::write_all(const std::stop_token& stop) {
         lock.unlock();
         const std::size_t size = block.size();
         const bool written = write_block(block, stop);
+        if (!written && stop.stop_requested()) {
+            return;   // nobody reads any more
+        }
         const std::uint64_t dropped = dropped_lines();
         if (written && dropped != reported_) {
             std::string line;
@@ -102,6 +105,10 @@ void LogSink::write_all(const std::stop_token& stop) {
 }
 
 bool LogSink::write_block(std::string_view block, const std::stop_token& stop) {
+    if (fd_ < 0) {
+        count_dropped(block);
+        return false;
+    }
     while (!block.empty()) {
         pollfd ready{.fd = fd_, .events = POLLOUT, .revents = 0};
         if (::poll(&ready, 1, kPollMs) == 0) {
