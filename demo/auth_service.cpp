@@ -18,7 +18,7 @@ using httplib::Response;
 struct User {
     std::string id;
     std::string email;
-    std::string password;   // hashed
+    std::string password;  // hashed
     std::string tenant;
     std::string role;
     std::string venue;
@@ -32,7 +32,8 @@ class Accounts {
         for (const auto& [name, tenant, venue] :
              {std::tuple{"alpha", kAlpha, kAlphaVenue}, std::tuple{"beta", kBeta, kBetaVenue}}) {
             const std::string at = "@" + std::string(name) + ".example";
-            add((name == std::string("alpha") ? "alice" : "bob") + at, "demo-password", tenant, "customer", "");
+            add((name == std::string("alpha") ? "alice" : "bob") + at, "demo-password", tenant,
+                "customer", "");
             add("admin" + at, "demo-password", tenant, "admin", "");
             add("manager" + at, "demo-password", tenant, "venue-manager", venue);
         }
@@ -42,8 +43,10 @@ class Accounts {
         const json::object body = body_of(request, response);
         const std::lock_guard lock(mutex_);
         const auto user = users_.find(text_in(body, "email"));
-        if (user == users_.end() || !password_fits(text_in(body, "password"), user->second.password)) {
-            return refuse(response, 401, "invalid_credentials", "unknown address or wrong password");
+        if (user == users_.end() ||
+            !password_fits(text_in(body, "password"), user->second.password)) {
+            return refuse(response, 401, "invalid_credentials",
+                          "unknown address or wrong password");
         }
         answer(response, 200, tokens_for(user->second, new_uuid()));
     }
@@ -53,7 +56,8 @@ class Accounts {
         const std::string email = text_in(body, "email");
         const std::string password = text_in(body, "password");
         if (!email.contains('@') || password.size() < 8) {
-            return refuse(response, 422, "validation_failed", "email, and a password of at least 8 characters");
+            return refuse(response, 422, "validation_failed",
+                          "email, and a password of at least 8 characters");
         }
         const std::lock_guard lock(mutex_);
         if (users_.contains(email)) {
@@ -64,9 +68,11 @@ class Accounts {
         answer(response, 201, tokens_for(user, new_uuid()));
     }
 
-    // A refresh token works once. Whoever shows it again has stolen it, or was stolen from: its whole family ends.
+    // A refresh token works once. Whoever shows it again has stolen it, or was stolen from: its
+    // whole family ends.
     void refresh(const Request& request, Response& response) {
-        const json::object claims = signer_.verify(text_in(body_of(request, response), "refreshToken"));
+        const json::object claims =
+            signer_.verify(text_in(body_of(request, response), "refreshToken"));
         const std::string family = text_in(claims, "family");
         const std::lock_guard lock(mutex_);
         if (text_in(claims, "type") != "refresh" || !families_.contains(family)) {
@@ -74,7 +80,8 @@ class Accounts {
         }
         if (!unused_.erase(text_in(claims, "jti"))) {
             families_.erase(family);
-            return refuse(response, 401, "token_reused", "the refresh token was used before: log in again");
+            return refuse(response, 401, "token_reused",
+                          "the refresh token was used before: log in again");
         }
         for (const auto& [email, user] : users_) {
             if (user.id == text_in(claims, "sub")) {
@@ -85,7 +92,8 @@ class Accounts {
     }
 
     void log_out(const Request& request, Response& response) {
-        const json::object claims = signer_.verify(text_in(body_of(request, response), "refreshToken"));
+        const json::object claims =
+            signer_.verify(text_in(body_of(request, response), "refreshToken"));
         const std::lock_guard lock(mutex_);
         families_.erase(text_in(claims, "family"));
         response.status = 204;
@@ -93,7 +101,8 @@ class Accounts {
 
     void whoami(const Request& request, Response& response) const {
         const std::string field = request.get_header_value("Authorization");
-        const json::object claims = field.starts_with("Bearer ") ? signer_.verify(field.substr(7)) : json::object{};
+        const json::object claims =
+            field.starts_with("Bearer ") ? signer_.verify(field.substr(7)) : json::object{};
         if (text_in(claims, "type") != "access") {
             return refuse(response, 401, "token_invalid", "a valid access token is needed");
         }
@@ -103,25 +112,29 @@ class Accounts {
     [[nodiscard]] const Signer& signer() const { return signer_; }
 
   private:
-    const User& add(const std::string& email, const std::string& password, const std::string& tenant,
-                    const std::string& role, const std::string& venue) {
-        return users_[email] = User{new_uuid(), email, hash_password(password), tenant, role, venue};
+    const User& add(const std::string& email, const std::string& password,
+                    const std::string& tenant, const std::string& role, const std::string& venue) {
+        return users_[email] =
+                   User{new_uuid(), email, hash_password(password), tenant, role, venue};
     }
 
     json::object tokens_for(const User& user, const std::string& family) {
         constexpr std::int64_t kAccessSeconds = 15 * 60;
         constexpr std::int64_t kRefreshSeconds = 7 * 24 * 3600;
         const std::int64_t now = std::time(nullptr);
-        json::array permissions{"tickets:purchase", "tickets:view-own", "tickets:transfer-own", "profile:update-own"};
+        json::array permissions{"tickets:purchase", "tickets:view-own", "tickets:transfer-own",
+                                "profile:update-own"};
         if (user.role == "admin") {
             permissions = {"*"};
         } else if (user.role == "venue-manager") {
-            permissions = {"events:create", "events:update", "events:delete", "tickets:view",
-                           "tickets:validate", "reports:view", "reports:export"};
+            permissions = {"events:create",    "events:update", "events:delete", "tickets:view",
+                           "tickets:validate", "reports:view",  "reports:export"};
         }
-        json::object claims{{"iss", issuer_}, {"aud", issuer_}, {"sub", user.id}, {"tenant_id", user.tenant},
-                            {"role", user.role}, {"permissions", permissions}, {"type", "access"},
-                            {"iat", now}, {"exp", now + kAccessSeconds}, {"jti", new_uuid()}};
+        json::object claims{
+            {"iss", issuer_},           {"aud", issuer_},    {"sub", user.id},
+            {"tenant_id", user.tenant}, {"role", user.role}, {"permissions", permissions},
+            {"type", "access"},         {"iat", now},        {"exp", now + kAccessSeconds},
+            {"jti", new_uuid()}};
         if (!user.venue.empty()) {
             claims["venues"] = json::array{json::string(user.venue)};
         }
@@ -133,17 +146,23 @@ class Accounts {
         claims["family"] = family;
         families_.insert(family);
         unused_.insert(id);
-        return {{"accessToken", access}, {"refreshToken", signer_.sign(claims)}, {"tokenType", "Bearer"},
+        return {{"accessToken", access},
+                {"refreshToken", signer_.sign(claims)},
+                {"tokenType", "Bearer"},
                 {"expiresIn", kAccessSeconds},
-                {"user", {{"id", user.id}, {"email", user.email}, {"tenantId", user.tenant}, {"role", user.role}}}};
+                {"user",
+                 {{"id", user.id},
+                  {"email", user.email},
+                  {"tenantId", user.tenant},
+                  {"role", user.role}}}};
     }
 
     Signer signer_;
     std::string issuer_;
     std::mutex mutex_;
-    std::map<std::string, User> users_;   // by address
-    std::set<std::string> families_;      // that have not ended
-    std::set<std::string> unused_;        // refresh tokens
+    std::map<std::string, User> users_;  // by address
+    std::set<std::string> families_;     // that have not ended
+    std::set<std::string> unused_;       // refresh tokens
 };
 
 }  // namespace
@@ -151,13 +170,19 @@ class Accounts {
 std::unique_ptr<httplib::Server> auth_service(const std::string& key_file) {
     auto accounts = std::make_shared<Accounts>(key_file);
     auto server = make_server("auth-service", "/auth");
-    server->Post("/auth/login", [accounts](const Request& q, Response& a) { accounts->login(q, a); });
-    server->Post("/auth/register", [accounts](const Request& q, Response& a) { accounts->sign_up(q, a); });
-    server->Post("/auth/refresh", [accounts](const Request& q, Response& a) { accounts->refresh(q, a); });
-    server->Post("/auth/logout", [accounts](const Request& q, Response& a) { accounts->log_out(q, a); });
+    server->Post("/auth/login",
+                 [accounts](const Request& q, Response& a) { accounts->login(q, a); });
+    server->Post("/auth/register",
+                 [accounts](const Request& q, Response& a) { accounts->sign_up(q, a); });
+    server->Post("/auth/refresh",
+                 [accounts](const Request& q, Response& a) { accounts->refresh(q, a); });
+    server->Post("/auth/logout",
+                 [accounts](const Request& q, Response& a) { accounts->log_out(q, a); });
     server->Get("/auth/me", [accounts](const Request& q, Response& a) { accounts->whoami(q, a); });
     for (const char* path : {"/.well-known/jwks.json", "/auth/.well-known/jwks.json"}) {
-        server->Get(path, [accounts](const Request&, Response& a) { answer(a, 200, accounts->signer().key_set()); });
+        server->Get(path, [accounts](const Request&, Response& a) {
+            answer(a, 200, accounts->signer().key_set());
+        });
     }
     server->Get("/auth/public-key.pem", [accounts](const Request&, Response& a) {
         a.set_content(accounts->signer().public_pem(), "application/x-pem-file");

@@ -77,17 +77,24 @@ std::unique_ptr<httplib::Server> serve(const std::string& name, const std::strin
 }  // namespace
 
 std::unique_ptr<httplib::Server> venue_service() {
-    return serve("venue-service", "/api/v1/venues",
-                 {{{"id", kAlphaVenue}, {"tenantId", kAlpha}, {"name", "Alpha Hall"}, {"capacity", 1200}},
-                  {{"id", kBetaVenue}, {"tenantId", kBeta}, {"name", "Beta Arena"}, {"capacity", 9000}}});
+    return serve(
+        "venue-service", "/api/v1/venues",
+        {{{"id", kAlphaVenue}, {"tenantId", kAlpha}, {"name", "Alpha Hall"}, {"capacity", 1200}},
+         {{"id", kBetaVenue}, {"tenantId", kBeta}, {"name", "Beta Arena"}, {"capacity", 9000}}});
 }
 
 std::unique_ptr<httplib::Server> event_service() {
     return serve("event-service", "/api/v1/events",
-                 {{{"id", kAlphaEvent}, {"tenantId", kAlpha}, {"venueId", kAlphaVenue},
-                   {"name", "Opening Night"}, {"startsAt", "2027-03-01T19:00:00Z"}},
-                  {{"id", kBetaEvent}, {"tenantId", kBeta}, {"venueId", kBetaVenue},
-                   {"name", "Cup Final"}, {"startsAt", "2027-05-01T18:00:00Z"}}});
+                 {{{"id", kAlphaEvent},
+                   {"tenantId", kAlpha},
+                   {"venueId", kAlphaVenue},
+                   {"name", "Opening Night"},
+                   {"startsAt", "2027-03-01T19:00:00Z"}},
+                  {{"id", kBetaEvent},
+                   {"tenantId", kBeta},
+                   {"venueId", kBetaVenue},
+                   {"name", "Cup Final"},
+                   {"startsAt", "2027-05-01T18:00:00Z"}}});
 }
 
 }  // namespace demo

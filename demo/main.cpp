@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
                                               : role == "ticket" ? demo::ticket_service()
                                                                  : nullptr;
     if (server == nullptr || port <= 0) {
-        std::fputs("usage: demo-service auth|venue|event|ticket --port N [--key-file FILE]\n", stderr);
+        std::fputs("usage: demo-service auth|venue|event|ticket --port N [--key-file FILE]\n",
+                   stderr);
         return 2;
     }
     std::signal(SIGPIPE, SIG_IGN);

@@ -25,7 +25,9 @@ std::string fault(const Request& request, const std::string& name) {
     return request.get_header_value(field.c_str());
 }
 
-long number(const std::string& text) { return text.empty() ? 0 : std::strtol(text.c_str(), nullptr, 10); }
+long number(const std::string& text) {
+    return text.empty() ? 0 : std::strtol(text.c_str(), nullptr, 10);
+}
 
 // The library does not tell a handler its socket; it does tell the peer's port.
 void cut_connection(int remote_port) {
@@ -51,7 +53,8 @@ void give_bytes(Response& response, std::size_t size, bool cut) {
             if (cut && offset >= size / 2) {
                 return false;
             }
-            std::string part(std::min<std::size_t>({length, 65536, cut ? size / 2 - offset : length}), '\0');
+            std::string part(
+                std::min<std::size_t>({length, 65536, cut ? size / 2 - offset : length}), '\0');
             for (std::size_t i = 0; i < part.size(); ++i) {
                 part[i] = static_cast<char>('a' + (offset + i) % 26);
             }
@@ -70,7 +73,8 @@ httplib::Server::HandlerResponse apply_faults(const Request& request, Response& 
     }
     const std::string bytes = fault(request, "body_bytes");
     if (close == "body" || !bytes.empty()) {
-        give_bytes(response, bytes.empty() ? 10'000 : static_cast<std::size_t>(number(bytes)), close == "body");
+        give_bytes(response, bytes.empty() ? 10'000 : static_cast<std::size_t>(number(bytes)),
+                   close == "body");
         return httplib::Server::HandlerResponse::Handled;
     }
     if (const long status = number(fault(request, "status")); status >= 200 && status <= 599) {
@@ -105,13 +109,17 @@ class Digest {
 void echo(const Request& request, Response& response, Digest& digest) {
     json::object fields;
     for (const auto& [name, value] : request.headers) {
-        if (name != "REMOTE_ADDR" && name != "REMOTE_PORT" && name != "LOCAL_ADDR" && name != "LOCAL_PORT") {
+        if (name != "REMOTE_ADDR" && name != "REMOTE_PORT" && name != "LOCAL_ADDR" &&
+            name != "LOCAL_PORT") {
             fields[name] = value;
         }
     }
-    answer(response, 200, json::object{{"method", request.method}, {"target", request.target},
-                                       {"headers", fields}, {"length", digest.size()},
-                                       {"sha256", digest.text()}});
+    answer(response, 200,
+           json::object{{"method", request.method},
+                        {"target", request.target},
+                        {"headers", fields},
+                        {"length", digest.size()},
+                        {"sha256", digest.text()}});
 }
 
 void echo_body(const Request& request, Response& response, const httplib::ContentReader& reader) {
@@ -129,7 +137,7 @@ std::unique_ptr<httplib::Server> make_server(const std::string& name, const std:
     auto server = std::make_unique<httplib::Server>();
     server->new_task_queue = [] { return new httplib::ThreadPool(128); };
     server->set_keep_alive_max_count(1'000'000);
-    server->set_keep_alive_timeout(5);   // as Node.js has it
+    server->set_keep_alive_timeout(5);  // as Node.js has it
     server->set_payload_max_length(std::size_t{8} << 30);
     server->set_tcp_nodelay(true);
     server->set_pre_routing_handler(apply_faults);
@@ -154,8 +162,9 @@ void answer(Response& response, int status, const json::value& body) {
 
 void refuse(Response& response, int status, std::string_view code, std::string_view detail) {
     response.status = status;
-    response.set_content(json::serialize(json::object{{"status", status}, {"code", code}, {"detail", detail}}),
-                         "application/problem+json");
+    response.set_content(
+        json::serialize(json::object{{"status", status}, {"code", code}, {"detail", detail}}),
+        "application/problem+json");
 }
 
 json::object body_of(const Request& request, Response& response) {

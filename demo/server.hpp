@@ -20,7 +20,8 @@ namespace json = boost::json;
 std::unique_ptr<httplib::Server> make_server(const std::string& name, const std::string& base);
 
 void answer(httplib::Response& response, int status, const json::value& body);
-void refuse(httplib::Response& response, int status, std::string_view code, std::string_view detail);
+void refuse(httplib::Response& response, int status, std::string_view code,
+            std::string_view detail);
 
 // The body as a JSON object; an empty one, and a refusal in `response`, if it is none.
 json::object body_of(const httplib::Request& request, httplib::Response& response);

@@ -10,7 +10,7 @@ class Server;
 
 namespace demo {
 
-inline constexpr auto kAlpha = "6b0f6a6e-2d0f-4c1a-9d7e-0a1f5f0a0001";   // tenants
+inline constexpr auto kAlpha = "6b0f6a6e-2d0f-4c1a-9d7e-0a1f5f0a0001";  // tenants
 inline constexpr auto kBeta = "6b0f6a6e-2d0f-4c1a-9d7e-0a1f5f0b0002";
 inline constexpr auto kAlphaVenue = "11111111-1111-4111-8111-111111111111";
 inline constexpr auto kBetaVenue = "22222222-2222-4222-8222-222222222222";

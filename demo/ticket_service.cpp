@@ -21,7 +21,7 @@ struct TicketType {
 };
 
 struct Sale {
-    std::string body;     // of the request, to tell a repetition from another purchase
+    std::string body;  // of the request, to tell a repetition from another purchase
     json::object order;
 };
 
@@ -38,14 +38,17 @@ class BoxOffice {
         const std::lock_guard lock(mutex_);
         for (const auto& [id, type] : types_) {
             if (event.empty() || type.event == event) {
-                found.push_back(json::object{{"id", id}, {"eventId", type.event}, {"priceCents", type.price_cents},
+                found.push_back(json::object{{"id", id},
+                                             {"eventId", type.event},
+                                             {"priceCents", type.price_cents},
                                              {"available", type.left}});
             }
         }
         answer(response, 200, json::object{{"items", found}});
     }
 
-    // All of it or nothing: stock is checked and taken under one lock, so nothing is ever sold twice.
+    // All of it or nothing: stock is checked and taken under one lock, so nothing is ever sold
+    // twice.
     void purchase(const Request& request, Response& response) {
         const json::object body = body_of(request, response);
         std::map<std::string, std::int64_t> wanted;
@@ -56,7 +59,8 @@ class BoxOffice {
         const std::lock_guard lock(mutex_);
         if (const auto sale = sales_.find(key); !key.empty() && sale != sales_.end()) {
             if (sale->second.body != request.body) {
-                return refuse(response, 422, "validation_failed", "the Idempotency-Key belongs to another purchase");
+                return refuse(response, 422, "validation_failed",
+                              "the Idempotency-Key belongs to another purchase");
             }
             return answer(response, 201, sale->second.order);
         }
@@ -79,8 +83,11 @@ class BoxOffice {
             }
         }
         const std::string user = request.get_header_value("X-User-Id");
-        const json::object order{{"orderId", new_uuid()}, {"eventId", text_in(body, "eventId")}, {"userId", user},
-                                 {"tickets", tickets}, {"totalCents", total}};
+        const json::object order{{"orderId", new_uuid()},
+                                 {"eventId", text_in(body, "eventId")},
+                                 {"userId", user},
+                                 {"tickets", tickets},
+                                 {"totalCents", total}};
         orders_.push_back(order);
         if (!key.empty()) {
             sales_[key] = {request.body, order};
@@ -112,13 +119,16 @@ class BoxOffice {
     static bool read_wanted(const json::object& body, std::map<std::string, std::int64_t>& wanted,
                             Response& response) {
         const json::value* tickets = body.if_contains("tickets");
-        bool good = is_uuid(text_in(body, "eventId")) && tickets != nullptr && tickets->is_array() &&
-                    !tickets->get_array().empty() && tickets->get_array().size() <= 50;
+        bool good = is_uuid(text_in(body, "eventId")) && tickets != nullptr &&
+                    tickets->is_array() && !tickets->get_array().empty() &&
+                    tickets->get_array().size() <= 50;
         for (std::size_t i = 0; good && i < tickets->get_array().size(); ++i) {
             const json::value& item = tickets->get_array()[i];
-            const json::value* quantity = item.is_object() ? item.get_object().if_contains("quantity") : nullptr;
+            const json::value* quantity =
+                item.is_object() ? item.get_object().if_contains("quantity") : nullptr;
             good = quantity != nullptr && quantity->is_int64() && quantity->get_int64() >= 1 &&
-                   quantity->get_int64() <= 10 && is_uuid(text_in(item.get_object(), "ticketTypeId"));
+                   quantity->get_int64() <= 10 &&
+                   is_uuid(text_in(item.get_object(), "ticketTypeId"));
             if (good) {
                 wanted[text_in(item.get_object(), "ticketTypeId")] += quantity->get_int64();
             }
@@ -132,7 +142,7 @@ class BoxOffice {
 
     std::mutex mutex_;
     std::map<std::string, TicketType> types_;
-    std::map<std::string, Sale> sales_;   // by Idempotency-Key
+    std::map<std::string, Sale> sales_;  // by Idempotency-Key
     std::vector<json::object> orders_;
 };
 
@@ -142,9 +152,11 @@ std::unique_ptr<httplib::Server> ticket_service() {
     auto office = std::make_shared<BoxOffice>();
     const std::string base = "/api/v1/tickets";
     auto server = make_server("ticket-service", base);
-    server->Get(base + "/types", [office](const Request& q, Response& a) { office->list_types(q, a); });
+    server->Get(base + "/types",
+                [office](const Request& q, Response& a) { office->list_types(q, a); });
     server->Get(base, [office](const Request& q, Response& a) { office->mine(q, a); });
-    server->Post(base + "/purchase", [office](const Request& q, Response& a) { office->purchase(q, a); });
+    server->Post(base + "/purchase",
+                 [office](const Request& q, Response& a) { office->purchase(q, a); });
     server->Post(base + "/validate", &BoxOffice::validate);
     return server;
 }

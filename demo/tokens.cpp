@@ -59,12 +59,16 @@ using File = std::unique_ptr<std::FILE, decltype(&std::fclose)>;
 }  // namespace
 
 Signer::Signer(const std::string& key_file) {
-    if (const File file(key_file.empty() ? nullptr : std::fopen(key_file.c_str(), "r"), &std::fclose); file) {
+    if (const File file(key_file.empty() ? nullptr : std::fopen(key_file.c_str(), "r"),
+                        &std::fclose);
+        file) {
         key_.reset(PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
         return;
     }
     key_.reset(EVP_RSA_gen(2048), &EVP_PKEY_free);
-    if (const File file(key_file.empty() ? nullptr : std::fopen(key_file.c_str(), "w"), &std::fclose); file) {
+    if (const File file(key_file.empty() ? nullptr : std::fopen(key_file.c_str(), "w"),
+                        &std::fclose);
+        file) {
         PEM_write_PrivateKey(file.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
     }
     if (!key_) {
@@ -76,7 +80,8 @@ std::string Signer::sign(const boost::json::object& claims) const {
     const boost::json::object head{{"alg", "RS256"}, {"typ", "JWT"}, {"kid", kKeyId}};
     const std::string input =
         base64url(boost::json::serialize(head)) + "." + base64url(boost::json::serialize(claims));
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                          &EVP_MD_CTX_free);
     EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get());
     std::string signature(static_cast<std::size_t>(EVP_PKEY_get_size(key_.get())), '\0');
     std::size_t size = signature.size();
@@ -94,7 +99,8 @@ boost::json::object Signer::verify(const std::string& token) const {
     }
     const std::string input = token.substr(0, second);
     const std::string signature = from_base64url(token.substr(second + 1));
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                          &EVP_MD_CTX_free);
     EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key_.get());
     if (EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()),
                          signature.size(), reinterpret_cast<const unsigned char*>(input.data()),
@@ -107,7 +113,10 @@ boost::json::object Signer::verify(const std::string& token) const {
 }
 
 boost::json::object Signer::key_set() const {
-    const boost::json::object key{{"kty", "RSA"}, {"use", "sig"}, {"alg", "RS256"}, {"kid", kKeyId},
+    const boost::json::object key{{"kty", "RSA"},
+                                  {"use", "sig"},
+                                  {"alg", "RS256"},
+                                  {"kid", kKeyId},
                                   {"n", number_of(key_.get(), OSSL_PKEY_PARAM_RSA_N)},
                                   {"e", number_of(key_.get(), OSSL_PKEY_PARAM_RSA_E)}};
     return {{"keys", boost::json::array{key}}};
@@ -127,12 +136,12 @@ std::string hash_password(const std::string& password, const std::string& given_
         salt.resize(16);
         RAND_bytes(reinterpret_cast<unsigned char*>(salt.data()), static_cast<int>(salt.size()));
     }
-    constexpr int kRounds = 20'000;   // enough for a demo
+    constexpr int kRounds = 20'000;  // enough for a demo
     std::string hash(32, '\0');
     PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
-                      reinterpret_cast<const unsigned char*>(salt.data()), static_cast<int>(salt.size()),
-                      kRounds, EVP_sha256(), static_cast<int>(hash.size()),
-                      reinterpret_cast<unsigned char*>(hash.data()));
+                      reinterpret_cast<const unsigned char*>(salt.data()),
+                      static_cast<int>(salt.size()), kRounds, EVP_sha256(),
+                      static_cast<int>(hash.size()), reinterpret_cast<unsigned char*>(hash.data()));
     return salt + hash;
 }
 

@@ -11,7 +11,8 @@ namespace demo {
 
 class Signer {
   public:
-    // A key from the file, made there if it is missing; without a file it lives as long as the process.
+    // A key from the file, made there if it is missing; without a file it lives as long as the
+    // process.
     explicit Signer(const std::string& key_file);
 
     [[nodiscard]] std::string sign(const boost::json::object& claims) const;

@@ -2,9 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
-#include <csignal>
 #include <filesystem>
 #include <iostream>
 
@@ -13,6 +11,7 @@
 #include "control/admin.hpp"
 #include "control/file_watch.hpp"
 #include "control/name_watch.hpp"
+#include "control/signals.hpp"
 #include "net/handover.hpp"
 #include "net/sockaddr.hpp"
 #include "observe/exposition.hpp"
@@ -49,46 +48,6 @@ std::size_t derived_connections_max(std::size_t descriptors) {
     constexpr std::size_t kOwn = 40;
     return descriptors <= kOwn + 8 ? 4 : (descriptors - kOwn) * 4 / 5;
 }
-
-// A signal is an event like others, on the control thread.
-class Signals final : net::Pollable {
-  public:
-    Signals(net::Loop& loop, std::function<void(int)> on_signal)
-        : loop_(loop), on_signal_(std::move(on_signal)), fd_(make()) {
-        ensure(loop_.watch(fd_.get(), EPOLLIN, *this).has_value(), "signals can be watched");
-    }
-    Signals(const Signals&) = delete;
-    Signals& operator=(const Signals&) = delete;
-    ~Signals() { loop_.forget(fd_.get(), *this); }
-
-    // Before any thread starts, so that all of them leave these signals to us.
-    static sigset_t block() {
-        sigset_t set;
-        sigemptyset(&set);
-        for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-            sigaddset(&set, signal);
-        }
-        ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-        ::signal(SIGPIPE, SIG_IGN);
-        return set;
-    }
-
-  private:
-    static net::Fd make() {
-        const sigset_t set = block();
-        return net::Fd{::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)};
-    }
-    void on_events(std::uint32_t /*events*/) override {
-        signalfd_siginfo info{};
-        while (::read(fd_.get(), &info, sizeof info) == sizeof info) {
-            on_signal_(static_cast<int>(info.ssi_signo));
-        }
-    }
-
-    net::Loop& loop_;
-    std::function<void(int)> on_signal_;
-    net::Fd fd_;
-};
 
 std::string joined(const std::vector<std::string>& parts) {
     std::string text;
@@ -171,7 +130,7 @@ Process::Process(std::string config_path, LoadedSite loaded)
 
 int Process::run() {
     raise_descriptor_limit();
-    const Signals signals(loop_, [this](int signal) { on_signal(signal); });
+    const control::Signals signals(loop_, [this](int signal) { on_signal(signal); });
     if (!open_sockets()) {
         sink_.drain(Millis{1'000});
         return 1;
@@ -246,8 +205,8 @@ bool Process::open_group(std::string_view name, const net::Address& address, std
     }
     while (out.size() < wanted) {
         // Port 0 is any free one, but the same for all of the group.
-        const net::Address at{address.ip,
-                              out.empty() ? address.port : net::local_address(out.front().get()).port};
+        const net::Address at{
+            address.ip, out.empty() ? address.port : net::local_address(out.front().get()).port};
         Result<net::Fd> socket = net::listen_on(at);
         if (!socket) {
             log_.error("cannot listen", {{"listener", name},
@@ -283,11 +242,10 @@ void Process::start_admin() {
 }
 
 void Process::offer_sockets() {
-    handover_ =
-        std::make_unique<net::Handover>(loop_, port_, offers_, [this](int pid) {
-            log_.info("handed listening sockets to another process",
-                      {{"pid", static_cast<std::int64_t>(pid)}});
-        });
+    handover_ = std::make_unique<net::Handover>(loop_, port_, offers_, [this](int pid) {
+        log_.info("handed listening sockets to another process",
+                  {{"pid", static_cast<std::int64_t>(pid)}});
+    });
 }
 
 void Process::on_signal(int signal) {
@@ -407,7 +365,7 @@ net::Task<void> Process::wait_for_connections(Instant until) {
 
 int run_process(const RunArguments& arguments) {
     open_standard_descriptors();
-    Signals::block();
+    control::Signals::block();
     std::expected<LoadedSite, std::vector<config::Mistake>> loaded =
         load_site(arguments.config_path, config::Environment::of_process(), 1);
     if (!loaded) {

@@ -60,7 +60,8 @@ std::vector<Route::Piece> pieces_of(const gateway::RouteOptions& options) {
     return pieces;
 }
 
-std::unique_ptr<Route> build_route(const gateway::RouteOptions& options, std::size_t service_index) {
+std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
+                                   std::size_t service_index) {
     auto route = std::make_unique<Route>();
     route->name = options.name;
     route->path = options.path.to_string();
@@ -120,7 +121,8 @@ std::optional<std::size_t> cgroup_cpus() {
 
 }  // namespace
 
-std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::uint64_t generation) {
+std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
+                                                std::uint64_t generation) {
     std::vector<gateway::ServiceEntry> services;
     std::map<std::string_view, std::size_t> index;
     for (const auto& [name, options] : settings.services) {
@@ -134,7 +136,8 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::u
     auto site = std::make_shared<gateway::Site>(std::move(routes), std::move(services));
     site->trusted_proxies = settings.trusted_proxies;
     site->instance_id = settings.instance_id;
-    // A name of our own, so that a request that comes back is recognised, without telling the host's name.
+    // A name of our own, so that a request that comes back is recognised, without telling the
+    // host's name.
     site->via = "gw-" + hash_of(settings.instance_id).substr(0, 8);
     site->limits = limits_of(settings);
     site->generation = generation;
@@ -170,7 +173,8 @@ std::string health_body(const Settings& settings, bool draining) {
     if (!settings.region.empty()) {
         line.add("region", settings.region);
     }
-    body += R"(,"circuitBreakers":{},"state":{"backend":"embedded","status":"ok"},"maintenance":"off","uptime":)";
+    body +=
+        R"(,"circuitBreakers":{},"state":{"backend":"embedded","status":"ok"},"maintenance":"off","uptime":)";
     return body;
 }
 

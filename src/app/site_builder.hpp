@@ -17,7 +17,8 @@ struct LoadedSite {
     std::shared_ptr<const gateway::Site> site;
 };
 
-// Reads, checks and builds; all mistakes at once. generation: counts the configurations of this process.
+// Reads, checks and builds; all mistakes at once. generation: counts the configurations of this
+// process.
 std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
     const std::string& path, const config::Environment& environment, std::uint64_t generation);
 
@@ -29,7 +30,8 @@ std::vector<control::NamedService> names_of(const Settings& settings);
 // The fixed part of /health, up to the value of "uptime".
 std::string health_body(const Settings& settings, bool draining);
 
-// How many workers: as configured, else the CPUs that this process may use (its cgroup's quota, its affinity).
+// How many workers: as configured, else the CPUs that this process may use (its cgroup's quota, its
+// affinity).
 std::size_t worker_count(const Settings& settings);
 
 }  // namespace gw::app

@@ -1,5 +1,5 @@
-// Short-lived text of one exchange: bytes are taken one after the other and all given back at once. The first
-// block is part of the arena, so that an ordinary request allocates nothing. One thread.
+// Short-lived text of one exchange: bytes are taken one after the other and all given back at once.
+// The first block is part of the arena, so that an ordinary request allocates nothing. One thread.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
-// Time as an argument. A loop reads the system's clocks once a turn and everything in that turn sees the same
-// moment; deciding code takes `now` and never asks. Durations and deadlines use Instant (monotonic, not moved by
-// an administrator); what is written for people or compared with a token uses WallTime.
+// Time as an argument. A loop reads the system's clocks once a turn and everything in that turn
+// sees the same moment; deciding code takes `now` and never asks. Durations and deadlines use
+// Instant (monotonic, not moved by an administrator); what is written for people or compared with a
+// token uses WallTime.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// ensure(): for what only a mistake of ours can break. It ends the process, in every build, and says where.
-// What the network, an operator or a peer can cause is a Result or a Verdict instead.
+// ensure(): for what only a mistake of ours can break. It ends the process, in every build, and
+// says where. What the network, an operator or a peer can cause is a Result or a Verdict instead.
 #pragma once
 
 #include <cstdio>

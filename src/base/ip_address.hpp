@@ -1,5 +1,5 @@
-// IP addresses and CIDR blocks (RFC 4291, RFC 4632). One canonical value per address: an IPv4-mapped IPv6
-// address is the IPv4 address. Plain values; any thread.
+// IP addresses and CIDR blocks (RFC 4291, RFC 4632). One canonical value per address: an
+// IPv4-mapped IPv6 address is the IPv4 address. Plain values; any thread.
 #pragma once
 
 #include <array>
@@ -15,14 +15,18 @@ class IpAddress {
   public:
     IpAddress() = default;
     static IpAddress v4(std::array<std::uint8_t, 4> bytes);
-    static IpAddress v6(const std::array<std::uint8_t, 16>& bytes);   // mapped addresses become IPv4
-    // Strict text forms only: dotted quad without leading zeros, RFC 4291 2.2 for IPv6; no zone, port, brackets.
+    static IpAddress v6(const std::array<std::uint8_t, 16>& bytes);  // mapped addresses become IPv4
+    // Strict text forms only: dotted quad without leading zeros, RFC 4291 2.2 for IPv6; no zone,
+    // port, brackets.
     static std::optional<IpAddress> parse(std::string_view text);
 
     [[nodiscard]] bool is_v4() const { return v4_; }
-    [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }   // IPv4: the first four
-    [[nodiscard]] std::string to_string() const;                                          // RFC 5952
-    // Writes to_string() into `out` (at least kTextMax bytes) without allocating; returns the length.
+    [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const {
+        return bytes_;
+    }                                             // IPv4: the first four
+    [[nodiscard]] std::string to_string() const;  // RFC 5952
+    // Writes to_string() into `out` (at least kTextMax bytes) without allocating; returns the
+    // length.
     static constexpr std::size_t kTextMax = 46;
     std::size_t write(char* out) const;
 
@@ -35,9 +39,10 @@ class IpAddress {
 
 struct Cidr {
     IpAddress base;
-    unsigned bits = 0;   // of 32 or 128
+    unsigned bits = 0;  // of 32 or 128
 
-    static std::optional<Cidr> parse(std::string_view text);   // "10.0.0.0/8", "::1/128", or a single address
+    static std::optional<Cidr> parse(
+        std::string_view text);  // "10.0.0.0/8", "::1/128", or a single address
     [[nodiscard]] bool contains(const IpAddress& address) const;
 };
 

@@ -52,7 +52,9 @@ std::uint64_t Random::next() {
     return result;
 }
 
-std::uint64_t Random::below(std::uint64_t bound) { return next() % bound; }
+std::uint64_t Random::below(std::uint64_t bound) {
+    return next() % bound;
+}
 
 void Random::uuid(std::array<char, 36>& out) {
     const std::uint64_t high = (next() & ~std::uint64_t{0xf000}) | 0x4000;

@@ -1,4 +1,5 @@
-// The only source of chance: seeded, so that a test can repeat it. Not for secrets. One generator a thread.
+// The only source of chance: seeded, so that a test can repeat it. Not for secrets. One generator a
+// thread.
 #pragma once
 
 #include <array>
@@ -13,8 +14,8 @@ class Random {
     // A seed that no other process has.
     static std::uint64_t fresh_seed();
 
-    std::uint64_t next();                          // xoshiro256++
-    std::uint64_t below(std::uint64_t bound);      // uniform enough for balancing; bound > 0
+    std::uint64_t next();                      // xoshiro256++
+    std::uint64_t below(std::uint64_t bound);  // uniform enough for balancing; bound > 0
     // A version 4 UUID (RFC 9562, 5.4) in lower case.
     void uuid(std::array<char, 36>& out);
     // 2 * bytes lower-case hexadecimal digits, never all zero.

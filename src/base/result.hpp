@@ -1,7 +1,8 @@
 // Failures of the world as values: what happened, whose fault it is, whether it may be tried again.
 //
-// An Error is small and never allocates, because a stranger can cause one at will. Decisions about a request
-// (banned, limited, no route) are not errors but verdicts; mistakes of our own are ensure().
+// An Error is small and never allocates, because a stranger can cause one at will. Decisions about
+// a request (banned, limited, no route) are not errors but verdicts; mistakes of our own are
+// ensure().
 #pragma once
 
 #include <cstdint>
@@ -11,29 +12,29 @@ namespace gw {
 
 // What happened. A new code is added only where a caller reacts differently to it.
 enum class Errc : std::uint8_t {
-    closed,         // the other side ended the connection between messages
-    reset,          // the other side ended it inside a message
-    timeout,        // a deadline passed
-    cancelled,      // we gave up: drain, client gone
-    malformed,      // bytes that are not the protocol
-    too_large,      // a limit on size was passed
-    refused,        // nobody listens there
-    unreachable,    // no address, no route, no name
-    exhausted,      // descriptors, memory or slots of ours ran out
-    system,         // any other failure of a system call
+    closed,       // the other side ended the connection between messages
+    reset,        // the other side ended it inside a message
+    timeout,      // a deadline passed
+    cancelled,    // we gave up: drain, client gone
+    malformed,    // bytes that are not the protocol
+    too_large,    // a limit on size was passed
+    refused,      // nobody listens there
+    unreachable,  // no address, no route, no name
+    exhausted,    // descriptors, memory or slots of ours ran out
+    system,       // any other failure of a system call
 };
 
 enum class Fault : std::uint8_t { client, upstream, store, self };
 
-// May the same thing be tried again? if_reused: only when it failed on a connection that had served before,
-// because then the other side may have closed it before it read anything.
+// May the same thing be tried again? if_reused: only when it failed on a connection that had served
+// before, because then the other side may have closed it before it read anything.
 enum class Retry : std::uint8_t { never, if_reused, yes };
 
 struct Error {
     Errc code = Errc::system;
     Fault fault = Fault::self;
     Retry retry = Retry::never;
-    const char* detail = "";   // a literal: for logs, never for clients
+    const char* detail = "";  // a literal: for logs, never for clients
 };
 
 template <class T>

@@ -15,7 +15,8 @@ Admin::Answer Admin::answer_to(const http::RequestHead& head) {
     if (head.path == "/metrics") {
         return {.status = 200, .content_type = kPrometheusText, .body = metrics_()};
     }
-    if (const auto health = gateway::health_answer(head.path, *health_, loop_.clock().wall, arena)) {
+    if (const auto health =
+            gateway::health_answer(head.path, *health_, loop_.clock().wall, arena)) {
         return {.status = health->status, .body = std::string(health->body)};
     }
     return {.status = 0, .body = {}};
@@ -44,7 +45,8 @@ net::Task<void> Admin::serve(http::Stream& stream) {
         }
     }
     if (refusal) {
-        answer = {.status = gateway::kind_of(*refusal).status, .content_type = kProblem, .body = {}};
+        answer = {
+            .status = gateway::kind_of(*refusal).status, .content_type = kProblem, .body = {}};
         gateway::write_problem(answer.body, {.code = *refusal,
                                              .detail = why,
                                              .instance = head.path,
@@ -61,7 +63,8 @@ net::Task<void> Admin::serve(http::Stream& stream) {
                        out.headers.add("X-Request-Id", request_id) &&
                        out.headers.add("X-Correlation-Id", request_id);
     ensure(added, "four fields fit");
-    [[maybe_unused]] const Result<void> sent = co_await stream.send(out, answer.body, true, nullptr);
+    [[maybe_unused]] const Result<void> sent =
+        co_await stream.send(out, answer.body, true, nullptr);
 }
 
 }  // namespace gw::control

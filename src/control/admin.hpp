@@ -1,5 +1,5 @@
-// The operators' port: metrics and health. Runs on the control thread, so that a scrape under load costs no worker
-// anything; the admin API takes its place here.
+// The operators' port: metrics and health. Runs on the control thread, so that a scrape under load
+// costs no worker anything; the admin API takes its place here.
 #pragma once
 
 #include <functional>
@@ -16,9 +16,12 @@ namespace gw::control {
 class Admin final : public http::Responder {
   public:
     // metrics: makes the Prometheus text when asked.
-    Admin(net::Loop& loop, std::function<std::string()> metrics) : loop_(loop), metrics_(std::move(metrics)) {}
+    Admin(net::Loop& loop, std::function<std::string()> metrics)
+        : loop_(loop), metrics_(std::move(metrics)) {}
 
-    void adopt_health(std::shared_ptr<const gateway::HealthReport> report) { health_ = std::move(report); }
+    void adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
+        health_ = std::move(report);
+    }
     net::Task<void> serve(http::Stream& stream) override;
 
   private:
@@ -31,7 +34,8 @@ class Admin final : public http::Responder {
 
     net::Loop& loop_;
     std::function<std::string()> metrics_;
-    std::shared_ptr<const gateway::HealthReport> health_ = std::make_shared<gateway::HealthReport>();
+    std::shared_ptr<const gateway::HealthReport> health_ =
+        std::make_shared<gateway::HealthReport>();
     Random random_{Random::fresh_seed()};
 };
 

@@ -8,7 +8,9 @@
 namespace gw::control {
 
 FileWatch::FileWatch(net::Loop& loop, const std::string& path, std::function<void()> changed)
-    : loop_(loop), changed_(std::move(changed)), inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+    : loop_(loop),
+      changed_(std::move(changed)),
+      inotify_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
     if (!inotify_.valid()) {
         return;
     }

@@ -1,5 +1,5 @@
-// Tells when a file may have changed, however it was replaced: written in place, renamed over, or through a symbolic
-// link whose target moved, as Kubernetes does with a ConfigMap. Control thread.
+// Tells when a file may have changed, however it was replaced: written in place, renamed over, or
+// through a symbolic link whose target moved, as Kubernetes does with a ConfigMap. Control thread.
 #pragma once
 
 #include <functional>
@@ -21,11 +21,13 @@ class FileWatch final : net::Pollable {
     [[nodiscard]] bool works() const { return inotify_.valid(); }
 
   private:
-    static constexpr Millis kQuiet{150};   // a writer that takes longer between two writes is read half-way, and refused
+    static constexpr Millis kQuiet{
+        150};  // a writer that takes longer between two writes is read half-way, and refused
     void on_events(std::uint32_t events) override;
     struct QuietTimer : net::Timer {
         explicit QuietTimer(FileWatch& owner)
-            : Timer([](net::Timer& t) { static_cast<QuietTimer&>(t).watch.changed_(); }), watch(owner) {}
+            : Timer([](net::Timer& t) { static_cast<QuietTimer&>(t).watch.changed_(); }),
+              watch(owner) {}
         FileWatch& watch;
     };
 

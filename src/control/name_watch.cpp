@@ -73,7 +73,7 @@ net::Task<void> NameWatch::keep_asking(std::shared_ptr<Watched> watched) {
             retry = std::min(retry * 2, options_.ttl_max);
         }
         if (IpAddress::parse(watched->name.host)) {
-            break;   // a literal never changes
+            break;  // a literal never changes
         }
         co_await watched->pause.until(loop_.now() + pause);
     }
@@ -85,7 +85,8 @@ void NameWatch::take(Watched& watched, const Result<net::Resolution>& answer) {
         if (!watched.failing) {
             watched.failing = true;
             log_.warn("a service's name has no address",
-                      {{"upstream", service}, {"host", watched.name.host},
+                      {{"upstream", service},
+                       {"host", watched.name.host},
                        {"keeping", static_cast<std::int64_t>(watched.addresses.size())}});
         }
         return;
@@ -99,8 +100,9 @@ void NameWatch::take(Watched& watched, const Result<net::Resolution>& answer) {
     addresses.erase(std::ranges::unique(addresses).begin(), addresses.end());
     const bool changed = !watched.known || addresses != watched.addresses;
     if (watched.failing || (changed && watched.known)) {
-        log_.info("a service's addresses changed",
-                  {{"upstream", service}, {"addresses", static_cast<std::int64_t>(addresses.size())}});
+        log_.info(
+            "a service's addresses changed",
+            {{"upstream", service}, {"addresses", static_cast<std::int64_t>(addresses.size())}});
     }
     watched.failing = false;
     watched.known = true;

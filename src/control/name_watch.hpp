@@ -1,5 +1,5 @@
-// Keeps the addresses of every service up to date: each name is asked for again when its answer grows old, and what
-// was last known stays while nobody answers. Control thread.
+// Keeps the addresses of every service up to date: each name is asked for again when its answer
+// grows old, and what was last known stays while nobody answers. Control thread.
 #pragma once
 
 #include <functional>
@@ -23,14 +23,15 @@ struct NamedService {
 };
 
 struct NameWatchOptions {
-    std::string servers;   // as net::Resolver takes them
+    std::string servers;  // as net::Resolver takes them
     Millis ttl_min{1'000};
     Millis ttl_max{60'000};
 };
 
 class NameWatch {
   public:
-    using Publish = std::function<void(const std::string& service, const std::vector<net::Address>&)>;
+    using Publish =
+        std::function<void(const std::string& service, const std::vector<net::Address>&)>;
 
     NameWatch(net::Loop& loop, observe::Log& log, const NameWatchOptions& options, Publish publish);
     NameWatch(const NameWatch&) = delete;
@@ -46,7 +47,7 @@ class NameWatch {
     struct Watched {
         Watched(net::Loop& loop, NamedService name_) : name(std::move(name_)), pause(loop) {}
         NamedService name;
-        net::Pause pause;   // until it is asked for again
+        net::Pause pause;  // until it is asked for again
         std::vector<net::Address> addresses;
         bool known = false;
         bool failing = false;
@@ -61,7 +62,7 @@ class NameWatch {
     Publish publish_;
     net::Resolver resolver_;
     net::Scope scope_;
-    std::map<std::string, std::shared_ptr<Watched>> watched_;   // by service
+    std::map<std::string, std::shared_ptr<Watched>> watched_;  // by service
     bool stopped_ = false;
 };
 

@@ -7,7 +7,8 @@
 namespace gw::gateway {
 namespace {
 
-constexpr std::size_t kHopsMax = 32;   // of X-Forwarded-For, from the right: more is noise or an attack
+constexpr std::size_t kHopsMax =
+    32;  // of X-Forwarded-For, from the right: more is noise or an attack
 
 bool trusts(std::span<const Cidr> trusted, const IpAddress& address) {
     return std::ranges::any_of(trusted, [&](const Cidr& block) { return block.contains(address); });

@@ -13,11 +13,14 @@ struct Exchange;
 
 void identify(Exchange& x);
 
-// The client's address: the peer, or, when the peer is a trusted proxy, the right-most hop of X-Forwarded-For that is
-// not one. Anything unreadable in that list ends the walk at the last hop that was understood. Pure.
-IpAddress client_address(const IpAddress& peer, const http::Headers& headers, std::span<const Cidr> trusted);
+// The client's address: the peer, or, when the peer is a trusted proxy, the right-most hop of
+// X-Forwarded-For that is not one. Anything unreadable in that list ends the walk at the last hop
+// that was understood. Pure.
+IpAddress client_address(const IpAddress& peer, const http::Headers& headers,
+                         std::span<const Cidr> trusted);
 
-// May this id from a client be taken over into logs and requests? 1 to 128 letters, digits, '-', '_', '.'. Pure.
+// May this id from a client be taken over into logs and requests? 1 to 128 letters, digits, '-',
+// '_', '.'. Pure.
 bool acceptable_id(std::string_view id);
 
 }  // namespace gw::gateway

@@ -5,7 +5,9 @@
 namespace gw::gateway {
 namespace {
 
-IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
+IpAddress ip(std::string_view text) {
+    return IpAddress::parse(text).value();
+}
 
 class ClientAddress : public ::testing::Test {
   protected:

@@ -12,22 +12,24 @@ namespace gw::gateway {
 Exchange::Exchange(http::Stream& stream_, Shard& shard_, ExchangeMemory& memory_)
     : stream(stream_), shard(shard_), memory(memory_), generation(shard_.enter_generation()) {}
 
-Exchange::~Exchange() { shard.leave_generation(generation); }
+Exchange::~Exchange() {
+    shard.leave_generation(generation);
+}
 
 net::Task<void> serve(http::Stream& stream, Shard& shard) {
     const http::Borrowed<ExchangeMemory> memory(shard.memory());
     Exchange x(stream, shard, *memory);
-    const Finish finish(x);   // access line and metrics: once, on every way out
+    const Finish finish(x);  // access line and metrics: once, on every way out
     identify(x);
 
-    const Verdict verdict = co_await decide(x);   // stages.def, top to bottom
+    const Verdict verdict = co_await decide(x);  // stages.def, top to bottom
     if (!verdict.goes_on()) {
-        co_await respond(x, verdict);   // the only writer of responses of our own
+        co_await respond(x, verdict);  // the only writer of responses of our own
         co_return;
     }
     const Result<void> forwarded = co_await forward(x);
     if (!forwarded) {
-        co_await respond_to(x, forwarded.error());   // the only place where errors become statuses
+        co_await respond_to(x, forwarded.error());  // the only place where errors become statuses
     }
 }
 

@@ -1,4 +1,5 @@
-// One request's state, from its head to its access line, the same for every protocol. serve() is its whole life.
+// One request's state, from its head to its access line, the same for every protocol. serve() is
+// its whole life.
 #pragma once
 
 #include <array>
@@ -33,10 +34,10 @@ struct OwnAnswer {
 // Storage that an exchange borrows from its shard: dear to make, wanted again at once.
 struct ExchangeMemory {
     Arena arena;
-    http::RequestHead request;     // what goes to the service
-    http::ResponseHead response;   // what goes to the client
-    std::string path;              // the canonical path, when it differs from what came
-    std::string text;              // bodies of our own
+    http::RequestHead request;    // what goes to the service
+    http::ResponseHead response;  // what goes to the client
+    std::string path;             // the canonical path, when it differs from what came
+    std::string text;             // bodies of our own
 
     void release() {
         arena.clear();
@@ -48,7 +49,7 @@ struct ExchangeMemory {
 // How a request ended, for its access line and its counters.
 struct Outcome {
     int status = 0;
-    std::string_view decided_by = "upstream";   // or the stage that refused
+    std::string_view decided_by = "upstream";  // or the stage that refused
     std::string_view why;
 };
 
@@ -65,21 +66,21 @@ struct Exchange {
     http::Stream& stream;
     Shard& shard;
     ExchangeMemory& memory;
-    Generation& generation;   // the configuration that this request began with
+    Generation& generation;  // the configuration that this request began with
 
     std::string_view request_id;
     std::string_view correlation_id;
     observe::TraceContext trace;
-    IpAddress client;              // who asks, after trusted proxies
+    IpAddress client;  // who asks, after trusted proxies
     std::string_view client_text;
     bool peer_trusted = false;
 
     const Route* route = nullptr;
-    std::string_view path;            // canonical
+    std::string_view path;  // canonical
     std::string_view upstream_path;
-    std::string_view allow;           // of a 405
+    std::string_view allow;  // of a 405
     std::uint64_t body_max = 0;
-    Instant deadline{};               // for the answer's head
+    Instant deadline{};  // for the answer's head
 
     std::size_t stages_passed = 0;
     OwnAnswer own;

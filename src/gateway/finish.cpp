@@ -10,7 +10,9 @@ constexpr int kClientClosedRequest = 499;
 
 }  // namespace
 
-Finish::Finish(Exchange& x) : x_(x) { x_.shard.gauges(x_.stream.protocol()).in_progress.add(1); }
+Finish::Finish(Exchange& x) : x_(x) {
+    x_.shard.gauges(x_.stream.protocol()).in_progress.add(1);
+}
 
 Finish::~Finish() {
     Shard& shard = x_.shard;

@@ -10,20 +10,27 @@ namespace {
 
 observe::UpstreamError label_of(const Error& error) {
     switch (error.code) {
-        case Errc::refused: return observe::UpstreamError::connect_refused;
-        case Errc::timeout: return observe::UpstreamError::timeout;
+        case Errc::refused:
+            return observe::UpstreamError::connect_refused;
+        case Errc::timeout:
+            return observe::UpstreamError::timeout;
         case Errc::reset:
-        case Errc::closed: return observe::UpstreamError::reset;
+        case Errc::closed:
+            return observe::UpstreamError::reset;
         case Errc::malformed:
-        case Errc::too_large: return observe::UpstreamError::malformed;
-        case Errc::unreachable: return observe::UpstreamError::unreachable;
-        case Errc::exhausted: return observe::UpstreamError::exhausted;
-        default: return observe::UpstreamError::other;
+        case Errc::too_large:
+            return observe::UpstreamError::malformed;
+        case Errc::unreachable:
+            return observe::UpstreamError::unreachable;
+        case Errc::exhausted:
+            return observe::UpstreamError::exhausted;
+        default:
+            return observe::UpstreamError::other;
     }
 }
 
-// Cancels the service's side when the client is gone. A client that only ended its sending may still read, but most
-// that do have closed: it gets a moment.
+// Cancels the service's side when the client is gone. A client that only ended its sending may
+// still read, but most that do have closed: it gets a moment.
 class ClientWatch final : public net::Stream::Watcher {
   public:
     explicit ClientWatch(Exchange& x) : x_(x) { x_.stream.watch_peer(this); }
@@ -69,9 +76,10 @@ class ClientWatch final : public net::Stream::Watcher {
 
 // A new connection to the service: to `endpoint`, or to others if that fails.
 net::Task<Result<upstream::Lease>> open(Exchange& x, upstream::Endpoint* endpoint) {
-    Error last{Errc::unreachable, Fault::upstream, Retry::never, "no address of the service is known"};
-    for (std::uint32_t attempt = 0; endpoint != nullptr && attempt <= x.service->options().retries_max;
-         ++attempt) {
+    Error last{Errc::unreachable, Fault::upstream, Retry::never,
+               "no address of the service is known"};
+    for (std::uint32_t attempt = 0;
+         endpoint != nullptr && attempt <= x.service->options().retries_max; ++attempt) {
         Result<upstream::Lease> opened = co_await endpoint->open(x.deadline);
         if (opened || opened.error().retry != Retry::yes || x.client_gone ||
             x.shard.loop().now() >= x.deadline) {
@@ -103,9 +111,9 @@ net::Task<Result<void>> forward(Exchange& x) {
     for (std::uint32_t attempt = 0;; ++attempt) {
         upstream::Endpoint* const endpoint = x.service->pick(nullptr);
         // A second attempt is never made on a connection that may be as stale as the first.
-        std::optional<upstream::Lease> idle =
-            endpoint != nullptr && attempt == 0 ? endpoint->reuse(!http::idempotent(head.method))
-                                                : std::nullopt;
+        std::optional<upstream::Lease> idle = endpoint != nullptr && attempt == 0
+                                                  ? endpoint->reuse(!http::idempotent(head.method))
+                                                  : std::nullopt;
         Result<upstream::Lease> leased =
             idle ? Result<upstream::Lease>{std::move(*idle)} : co_await open(x, endpoint);
         if (!leased) {
@@ -126,10 +134,12 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (done.error().fault == Fault::upstream) {
             series.failed(label_of(done.error()));
         }
-        // Sent again only if the service can have read nothing of it, or if twice is the same as once.
-        const bool again = done.error().retry == Retry::if_reused && http::idempotent(head.method) &&
-                           !body_read && !x.stream.responded() && !x.client_gone &&
-                           attempt < x.service->options().retries_max && x.shard.loop().now() < x.deadline;
+        // Sent again only if the service can have read nothing of it, or if twice is the same as
+        // once.
+        const bool again = done.error().retry == Retry::if_reused &&
+                           http::idempotent(head.method) && !body_read && !x.stream.responded() &&
+                           !x.client_gone && attempt < x.service->options().retries_max &&
+                           x.shard.loop().now() < x.deadline;
         if (!again) {
             co_return done;
         }

@@ -6,6 +6,7 @@
 #include "base/ensure.hpp"
 #include "base/text.hpp"
 #include "gateway/shard.hpp"
+#include "http/protected_names.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -13,11 +14,6 @@ namespace {
 using http::Field;
 using http::Headers;
 using http::Known;
-
-constexpr std::array<std::string_view, 10> kProtected{
-    "x-tenant-id", "x-tenant-source", "x-user-id",     "x-user-role",  "x-venue-id",
-    "x-original-ip", "x-real-ip",     "x-admin-token", "x-privileged", "x-request-deadline"};
-constexpr std::array<std::string_view, 2> kProtectedPrefixes{"x-gateway-", "x-internal-"};
 
 // Fields that belong to one connection (RFC 9110, 7.6.1), whether Connection names them or not.
 constexpr bool hop_by_hop(Known known) {
@@ -30,7 +26,7 @@ constexpr bool hop_by_hop(Known known) {
         case Known::te:
         case Known::trailer:
         case Known::transfer_encoding:
-        case Known::content_length:   // written anew from the framing
+        case Known::content_length:  // written anew from the framing
         case Known::upgrade:
         case Known::http2_settings:
             return true;
@@ -39,7 +35,8 @@ constexpr bool hop_by_hop(Known known) {
     }
 }
 
-// Fields of requests that the gateway answers for itself, or that could name another target behind its back.
+// Fields of requests that the gateway answers for itself, or that could name another target behind
+// its back.
 constexpr bool replaced_in_request(Known known) {
     switch (known) {
         case Known::host:
@@ -77,7 +74,8 @@ constexpr bool replaced_in_response(Known known) {
     }
 }
 
-// Does a Connection field name this one? Fields that carry meaning end to end stay, whoever lists them.
+// Does a Connection field name this one? Fields that carry meaning end to end stay, whoever lists
+// them.
 bool listed_in_connection(const Headers& headers, const Field& field) {
     switch (field.known) {
         case Known::host:
@@ -125,8 +123,11 @@ bool copy_request_fields(Exchange& x, Headers& out) {
             continue;
         }
         if (field.known == Known::other) {
-            if (const std::string_view name = protected_name(field.name); !name.empty()) {
+            if (const std::string_view name = http::identity_name(field.name); !name.empty()) {
                 x.shard.metrics().dangerous_header(name).add();
+                continue;
+            }
+            if (http::names_override(field.name)) {
                 continue;
             }
         }
@@ -183,17 +184,18 @@ bool add_request_fields(Exchange& x, Headers& out) {
            out.add(Known::x_forwarded_for, forwarded_for(x)) &&
            out.add(Known::x_forwarded_proto, forwarded_proto(x)) &&
            (x.head().authority.empty() || out.add(Known::x_forwarded_host, x.head().authority)) &&
-           out.add("X-Original-Ip", x.client_text) &&
-           out.add(Known::x_request_id, x.request_id) &&
+           out.add("X-Original-Ip", x.client_text) && out.add(Known::x_request_id, x.request_id) &&
            out.add(Known::x_correlation_id, x.correlation_id) &&
            out.add(Known::traceparent, traceparent(x)) &&
            out.add("X-Request-Deadline", decimal(arena, deadline)) &&
            out.add("X-Gateway-Forwarded", "true");
 }
 
-// A Location that names the service itself would lead clients past the gateway: it becomes a path of ours.
+// A Location that names the service itself would lead clients past the gateway: it becomes a path
+// of ours.
 std::string_view public_location(Exchange& x, std::string_view location) {
-    const std::string_view authority = x.generation.site->services[x.route->service_index].authority;
+    const std::string_view authority =
+        x.generation.site->services[x.route->service_index].authority;
     std::string_view path = location;
     if (path.starts_with("http://")) {
         path.remove_prefix(7);
@@ -214,7 +216,8 @@ std::string_view public_location(Exchange& x, std::string_view location) {
     if (route.prefix && !route.same_path && route.rewrite.size() == 1) {
         const std::string_view base = route.rewrite.front().text;
         if (path.starts_with(base)) {
-            const std::string_view prefix = std::string_view(route.path).substr(0, route.path.size() - 3);
+            const std::string_view prefix =
+                std::string_view(route.path).substr(0, route.path.size() - 3);
             return x.memory.arena.join(prefix, path.substr(base.size()));
         }
     }
@@ -222,23 +225,6 @@ std::string_view public_location(Exchange& x, std::string_view location) {
 }
 
 }  // namespace
-
-std::string_view protected_name(std::string_view name) {
-    if (name.size() < 9 || (name[0] != 'x' && name[0] != 'X') || name[1] != '-') {
-        return {};
-    }
-    for (const std::string_view known : kProtected) {
-        if (equal_ignore_case(name, known)) {
-            return known;
-        }
-    }
-    for (const std::string_view prefix : kProtectedPrefixes) {
-        if (name.size() > prefix.size() && equal_ignore_case(name.substr(0, prefix.size()), prefix)) {
-            return prefix;
-        }
-    }
-    return {};
-}
 
 bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t content_length) {
     const http::RequestHead& in = x.head();
@@ -276,12 +262,14 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
             }
             continue;
         }
-        if (replaced_in_response(field.known) || (lists && listed_in_connection(from.headers, field))) {
+        if (replaced_in_response(field.known) ||
+            (lists && listed_in_connection(from.headers, field))) {
             continue;
         }
         const std::string_view value =
             field.known == Known::location ? public_location(x, field.value) : field.value;
-        if (out.headers.size() + 8 > Headers::kFieldsMax || !out.headers.add(field.name, value, field.known)) {
+        if (out.headers.size() + 8 > Headers::kFieldsMax ||
+            !out.headers.add(field.name, value, field.known)) {
             return false;
         }
     }
@@ -296,7 +284,8 @@ bool build_interim_head(Exchange& x, const http::ResponseHead& from) {
     out.framing = http::Framing::none;
     out.headers.clear();
     for (const Field& field : from.headers) {
-        if (!replaced_in_response(field.known) && !out.headers.add(field.name, field.value, field.known)) {
+        if (!replaced_in_response(field.known) &&
+            !out.headers.add(field.name, field.value, field.known)) {
             return false;
         }
     }

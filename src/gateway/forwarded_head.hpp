@@ -1,5 +1,5 @@
-// Heads on their way through: what of the client's the service sees, what of the service's the client sees, and
-// what the gateway says itself.
+// Heads on their way through: what of the client's the service sees, what of the service's the
+// client sees, and what the gateway says itself.
 #pragma once
 
 #include "gateway/exchange.hpp"
@@ -7,18 +7,16 @@
 namespace gw::gateway {
 
 // Fills x.memory.request. False: there are more fields than a message may have.
-[[nodiscard]] bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t content_length);
+[[nodiscard]] bool build_request_head(Exchange& x, http::Framing framing,
+                                      std::uint64_t content_length);
 
-// Fills x.memory.response from the service's head. False: there are more fields than a message may have.
+// Fills x.memory.response from the service's head. False: there are more fields than a message may
+// have.
 [[nodiscard]] bool build_response_head(Exchange& x, const http::ResponseHead& from);
 // The same for a 1xx head.
 [[nodiscard]] bool build_interim_head(Exchange& x, const http::ResponseHead& from);
 
 // The fields that every response carries, whoever made it.
 void add_own_fields(Exchange& x, http::ResponseHead& head);
-
-// Names that only the gateway may set (contract of the platform): clients' are dropped. Pure.
-// The lower-case name, or empty.
-std::string_view protected_name(std::string_view name);
 
 }  // namespace gw::gateway

@@ -1,5 +1,6 @@
-// Health of the process, as the public and the admin port tell it. Made from a report that the control thread publishes;
-// nothing here depends on a service behind the gateway or on the state store being there.
+// Health of the process, as the public and the admin port tell it. Made from a report that the
+// control thread publishes; nothing here depends on a service behind the gateway or on the state
+// store being there.
 #pragma once
 
 #include <optional>
@@ -12,15 +13,15 @@
 namespace gw::gateway {
 
 struct HealthReport {
-    std::string body;   // of /health: a JSON object up to the value of its last member, "uptime"
-    bool started = false;    // a usable configuration is in force
+    std::string body;      // of /health: a JSON object up to the value of its last member, "uptime"
+    bool started = false;  // a usable configuration is in force
     bool draining = false;
     WallTime since{};
 };
 
 struct HealthAnswer {
     int status = 200;
-    std::string_view body;   // a literal, or in the arena
+    std::string_view body;  // a literal, or in the arena
 };
 
 // Nothing if `path` is no health endpoint.

@@ -61,9 +61,8 @@ net::Task<void> respond(Exchange& x, Verdict verdict) {
                                   .instance = x.head().path,
                                   .correlation_id = x.correlation_id,
                                   .time = x.shard.loop().clock().wall});
-    const OwnAnswer answer{.status = kind.status,
-                           .content_type = "application/problem+json",
-                           .body = x.memory.text};
+    const OwnAnswer answer{
+        .status = kind.status, .content_type = "application/problem+json", .body = x.memory.text};
     co_await send(x, answer, kind.retry_after_s);
 }
 
@@ -82,7 +81,8 @@ net::Task<void> respond_to(Exchange& x, Error error) {
     }
     x.outcome.decided_by = error.fault == Fault::client ? "request_body" : "forward";
     // The detail of a failure may name what is behind us; the client learns only its kind.
-    co_await respond(x, refuse(code, error.fault == Fault::client ? error.detail : kind_detail(code)));
+    co_await respond(x,
+                     refuse(code, error.fault == Fault::client ? error.detail : kind_detail(code)));
     x.outcome.why = error.detail;
 }
 

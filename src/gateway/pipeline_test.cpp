@@ -35,7 +35,8 @@ class Pipeline : public ::testing::Test {
                std::string(x.upstream_path), 0};
     }
     Decided decided(std::string_view line, std::string_view more = "") {
-        ScriptedStream stream(std::string(line) + " HTTP/1.1\r\nHost: a\r\n" + std::string(more) + "\r\n");
+        ScriptedStream stream(std::string(line) + " HTTP/1.1\r\nHost: a\r\n" + std::string(more) +
+                              "\r\n");
         const http::Borrowed<ExchangeMemory> memory(fixture_.shard.memory());
         Exchange x(stream, fixture_.shard, *memory);
         identify(x);
@@ -69,8 +70,9 @@ TEST_F(Pipeline, WhatNoRouteTakesIsRefusedWithTheReason) {
 TEST_F(Pipeline, PathsBetweenServicesAreOutOfReachHoweverTheyAreWritten) {
     for (const std::string_view path :
          {"/api/v1/auth/internal/users/1", "/api/v1/events/internal", "/api/v1/events/7/INTERNAL/x",
-          "/api/v1/events/%69nternal", "/api/v1/events/%49%4e%54%45%52%4e%41%4c", "/api/v1/events/metrics",
-          "/api/v1/auth/Metrics", "/api/v1/events//metrics/x", "/api/v1/events/./internal"}) {
+          "/api/v1/events/%69nternal", "/api/v1/events/%49%4e%54%45%52%4e%41%4c",
+          "/api/v1/events/metrics", "/api/v1/auth/Metrics", "/api/v1/events//metrics/x",
+          "/api/v1/events/./internal"}) {
         const Decided d = decided("GET " + std::string(path));
         EXPECT_EQ(d.kind, Verdict::Kind::refuse) << path;
         EXPECT_EQ(d.code, Code::no_route) << path;
@@ -80,8 +82,10 @@ TEST_F(Pipeline, PathsBetweenServicesAreOutOfReachHoweverTheyAreWritten) {
 }
 
 TEST_F(Pipeline, AnAnnouncedBodyOverTheLimitIsRefusedAtOnce) {
-    EXPECT_EQ(decided("POST /api/v1/events/7", "Content-Length: 1001\r\n").code, Code::payload_too_large);
-    EXPECT_EQ(decided("POST /api/v1/events/7", "Content-Length: 1000\r\n").kind, Verdict::Kind::go_on);
+    EXPECT_EQ(decided("POST /api/v1/events/7", "Content-Length: 1001\r\n").code,
+              Code::payload_too_large);
+    EXPECT_EQ(decided("POST /api/v1/events/7", "Content-Length: 1000\r\n").kind,
+              Verdict::Kind::go_on);
 }
 
 TEST_F(Pipeline, BytesThatAreNoRequestMeetNoStage) {

@@ -17,28 +17,43 @@ constexpr std::array kKinds{
 
 }  // namespace
 
-const RefusalKind& kind_of(Code code) { return kKinds[static_cast<std::size_t>(code)]; }
+const RefusalKind& kind_of(Code code) {
+    return kKinds[static_cast<std::size_t>(code)];
+}
 
 const char* kind_detail(Code code) {
     switch (code) {
-        case Code::upstream_timeout: return "the service did not answer in time";
-        case Code::overloaded: return "the gateway is out of capacity; try again";
-        case Code::no_healthy_upstream: return "no address of the service is known";
-        default: return "the service could not be reached or gave no valid answer";
+        case Code::upstream_timeout:
+            return "the service did not answer in time";
+        case Code::overloaded:
+            return "the gateway is out of capacity; try again";
+        case Code::no_healthy_upstream:
+            return "no address of the service is known";
+        default:
+            return "the service could not be reached or gave no valid answer";
     }
 }
 
 Code code_for_status(int status) {
     switch (status) {
-        case 405: return Code::method_not_allowed;
-        case 408: return Code::request_timeout;
-        case 413: return Code::payload_too_large;
-        case 414: return Code::uri_too_long;
-        case 417: return Code::expectation_failed;
-        case 431: return Code::headers_too_large;
-        case 501: return Code::not_implemented;
-        case 505: return Code::version_not_supported;
-        default: return Code::bad_request;
+        case 405:
+            return Code::method_not_allowed;
+        case 408:
+            return Code::request_timeout;
+        case 413:
+            return Code::payload_too_large;
+        case 414:
+            return Code::uri_too_long;
+        case 417:
+            return Code::expectation_failed;
+        case 431:
+            return Code::headers_too_large;
+        case 501:
+            return Code::not_implemented;
+        case 505:
+            return Code::version_not_supported;
+        default:
+            return Code::bad_request;
     }
 }
 
@@ -48,19 +63,32 @@ bool refusal_for(const Error& error, Code& code) {
     }
     if (error.fault == Fault::client) {
         switch (error.code) {
-            case Errc::timeout: code = Code::request_timeout; return true;
-            case Errc::too_large: code = Code::payload_too_large; return true;
-            case Errc::malformed: code = Code::bad_request; return true;
-            default: return false;   // the client is gone
+            case Errc::timeout:
+                code = Code::request_timeout;
+                return true;
+            case Errc::too_large:
+                code = Code::payload_too_large;
+                return true;
+            case Errc::malformed:
+                code = Code::bad_request;
+                return true;
+            default:
+                return false;  // the client is gone
         }
     }
     switch (error.code) {
-        case Errc::timeout: code = Code::upstream_timeout; return true;
-        case Errc::exhausted: code = Code::overloaded; return true;
+        case Errc::timeout:
+            code = Code::upstream_timeout;
+            return true;
+        case Errc::exhausted:
+            code = Code::overloaded;
+            return true;
         case Errc::unreachable:
             code = error.retry == Retry::never ? Code::no_healthy_upstream : Code::bad_gateway;
             return true;
-        default: code = Code::bad_gateway; return true;
+        default:
+            code = Code::bad_gateway;
+            return true;
     }
 }
 

@@ -1,4 +1,5 @@
-// Responses of our own: application/problem+json (RFC 9457), never with text from a service or a library.
+// Responses of our own: application/problem+json (RFC 9457), never with text from a service or a
+// library.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct RefusalKind {
     std::string_view code;
     int status;
     std::string_view title;
-    int retry_after_s;   // 0: no Retry-After
+    int retry_after_s;  // 0: no Retry-After
 };
 const RefusalKind& kind_of(Code code);
 
@@ -33,7 +34,7 @@ Code code_for_status(int status);
 struct Problem {
     Code code;
     std::string_view detail;
-    std::string_view instance;   // the path that was asked for
+    std::string_view instance;  // the path that was asked for
     std::string_view correlation_id;
     WallTime time;
 };

@@ -8,7 +8,7 @@
 namespace gw::gateway {
 namespace {
 
-constexpr int kInterimHeadsMax = 32;   // more 1xx heads than this before an answer is a flood
+constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answer is a flood
 
 struct Upload {
     Exchange& x;
@@ -16,11 +16,11 @@ struct Upload {
     bool& body_read;
     bool running = true;
     Instant progressed{};
-    std::optional<Error> client_error;   // the client's body ended badly
+    std::optional<Error> client_error;  // the client's body ended badly
 };
 
-// The rest of the client's body, to the service. Ends early when either side fails; the other direction then decides what
-// that means.
+// The rest of the client's body, to the service. Ends early when either side fails; the other
+// direction then decides what that means.
 net::Task<void> upload(Upload& up) {
     while (true) {
         const Result<http::BodyPart> part = co_await up.x.stream.read_body();
@@ -36,13 +36,14 @@ net::Task<void> upload(Upload& up) {
             part->bytes, part->last, part->last ? up.x.stream.trailers() : nullptr);
         up.progressed = up.x.shard.loop().now();
         if (!sent || part->last) {
-            break;   // a service that reads no further may have answered already
+            break;  // a service that reads no further may have answered already
         }
     }
     up.running = false;
 }
 
-// The final head. 1xx heads on the way are passed on. The time for it runs from the last byte of the request.
+// The final head. 1xx heads on the way are passed on. The time for it runs from the last byte of
+// the request.
 net::Task<Result<const http::ResponseHead*>> await_head(Upload& up) {
     Exchange& x = up.x;
     const Millis budget = x.route->timeout;
@@ -52,12 +53,13 @@ net::Task<Result<const http::ResponseHead*>> await_head(Upload& up) {
         if (!head) {
             const bool waiting_for_body = head.error().code == Errc::timeout && up.running;
             if (waiting_for_body) {
-                continue;   // the client's pace is judged where its body is read
+                continue;  // the client's pace is judged where its body is read
             }
             co_return head;
         }
         if ((*head)->status == 101) {
-            co_return fail(Errc::malformed, Fault::upstream, "the service switched protocols unasked");
+            co_return fail(Errc::malformed, Fault::upstream,
+                           "the service switched protocols unasked");
         }
         if ((*head)->status >= 200) {
             co_return head;
@@ -65,7 +67,8 @@ net::Task<Result<const http::ResponseHead*>> await_head(Upload& up) {
         ++interim;
         // 100 answers the Expect that we did not pass on.
         if ((*head)->status != 100 && build_interim_head(x, **head)) {
-            if (const Result<void> sent = co_await x.stream.send_interim(x.memory.response); !sent) {
+            if (const Result<void> sent = co_await x.stream.send_interim(x.memory.response);
+                !sent) {
                 co_return std::unexpected(sent.error());
             }
         }
@@ -90,7 +93,7 @@ net::Task<Result<void>> download(Upload& up) {
     on_response(x);
     x.outcome.status = x.memory.response.status;
     const Result<void> begun = co_await x.stream.send(x.memory.response, part->bytes, part->last,
-                                                   part->last ? up.service.trailers() : nullptr);
+                                                      part->last ? up.service.trailers() : nullptr);
     if (!begun) {
         co_return begun;
     }
@@ -115,7 +118,7 @@ net::Task<Result<void>> download(Upload& up) {
 net::Task<Result<void>> relay(Exchange& x, http::ClientStream& service, http::BodyPart first,
                               bool& body_read) {
     const Result<void> sent = co_await service.send(x.memory.request, first.bytes, first.last,
-                                                  first.last ? x.stream.trailers() : nullptr);
+                                                    first.last ? x.stream.trailers() : nullptr);
     if (!sent) {
         co_return sent;
     }

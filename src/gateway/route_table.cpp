@@ -17,19 +17,22 @@ std::string_view take_segment(std::string_view& path) {
     return segment;
 }
 
-// What a route takes that lists no methods: the registered ones, but not those that address a proxy.
-constexpr std::uint16_t kAllMethods = method_bit(http::Method::get) | method_bit(http::Method::head) |
-                                      method_bit(http::Method::post) | method_bit(http::Method::put) |
-                                      method_bit(http::Method::patch) |
-                                      method_bit(http::Method::delete_) |
-                                      method_bit(http::Method::options);
+// What a route takes that lists no methods: the registered ones, but not those that address a
+// proxy.
+constexpr std::uint16_t kAllMethods =
+    method_bit(http::Method::get) | method_bit(http::Method::head) |
+    method_bit(http::Method::post) | method_bit(http::Method::put) |
+    method_bit(http::Method::patch) | method_bit(http::Method::delete_) |
+    method_bit(http::Method::options);
 
-constexpr std::size_t kHostMax = 255;   // RFC 1035, 2.3.4
+constexpr std::size_t kHostMax = 255;  // RFC 1035, 2.3.4
 
-// The host of an authority in lower case, without port and root label; empty if it is longer than a name can be.
+// The host of an authority in lower case, without port and root label; empty if it is longer than a
+// name can be.
 std::string_view host_of(std::string_view authority, std::array<char, kHostMax>& folded) {
-    std::string_view host = authority.starts_with('[') ? authority.substr(0, authority.find(']') + 1)
-                                                       : authority.substr(0, authority.find(':'));
+    std::string_view host = authority.starts_with('[')
+                                ? authority.substr(0, authority.find(']') + 1)
+                                : authority.substr(0, authority.find(':'));
     if (host.ends_with('.')) {
         host.remove_suffix(1);
     }
@@ -68,7 +71,8 @@ RouteTable::RouteTable(std::vector<std::unique_ptr<Route>> routes) : routes_(std
                 continue;
             }
             const std::string_view suffix = host.substr(1);
-            auto known = std::ranges::find(by_suffix_, suffix, [](const auto& e) { return e.first; });
+            auto known =
+                std::ranges::find(by_suffix_, suffix, [](const auto& e) { return e.first; });
             if (known == by_suffix_.end()) {
                 known = by_suffix_.emplace(known, suffix, std::make_unique<Node>());
             }
@@ -76,7 +80,7 @@ RouteTable::RouteTable(std::vector<std::unique_ptr<Route>> routes) : routes_(std
         }
     }
     std::ranges::sort(by_suffix_, std::ranges::greater{},
-                             [](const auto& e) { return e.first.size(); });
+                      [](const auto& e) { return e.first.size(); });
 }
 
 void RouteTable::insert(const Route& route, Node& root) {
@@ -86,7 +90,7 @@ void RouteTable::insert(const Route& route, Node& root) {
     while (!left.empty() && end == nullptr) {
         const std::string_view segment = take_segment(left);
         if (route.prefix && left.empty()) {
-            end = &node->prefixes;   // the segment is "**"
+            end = &node->prefixes;  // the segment is "**"
             break;
         }
         std::unique_ptr<Node>& next =
@@ -101,7 +105,8 @@ void RouteTable::insert(const Route& route, Node& root) {
     std::ranges::partition(candidates, [](const Route* r) { return r->methods != 0; });
 }
 
-// A depth-first walk, most specific first. How far it can branch is the configuration's doing, not the client's.
+// A depth-first walk, most specific first. How far it can branch is the configuration's doing, not
+// the client's.
 struct RouteTable::Search {
     http::Method method;
     RouteMatch match;
@@ -148,7 +153,8 @@ struct RouteTable::Search {
     }
 };
 
-RouteMatch RouteTable::find(std::string_view path, std::string_view authority, http::Method method) const {
+RouteMatch RouteTable::find(std::string_view path, std::string_view authority,
+                            http::Method method) const {
     Search search{.method = method, .match = {}};
     // "/" is the root itself, not an empty segment below it.
     const std::string_view left = path == "/" ? std::string_view{} : path;

@@ -1,8 +1,10 @@
-// Which route a request takes: by path, host and method. A trie of path segments, so that the cost of a look-up is
-// the length of the path, however many routes there are. Immutable once built; shared by all workers.
+// Which route a request takes: by path, host and method. A trie of path segments, so that the cost
+// of a look-up is the length of the path, however many routes there are. Immutable once built;
+// shared by all workers.
 //
-// The more specific host wins, then, at every segment, a literal before a parameter before a prefix, then a route that lists
-// its methods. A route that does not take the method is passed over for the next that does.
+// The more specific host wins, then, at every segment, a literal before a parameter before a
+// prefix, then a route that lists its methods. A route that does not take the method is passed over
+// for the next that does.
 #pragma once
 
 #include <array>
@@ -19,32 +21,32 @@
 
 namespace gw::gateway {
 
-inline constexpr std::size_t kParametersMax = 8;    // of one template
+inline constexpr std::size_t kParametersMax = 8;  // of one template
 
 struct Route {
     std::string name;
-    std::string path;      // the template: what metrics and access lines call it
-    std::uint16_t methods = 0;   // bit per http::Method; 0: all
-    std::vector<std::string> hosts;   // lower case; "*.x" for subdomains; empty: any
+    std::string path;                // the template: what metrics and access lines call it
+    std::uint16_t methods = 0;       // bit per http::Method; 0: all
+    std::vector<std::string> hosts;  // lower case; "*.x" for subdomains; empty: any
     std::string service;
     std::size_t service_index = 0;
     std::size_t index = 0;
     Millis timeout{};
     std::uint64_t body_max = 0;
     bool prefix = false;
-    bool same_path = true;             // the service sees the path as it is
+    bool same_path = true;  // the service sees the path as it is
     struct Piece {
-        std::string text;              // literal, before the parameter
-        int parameter = -1;            // index into the match's parameters; -1: none
+        std::string text;    // literal, before the parameter
+        int parameter = -1;  // index into the match's parameters; -1: none
     };
-    std::vector<Piece> rewrite;        // of the service's path; a prefix route adds the rest
+    std::vector<Piece> rewrite;  // of the service's path; a prefix route adds the rest
     StageOptionsList options;
 };
 
 struct RouteMatch {
-    const Route* route = nullptr;      // null: nothing fits
-    std::uint16_t allowed = 0;         // without a route: methods that the path has; 0: no such path
-    std::string_view rest;             // of a prefix route: what follows the prefix, "" or "/…"
+    const Route* route = nullptr;  // null: nothing fits
+    std::uint16_t allowed = 0;     // without a route: methods that the path has; 0: no such path
+    std::string_view rest;         // of a prefix route: what follows the prefix, "" or "/…"
     std::array<std::string_view, kParametersMax> parameters;
     std::size_t parameter_count = 0;
 };
@@ -57,7 +59,8 @@ class RouteTable {
     RouteTable& operator=(const RouteTable&) = delete;
 
     // path: canonical. host: the request's authority, in any case, with or without port.
-    [[nodiscard]] RouteMatch find(std::string_view path, std::string_view host, http::Method method) const;
+    [[nodiscard]] RouteMatch find(std::string_view path, std::string_view host,
+                                  http::Method method) const;
 
     [[nodiscard]] const std::vector<std::unique_ptr<Route>>& routes() const { return routes_; }
 
@@ -67,8 +70,8 @@ class RouteTable {
     struct Node {
         boost::unordered_flat_map<std::string_view, std::unique_ptr<Node>> literals;
         std::unique_ptr<Node> parameter;
-        Candidates exact;      // routes that end here
-        Candidates prefixes;   // routes for everything from here on
+        Candidates exact;     // routes that end here
+        Candidates prefixes;  // routes for everything from here on
     };
     struct Search;
 
@@ -76,7 +79,8 @@ class RouteTable {
 
     std::vector<std::unique_ptr<Route>> routes_;
     boost::unordered_flat_map<std::string_view, std::unique_ptr<Node>> by_host_;
-    std::vector<std::pair<std::string_view, std::unique_ptr<Node>>> by_suffix_;   // ".example.com", the longest first
+    std::vector<std::pair<std::string_view, std::unique_ptr<Node>>>
+        by_suffix_;  // ".example.com", the longest first
     Node any_host_;
 };
 

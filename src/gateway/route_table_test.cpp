@@ -57,11 +57,11 @@ TEST(RouteTable, TheMoreSpecificPathWins) {
     const RouteTable table = b.table();
     EXPECT_EQ(found(table, "/a/b"), "/a/b");
     EXPECT_EQ(found(table, "/a/x"), "/a/{id}");
-    EXPECT_EQ(found(table, "/a/b/c"), "/a/{id}/c");   // back from the literal that leads nowhere
+    EXPECT_EQ(found(table, "/a/b/c"), "/a/{id}/c");  // back from the literal that leads nowhere
     EXPECT_EQ(found(table, "/a/b/d"), "/a/**");
     EXPECT_EQ(found(table, "/z"), "/**");
     EXPECT_EQ(found(table, "/"), "/**");
-    EXPECT_EQ(found(table, "/a/"), "/a/**");          // a parameter is never empty
+    EXPECT_EQ(found(table, "/a/"), "/a/**");  // a parameter is never empty
 }
 
 TEST(RouteTable, GivesTheParametersOfTheTemplate) {

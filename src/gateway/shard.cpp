@@ -6,7 +6,7 @@ namespace gw::gateway {
 namespace {
 
 constexpr Millis kSweepEvery{500};
-constexpr Millis kAccessLineWait{50};   // how old a line may get before it is written out
+constexpr Millis kAccessLineWait{50};  // how old a line may get before it is written out
 
 }  // namespace
 
@@ -23,7 +23,9 @@ Shard::Shard(net::Loop& loop, http::H1Pool& h1, observe::MetricBlock& metrics,
     }
 }
 
-net::Task<void> Shard::serve(http::Stream& stream) { return gateway::serve(stream, *this); }
+net::Task<void> Shard::serve(http::Stream& stream) {
+    return gateway::serve(stream, *this);
+}
 
 void Shard::adopt(std::shared_ptr<const Site> site) {
     Generation next;
@@ -45,9 +47,8 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     next.unrouted = &metrics_.route("none");
     generations_.push_back(std::move(next));
     current_ = &generations_.back();
-    std::erase_if(generations_, [this](const Generation& g) {
-        return g.exchanges == 0 && &g != current_;
-    });
+    std::erase_if(generations_,
+                  [this](const Generation& g) { return g.exchanges == 0 && &g != current_; });
 }
 
 void Shard::adopt_addresses(const std::string& service, std::span<const net::Address> addresses) {
@@ -87,6 +88,8 @@ void Shard::write_access_line(const observe::AccessRecord& record) {
     }
 }
 
-void Shard::flush() { access_log_.flush(); }
+void Shard::flush() {
+    access_log_.flush();
+}
 
 }  // namespace gw::gateway

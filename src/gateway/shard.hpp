@@ -1,5 +1,5 @@
-// One worker's share of the product: what its requests use and no other worker touches. Everything here runs on the
-// worker's thread; other threads reach it by posting to its loop.
+// One worker's share of the product: what its requests use and no other worker touches. Everything
+// here runs on the worker's thread; other threads reach it by posting to its loop.
 #pragma once
 
 #include <list>
@@ -24,11 +24,11 @@ namespace gw::gateway {
 // A configuration in use by this worker, with what the worker has for it.
 struct Generation {
     std::shared_ptr<const Site> site;
-    std::vector<upstream::Service*> services;          // by Route::service_index
+    std::vector<upstream::Service*> services;  // by Route::service_index
     std::vector<observe::UpstreamSeries*> service_series;
-    std::vector<observe::RouteSeries*> route_series;   // by Route::index
+    std::vector<observe::RouteSeries*> route_series;  // by Route::index
     observe::RouteSeries* unrouted = nullptr;
-    std::size_t exchanges = 0;                         // that began with it
+    std::size_t exchanges = 0;  // that began with it
 };
 
 class Shard final : public http::Responder {
@@ -84,8 +84,9 @@ class Shard final : public http::Responder {
     observe::AccessLog& access_log_;
     Random random_{Random::fresh_seed()};
     http::Reserve<ExchangeMemory> memory_;
-    std::vector<std::unique_ptr<upstream::Service>> services_;   // by name; never removed while running
-    std::list<Generation> generations_;                          // the current one last
+    std::vector<std::unique_ptr<upstream::Service>>
+        services_;                       // by name; never removed while running
+    std::list<Generation> generations_;  // the current one last
     Generation* current_ = nullptr;
     std::shared_ptr<const HealthReport> health_;
     bool draining_ = false;

@@ -1,5 +1,6 @@
-// What configuration makes of the gateway: routes, services, limits. Built once per configuration by the control thread, then
-// immutable and shared by all workers; a request keeps the one that it began with.
+// What configuration makes of the gateway: routes, services, limits. Built once per configuration
+// by the control thread, then immutable and shared by all workers; a request keeps the one that it
+// began with.
 #pragma once
 
 #include <memory>
@@ -15,8 +16,8 @@ namespace gw::gateway {
 
 struct ServiceEntry {
     std::string name;
-    std::string authority;   // host:port, as requests to it say
-    std::string host;        // a name or an address
+    std::string authority;  // host:port, as requests to it say
+    std::string host;       // a name or an address
     upstream::ServiceOptions options;
 };
 
@@ -25,13 +26,13 @@ struct Site {
         : routes(std::move(routes_)), services(std::move(services_)) {}
 
     RouteTable routes;
-    std::vector<ServiceEntry> services;   // Route::service_index points here
+    std::vector<ServiceEntry> services;  // Route::service_index points here
     std::vector<Cidr> trusted_proxies;
-    std::string via;                      // our name in Via: how a loop is recognised
+    std::string via;  // our name in Via: how a loop is recognised
     std::string instance_id;
     http::H1ServerLimits limits;
-    std::uint64_t generation = 0;         // counts from 1 with every configuration that was adopted
-    std::string hash;                     // of the configuration as it was read
+    std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
+    std::string hash;              // of the configuration as it was read
 };
 
 }  // namespace gw::gateway

@@ -1,17 +1,18 @@
-// A stage looks at a request and lets it go on, refuses it or answers it. It is a row of plain functions; the order
-// of all stages is stages.def. A new one is one file in stages/ and one line there.
+// A stage looks at a request and lets it go on, refuses it or answers it. It is a row of plain
+// functions; the order of all stages is stages.def. A new one is one file in stages/ and one line
+// there.
 //
-// Stages run on workers. decide() must not wait; one that may have to (a store, an unknown key) returns wait() and
-// goes on in its `wait` coroutine. Options are read from the route's section of that name, checked once, and
-// shared read-only by all workers.
+// Stages run on workers. decide() must not wait; one that may have to (a store, an unknown key)
+// returns wait() and goes on in its `wait` coroutine. Options are read from the route's section of
+// that name, checked once, and shared read-only by all workers.
 #pragma once
 
 #include <array>
 #include <memory>
 #include <string_view>
 
-#include "config/reader.hpp"
 #include "config/outline.hpp"
+#include "config/reader.hpp"
 #include "gateway/refusal.hpp"
 #include "http/message.hpp"
 #include "net/task.hpp"
@@ -28,7 +29,8 @@ struct StageOptions {
     StageOptions(const StageOptions&) = default;
     StageOptions& operator=(const StageOptions&) = default;
 };
-using OptionsPtr = std::shared_ptr<const StageOptions>;   // shared by a route and its settings; never per request
+using OptionsPtr =
+    std::shared_ptr<const StageOptions>;  // shared by a route and its settings; never per request
 
 // What a stage decided. A value of two words; the texts are literals.
 class [[nodiscard]] Verdict {
@@ -50,7 +52,9 @@ class [[nodiscard]] Verdict {
     const char* detail_ = "";
 };
 
-inline Verdict go_on() { return {}; }
+inline Verdict go_on() {
+    return {};
+}
 // why: a literal, shown to the client and in the access line.
 inline Verdict refuse(Code code, const char* why) {
     Verdict verdict;
@@ -72,12 +76,13 @@ inline Verdict wait() {
 }
 
 struct Stage {
-    std::string_view name;   // its key in YAML, its name in the access line's outcome
+    std::string_view name;  // its key in YAML, its name in the access line's outcome
     Verdict (*decide)(Exchange&, const StageOptions&);
     net::Task<Verdict> (*wait)(Exchange&, const StageOptions&) = nullptr;
     // On the way back, for stages that the request has passed, in reverse order.
     void (*on_response)(Exchange&, const StageOptions&) = nullptr;
-    // Null for stages without options: those run for every request. The others run on routes that have their key.
+    // Null for stages without options: those run for every request. The others run on routes that
+    // have their key.
     OptionsPtr (*read)(config::Reader&) = nullptr;
     void (*describe)(config::Outline&) = nullptr;
 };
@@ -85,26 +90,28 @@ struct Stage {
 // Builds the row of a stage with options: struct, function, name.
 template <class Options, Verdict (*decide)(Exchange&, const Options&)>
 constexpr Stage stage(std::string_view name) {
-    return Stage{
-        .name = name,
-        .decide = [](Exchange& x, const StageOptions& options) {
-            return decide(x, static_cast<const Options&>(options));
-        },
-        .read = [](config::Reader& reader) -> OptionsPtr {
-            auto options = std::make_shared<Options>();
-            config::read(reader, *options);
-            return options;
-        },
-        .describe = [](config::Outline& outline) {
-            Options options;
-            fields(outline, options);
-        }};
+    return Stage{.name = name,
+                 .decide =
+                     [](Exchange& x, const StageOptions& options) {
+                         return decide(x, static_cast<const Options&>(options));
+                     },
+                 .read = [](config::Reader& reader) -> OptionsPtr {
+                     auto options = std::make_shared<Options>();
+                     config::read(reader, *options);
+                     return options;
+                 },
+                 .describe =
+                     [](config::Outline& outline) {
+                         Options options;
+                         fields(outline, options);
+                     }};
 }
 
 // Builds the row of a stage without options.
 template <Verdict (*decide)(Exchange&)>
 constexpr Stage stage(std::string_view name) {
-    return Stage{.name = name, .decide = [](Exchange& x, const StageOptions&) { return decide(x); }};
+    return Stage{.name = name,
+                 .decide = [](Exchange& x, const StageOptions&) { return decide(x); }};
 }
 
 namespace stages {
@@ -120,7 +127,7 @@ inline constexpr std::array kStages{
 #undef STAGE
 };
 inline constexpr std::size_t kStageCount = kStages.size();
-using StageOptionsList = std::array<OptionsPtr, kStageCount>;   // null: the stage does not run there
+using StageOptionsList = std::array<OptionsPtr, kStageCount>;  // null: the stage does not run there
 
 // Reads the stages' sections of a route; mistakes go to the reader.
 StageOptionsList read_stage_options(config::Reader& route);

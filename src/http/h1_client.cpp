@@ -7,7 +7,12 @@ namespace gw::http {
 
 H1Client::H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits,
                    const net::PaceLimits& pace, bool reused)
-    : stream_(stream), pool_(pool), limits_(limits), pace_(pace), work_(pool.client), reused_(reused) {
+    : stream_(stream),
+      pool_(pool),
+      limits_(limits),
+      pace_(pace),
+      work_(pool.client),
+      reused_(reused) {
     work_->body = H1Body();
 }
 
@@ -120,15 +125,15 @@ Task<Result<BodyPart>> H1Client::read_body(Millis stall) {
         if (kept == work.in.size()) {
             co_return broken(Errc::malformed, "a chunk header is too long");
         }
-        const Result<std::size_t> got = co_await stream_.read_some(
-            work.in.span().subspan(kept), stream_.loop().now() + stall);
+        const Result<std::size_t> got =
+            co_await stream_.read_some(work.in.span().subspan(kept), stream_.loop().now() + stall);
         if (!got) {
             failed_ = true;
             co_return std::unexpected(got.error());
         }
         if (*got == 0) {
             if (work.body.finish_at_close()) {
-                failed_ = true;   // a complete answer, but no connection any more
+                failed_ = true;  // a complete answer, but no connection any more
                 co_return BodyPart{{}, true};
             }
             co_return broken(Errc::reset, "the response body was cut short");

@@ -1,5 +1,5 @@
-// One HTTP/1.1 exchange on a connection to a service: strict about what comes back, since whatever is misread
-// here is given to a client, or to the next one.
+// One HTTP/1.1 exchange on a connection to a service: strict about what comes back, since whatever
+// is misread here is given to a client, or to the next one.
 #pragma once
 
 #include "http/h1_parser.hpp"
@@ -11,8 +11,8 @@ namespace gw::http {
 
 class H1Client final : public ClientStream {
   public:
-    // reused: the connection has served before, so that its end before the first byte may only mean that the
-    // service closed it while it was idle.
+    // reused: the connection has served before, so that its end before the first byte may only mean
+    // that the service closed it while it was idle.
     H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits, const net::PaceLimits& pace,
              bool reused);
     H1Client(const H1Client&) = delete;
@@ -21,7 +21,8 @@ class H1Client final : public ClientStream {
 
     Task<Result<void>> send(RequestHead& head, std::string_view body, bool last,
                             const Headers* trailers) override;
-    Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) override;
+    Task<Result<void>> send_body(std::string_view body, bool last,
+                                 const Headers* trailers) override;
     Task<Result<const ResponseHead*>> read_head(Instant deadline) override;
     Task<Result<BodyPart>> read_body(Millis stall) override;
     Result<BodyPart> body_at_hand() override;
@@ -39,13 +40,13 @@ class H1Client final : public ClientStream {
     const H1Limits& limits_;
     const net::PaceLimits& pace_;
     Borrowed<H1ClientWork> work_;
-    std::string_view pending_;   // bytes received and not yet taken
+    std::string_view pending_;  // bytes received and not yet taken
     Method method_ = Method::get;
     bool reused_;
     bool chunked_out_ = false;
     bool sent_all_ = false;
     bool got_any_ = false;
-    bool got_head_ = false;   // the final one
+    bool got_head_ = false;  // the final one
     bool failed_ = false;
 };
 

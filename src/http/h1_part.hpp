@@ -1,4 +1,5 @@
-// One part of a body on its way out, with what stands before and behind its bytes, so that it all leaves in one write.
+// One part of a body on its way out, with what stands before and behind its bytes, so that it all
+// leaves in one write.
 #pragma once
 
 #include <string_view>
@@ -9,16 +10,18 @@
 namespace gw::http {
 
 struct FramedPart {
-    std::string_view before;   // what `out` held, the chunk's size, and a small body itself
-    std::string_view body;     // a larger one, where it lies
+    std::string_view before;  // what `out` held, the chunk's size, and a small body itself
+    std::string_view body;    // a larger one, where it lies
     std::string_view after;
 };
 
-// Up to this size a copy is cheaper than a second piece of a gathered write; measured with answers of 1 KB.
+// Up to this size a copy is cheaper than a second piece of a gathered write; measured with answers
+// of 1 KB.
 inline constexpr std::size_t kCopiedBodyMax = 4096;
 
-// Writes the framing of `body` behind what `out` holds already; none unless `chunked`. An empty part is no chunk:
-// only the last one is. trailers may be null. Views into `out`; check out.overflowed().
+// Writes the framing of `body` behind what `out` holds already; none unless `chunked`. An empty
+// part is no chunk: only the last one is. trailers may be null. Views into `out`; check
+// out.overflowed().
 inline FramedPart frame_part(HeadBuffer& out, bool chunked, std::string_view body, bool last,
                              const Headers* trailers) {
     const bool chunk = chunked && !body.empty();

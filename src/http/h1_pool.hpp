@@ -1,5 +1,5 @@
-// What an HTTP/1.1 message needs while it is in flight, lent by the worker: heads of a few kilobytes each, and buffers.
-// One worker's thread.
+// What an HTTP/1.1 message needs while it is in flight, lent by the worker: heads of a few
+// kilobytes each, and buffers. One worker's thread.
 #pragma once
 
 #include <memory>
@@ -15,9 +15,9 @@ namespace gw::http {
 struct H1Work {
     RequestHead head;
     H1Body body;
-    net::Buffer in;     // the head, and what came with it
-    net::Buffer more;   // body bytes after those; taken when needed
-    net::Buffer out;    // our head on its way out
+    net::Buffer in;    // the head, and what came with it
+    net::Buffer more;  // body bytes after those; taken when needed
+    net::Buffer out;   // our head on its way out
 
     void release() {
         in.release();
@@ -59,7 +59,7 @@ class Reserve {
     }
 
   private:
-    static constexpr std::size_t kKeptMax = 256;   // more than a worker has in flight in quiet times
+    static constexpr std::size_t kKeptMax = 256;  // more than a worker has in flight in quiet times
     std::vector<std::unique_ptr<T>> free_;
 };
 

@@ -9,7 +9,7 @@ Task<void> H1Connection::run() {
     while (!closing_ && !stream_.cancelled()) {
         const Result<void> ready = co_await stream_.readable(shared_.loop.now() + patience);
         if (!ready) {
-            break;   // nothing was asked, so nothing is answered
+            break;  // nothing was asked, so nothing is answered
         }
         idle_ = false;
         const bool more = co_await serve_burst();
@@ -110,14 +110,16 @@ Task<bool> H1Connection::serve_burst() {
     }
 }
 
-// True when a head is there (or refused, with refusal.status set). False: the connection ended or went quiet.
+// True when a head is there (or refused, with refusal.status set). False: the connection ended or
+// went quiet.
 Task<bool> H1Connection::read_head(H1Work& work, std::size_t& filled, std::size_t& consumed,
                                    H1Refusal& refusal) {
     const Instant deadline = shared_.loop.now() + shared_.limits.head_timeout;
     work.head.headers.clear();
     while (true) {
         if (filled > 0) {
-            const H1Parse parse = parse_request({work.in.data(), filled}, shared_.limits.message, work.head);
+            const H1Parse parse =
+                parse_request({work.in.data(), filled}, shared_.limits.message, work.head);
             if (parse.state == H1Parse::State::complete) {
                 consumed = parse.consumed;
                 work.body = H1Body(work.head.framing, work.head.content_length);
@@ -152,8 +154,8 @@ Task<bool> H1Connection::read_head(H1Work& work, std::size_t& filled, std::size_
     }
 }
 
-// Ends our side and reads on for a moment: a close with unread input would reset the connection, and the client
-// could lose the response that it has not read yet (RFC 9112, 9.6).
+// Ends our side and reads on for a moment: a close with unread input would reset the connection,
+// and the client could lose the response that it has not read yet (RFC 9112, 9.6).
 Task<void> H1Connection::linger(net::Buffer& buffer) {
     stream_.shutdown_write();
     const Instant deadline = shared_.loop.now() + shared_.limits.lingering_close;

@@ -1,8 +1,8 @@
-// A client's HTTP/1.1 connection: reads requests one after the other, hands each to the responder as a Stream, and
-// keeps, drains or closes the connection as RFC 9112 section 9 says.
+// A client's HTTP/1.1 connection: reads requests one after the other, hands each to the responder
+// as a Stream, and keeps, drains or closes the connection as RFC 9112 section 9 says.
 //
-// While a connection waits for a request it holds no buffer and no request state, only itself: what a request
-// needs is lent by the worker's H1Pool from its first byte to its end.
+// While a connection waits for a request it holds no buffer and no request state, only itself: what
+// a request needs is lent by the worker's H1Pool from its first byte to its end.
 #pragma once
 
 #include "http/h1_parser.hpp"
@@ -18,12 +18,14 @@ namespace gw::http {
 
 struct H1ServerLimits {
     H1Limits message;
-    Millis head_timeout{10'000};       // from the first byte of a request (or the connect) to the end of its head
-    Millis idle_timeout{75'000};       // between requests
-    Millis lingering_close{2'000};     // how long unread input is thrown away so that the response arrives
-    std::size_t drained_max = 256 * 1024;   // … and how much of it
-    std::uint64_t requests_max = 0;    // of one connection; 0: no limit
-    net::PaceLimits pace;              // the slowest client that is served
+    Millis head_timeout{
+        10'000};  // from the first byte of a request (or the connect) to the end of its head
+    Millis idle_timeout{75'000};  // between requests
+    Millis lingering_close{
+        2'000};  // how long unread input is thrown away so that the response arrives
+    std::size_t drained_max = 256 * 1024;  // … and how much of it
+    std::uint64_t requests_max = 0;        // of one connection; 0: no limit
+    net::PaceLimits pace;                  // the slowest client that is served
 };
 
 // What all connections of a worker share.
@@ -31,7 +33,7 @@ struct H1ServerShared {
     net::Loop& loop;
     H1Pool& pool;
     Responder& responder;
-    H1ServerLimits limits;   // changed between requests only, with the configuration
+    H1ServerLimits limits;  // changed between requests only, with the configuration
 };
 
 class H1Connection {
@@ -51,25 +53,28 @@ class H1Connection {
   private:
     friend class H1Stream;
     friend class H1Server;
-    // Serves the request that has begun to arrive and those behind it. False: the connection is done.
+    // Serves the request that has begun to arrive and those behind it. False: the connection is
+    // done.
     Task<bool> serve_burst();
-    Task<bool> read_head(H1Work& work, std::size_t& filled, std::size_t& consumed, H1Refusal& refusal);
+    Task<bool> read_head(H1Work& work, std::size_t& filled, std::size_t& consumed,
+                         H1Refusal& refusal);
     Task<void> linger(net::Buffer& buffer);
 
     H1ServerShared& shared_;
     net::Stream stream_;
     net::Address peer_;
-    H1Connection* next_ = nullptr;   // in the server's list
+    H1Connection* next_ = nullptr;  // in the server's list
     H1Connection* previous_ = nullptr;
     std::uint64_t served_ = 0;
-    bool closing_ = false;           // takes no further request
+    bool closing_ = false;  // takes no further request
     bool idle_ = true;
 };
 
 // All HTTP/1.1 connections of one worker.
 class H1Server final : public net::Acceptor {
   public:
-    H1Server(H1ServerShared& shared, net::ConnectionBudget& budget) : shared_(shared), budget_(budget) {}
+    H1Server(H1ServerShared& shared, net::ConnectionBudget& budget)
+        : shared_(shared), budget_(budget) {}
 
     void accepted(net::Fd connection, const net::Address& peer) override;
     // Connections between requests end now, the others with their response.

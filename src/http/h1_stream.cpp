@@ -61,7 +61,8 @@ Task<Result<BodyPart>> H1Stream::read_body() {
         if (!work_.more) {
             work_.more = connection_.shared_.pool.buffers.take();
         }
-        // What is left of a chunk-size line that was cut by the end of the buffer moves to the front.
+        // What is left of a chunk-size line that was cut by the end of the buffer moves to the
+        // front.
         const std::size_t kept = move_to_front(work_.more, pending_);
         if (kept == work_.more.size()) {
             co_return fail(Errc::malformed, Fault::client, "a chunk header is too long");
@@ -87,8 +88,8 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
     ensure(!responded_, "a second final response on one request");
     const RequestHead& request = work_.head;
     no_body_out_ = request.method == Method::head || head.status == 204 || head.status == 304;
-    // The rest of the request's body would have to be read before the next request: who is answered early, or
-    // refused, sends it to nobody, so the connection ends.
+    // The rest of the request's body would have to be read before the next request: who is answered
+    // early, or refused, sends it to nobody, so the connection ends.
     if (!work_.body.done()) {
         // What is here already is thrown away for free.
         Result<BodyPart> rest;
@@ -101,7 +102,7 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
     if (head.framing == Framing::chunked || head.framing == Framing::until_close) {
         chunked_out_ = request.version_minor >= 1 && !no_body_out_;
         if (request.version_minor == 0 && !no_body_out_) {
-            connection_.closing_ = true;   // the only way to show an HTTP/1.0 client the end
+            connection_.closing_ = true;  // the only way to show an HTTP/1.0 client the end
             ends_by_close_ = true;
         }
     }
@@ -125,8 +126,8 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
         co_return fail(Errc::too_large, Fault::upstream, "the response head is too large");
     }
     bytes_out_ += body.size();
-    const Result<void> sent =
-        co_await connection_.stream_.write(part.before, part.body, part.after, connection_.shared_.limits.pace);
+    const Result<void> sent = co_await connection_.stream_.write(part.before, part.body, part.after,
+                                                                 connection_.shared_.limits.pace);
     if (!sent) {
         aborted_ = true;
         connection_.closing_ = true;

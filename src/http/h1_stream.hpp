@@ -27,18 +27,21 @@ class H1Stream final : public Stream {
 
     Task<Result<void>> send(ResponseHead& head, std::string_view body, bool last,
                             const Headers* trailers) override;
-    Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) override;
+    Task<Result<void>> send_body(std::string_view body, bool last,
+                                 const Headers* trailers) override;
     Task<Result<void>> send_interim(ResponseHead& head) override;
 
     void abort() override {
         aborted_ = true;
         if (ends_by_close_) {
-            connection_.stream_.reset_on_close();   // a plain close would look like the end
+            connection_.stream_.reset_on_close();  // a plain close would look like the end
         }
     }
     void close_after() override { connection_.closing_ = true; }
     void cancel_read() override { connection_.stream_.cancel_read(); }
-    void watch_peer(net::Stream::Watcher* watcher) override { connection_.stream_.watch_peer(watcher); }
+    void watch_peer(net::Stream::Watcher* watcher) override {
+        connection_.stream_.watch_peer(watcher);
+    }
 
     [[nodiscard]] bool responded() const override { return responded_; }
     [[nodiscard]] std::uint64_t bytes_in() const override { return bytes_in_; }
@@ -62,17 +65,17 @@ class H1Stream final : public Stream {
     const H1Refusal* refusal_;
     Instant began_;
     net::Pace pace_;
-    std::optional<Error> body_error_;   // found before anybody could be told
+    std::optional<Error> body_error_;  // found before anybody could be told
     std::uint64_t body_max_ = UINT64_MAX;
     std::uint64_t bytes_in_ = 0;
     std::uint64_t bytes_out_ = 0;
     bool responded_ = false;
-    bool complete_ = false;      // the response's last byte was handed over
+    bool complete_ = false;  // the response's last byte was handed over
     bool aborted_ = false;
-    bool continued_ = false;     // 100 (Continue) was sent, or is not wanted
+    bool continued_ = false;  // 100 (Continue) was sent, or is not wanted
     bool chunked_out_ = false;
     bool ends_by_close_ = false;
-    bool no_body_out_ = false;   // HEAD, 204, 304
+    bool no_body_out_ = false;  // HEAD, 204, 304
 };
 
 }  // namespace gw::http

@@ -1,8 +1,9 @@
-// Header fields in the order they came (RFC 9110, 5). Names and values are views into the buffer that holds the
-// message, so a list costs nothing to fill and is valid as long as that buffer.
+// Header fields in the order they came (RFC 9110, 5). Names and values are views into the buffer
+// that holds the message, so a list costs nothing to fill and is valid as long as that buffer.
 //
-// Names that the gateway itself looks at are recognised once, when the field is added, and found again by a
-// small integer: no hashing, no case folding on look-up. Not thread-safe; one message, one worker.
+// Names that the gateway itself looks at are recognised once, when the field is added, and found
+// again by a small integer: no hashing, no case folding on look-up. Not thread-safe; one message,
+// one worker.
 #pragma once
 
 #include <array>
@@ -79,7 +80,8 @@ struct Field {
 
 class Headers {
   public:
-    // More fields than this in one message are refused with 431; common frameworks stop at about 100 too.
+    // More fields than this in one message are refused with 431; common frameworks stop at about
+    // 100 too.
     static constexpr std::size_t kFieldsMax = 128;
 
     // False if the list is full: the caller refuses the message.
@@ -128,7 +130,9 @@ class Headers {
     }
 
   private:
-    static std::uint64_t bit(Known known) { return std::uint64_t{1} << static_cast<unsigned>(known); }
+    static std::uint64_t bit(Known known) {
+        return std::uint64_t{1} << static_cast<unsigned>(known);
+    }
 
     std::array<Field, kFieldsMax> fields_;
     std::size_t count_ = 0;

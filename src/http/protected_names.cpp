@@ -57,8 +57,21 @@ constexpr std::array<std::string_view, 5> kNotInTrailersPrefixes = {"content-", 
 
 }  // namespace
 
-bool names_identity(std::string_view name) {
-    return begins(name, "x-") && (any_same(name, kIdentity) || any_begins(name, kIdentityPrefixes));
+std::string_view identity_name(std::string_view name) {
+    if (!begins(name, "x-")) {
+        return {};
+    }
+    for (const std::string_view known : kIdentity) {
+        if (same(name, known)) {
+            return known;
+        }
+    }
+    for (const std::string_view prefix : kIdentityPrefixes) {
+        if (begins(name, prefix)) {
+            return prefix;
+        }
+    }
+    return {};
 }
 
 bool names_framing(std::string_view name) {

@@ -10,8 +10,12 @@
 namespace gw::http {
 
 // Names by which services trust the gateway about identity and origin (X-User-Id, X-Gateway-*,
-// X-Forwarded-* …).
-bool names_identity(std::string_view name);
+// X-Forwarded-* …): which of them this is, in lower case, or the prefix for those that have one;
+// empty if none. A bounded set, so that it may be a label.
+std::string_view identity_name(std::string_view name);
+inline bool names_identity(std::string_view name) {
+    return !identity_name(name).empty();
+}
 
 // Content-Length or Transfer-Encoding.
 bool names_framing(std::string_view name);

@@ -1,7 +1,9 @@
-// One request in flight, whatever the protocol: what the gateway sees of a client (Stream) and of a service
-// (ClientStream). HTTP/1.1 implements both in h1_server and h1_client; another protocol version stands beside them.
+// One request in flight, whatever the protocol: what the gateway sees of a client (Stream) and of a
+// service (ClientStream). HTTP/1.1 implements both in h1_server and h1_client; another protocol
+// version stands beside them.
 //
-// All of it runs on one worker. Views that are returned live until the next call that reads from the same side.
+// All of it runs on one worker. Views that are returned live until the next call that reads from
+// the same side.
 #pragma once
 
 #include <string_view>
@@ -27,7 +29,7 @@ constexpr std::string_view protocol_name(Protocol protocol) {
 
 struct BodyPart {
     std::string_view bytes;
-    bool last = false;   // nothing follows; with a chunked body, trailers() is known now
+    bool last = false;  // nothing follows; with a chunked body, trailers() is known now
 };
 
 // A client's request and the way to answer it.
@@ -36,27 +38,32 @@ class Stream {
     virtual ~Stream() = default;
 
     [[nodiscard]] virtual const RequestHead& head() const = 0;
-    // Why these bytes are not a request, or null. The head is then only as far filled as it was understood.
+    // Why these bytes are not a request, or null. The head is then only as far filled as it was
+    // understood.
     [[nodiscard]] virtual const H1Refusal* defect() const = 0;
     [[nodiscard]] virtual const net::Address& peer() const = 0;
     [[nodiscard]] virtual Protocol protocol() const = 0;
     [[nodiscard]] virtual bool secure() const = 0;
-    [[nodiscard]] virtual Instant began() const = 0;   // when the first byte of the request was there
+    [[nodiscard]] virtual Instant began()
+        const = 0;  // when the first byte of the request was there
 
-    // The part of the body that came with the head: known without waiting, asked once, before read_body().
+    // The part of the body that came with the head: known without waiting, asked once, before
+    // read_body().
     virtual BodyPart body_at_hand() = 0;
     // The next part. Errors: too_large (beyond limit_body), malformed, reset, timeout, cancelled.
     virtual Task<Result<BodyPart>> read_body() = 0;
     // More than this many bytes make read_body() fail; the default is no limit.
     virtual void limit_body(std::uint64_t bytes) = 0;
-    [[nodiscard]] virtual const Headers* trailers() const = 0;   // null if there were none
+    [[nodiscard]] virtual const Headers* trailers() const = 0;  // null if there were none
 
-    // Sends the final head with the first bytes of the body, in one write where the protocol can. head: read only, and
-    // pinned until then. trailers, here and below: with the last part only; may be null.
+    // Sends the final head with the first bytes of the body, in one write where the protocol can.
+    // head: read only, and pinned until then. trailers, here and below: with the last part only;
+    // may be null.
     virtual Task<Result<void>> send(ResponseHead& head, std::string_view body, bool last,
                                     const Headers* trailers) = 0;
     // The next part of the body.
-    virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
+    virtual Task<Result<void>> send_body(std::string_view body, bool last,
+                                         const Headers* trailers) = 0;
     // A 1xx head; nothing happens for clients that do not know them.
     virtual Task<Result<void>> send_interim(ResponseHead& head) = 0;
 
@@ -68,9 +75,9 @@ class Stream {
     virtual void cancel_read() = 0;
     virtual void watch_peer(net::Stream::Watcher* watcher) = 0;
 
-    [[nodiscard]] virtual bool responded() const = 0;       // a final head has gone out
-    [[nodiscard]] virtual std::uint64_t bytes_in() const = 0;    // body bytes received
-    [[nodiscard]] virtual std::uint64_t bytes_out() const = 0;   // body bytes sent
+    [[nodiscard]] virtual bool responded() const = 0;           // a final head has gone out
+    [[nodiscard]] virtual std::uint64_t bytes_in() const = 0;   // body bytes received
+    [[nodiscard]] virtual std::uint64_t bytes_out() const = 0;  // body bytes sent
 };
 
 // What is done with a stream. serve() returns when the response is complete or aborted.
@@ -90,14 +97,16 @@ class ClientStream {
     // Sends the head with the first bytes of the body.
     virtual Task<Result<void>> send(RequestHead& head, std::string_view body, bool last,
                                     const Headers* trailers) = 0;
-    virtual Task<Result<void>> send_body(std::string_view body, bool last, const Headers* trailers) = 0;
+    virtual Task<Result<void>> send_body(std::string_view body, bool last,
+                                         const Headers* trailers) = 0;
 
-    // The next head, 1xx included: call again after one of those. Errors of a reused connection that ended before
-    // the first byte carry Retry::if_reused.
+    // The next head, 1xx included: call again after one of those. Errors of a reused connection
+    // that ended before the first byte carry Retry::if_reused.
     virtual Task<Result<const ResponseHead*>> read_head(Instant deadline) = 0;
     // The next part of the body; stall: longest wait for it.
     virtual Task<Result<BodyPart>> read_body(Millis stall) = 0;
-    // A part of the body that is already here, without waiting; empty and not last if there is none.
+    // A part of the body that is already here, without waiting; empty and not last if there is
+    // none.
     virtual Result<BodyPart> body_at_hand() = 0;
     [[nodiscard]] virtual const Headers* trailers() const = 0;
 

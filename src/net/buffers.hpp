@@ -1,5 +1,5 @@
-// Buffers of one size, lent while bytes move: a connection that waits for its next request holds none.
-// A pool belongs to one loop's thread; a Buffer gives itself back.
+// Buffers of one size, lent while bytes move: a connection that waits for its next request holds
+// none. A pool belongs to one loop's thread; a Buffer gives itself back.
 #pragma once
 
 #include <cstddef>
@@ -76,9 +76,12 @@ class BufferPool {
     std::vector<std::unique_ptr<char[]>> free_;
 };
 
-inline std::size_t Buffer::size() const { return pool_ != nullptr ? pool_->buffer_bytes() : 0; }
+inline std::size_t Buffer::size() const {
+    return pool_ != nullptr ? pool_->buffer_bytes() : 0;
+}
 
-// Moves bytes that may lie in the buffer already, or nowhere if there are none, to its start; returns how many.
+// Moves bytes that may lie in the buffer already, or nowhere if there are none, to its start;
+// returns how many.
 inline std::size_t move_to_front(Buffer& buffer, std::string_view bytes) {
     if (!bytes.empty() && bytes.data() != buffer.data()) {
         std::memmove(buffer.data(), bytes.data(), bytes.size());

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kSocketsMax = 128;
 constexpr std::size_t kNamesMax = 4096;
-constexpr Millis kRetryEvery{100};   // until the process before us has let go of the name
+constexpr Millis kRetryEvery{100};  // until the process before us has let go of the name
 
 struct UnixAddress {
     sockaddr_un address{};
@@ -23,7 +23,7 @@ UnixAddress meeting_place(std::uint16_t port) {
         "api-gateway/" + std::to_string(::getuid()) + "/" + std::to_string(port);
     UnixAddress place;
     place.address.sun_family = AF_UNIX;
-    std::memcpy(&place.address.sun_path[1], name.data(), name.size());   // a leading NUL: abstract
+    std::memcpy(&place.address.sun_path[1], name.data(), name.size());  // a leading NUL: abstract
     place.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
     return place;
 }
@@ -105,7 +105,9 @@ Handover::Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers,
     open();
 }
 
-Handover::~Handover() { close(); }
+Handover::~Handover() {
+    close();
+}
 
 void Handover::close() {
     retry_.disarm();
@@ -132,8 +134,7 @@ void Handover::on_events(std::uint32_t /*events*/) {
     const Fd peer{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     ucred who{};
     socklen_t length = sizeof who;
-    if (!peer.valid() ||
-        ::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0 ||
+    if (!peer.valid() || ::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0 ||
         who.uid != ::getuid()) {
         return;
     }

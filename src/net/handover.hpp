@@ -1,8 +1,9 @@
-// Hands listening sockets from a running gateway to the one that takes its place, so that no connection is lost in between:
-// a socket that both hold keeps its queue when the old one closes its copy.
+// Hands listening sockets from a running gateway to the one that takes its place, so that no
+// connection is lost in between: a socket that both hold keeps its queue when the old one closes
+// its copy.
 //
-// The running process waits on a socket in the abstract namespace, named after its user and port; the new one asks
-// there before it binds. Only the same user is answered. Control thread.
+// The running process waits on a socket in the abstract namespace, named after its user and port;
+// the new one asks there before it binds. Only the same user is answered. Control thread.
 #pragma once
 
 #include <functional>
@@ -16,21 +17,24 @@
 namespace gw::net {
 
 struct NamedSocket {
-    std::string name;   // "public", "admin"
+    std::string name;  // "public", "admin"
     Fd socket;
 };
 
-// Asks a running gateway for its listening sockets. Empty: there is none. Blocks for at most a second; while starting.
+// Asks a running gateway for its listening sockets. Empty: there is none. Blocks for at most a
+// second; while starting.
 std::vector<NamedSocket> take_over(std::uint16_t port);
 
 class Handover final : Pollable {
   public:
-    // sockets: descriptors that stay owned by the caller. done: called once they have been handed on.
+    // sockets: descriptors that stay owned by the caller. done: called once they have been handed
+    // on.
     struct Offer {
         std::string name;
         int fd;
     };
-    Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers, std::function<void(int pid)> done);
+    Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers,
+             std::function<void(int pid)> done);
     Handover(const Handover&) = delete;
     Handover& operator=(const Handover&) = delete;
     ~Handover();
@@ -43,7 +47,8 @@ class Handover final : Pollable {
     void on_events(std::uint32_t events) override;
     struct RetryTimer : Timer {
         explicit RetryTimer(Handover& owner)
-            : Timer([](Timer& t) { static_cast<RetryTimer&>(t).handover.open(); }), handover(owner) {}
+            : Timer([](Timer& t) { static_cast<RetryTimer&>(t).handover.open(); }),
+              handover(owner) {}
         Handover& handover;
     };
 

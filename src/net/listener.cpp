@@ -30,7 +30,7 @@ Result<Fd> listen_on(const Address& address) {
                     : errno == EACCES   ? "no permission to use that port"
                                         : "the address cannot be bound");
     }
-    constexpr int kBacklog = 4096;   // the kernel lowers it to net.core.somaxconn
+    constexpr int kBacklog = 4096;  // the kernel lowers it to net.core.somaxconn
     if (::listen(socket.get(), kBacklog) != 0) {
         return fail(Errc::system, Fault::self, "the port is taken by another program");
     }
@@ -42,7 +42,9 @@ Listener::Listener(Loop& loop, Fd socket, ConnectionBudget& budget, Acceptor& ac
     resume();
 }
 
-Listener::~Listener() { loop_.forget(socket_.get(), *this); }
+Listener::~Listener() {
+    loop_.forget(socket_.get(), *this);
+}
 
 void Listener::resume() {
     // Level-triggered: after a pause, connections that wait are announced again.
@@ -73,8 +75,7 @@ bool Listener::accept_one() {
         return false;
     }
     SocketAddress from;
-    Fd connection{
-        ::accept4(socket_.get(), from.get(), &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    Fd connection{::accept4(socket_.get(), from.get(), &from.length, SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (!connection.valid()) {
         const int error = errno;
         budget_.leave();

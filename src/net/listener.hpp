@@ -1,8 +1,9 @@
-// Listening sockets. Each worker has its own on the same port (SO_REUSEPORT), so the kernel spreads connections and
-// no worker waits for another.
+// Listening sockets. Each worker has its own on the same port (SO_REUSEPORT), so the kernel spreads
+// connections and no worker waits for another.
 //
-// A process that is out of descriptors, or holds as many connections as it may, stops accepting for a moment
-// instead of failing: what waits in the kernel's queue is served when there is room. One loop's thread.
+// A process that is out of descriptors, or holds as many connections as it may, stops accepting for
+// a moment instead of failing: what waits in the kernel's queue is served when there is room. One
+// loop's thread.
 #pragma once
 
 #include <atomic>
@@ -53,7 +54,8 @@ class Listener final : Pollable {
     Listener& operator=(const Listener&) = delete;
     ~Listener();
 
-    // Takes what waits in the queue, so that closing loses no connection that the kernel has accepted.
+    // Takes what waits in the queue, so that closing loses no connection that the kernel has
+    // accepted.
     void take_all();
 
   private:
@@ -61,7 +63,7 @@ class Listener final : Pollable {
     static constexpr Millis kPause{50};
 
     void on_events(std::uint32_t events) override;
-    bool accept_one();   // false: nothing more for now
+    bool accept_one();  // false: nothing more for now
     void pause();
     void resume();
     struct PauseTimer : Timer {

@@ -92,7 +92,8 @@ void Loop::rewatch(int fd, std::uint32_t events, Pollable& owner) {
 }
 
 void Loop::forget(int fd, Pollable& owner) {
-    // A descriptor about to be closed leaves the set by itself, unless another process holds a copy of it.
+    // A descriptor about to be closed leaves the set by itself, unless another process holds a copy
+    // of it.
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     for (int i = event_ + 1; i < event_count_; ++i) {
         if (events_[static_cast<std::size_t>(i)].data.ptr == &owner) {
@@ -125,8 +126,8 @@ void Loop::forget(EndOfTurn& work) {
 
 void Loop::end_turn() {
     run_ready();
-    // What goes on after its work may put off more, pipelined requests for example. After a few rounds the rest
-    // waits for the next turn, so that I/O is never starved.
+    // What goes on after its work may put off more, pipelined requests for example. After a few
+    // rounds the rest waits for the next turn, so that I/O is never starved.
     constexpr int kRounds = 4;
     for (int round = 0; round < kRounds && !put_off_.empty(); ++round) {
         running_.swap(put_off_);

@@ -1,8 +1,9 @@
 // The event loop of one thread: readiness of descriptors, timers, and work posted by other threads.
 //
-// Descriptors are registered once, edge-triggered, and their readiness is remembered by who owns them
-// (net/stream), so that a request costs no more system calls than its reads and writes. The clocks are read once a
-// turn. One thread runs a loop; only post() and stop() may be called from others.
+// Descriptors are registered once, edge-triggered, and their readiness is remembered by who owns
+// them (net/stream), so that a request costs no more system calls than its reads and writes. The
+// clocks are read once a turn. One thread runs a loop; only post() and stop() may be called from
+// others.
 #pragma once
 
 #include <sys/epoll.h>
@@ -30,7 +31,8 @@ class Pollable {
     ~Pollable() = default;
 };
 
-// Work put off to the end of the turn, when everything that came in has been looked at. Must not move while it waits.
+// Work put off to the end of the turn, when everything that came in has been looked at. Must not
+// move while it waits.
 struct EndOfTurn {
     void (*run)(EndOfTurn&) = nullptr;
 };
@@ -44,12 +46,13 @@ class Loop {
     Loop& operator=(const Loop&) = delete;
     ~Loop() = default;
 
-    // Turns until stop(). `between_turns` runs before each wait: the place for what is batched by turn.
+    // Turns until stop(). `between_turns` runs before each wait: the place for what is batched by
+    // turn.
     void run();
     void between_turns(Job job) { between_turns_ = std::move(job); }
 
-    void stop();           // any thread
-    void post(Job job);    // any thread; runs on the loop's thread, in order
+    void stop();         // any thread
+    void post(Job job);  // any thread; runs on the loop's thread, in order
 
     // Runs `work` at the end of this turn, in the order asked for.
     void at_end_of_turn(EndOfTurn& work) { put_off_.push_back(&work); }
@@ -71,7 +74,7 @@ class Loop {
     void forget(int fd, Pollable& owner);
 
   private:
-    static constexpr int kEventsMax = 256;   // a turn's share; the rest waits a turn, fairly
+    static constexpr int kEventsMax = 256;  // a turn's share; the rest waits a turn, fairly
 
     struct Mailbox : Pollable {
         explicit Mailbox(Loop& loop) : loop_(loop) {}
@@ -91,7 +94,7 @@ class Loop {
     TimerWheel timers_;
     Mailbox mailbox_{*this};
     std::array<epoll_event, kEventsMax> events_{};
-    int event_ = 0;         // the one being handled
+    int event_ = 0;  // the one being handled
     int event_count_ = 0;
     std::vector<EndOfTurn*> put_off_;
     std::vector<EndOfTurn*> running_;
@@ -103,8 +106,8 @@ class Loop {
     std::vector<Job> jobs_;
 };
 
-// A wait that somebody may end early: co_await pause.until(t) resumes at the first turn at or after `t`, or after
-// wake(). One waiter at a time; must outlive its wait.
+// A wait that somebody may end early: co_await pause.until(t) resumes at the first turn at or after
+// `t`, or after wake(). One waiter at a time; must outlive its wait.
 class Pause : Timer {
   public:
     explicit Pause(Loop& loop) : Timer(&fired), loop_(loop) {}

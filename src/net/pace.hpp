@@ -1,6 +1,7 @@
-// Cuts peers that are too slow, not transfers that are long: a peer may stop for a while and may be slow for a
-// while, but over each stretch of waiting it must move a few bytes a second. Only time spent waiting for the
-// peer counts, so back-pressure from the other side never makes an honest one look slow. Pure.
+// Cuts peers that are too slow, not transfers that are long: a peer may stop for a while and may be
+// slow for a while, but over each stretch of waiting it must move a few bytes a second. Only time
+// spent waiting for the peer counts, so back-pressure from the other side never makes an honest one
+// look slow. Pure.
 #pragma once
 
 #include <algorithm>
@@ -11,9 +12,9 @@
 namespace gw::net {
 
 struct PaceLimits {
-    Millis stall{20'000};              // longest wait without a single byte
-    Millis stretch{10'000};            // waiting that is judged together
-    std::size_t bytes_per_second = 256;   // least rate over a stretch
+    Millis stall{20'000};                // longest wait without a single byte
+    Millis stretch{10'000};              // waiting that is judged together
+    std::size_t bytes_per_second = 256;  // least rate over a stretch
 };
 
 class Pace {
@@ -30,8 +31,8 @@ class Pace {
         left_ -= now - began_;
         began_ = now;
         bytes_ += bytes;
-        const auto enough = limits_.bytes_per_second *
-                            static_cast<std::size_t>(limits_.stretch.count()) / 1000;
+        const auto enough =
+            limits_.bytes_per_second * static_cast<std::size_t>(limits_.stretch.count()) / 1000;
         if (bytes_ >= enough) {
             bytes_ = 0;
             left_ = limits_.stretch;

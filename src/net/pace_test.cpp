@@ -6,7 +6,8 @@ namespace gw::net {
 namespace {
 
 const Instant kStart{std::chrono::hours(1)};
-constexpr PaceLimits kLimits{.stall = Millis{20'000}, .stretch = Millis{10'000}, .bytes_per_second = 256};
+constexpr PaceLimits kLimits{
+    .stall = Millis{20'000}, .stretch = Millis{10'000}, .bytes_per_second = 256};
 
 TEST(Pace, ADribbleIsCutAtTheEndOfTheFirstStretch) {
     Pace pace(kLimits);
@@ -36,7 +37,7 @@ TEST(Pace, TimeNotSpentWaitingDoesNotCount) {
         ASSERT_GT(pace.wait_until(now), now);
         now += Millis{50};
         pace.moved(100, now);
-        now += Millis{60'000};   // the other side was slow
+        now += Millis{60'000};  // the other side was slow
     }
 }
 

@@ -18,7 +18,7 @@ struct Resolver::Channel {
             const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
             const ares_socket_t readable = broken || (events & EPOLLIN) != 0 ? fd : ARES_SOCKET_BAD;
             const ares_socket_t writable = (events & EPOLLOUT) != 0 ? fd : ARES_SOCKET_BAD;
-            Channel& owner = channel;   // c-ares may close this socket, and with it this object
+            Channel& owner = channel;  // c-ares may close this socket, and with it this object
             ares_process_fd(owner.channel, readable, writable);
             owner.arm();
         }
@@ -53,7 +53,7 @@ struct Resolver::Channel {
     Channel& operator=(const Channel&) = delete;
     ~Channel() {
         if (channel != nullptr) {
-            ares_destroy(channel);   // questions on their way end as cancelled
+            ares_destroy(channel);  // questions on their way end as cancelled
         }
     }
 
@@ -142,21 +142,22 @@ void Resolver::Channel::arm() {
     timeval longest{.tv_sec = 5, .tv_usec = 0};
     timeval next{};
     const timeval* left = ares_timeout(channel, &longest, &next);
-    loop.timers().arm(timeout, sockets.empty()
-                                   ? kNever
-                                   : loop.now() + std::chrono::seconds(left->tv_sec) +
-                                         std::chrono::microseconds(left->tv_usec));
+    loop.timers().arm(timeout, sockets.empty() ? kNever
+                                               : loop.now() + std::chrono::seconds(left->tv_sec) +
+                                                     std::chrono::microseconds(left->tv_usec));
 }
 
-Resolver::Resolver(Loop& loop, const std::string& servers) : channel_(std::make_unique<Channel>(loop)) {
+Resolver::Resolver(Loop& loop, const std::string& servers)
+    : channel_(std::make_unique<Channel>(loop)) {
     ensure(ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS, "c-ares does not start");
     ares_options options{};
     options.sock_state_cb = &Channel::socket_state;
     options.sock_state_cb_data = channel_.get();
-    options.timeout = 2000;   // milliseconds of the first try
+    options.timeout = 2000;  // milliseconds of the first try
     options.tries = 2;
     const int set = ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES;
-    ensure(ares_init_options(&channel_->channel, &options, set) == ARES_SUCCESS, "c-ares does not start");
+    ensure(ares_init_options(&channel_->channel, &options, set) == ARES_SUCCESS,
+           "c-ares does not start");
     if (!servers.empty()) {
         ensure(ares_set_servers_ports_csv(channel_->channel, servers.c_str()) == ARES_SUCCESS,
                "the configured DNS servers are checked before");
@@ -168,7 +169,9 @@ Resolver::~Resolver() {
     ares_library_cleanup();
 }
 
-void Resolver::cancel() { ares_cancel(channel_->channel); }
+void Resolver::cancel() {
+    ares_cancel(channel_->channel);
+}
 
 Task<Result<Resolution>> Resolver::resolve(std::string host) {
     std::string_view bare = host;

@@ -1,5 +1,6 @@
-// Names to addresses, by c-ares: /etc/hosts and DNS, without blocking, with the time to live of the answer.
-// One loop's thread, the control thread's. Literal addresses are answered without asking anybody.
+// Names to addresses, by c-ares: /etc/hosts and DNS, without blocking, with the time to live of the
+// answer. One loop's thread, the control thread's. Literal addresses are answered without asking
+// anybody.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,8 @@
 namespace gw::net {
 
 struct Resolution {
-    std::vector<IpAddress> addresses;   // IPv4 and IPv6, as the resolver ordered them
-    std::chrono::seconds ttl{0};        // the shortest of all; 0 for /etc/hosts and literals
+    std::vector<IpAddress> addresses;  // IPv4 and IPv6, as the resolver ordered them
+    std::chrono::seconds ttl{0};       // the shortest of all; 0 for /etc/hosts and literals
 };
 
 class Resolver {

@@ -9,7 +9,8 @@ void Scope::spawn(Task<void> task) {
 
 Scope::Started Scope::run(Scope& scope, Task<void> task) {
     {
-        // The task's frame goes before the scope is told: its locals may belong to the scope's owner.
+        // The task's frame goes before the scope is told: its locals may belong to the scope's
+        // owner.
         Task<void> running = std::move(task);
         co_await std::move(running);
     }

@@ -1,6 +1,6 @@
-// A scope owns coroutines that run beside each other: everything spawned belongs to one, and whoever owns the scope
-// waits for all of them before it goes. spawn() is the only place where a coroutine is started without being awaited.
-// One loop's thread.
+// A scope owns coroutines that run beside each other: everything spawned belongs to one, and
+// whoever owns the scope waits for all of them before it goes. spawn() is the only place where a
+// coroutine is started without being awaited. One loop's thread.
 #pragma once
 
 #include <cstddef>

@@ -11,7 +11,9 @@ namespace gw::net {
 struct SocketAddress {
     sockaddr_storage storage{};
     socklen_t length = sizeof(sockaddr_storage);
-    [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+    [[nodiscard]] const sockaddr* get() const {
+        return reinterpret_cast<const sockaddr*>(&storage);
+    }
     [[nodiscard]] sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 

@@ -1,5 +1,6 @@
-// recv, send and sendmsg without pthread cancellation: in a program with threads, glibc's own wrappers mark the thread as
-// cancellable around each call, which is about two hundredths of a proxied request. Nothing here is ever cancelled.
+// recv, send and sendmsg without pthread cancellation: in a program with threads, glibc's own
+// wrappers mark the thread as cancellable around each call, which is about two hundredths of a
+// proxied request. Nothing here is ever cancelled.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,6 +1,5 @@
 #include "net/stream.hpp"
 
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -37,7 +36,8 @@ void Stream::on_events(std::uint32_t events) {
             watcher_->peer_left((state_ & kPeerGone) == 0);
         }
     }
-    // What is resumed may destroy this stream, so both operations are settled before either goes on.
+    // What is resumed may destroy this stream, so both operations are settled before either goes
+    // on.
     std::coroutine_handle<> reader;
     std::coroutine_handle<> writer;
     if (reader_ != nullptr && (state_ & kReadable) != 0 && reader_->attempt(*reader_)) {
@@ -91,9 +91,13 @@ void Stream::cancel() {
     end(writer_, write_timer_, Errc::cancelled);
 }
 
-void Stream::cancel_read() { end(reader_, read_timer_, Errc::cancelled); }
+void Stream::cancel_read() {
+    end(reader_, read_timer_, Errc::cancelled);
+}
 
-void Stream::shutdown_write() { ::shutdown(fd_.get(), SHUT_WR); }
+void Stream::shutdown_write() {
+    ::shutdown(fd_.get(), SHUT_WR);
+}
 
 void Stream::reset_on_close() {
     const linger now{.l_onoff = 1, .l_linger = 0};
@@ -139,8 +143,8 @@ bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
         result = broken(errno);
         return true;
     }
-    // Edge-triggered: a short read has emptied the socket, and the next byte brings a new event. Not so once the
-    // peer has left: the end itself is still to be read, and announced no more.
+    // Edge-triggered: a short read has emptied the socket, and the next byte brings a new event.
+    // Not so once the peer has left: the end itself is still to be read, and announced no more.
     if (static_cast<std::size_t>(got) < into.size() && (state_ & kPeerLeft) == 0) {
         state_ &= static_cast<std::uint8_t>(~kReadable);
     }
@@ -148,9 +152,12 @@ bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
     return true;
 }
 
-// ---- readable -------------------------------------------------------------------------------------------------
+// ---- readable
+// -------------------------------------------------------------------------------------------------
 
-Stream::ReadableOp Stream::readable(Instant deadline) { return {*this, deadline}; }
+Stream::ReadableOp Stream::readable(Instant deadline) {
+    return {*this, deadline};
+}
 
 Stream::ReadableOp::ReadableOp(Stream& owner, Instant deadline) : deadline_(deadline) {
     stream = &owner;
@@ -174,7 +181,8 @@ void Stream::ReadableOp::await_suspend(std::coroutine_handle<> handle) {
     stream->start(stream->reader_, stream->read_timer_, *this, deadline_);
 }
 
-// ---- read_some ------------------------------------------------------------------------------------------------
+// ---- read_some
+// ------------------------------------------------------------------------------------------------
 
 Stream::ReadOp Stream::read_some(std::span<char> into, Instant deadline) {
     return {*this, into, deadline};
@@ -206,7 +214,8 @@ void Stream::ReadOp::await_suspend(std::coroutine_handle<> handle) {
     stream->start(stream->reader_, stream->read_timer_, *this, deadline_);
 }
 
-// ---- write ----------------------------------------------------------------------------------------------------
+// ---- write
+// ----------------------------------------------------------------------------------------------------
 
 Stream::WriteOp Stream::write(std::string_view first, std::string_view second,
                               std::string_view third, const PaceLimits& pace) {
@@ -245,8 +254,9 @@ bool Stream::WriteOp::push() {
     while (next_ < count_) {
         ssize_t sent = 0;
         if (count_ - next_ == 1) {
-            sent = socket_send(stream->fd_.get(), {static_cast<const char*>(pieces_[next_].iov_base),
-                                                   pieces_[next_].iov_len});
+            sent = socket_send(
+                stream->fd_.get(),
+                {static_cast<const char*>(pieces_[next_].iov_base), pieces_[next_].iov_len});
         } else {
             msghdr message{};
             message.msg_iov = &pieces_[next_];
@@ -304,83 +314,6 @@ void Stream::WriteOp::begin() {
     moved_ = 0;
     Loop& loop = stream->loop_;
     loop.timers().arm(stream->write_timer_, pace_.wait_until(loop.now()));
-}
-
-// ---- connect --------------------------------------------------------------------------------------------------
-
-Connector::Connector(Loop& loop, const Address& address, Instant deadline)
-    : loop_(loop), address_(address), deadline_(deadline) {}
-
-Connector::~Connector() {
-    if (watched_) {
-        loop_.forget(fd_.get(), *this);
-    }
-}
-
-bool Connector::await_ready() {
-    const int family = address_.ip.is_v4() ? AF_INET : AF_INET6;
-    fd_ = Fd{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-    if (!fd_.valid()) {
-        error_ = Error{Errc::exhausted, Fault::self, Retry::never, "no descriptor for a connection"};
-        return true;
-    }
-    const int on = 1;
-    ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const SocketAddress to = to_socket_address(address_);
-    if (::connect(fd_.get(), to.get(), to.length) == 0) {
-        return true;
-    }
-    if (errno != EINPROGRESS) {
-        finish(errno);
-        return true;
-    }
-    if (!loop_.watch(fd_.get(), EPOLLOUT | EPOLLET, *this)) {
-        error_ = Error{Errc::exhausted, Fault::self, Retry::never, "no descriptor for a connection"};
-        return true;
-    }
-    watched_ = true;
-    return false;
-}
-
-void Connector::await_suspend(std::coroutine_handle<> handle) {
-    waiter_ = handle;
-    loop_.timers().arm(timer_, deadline_);
-}
-
-Result<Fd> Connector::await_resume() {
-    if (watched_) {
-        loop_.forget(fd_.get(), *this);
-        watched_ = false;
-    }
-    if (error_) {
-        return std::unexpected(*error_);
-    }
-    return std::move(fd_);
-}
-
-void Connector::on_events(std::uint32_t /*events*/) {
-    int error = 0;
-    socklen_t length = sizeof error;
-    ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-    finish(error);
-    timer_.disarm();
-    waiter_.resume();
-}
-
-void Connector::finish(int error) {
-    if (error == ECONNREFUSED) {
-        error_ = Error{Errc::refused, Fault::upstream, Retry::yes, "connection refused"};
-    } else if (error == EADDRNOTAVAIL) {
-        error_ = Error{Errc::exhausted, Fault::self, Retry::never, "no local port left"};
-    } else if (error != 0) {
-        error_ = Error{Errc::unreachable, Fault::upstream, Retry::yes, "no connection to the address"};
-    }
-}
-
-void Connector::ConnectTimer::fired(Timer& timer) {
-    Connector& self = static_cast<ConnectTimer&>(timer).connector;
-    self.error_ = Error{Errc::timeout, Fault::upstream, Retry::yes, "connect timed out"};
-    self.waiter_.resume();
 }
 
 }  // namespace gw::net

@@ -1,11 +1,14 @@
-// A connected byte stream: a TCP connection, accepted or made. (TLS takes its place behind the same reads and writes.)
+// A connected byte stream: a TCP connection, accepted or made. (TLS takes its place behind the same
+// reads and writes.)
 //
-// Every wait has a deadline. A read or write that can be done at once is done without suspending; otherwise the
-// coroutine sleeps until the descriptor is ready, the deadline passes or the stream is cancelled. At most one
-// read and one write wait at a time. Pinned; lives on one loop's thread; must outlive what waits on it.
+// Every wait has a deadline. A read or write that can be done at once is done without suspending;
+// otherwise the coroutine sleeps until the descriptor is ready, the deadline passes or the stream
+// is cancelled. At most one read and one write wait at a time. Pinned; lives on one loop's thread;
+// must outlive what waits on it.
 //
-// Writes leave at the end of the loop's turn, all in a row: a peer on another core is woken once for many messages rather
-// than once for each, which on a loaded machine is a twentieth of a proxied request.
+// Writes leave at the end of the loop's turn, all in a row: a peer on another core is woken once
+// for many messages rather than once for each, which on a loaded machine is a twentieth of a
+// proxied request.
 #pragma once
 
 #include <sys/uio.h>
@@ -45,14 +48,18 @@ class Stream final : Pollable {
 
     // Bytes read; 0 at the end of the stream.
     ReadOp read_some(std::span<char> into, Instant deadline);
-    // Until there is something to read (or the end, or an error): for waiting without holding a buffer.
+    // Until there is something to read (or the end, or an error): for waiting without holding a
+    // buffer.
     ReadableOp readable(Instant deadline);
     // All bytes of up to three pieces, in order, at the pace that the peer must keep.
-    WriteOp write(std::string_view first, std::string_view second, std::string_view third, const PaceLimits& pace);
-    WriteOp write(std::string_view bytes, const PaceLimits& pace) { return write(bytes, {}, {}, pace); }
+    WriteOp write(std::string_view first, std::string_view second, std::string_view third,
+                  const PaceLimits& pace);
+    WriteOp write(std::string_view bytes, const PaceLimits& pace) {
+        return write(bytes, {}, {}, pace);
+    }
 
-    // What waits, now or later, ends with Errc::cancelled, as if the peer were gone. Resumes it from the loop, never
-    // from within.
+    // What waits, now or later, ends with Errc::cancelled, as if the peer were gone. Resumes it
+    // from the loop, never from within.
     void cancel();
     // Only the read that waits now, if any; later ones are served.
     void cancel_read();
@@ -63,8 +70,8 @@ class Stream final : Pollable {
     // The next close sends RST, so that the peer sees a broken message rather than an end.
     void reset_on_close();
 
-    // Called once, from the loop, when the peer has closed or reset while nobody reads: `half` is true when it
-    // only ended its own sending. The watcher must be cleared before it goes.
+    // Called once, from the loop, when the peer has closed or reset while nobody reads: `half` is
+    // true when it only ended its own sending. The watcher must be cleared before it goes.
     class Watcher {
       public:
         virtual void peer_left(bool half) = 0;
@@ -74,8 +81,8 @@ class Stream final : Pollable {
     };
     void watch_peer(Watcher* watcher);
 
-    // True if the peer ended, failed or sent something: an idle connection that is no longer fit for reuse.
-    // exact: asks the kernel instead of going by what the loop has seen.
+    // True if the peer ended, failed or sent something: an idle connection that is no longer fit
+    // for reuse. exact: asks the kernel instead of going by what the loop has seen.
     [[nodiscard]] bool has_news(bool exact) const;
 
     [[nodiscard]] Loop& loop() const { return loop_; }
@@ -84,17 +91,17 @@ class Stream final : Pollable {
   private:
     static constexpr std::uint8_t kReadable = 1;
     static constexpr std::uint8_t kWritable = 2;
-    static constexpr std::uint8_t kPeerLeft = 4;   // FIN, RST or error was seen: sticky
-    static constexpr std::uint8_t kPeerGone = 8;   // RST or error, both directions
+    static constexpr std::uint8_t kPeerLeft = 4;  // FIN, RST or error was seen: sticky
+    static constexpr std::uint8_t kPeerGone = 8;  // RST or error, both directions
     static constexpr std::uint8_t kCancelled = 16;
 
     // A waiting operation: one virtual-free vtable of a single function.
     struct Op {
-        bool (*attempt)(Op&) = nullptr;   // true when done, its result stored
+        bool (*attempt)(Op&) = nullptr;  // true when done, its result stored
         void (*give_up)(Op&, Errc) = nullptr;
         std::coroutine_handle<> waiter;
         Stream* stream = nullptr;
-        bool put_off = false;   // waits for the end of the turn, not for the peer
+        bool put_off = false;  // waits for the end of the turn, not for the peer
     };
     struct OpTimer : Timer {
         OpTimer(Stream& owner, Fire fire) : Timer(fire), stream(owner) {}
@@ -156,7 +163,7 @@ class Stream final : Pollable {
       private:
         friend class Stream;
         WriteOp(Stream& owner, std::array<std::string_view, 3> pieces, const PaceLimits& pace);
-        bool push();   // true when all is written or it failed
+        bool push();  // true when all is written or it failed
         void begin();
         std::array<iovec, 3> pieces_{};
         std::size_t next_ = 0;
@@ -166,36 +173,5 @@ class Stream final : Pollable {
         Result<void> result_{};
     };
 };
-
-// A connection to `address`, made before `deadline`.
-class Connector final : Pollable {
-  public:
-    Connector(Loop& loop, const Address& address, Instant deadline);
-    ~Connector();
-    [[nodiscard]] bool await_ready();
-    void await_suspend(std::coroutine_handle<> handle);
-    Result<Fd> await_resume();
-
-  private:
-    void on_events(std::uint32_t events) override;
-    void finish(int error);
-    struct ConnectTimer : Timer {
-        explicit ConnectTimer(Connector& owner) : Timer(&fired), connector(owner) {}
-        static void fired(Timer& timer);
-        Connector& connector;
-    };
-    Loop& loop_;
-    Address address_;
-    Instant deadline_;
-    Fd fd_;
-    bool watched_ = false;
-    std::optional<Error> error_;
-    std::coroutine_handle<> waiter_;
-    ConnectTimer timer_{*this};
-};
-
-inline Connector connect(Loop& loop, const Address& address, Instant deadline) {
-    return {loop, address, deadline};
-}
 
 }  // namespace gw::net

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include "net/connector.hpp"
 #include "net/listener.hpp"
 #include "net/scope.hpp"
 #include "net/sockaddr.hpp"
@@ -11,7 +12,8 @@
 namespace gw::net {
 namespace {
 
-constexpr PaceLimits kPatient{.stall = Millis{5'000}, .stretch = Millis{10'000}, .bytes_per_second = 0};
+constexpr PaceLimits kPatient{
+    .stall = Millis{5'000}, .stretch = Millis{10'000}, .bytes_per_second = 0};
 
 struct Pair {
     Fd ours;
@@ -43,7 +45,8 @@ class LoopRun {
         loop_.stop();
     }
     struct Limit : Timer {
-        explicit Limit(Loop& l) : Timer([](Timer& t) { static_cast<Limit&>(t).loop.stop(); }), loop(l) {}
+        explicit Limit(Loop& l)
+            : Timer([](Timer& t) { static_cast<Limit&>(t).loop.stop(); }), loop(l) {}
         Loop& loop;
     };
     Loop& loop_;
@@ -69,7 +72,7 @@ TEST(Stream, ReadsWhatComesAndThenTheEnd) {
     LoopRun run(loop);
     run(read_into(stream, 100, loop.now() + Millis{5'000}, got, bytes));
     EXPECT_EQ(bytes, "hello");
-    Loop second;   // a loop runs once
+    Loop second;  // a loop runs once
     got = 7;
     Pair other = connected_pair();
     Stream ended(second, std::move(other.ours), Fault::client);
@@ -104,7 +107,8 @@ TEST(Stream, AWriteThatNobodyTakesEndsWhenThePeerStalls) {
     const std::string much(8UL * 1024 * 1024, 'x');
     Result<void> done;
     LoopRun run(loop);
-    run(write_all(stream, much, {.stall = Millis{60}, .stretch = Millis{1'000}, .bytes_per_second = 1}, done));
+    run(write_all(stream, much,
+                  {.stall = Millis{60}, .stretch = Millis{1'000}, .bytes_per_second = 1}, done));
     ASSERT_FALSE(done.has_value());
     EXPECT_EQ(done.error().code, Errc::timeout);
 }
@@ -115,8 +119,8 @@ TEST(Stream, WritesAllPiecesInOrderHoweverSlowlyTheyAreRead) {
     Stream ours(loop, std::move(pair.ours), Fault::client);
     Stream theirs(loop, std::move(pair.theirs), Fault::client);
     struct Both {
-        static Task<void> write(Stream& s, std::string_view a, std::string_view b, std::string_view c,
-                                Result<void>& done) {
+        static Task<void> write(Stream& s, std::string_view a, std::string_view b,
+                                std::string_view c, Result<void>& done) {
             done = co_await s.write(a, b, c, kPatient);
             s.shutdown_write();
         }
@@ -126,7 +130,8 @@ TEST(Stream, WritesAllPiecesInOrderHoweverSlowlyTheyAreRead) {
             scope.spawn(write(from, "head:", body, ":tail", done));
             std::array<char, 1000> part{};
             while (true) {
-                const Result<std::size_t> got = co_await to.read_some(part, to.loop().now() + Millis{5'000});
+                const Result<std::size_t> got =
+                    co_await to.read_some(part, to.loop().now() + Millis{5'000});
                 if (!got || *got == 0) {
                     break;
                 }
@@ -209,7 +214,9 @@ TEST(Connector, ReachesAListenerAndSaysWhenNobodyListens) {
 
 TEST(Listener, StopsAcceptingAtTheBudgetAndGoesOnWhenThereIsRoom) {
     struct Acceptor : net::Acceptor {
-        void accepted(Fd connection, const Address&) override { held.push_back(std::move(connection)); }
+        void accepted(Fd connection, const Address&) override {
+            held.push_back(std::move(connection));
+        }
         std::vector<Fd> held;
     };
     const Address any{IpAddress::v4({127, 0, 0, 1}), 0};
@@ -224,7 +231,10 @@ TEST(Listener, StopsAcceptingAtTheBudgetAndGoesOnWhenThereIsRoom) {
     }
     struct Room : Timer {
         Room(Loop& l, ConnectionBudget& b, Acceptor& a)
-            : Timer([](Timer& t) { static_cast<Room&>(t).make(); }), loop(l), budget(b), acceptor(a) {}
+            : Timer([](Timer& t) { static_cast<Room&>(t).make(); }),
+              loop(l),
+              budget(b),
+              acceptor(a) {}
         void make() {
             if (first == 0) {
                 first = acceptor.held.size();

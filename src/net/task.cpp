@@ -20,8 +20,9 @@ constexpr bool kRecycle = true;
 #endif
 
 constexpr std::size_t kClassBytes = 64;
-constexpr std::size_t kClasses = 32;     // frames up to 2 KiB; larger ones are rare and go to malloc
-constexpr std::size_t kKeptMax = 256;    // per class: more than a worker has requests in one loop turn
+constexpr std::size_t kClasses = 32;  // frames up to 2 KiB; larger ones are rare and go to malloc
+constexpr std::size_t kKeptMax =
+    256;  // per class: more than a worker has requests in one loop turn
 
 struct FreeFrame {
     FreeFrame* next;

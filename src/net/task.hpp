@@ -1,9 +1,10 @@
 // Task<T>: a coroutine that starts when awaited and hands its value to whoever awaits it.
 //
-// Control moves by symmetric transfer, so a chain of tasks neither grows the stack nor visits the loop. Nothing
-// throws across a task: code that workers run is written as if noexcept, and an exception that escapes ends the
-// process. A suspended task is never destroyed; it is resumed with an error instead (see Stream::cancel).
-// Coroutines are named functions: no lambda coroutines, and no `const&` parameters, which bind to temporaries.
+// Control moves by symmetric transfer, so a chain of tasks neither grows the stack nor visits the
+// loop. Nothing throws across a task: code that workers run is written as if noexcept, and an
+// exception that escapes ends the process. A suspended task is never destroyed; it is resumed with
+// an error instead (see Stream::cancel). Coroutines are named functions: no lambda coroutines, and
+// no `const&` parameters, which bind to temporaries.
 #pragma once
 
 #include <coroutine>
@@ -16,9 +17,9 @@
 
 namespace gw::net {
 
-// Frames come and go several times a request and are of few sizes: each thread keeps the freed ones by size class.
-// A frame is freed on the thread that made it. Under a sanitizer every frame is a plain allocation, so that
-// use after free is seen.
+// Frames come and go several times a request and are of few sizes: each thread keeps the freed ones
+// by size class. A frame is freed on the thread that made it. Under a sanitizer every frame is a
+// plain allocation, so that use after free is seen.
 void* allocate_frame(std::size_t size);
 void release_frame(void* frame, std::size_t size) noexcept;
 
@@ -76,7 +77,7 @@ class [[nodiscard]] Task {
     using promise_type = detail::TaskPromise<T>;
     using Handle = std::coroutine_handle<promise_type>;
 
-    Task(Handle handle) : handle_(handle) {}   // what a coroutine's return converts from
+    Task(Handle handle) : handle_(handle) {}  // what a coroutine's return converts from
     Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
     Task& operator=(Task&&) = delete;
     ~Task() {

@@ -16,7 +16,7 @@ void TimerWheel::arm(Timer& timer, Instant due) {
     const std::int64_t tick = std::max(tick_of(due), tick_) + 1;
     if (timer.next_ != nullptr) {
         if (timer.tick_ <= tick) {
-            return;   // it is visited before it is due, and moves on then
+            return;  // it is visited before it is due, and moves on then
         }
         timer.unlink();
     }

@@ -1,7 +1,8 @@
 // One coarse timer wheel a loop: deadlines and idle limits for everything that waits there.
 //
-// Arming a timer again later, the common case, is one store: the timer stays in its slot and moves on when the
-// wheel comes by. A timer may fire up to one tick (kTick) late, never early. Not thread-safe: one loop's thread.
+// Arming a timer again later, the common case, is one store: the timer stays in its slot and moves
+// on when the wheel comes by. A timer may fire up to one tick (kTick) late, never early. Not
+// thread-safe: one loop's thread.
 #pragma once
 
 #include <array>
@@ -42,7 +43,7 @@ class Timer {
     Timer* prev_ = nullptr;
     Timer* next_ = nullptr;
     Instant due_ = kNever;
-    std::int64_t tick_ = 0;   // the tick of the slot it is linked in
+    std::int64_t tick_ = 0;  // the tick of the slot it is linked in
 };
 
 class TimerWheel {
@@ -60,11 +61,12 @@ class TimerWheel {
     // Fires what is due. A fired function may arm and destroy any timer.
     void advance(Instant now);
 
-    // When advance() should be called next; kNever if nothing is armed. May be early, never late by more than a tick.
+    // When advance() should be called next; kNever if nothing is armed. May be early, never late by
+    // more than a tick.
     [[nodiscard]] Instant next() const;
 
   private:
-    static constexpr std::size_t kSlots = 1024;   // ten seconds a turn; longer timers go round
+    static constexpr std::size_t kSlots = 1024;  // ten seconds a turn; longer timers go round
     struct Sentinel : Timer {
         Sentinel() : Timer(nullptr) { prev_ = next_ = this; }
     };
@@ -74,9 +76,9 @@ class TimerWheel {
     void visit(std::size_t slot, Instant now);
 
     Instant start_;
-    std::int64_t tick_ = 0;                          // every slot up to this one has been visited
-    std::unique_ptr<Sentinel[]> slots_;              // each the head of a ring
-    std::array<std::uint64_t, kSlots / 64> maybe_{};   // slots that may hold a timer
+    std::int64_t tick_ = 0;                           // every slot up to this one has been visited
+    std::unique_ptr<Sentinel[]> slots_;               // each the head of a ring
+    std::array<std::uint64_t, kSlots / 64> maybe_{};  // slots that may hold a timer
 };
 
 }  // namespace gw::net

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "net/connector.hpp"
+
 namespace gw::upstream {
 
 Lease::~Lease() {
@@ -33,7 +35,7 @@ net::Task<Result<Lease>> Endpoint::open(Instant deadline) {
     if (lent_ >= options_.connections_max) {
         co_return fail(Errc::exhausted, Fault::self, "all connections to the service are in use");
     }
-    ++lent_;   // counted while it is being made, so that a rush cannot pass the cap
+    ++lent_;  // counted while it is being made, so that a rush cannot pass the cap
     const Instant latest = std::min(deadline, loop_.now() + options_.connect_timeout);
     Result<net::Fd> made = co_await net::connect(loop_, address_, latest);
     if (!made) {
@@ -45,11 +47,13 @@ net::Task<Result<Lease>> Endpoint::open(Instant deadline) {
 
 bool Endpoint::worn_out(const Connection& connection) const {
     return loop_.now() - connection.idle_since > options_.idle_timeout ||
-           (options_.age_max > Millis::zero() && loop_.now() - connection.opened > options_.age_max);
+           (options_.age_max > Millis::zero() &&
+            loop_.now() - connection.opened > options_.age_max);
 }
 
 void Endpoint::take_back(std::unique_ptr<Connection> connection) {
-    if (retired_ || idle_.size() >= options_.idle_connections_max || connection->stream.has_news(false)) {
+    if (retired_ || idle_.size() >= options_.idle_connections_max ||
+        connection->stream.has_news(false)) {
         return;
     }
     connection->idle_since = loop_.now();

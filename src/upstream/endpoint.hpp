@@ -1,7 +1,7 @@
 // One address of one service, on one worker: its connections, idle and lent.
 //
-// A connection that has served is kept for the next request, the most recently used first, so that the rest grow old
-// and are closed. One worker's thread; pinned, and it outlives its leases.
+// A connection that has served is kept for the next request, the most recently used first, so that
+// the rest grow old and are closed. One worker's thread; pinned, and it outlives its leases.
 #pragma once
 
 #include <memory>
@@ -59,8 +59,8 @@ class Endpoint {
 
     [[nodiscard]] const net::Address& address() const { return address_; }
 
-    // An idle connection that still looks alive, or an empty lease. exact: the kernel is asked too, for requests
-    // that must not be sent twice.
+    // An idle connection that still looks alive, or an empty lease. exact: the kernel is asked too,
+    // for requests that must not be sent twice.
     std::optional<Lease> reuse(bool exact);
     // A new connection. Errors: refused, timeout, unreachable, exhausted.
     net::Task<Result<Lease>> open(Instant deadline);
@@ -80,8 +80,8 @@ class Endpoint {
 
     net::Loop& loop_;
     net::Address address_;
-    const ServiceOptions& options_;   // the service's: they change with its configuration
-    std::vector<std::unique_ptr<Connection>> idle_;   // the most recently used last
+    const ServiceOptions& options_;  // the service's: they change with its configuration
+    std::vector<std::unique_ptr<Connection>> idle_;  // the most recently used last
     std::size_t lent_ = 0;
     bool retired_ = false;
 };

@@ -10,8 +10,9 @@ void Service::set_addresses(std::span<const net::Address> addresses) {
     for (const net::Address& address : addresses) {
         const auto known = std::ranges::find_if(
             endpoints_, [&](const auto& e) { return e != nullptr && e->address() == address; });
-        next.push_back(known != endpoints_.end() ? std::move(*known)
-                                                 : std::make_unique<Endpoint>(loop_, address, options_));
+        next.push_back(known != endpoints_.end()
+                           ? std::move(*known)
+                           : std::make_unique<Endpoint>(loop_, address, options_));
     }
     for (std::unique_ptr<Endpoint>& left : endpoints_) {
         if (left != nullptr) {

@@ -1,5 +1,5 @@
-// A service as one worker sees it: what configuration says of it, the addresses that its name has now, and which
-// of them serves the next request. One worker's thread.
+// A service as one worker sees it: what configuration says of it, the addresses that its name has
+// now, and which of them serves the next request. One worker's thread.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,8 @@ class Service {
     // Addresses that stay keep their connections; those that left finish what they carry.
     void set_addresses(std::span<const net::Address> addresses);
 
-    // The endpoint for the next attempt, in turn; not `other_than`, if there is a choice. Null: no address is known.
+    // The endpoint for the next attempt, in turn; not `other_than`, if there is a choice. Null: no
+    // address is known.
     Endpoint* pick(const Endpoint* other_than);
 
     // Once a second or so.
@@ -40,7 +41,7 @@ class Service {
     std::string name_;
     ServiceOptions options_;
     std::vector<std::unique_ptr<Endpoint>> endpoints_;
-    std::vector<std::unique_ptr<Endpoint>> leaving_;   // until their last lease is back
+    std::vector<std::unique_ptr<Endpoint>> leaving_;  // until their last lease is back
     std::size_t turn_ = 0;
 };
 

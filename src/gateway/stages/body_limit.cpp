@@ -1,4 +1,5 @@
-// Refuses a body over the route's limit: at once when its length is announced, else as soon as it has passed it.
+// Refuses a body over the route's limit: at once when its length is announced, else as soon as it
+// has passed it.
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 
@@ -8,7 +9,8 @@ namespace {
 Verdict decide(Exchange& x) {
     const http::RequestHead& head = x.head();
     if (head.framing == http::Framing::length && head.content_length > x.body_max) {
-        return refuse(Code::payload_too_large, "the request body is larger than this route accepts");
+        return refuse(Code::payload_too_large,
+                      "the request body is larger than this route accepts");
     }
     x.stream.limit_body(x.body_max);
     return go_on();

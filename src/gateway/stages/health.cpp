@@ -13,7 +13,8 @@ Verdict decide(Exchange& x) {
     if (path.size() < 5 || (path[1] != 'h' && path[1] != 'r' && path[1] != 'l')) {
         return go_on();
     }
-    const auto health = health_answer(path, x.shard.health(), x.shard.loop().clock().wall, x.memory.arena);
+    const auto health =
+        health_answer(path, x.shard.health(), x.shard.loop().clock().wall, x.memory.arena);
     if (!health) {
         return go_on();
     }

@@ -1,4 +1,5 @@
-// Refuses a request that has passed this gateway before: sent on, it would come back for ever (RFC 9110, 7.6.3).
+// Refuses a request that has passed this gateway before: sent on, it would come back for ever (RFC
+// 9110, 7.6.3).
 #include "base/text.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -12,7 +13,8 @@ bool names_us(std::string_view list, std::string_view us) {
     std::string_view member;
     while (members.next(member)) {
         const std::size_t space = member.find(' ');
-        const std::string_view name = space == std::string_view::npos ? member : trim_ows(member.substr(space));
+        const std::string_view name =
+            space == std::string_view::npos ? member : trim_ows(member.substr(space));
         if (name.substr(0, name.find(' ')) == us) {
             return true;
         }

@@ -1,5 +1,6 @@
-// Keeps what services offer only to each other out of reach: `internal` anywhere in a path, and `metrics` right below a
-// route's base. Segments are read the way a careless service might: decoded as often as it takes, in any case.
+// Keeps what services offer only to each other out of reach: `internal` anywhere in a path, and
+// `metrics` right below a route's base. Segments are read the way a careless service might: decoded
+// as often as it takes, in any case.
 #include "base/text.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -41,7 +42,8 @@ std::string_view below_base(const Exchange& x) {
 
 Verdict decide(Exchange& x) {
     std::string_view left = x.upstream_path;
-    bool hidden = names(first_segment(left), "metrics") || names(first_segment(below_base(x)), "metrics");
+    bool hidden =
+        names(first_segment(left), "metrics") || names(first_segment(below_base(x)), "metrics");
     while (!left.empty() && !hidden) {
         const std::string_view segment = first_segment(left);
         hidden = names(segment, "internal");

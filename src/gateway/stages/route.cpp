@@ -1,4 +1,5 @@
-// Finds the route, by the canonical path: what is matched here is what is authorised below and what the service gets.
+// Finds the route, by the canonical path: what is matched here is what is authorised below and what
+// the service gets.
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 #include "http/uri.hpp"
@@ -6,7 +7,8 @@
 namespace gw::gateway {
 namespace {
 
-// The service's path: the route's rewrite with its parameters, and, for a prefix, the rest of the path.
+// The service's path: the route's rewrite with its parameters, and, for a prefix, the rest of the
+// path.
 std::string_view rewritten(Exchange& x, const RouteMatch& match) {
     const Route& route = *match.route;
     if (route.same_path) {
@@ -30,8 +32,12 @@ std::string_view rewritten(Exchange& x, const RouteMatch& match) {
 Verdict decide(Exchange& x) {
     http::PathRefusal refusal;
     switch (http::normalise_path(x.head().path, x.memory.path, refusal)) {
-        case http::PathOutcome::unchanged: x.path = x.head().path; break;
-        case http::PathOutcome::rewritten: x.path = x.memory.path; break;
+        case http::PathOutcome::unchanged:
+            x.path = x.head().path;
+            break;
+        case http::PathOutcome::rewritten:
+            x.path = x.memory.path;
+            break;
         case http::PathOutcome::refused:
             if (refusal.traversal) {
                 x.shard.metrics().violation(observe::Violation::path_traversal).add();
