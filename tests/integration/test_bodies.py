@@ -146,6 +146,22 @@ class Bodies(Scenario):
             self.assertBounded(memory)
         self.assertBounded(memory)
 
+    def test_a_hundred_readers_that_stop_cost_a_buffer_each(self):
+        slow = []
+        try:
+            with Memory(self.gateway) as memory:
+                for _ in range(100):
+                    client = Client(self.gateway.port, seconds=60)
+                    slow.append(client)
+                    client.send(f"GET /api/v1/s0/bytes?n={GIB} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                for client in slow:
+                    self.assertTrue(client.sock.recv(1000))
+                self.assertEqual(200, self.client.get("/api/v1/s0/text").status)
+        finally:
+            for client in slow:
+                client.close()
+        self.assertBounded(memory)
+
 
 if __name__ == "__main__":
     unittest.main()
