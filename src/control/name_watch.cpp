@@ -6,7 +6,6 @@ namespace gw::control {
 namespace {
 
 constexpr Millis kRetryFirst{500};      // after a failure; doubled up to ttl_max
-constexpr Millis kRecheckHosts{5'000};  // /etc/hosts has no time to live
 
 }  // namespace
 
@@ -67,8 +66,8 @@ net::Task<void> NameWatch::keep_asking(std::shared_ptr<Watched> watched) {
         if (answer) {
             retry = kRetryFirst;
             const auto ttl = std::chrono::duration_cast<Millis>(answer->ttl);
-            pause = ttl == Millis::zero() ? std::min(kRecheckHosts, options_.ttl_max)
-                                          : std::clamp(ttl, options_.ttl_min, options_.ttl_max);
+            // 0 is what /etc/hosts gives, and some name servers: asked for again as soon as may be.
+            pause = std::clamp(ttl, options_.ttl_min, options_.ttl_max);
         } else {
             retry = std::min(retry * 2, options_.ttl_max);
         }

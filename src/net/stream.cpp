@@ -1,5 +1,7 @@
 #include "net/stream.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -79,6 +81,9 @@ void Stream::read_timed_out(Timer& timer) {
 
 void Stream::write_timed_out(Timer& timer) {
     Stream& stream = static_cast<OpTimer&>(timer).stream;
+    if (stream.writer_ != nullptr && static_cast<WriteOp*>(stream.writer_)->draining()) {
+        return;
+    }
     stream.end(stream.writer_, timer, Errc::timeout);
 }
 
@@ -128,6 +133,11 @@ std::unexpected<Error> Stream::broken(int error) const {
         return fail(Errc::exhausted, Fault::self, "the kernel has no memory for sockets");
     }
     return fail(Errc::reset, peer_, "connection reset", Retry::if_reused);
+}
+
+std::size_t Stream::queued_bytes() const {
+    int bytes = 0;
+    return ::ioctl(fd_.get(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
@@ -237,6 +247,7 @@ Stream::WriteOp::WriteOp(Stream& owner, std::array<std::string_view, 3> pieces,
         if (!done && self.moved_ > 0) {
             Loop& loop = op.stream->loop_;
             self.pace_.moved(std::exchange(self.moved_, 0), loop.now());
+            self.queued_ = op.stream->queued_bytes();
             loop.timers().arm(op.stream->write_timer_, self.pace_.wait_until(loop.now()));
         }
         return done;
@@ -304,6 +315,24 @@ void Stream::WriteOp::await_suspend(std::coroutine_handle<> handle) {
     stream->loop_.at_end_of_turn(*this);
 }
 
+// A socket with a large buffer becomes writable only when a third of it is free, which a slow reader may
+// take long to read. What the peer has acknowledged meanwhile is progress all the same.
+bool Stream::WriteOp::draining() {
+    const std::size_t queued = stream->queued_bytes();
+    if (queued >= queued_) {
+        return false;
+    }
+    Loop& loop = stream->loop_;
+    pace_.moved(queued_ - queued, loop.now());
+    queued_ = queued;
+    const Instant until = pace_.wait_until(loop.now());
+    if (until <= loop.now()) {
+        return false;
+    }
+    loop.timers().arm(stream->write_timer_, until);
+    return true;
+}
+
 void Stream::WriteOp::begin() {
     put_off = false;
     if ((stream->state_ & kWritable) != 0 && push()) {
@@ -312,6 +341,7 @@ void Stream::WriteOp::begin() {
         return;
     }
     moved_ = 0;
+    queued_ = stream->queued_bytes();
     Loop& loop = stream->loop_;
     loop.timers().arm(stream->write_timer_, pace_.wait_until(loop.now()));
 }

@@ -113,6 +113,7 @@ class Stream final : Pollable {
     void end(Op*& slot, Timer& timer, Errc why);
     static void read_timed_out(Timer& timer);
     static void write_timed_out(Timer& timer);
+    [[nodiscard]] std::size_t queued_bytes() const;
     bool try_read(std::span<char> into, Result<std::size_t>& result);
     std::unexpected<Error> broken(int error) const;
 
@@ -165,10 +166,12 @@ class Stream final : Pollable {
         WriteOp(Stream& owner, std::array<std::string_view, 3> pieces, const PaceLimits& pace);
         bool push();  // true when all is written or it failed
         void begin();
+        bool draining();   // when its time is over: has the peer taken some of it after all?
         std::array<iovec, 3> pieces_{};
         std::size_t next_ = 0;
         std::size_t count_ = 0;
         std::size_t moved_ = 0;
+        std::size_t queued_ = 0;   // bytes in the kernel, not yet acknowledged, when the wait began
         Pace pace_;
         Result<void> result_{};
     };
