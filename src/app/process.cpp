@@ -103,7 +103,7 @@ class Process {
     std::vector<std::unique_ptr<Worker>> workers_;
     observe::Exposition exposition_{sink_, started_};
 
-    net::BufferPool admin_buffers_{16 * 1024, 4};
+    net::BufferPool admin_buffers_{16UL * 1024, 4};
     http::H1Pool admin_h1_{.buffers = admin_buffers_, .server = {}, .client = {}};
     std::unique_ptr<control::Admin> admin_;
     std::unique_ptr<http::H1ServerShared> admin_shared_;

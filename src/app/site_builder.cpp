@@ -130,6 +130,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         services.push_back({name, options.url.authority(), options.url.host, options});
     }
     std::vector<std::unique_ptr<Route>> routes;
+    routes.reserve(settings.routes.size());
     for (const gateway::RouteOptions& options : settings.routes) {
         routes.push_back(build_route(options, index.at(options.service)));
     }
@@ -157,6 +158,7 @@ std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
 
 std::vector<control::NamedService> names_of(const Settings& settings) {
     std::vector<control::NamedService> names;
+    names.reserve(settings.services.size());
     for (const auto& [name, options] : settings.services) {
         names.push_back({name, options.url.host, options.url.port});
     }

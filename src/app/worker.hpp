@@ -44,7 +44,7 @@ class Worker {
 
   private:
     // A head of the largest size fits one buffer.
-    static constexpr std::size_t kBufferBytes = 16 * 1024;
+    static constexpr std::size_t kBufferBytes = 16UL * 1024;
     static constexpr std::size_t kBuffersKept = 256;  // covers a busy worker
 
     void between_turns();

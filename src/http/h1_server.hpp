@@ -23,7 +23,7 @@ struct H1ServerLimits {
     Millis idle_timeout{75'000};  // between requests
     Millis lingering_close{
         2'000};  // how long unread input is thrown away so that the response arrives
-    std::size_t drained_max = 256 * 1024;  // … and how much of it
+    std::size_t drained_max = 256UL * 1024;  // … and how much of it
     std::uint64_t requests_max = 0;        // of one connection; 0: no limit
     net::PaceLimits pace;                  // the slowest client that is served
 };
