@@ -6,10 +6,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
-#include <functional>
+#include <limits>
 #include <map>
+#include <span>
+#include <utility>
 
+#include "base/ensure.hpp"
 #include "base/version.hpp"
 
 namespace gw::observe {
@@ -18,178 +22,191 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-using Labels = std::vector<std::pair<std::string, std::string>>;
 
-// Families in the order of their first mention, series with equal labels summed.
+enum class Metric : std::uint8_t {
+#define METRIC(name, kind, labels, help) name,
+#include "observe/metrics.def"
+#undef METRIC
+};
+
+enum class Kind : std::uint8_t { counter, gauge, seconds, bytes };
+
+struct Entry {
+    const char* name;
+    Kind kind;
+    std::string_view labels;
+    const char* help;
+};
+
+constexpr std::array kCatalogue{
+#define METRIC(name, kind, labels, help) Entry{#name, Kind::kind, labels, help},
+#include "observe/metrics.def"
+#undef METRIC
+};
+
+MetricType type_of(Kind kind) {
+    switch (kind) {
+        case Kind::counter:
+            return MetricType::Counter;
+        case Kind::gauge:
+            return MetricType::Gauge;
+        default:
+            return MetricType::Histogram;
+    }
+}
+
+using Values = std::vector<std::string>;
+
+// Adds up the series of all workers that have the same labels.
 class Sums {
   public:
-    void add(const char* name, const char* help, MetricType type, const Labels& labels, double value) {
-        ClientMetric& metric = series(name, help, type, labels);
-        if (type == MetricType::Counter) {
-            metric.counter.value += value;
-        } else {
-            metric.gauge.value += value;
-        }
+    void add(Metric which, const Values& labels, double value) {
+        ClientMetric& sum = series(which, labels);
+        (entry(which).kind == Kind::counter ? sum.counter.value : sum.gauge.value) += value;
     }
-    // unit: what one counted unit is in the metric's unit.
+    void add(Metric which, const Values& labels, std::uint64_t value) {
+        add(which, labels, static_cast<double>(value));
+    }
     template <const auto& kBounds>
-    void add(const char* name, const char* help, const Labels& labels, const Histogram<kBounds>& histogram,
-             double unit) {
-        ClientMetric& metric = series(name, help, MetricType::Histogram, labels);
-        auto& sum = metric.histogram;
+    void add(Metric which, const Values& labels, const Histogram<kBounds>& counted) {
+        auto& sum = series(which, labels).histogram;
+        // A quotient is the double next to what the contract says, ".0025"; a product need not be.
+        const double per_unit = entry(which).kind == Kind::seconds ? 1e6 : 1.0;
         if (sum.bucket.empty()) {
             for (const std::uint64_t bound : kBounds) {
-                sum.bucket.push_back({0, static_cast<double>(bound) * unit});
+                sum.bucket.push_back({0, static_cast<double>(bound) / per_unit});
             }
             sum.bucket.push_back({0, std::numeric_limits<double>::infinity()});
         }
-        // The parts are read while a worker counts; the total is made of them, so that they always agree.
+        // The parts are read while a worker counts; the total is made of them, so that they agree.
         std::uint64_t cumulative = 0;
         for (std::size_t i = 0; i < sum.bucket.size(); ++i) {
-            cumulative += histogram.count(i);
+            cumulative += counted.count(i);
             sum.bucket[i].cumulative_count += cumulative;
         }
         sum.sample_count += cumulative;
-        sum.sample_sum += static_cast<double>(histogram.sum()) * unit;
+        sum.sample_sum += static_cast<double>(counted.sum()) / per_unit;
     }
-    [[nodiscard]] std::vector<MetricFamily> families() && {
-        std::vector<MetricFamily> result;
-        for (const std::string& name : order_) {
-            Family& family = families_.at(name);
-            for (auto& [labels, metric] : family.series) {
-                family.family.metric.push_back(std::move(metric));
+    [[nodiscard]] std::string text() && {
+        std::vector<MetricFamily> families;
+        for (std::size_t i = 0; i < kCatalogue.size(); ++i) {
+            if (series_[i].empty()) {
+                continue;
             }
-            result.push_back(std::move(family.family));
+            MetricFamily& family = families.emplace_back();
+            family.name = kCatalogue[i].name;
+            family.help = kCatalogue[i].help;
+            family.type = type_of(kCatalogue[i].kind);
+            for (auto& [labels, metric] : series_[i]) {
+                family.metric.push_back(std::move(metric));
+            }
         }
-        return result;
+        return prometheus::TextSerializer{}.Serialize(families);
     }
 
   private:
-    struct Family {
-        MetricFamily family;
-        std::map<Labels, ClientMetric> series;
-    };
-    ClientMetric& series(const char* name, const char* help, MetricType type, const Labels& labels) {
-        auto [family, fresh] = families_.try_emplace(name);
-        if (fresh) {
-            family->second.family.name = name;
-            family->second.family.help = help;
-            family->second.family.type = type;
-            order_.emplace_back(name);
+    static const Entry& entry(Metric which) { return kCatalogue[static_cast<std::size_t>(which)]; }
+
+    ClientMetric& series(Metric which, const Values& values) {
+        auto [found, fresh] = series_[static_cast<std::size_t>(which)].try_emplace(values);
+        ClientMetric& metric = found->second;
+        if (!fresh) {
+            return metric;
         }
-        auto [metric, first] = family->second.series.try_emplace(labels);
-        if (first) {
-            metric->second.label.push_back({"service", "api-gateway"});
-            for (const auto& [label, value] : labels) {
-                metric->second.label.push_back({label, value});
-            }
+        metric.label.push_back({"service", "api-gateway"});
+        std::string_view names = entry(which).labels;
+        for (const std::string& value : values) {
+            const std::size_t end = std::min(names.find(' '), names.size());
+            ensure(end > 0, "a metric has as many values as the catalogue has labels");
+            metric.label.push_back({std::string(names.substr(0, end)), value});
+            names.remove_prefix(std::min(end + 1, names.size()));
         }
-        return metric->second;
+        ensure(names.empty(), "a metric has as many values as the catalogue has labels");
+        return metric;
     }
 
-    std::map<std::string, Family> families_;
-    std::vector<std::string> order_;
+    std::array<std::map<Values, ClientMetric>, kCatalogue.size()> series_;
 };
-
-constexpr double kMicroseconds = 1e-6;
-constexpr auto kCounter = MetricType::Counter;
-constexpr auto kGauge = MetricType::Gauge;
 
 void add_route(Sums& sums, const RouteSeries& route) {
     route.methods.each([&](const MethodSeries& method) {
         const std::string name(method.method);
         method.statuses.each([&](const StatusSeries& status) {
-            sums.add("http_requests_total", "Requests answered.", kCounter,
-                     {{"method", name}, {"route", route.name}, {"status_code", std::to_string(status.status)}},
-                     static_cast<double>(status.count.value()));
+            sums.add(Metric::http_requests_total, {name, route.name, std::to_string(status.status)},
+                     status.count.value());
         });
-        sums.add("http_request_duration_seconds",
-                 "Time from the first byte of a request to the last of its response.",
-                 {{"method", name}, {"route", route.name}}, method.duration, kMicroseconds);
+        sums.add(Metric::http_request_duration_seconds, {name, route.name}, method.duration);
     });
-    sums.add("http_request_size_bytes", "Bytes of request bodies.", {{"route", route.name}},
-             route.request_size, 1.0);
-    sums.add("http_response_size_bytes", "Bytes of response bodies.", {{"route", route.name}},
-             route.response_size, 1.0);
+    sums.add(Metric::http_request_size_bytes, {route.name}, route.request_size);
+    sums.add(Metric::http_response_size_bytes, {route.name}, route.response_size);
 }
 
 void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
-    const std::pair<std::string, std::string> name{"upstream", upstream.name};
+    const std::string& name = upstream.name;
     upstream.statuses.each([&](const StatusSeries& status) {
-        sums.add("downstream_requests_total", "Answers of services.", kCounter,
-                 {name, {"status_code", std::to_string(status.status)}},
-                 static_cast<double>(status.count.value()));
+        sums.add(Metric::downstream_requests_total, {name, std::to_string(status.status)},
+                 status.count.value());
     });
-    sums.add("downstream_request_duration_seconds", "Time until a service's answer began.", {name},
-             upstream.duration, kMicroseconds);
+    sums.add(Metric::downstream_request_duration_seconds, {name}, upstream.duration);
     for (std::size_t i = 0; i < kUpstreamErrors.size(); ++i) {
-        sums.add("downstream_errors_total", "Attempts at a service that failed.", kCounter,
-                 {name, {"error_type", std::string(kUpstreamErrors[i])}},
-                 static_cast<double>(upstream.errors[i].value()));
+        sums.add(Metric::downstream_errors_total, {name, std::string(kUpstreamErrors[i])},
+                 upstream.errors[i].value());
     }
-    sums.add("downstream_retries_total", "Requests sent to a service again.", kCounter, {name},
-             static_cast<double>(upstream.retries.value()));
-    sums.add("upstream_connections", "Connections to a service.", kGauge, {name, {"state", "idle"}},
-             static_cast<double>(upstream.connections_idle.value()));
-    sums.add("upstream_connections", "Connections to a service.", kGauge, {name, {"state", "active"}},
-             static_cast<double>(upstream.connections_active.value()));
+    sums.add(Metric::downstream_retries_total, {name}, upstream.retries.value());
+    sums.add(Metric::upstream_connections, {name, "idle"}, upstream.connections_idle.value());
+    sums.add(Metric::upstream_connections, {name, "active"}, upstream.connections_active.value());
 }
 
 void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     block.routes.each([&](const RouteSeries& route) { add_route(sums, route); });
     block.upstreams.each([&](const UpstreamSeries& upstream) { add_upstream(sums, upstream); });
     block.protocols.each([&](const ProtocolGauges& protocol) {
-        const Labels labels{{"protocol", protocol.name}};
-        sums.add("http_requests_in_progress", "Requests being served.", kGauge, labels,
-                 static_cast<double>(protocol.in_progress.value()));
-        sums.add("active_connections", "Connections of clients.", kGauge, labels,
-                 static_cast<double>(protocol.active_connections.value()));
+        sums.add(Metric::http_requests_in_progress, {protocol.name}, protocol.in_progress.value());
+        sums.add(Metric::active_connections, {protocol.name}, protocol.active_connections.value());
     });
     for (std::size_t i = 0; i < kViolations.size(); ++i) {
-        sums.add("security_violations_total", "Requests that look like attacks.", kCounter,
-                 {{"violation_type", std::string(kViolations[i])}},
-                 static_cast<double>(block.violations[i].value()));
+        sums.add(Metric::security_violations_total, {std::string(kViolations[i])},
+                 block.violations[i].value());
     }
     block.dangerous_headers.each([&](const NamedCounter& header) {
-        sums.add("dangerous_headers_filtered_total", "Header fields of clients that only the gateway may set.",
-                 kCounter, {{"header_name", header.name}}, static_cast<double>(header.count.value()));
+        sums.add(Metric::dangerous_headers_filtered_total, {header.name}, header.count.value());
     });
-    sums.add("event_loop_lag_seconds", "Time a loop turn took.", {{"worker", std::to_string(worker)}},
-             block.loop_lag, kMicroseconds);
+    sums.add(Metric::event_loop_lag_seconds, {std::to_string(worker)}, block.loop_lag);
 }
 
-std::size_t open_descriptors() {
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir("/proc/self/fd"), &::closedir};
-    std::size_t count = 0;
+// Entries of a directory of /proc, without "." and "..".
+std::uint64_t entries(const char* path) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir(path), &::closedir};
+    std::uint64_t count = 0;
     while (directory != nullptr && ::readdir(directory.get()) != nullptr) {
         ++count;
     }
-    return count > 3 ? count - 3 : 0;   // ".", ".." and the directory itself
+    return count > 2 ? count - 2 : 0;
 }
 
 void add_process(Sums& sums, WallTime started) {
-    const auto gauge = [&](const char* name, const char* help, double value) {
-        sums.add(name, help, kGauge, {}, value);
-    };
     double pages = 0;
     double resident = 0;
     std::ifstream("/proc/self/statm") >> pages >> resident;
     const auto page = static_cast<double>(::sysconf(_SC_PAGESIZE));
-    gauge("process_resident_memory_bytes", "Resident memory size in bytes.", resident * page);
-    gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.", pages * page);
+    sums.add(Metric::process_resident_memory_bytes, {}, resident * page);
+    sums.add(Metric::process_virtual_memory_bytes, {}, pages * page);
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
     const auto seconds = [](const timeval& t) {
-        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+        return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
     };
-    sums.add("process_cpu_seconds_total", "User and system CPU time spent in seconds.", kCounter, {},
+    sums.add(Metric::process_cpu_seconds_total, {},
              seconds(usage.ru_utime) + seconds(usage.ru_stime));
-    gauge("process_open_fds", "Number of open file descriptors.", static_cast<double>(open_descriptors()));
+    // One of them is the directory that we look into.
+    const std::uint64_t descriptors = entries("/proc/self/fd");
+    sums.add(Metric::process_open_fds, {}, descriptors > 0 ? descriptors - 1 : 0);
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
-    gauge("process_max_fds", "Maximum number of open file descriptors.", static_cast<double>(limit.rlim_cur));
-    gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
-          static_cast<double>(epoch_ms(started)) / 1000.0);
+    sums.add(Metric::process_max_fds, {}, std::uint64_t{limit.rlim_cur});
+    sums.add(Metric::process_threads, {}, entries("/proc/self/task"));
+    sums.add(Metric::process_start_time_seconds, {},
+             static_cast<double>(epoch_ms(started)) / 1000.0);
 }
 
 }  // namespace
@@ -199,17 +216,13 @@ std::string Exposition::text() const {
     for (const Block& block : blocks_) {
         add_worker(sums, *block.block, block.worker);
     }
-    const auto count = [](std::uint64_t n) { return static_cast<double>(n); };
-    sums.add("config_reloads_total", "Configurations read again.", kCounter, {{"result", "success"}},
-             count(reloads_));
-    sums.add("config_reloads_total", "Configurations read again.", kCounter, {{"result", "refused"}},
-             count(refusals_));
-    sums.add("config_hash_info", "The configuration in force.", kGauge, {{"hash", hash_}}, 1);
-    sums.add("log_lines_dropped_total", "Log lines that the output did not take.", kCounter, {},
-             count(sink_.dropped_lines()));
-    sums.add("build_info", "What is running.", kGauge, {{"version", std::string(kVersion)}}, 1);
+    sums.add(Metric::config_reloads_total, {"success"}, reloads_);
+    sums.add(Metric::config_reloads_total, {"refused"}, refusals_);
+    sums.add(Metric::config_hash_info, {hash_}, 1.0);
+    sums.add(Metric::log_lines_dropped_total, {}, sink_.dropped_lines());
+    sums.add(Metric::build_info, {std::string(kVersion)}, 1.0);
     add_process(sums, started_);
-    return prometheus::TextSerializer{}.Serialize(std::move(sums).families());
+    return std::move(sums).text();
 }
 
 }  // namespace gw::observe

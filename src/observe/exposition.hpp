@@ -1,5 +1,5 @@
-// What /metrics says: the workers' blocks summed, and what is known of the process, as Prometheus text (format 0.0.4).
-// Control thread.
+// What /metrics says: the workers' blocks summed, and what is known of the process, as Prometheus
+// text (format 0.0.4). Control thread.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,9 @@ class Exposition {
     explicit Exposition(const LogSink& sink, WallTime started) : sink_(sink), started_(started) {}
 
     // The block must outlive this.
-    void add_block(const MetricBlock& block, std::size_t worker) { blocks_.push_back({&block, worker}); }
+    void add_block(const MetricBlock& block, std::size_t worker) {
+        blocks_.push_back({&block, worker});
+    }
     void config_adopted(std::string hash) {
         ++reloads_;
         hash_ = std::move(hash);

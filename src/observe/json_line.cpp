@@ -3,17 +3,18 @@
 #include <array>
 #include <cmath>
 
-#if defined(__SSE2__)
+#ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
 namespace gw::observe {
 namespace {
 
-// How many bytes at the start of `text` may stand in a JSON string as they are: printable ASCII but '"' and '\'.
+// How many bytes at the start of `text` may stand in a JSON string as they are: printable ASCII but
+// '"' and '\'.
 std::size_t plain_prefix(std::string_view text) {
     std::size_t at = 0;
-#if defined(__SSE2__)
+#ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"');
     const __m128i backslash = _mm_set1_epi8('\\');
     const __m128i space = _mm_set1_epi8(0x20);
@@ -43,7 +44,11 @@ std::size_t plain_prefix(std::string_view text) {
 std::size_t utf8_length(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char first = byte(0);
-    const std::size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+    const std::size_t length = first < 0xC2   ? 0
+                               : first < 0xE0 ? 2
+                               : first < 0xF0 ? 3
+                               : first < 0xF5 ? 4
+                                              : 0;
     if (length == 0 || text.size() < length) {
         return 0;
     }
@@ -59,19 +64,45 @@ std::size_t utf8_length(std::string_view text) {
     return overlong || surrogate || beyond ? 0 : length;
 }
 
-void append_control(std::string& out, unsigned char c) {
+void append_code(std::string& out, unsigned code) {
     constexpr std::string_view kDigits = "0123456789abcdef";
-    switch (c) {
-        case '"': out += "\\\""; return;
-        case '\\': out += "\\\\"; return;
-        case '\n': out += "\\n"; return;
-        case '\r': out += "\\r"; return;
-        case '\t': out += "\\t"; return;
-        default:
-            out += "\\u00";
-            out += kDigits[c >> 4];
-            out += kDigits[c & 15];
+    out += "\\u";
+    for (const unsigned shift : {12U, 8U, 4U, 0U}) {
+        out += kDigits[(code >> shift) & 15];
     }
+}
+
+void append_control(std::string& out, unsigned char c) {
+    switch (c) {
+        case '"':
+            out += "\\\"";
+            return;
+        case '\\':
+            out += "\\\\";
+            return;
+        case '\n':
+            out += "\\n";
+            return;
+        case '\r':
+            out += "\\r";
+            return;
+        case '\t':
+            out += "\\t";
+            return;
+        default:
+            append_code(out, c);
+    }
+}
+
+// What is valid in JSON but moves a terminal's cursor or ends a line for some readers: the C1
+// controls and the separators of lines and paragraphs. 0: none of them begins here.
+unsigned unwelcome(std::string_view sequence) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
+    if (byte(0) == 0xC2 && byte(1) < 0xA0) {
+        return byte(1);
+    }
+    const bool separator = byte(0) == 0xE2 && byte(1) == 0x80 && (byte(2) & 0xFE) == 0xA8;
+    return separator ? 0x2000U | (byte(2) & 0x3FU) : 0;
 }
 
 }  // namespace
@@ -89,7 +120,11 @@ void append_escaped(std::string& out, std::string_view text) {
             append_control(out, c);
             text.remove_prefix(1);
         } else if (const std::size_t length = utf8_length(text); length > 0) {
-            out += text.substr(0, length);
+            if (const unsigned code = unwelcome(text.substr(0, length)); code != 0) {
+                append_code(out, code);
+            } else {
+                out += text.substr(0, length);
+            }
             text.remove_prefix(length);
         } else {
             out += "\\ufffd";
@@ -114,7 +149,9 @@ void JsonLine::add(std::string_view name, std::chrono::steady_clock::duration ti
     out_.append(digits.data(), write_millis(digits.data(), time));
 }
 
-bool needs_no_escape(std::string_view text) { return plain_prefix(text) == text.size(); }
+bool needs_no_escape(std::string_view text) {
+    return plain_prefix(text) == text.size();
+}
 
 char* write_millis(char* out, std::chrono::steady_clock::duration time) {
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();

@@ -1,5 +1,6 @@
-// Writes one flat JSON object, a member after the other, into a string that grows: log lines and problem documents. What
-// goes in may be anything a stranger sent; what comes out is always valid JSON on one line (RFC 8259).
+// Writes one flat JSON object, a member after the other, into a string that grows: log lines and
+// problem documents. What goes in may be anything a stranger sent; what comes out is always valid
+// JSON on one line (RFC 8259), without control characters of any kind.
 #pragma once
 
 #include <charconv>
@@ -10,7 +11,8 @@
 
 namespace gw::observe {
 
-// `text` as the inside of a JSON string: controls, quotes and backslashes escaped, bytes that are not UTF-8 replaced by U+FFFD.
+// `text` as the inside of a JSON string: controls, quotes and backslashes escaped, each byte that
+// is not UTF-8 replaced by U+FFFD. One byte becomes six at most.
 void append_escaped(std::string& out, std::string_view text);
 
 // Would append_escaped() copy it as it is?

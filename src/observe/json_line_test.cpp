@@ -35,9 +35,30 @@ TEST(JsonLine, EscapesWhatWouldBreakTheLine) {
 
 TEST(JsonLine, KeepsUtf8AndReplacesWhatIsNone) {
     EXPECT_EQ(line_of("ü€😀"), R"({"t":"ü€😀"})");
-    EXPECT_EQ(line_of("\xC0\xAF"), R"({"t":"\ufffd\ufffd"})");           // overlong
-    EXPECT_EQ(line_of("\xED\xA0\x80"), R"({"t":"\ufffd\ufffd\ufffd"})");   // surrogate
-    EXPECT_EQ(line_of("a\xE2\x82"), R"({"t":"a\ufffd\ufffd"})");           // cut off
+    EXPECT_EQ(line_of("\xC0\xAF"), R"({"t":"\ufffd\ufffd"})");            // overlong
+    EXPECT_EQ(line_of("\xED\xA0\x80"), R"({"t":"\ufffd\ufffd\ufffd"})");  // surrogate
+    EXPECT_EQ(line_of("a\xE2\x82"), R"({"t":"a\ufffd\ufffd"})");          // cut off
+}
+
+// What is valid and yet moves a terminal's cursor, or ends a line for some readers.
+TEST(JsonLine, EscapesControlsBeyondAscii) {
+    EXPECT_EQ(line_of("\xC2\x85\xC2\x9B\xC2\xA0"), "{\"t\":\"\\u0085\\u009b\xC2\xA0\"}");
+    EXPECT_EQ(line_of("\u2027\u2028\u2029\u202A"), "{\"t\":\"\u2027\\u2028\\u2029\u202A\"}");
+}
+
+// Each special byte at each place of the blocks in which plain text is looked through.
+TEST(JsonLine, FindsWhatToEscapeWhereverItStands) {
+    for (std::size_t size = 1; size <= 40; ++size) {
+        for (std::size_t at = 0; at < size; ++at) {
+            for (const char c : {'"', '\\', '\x1f', '\x7f', '\x80', '\0'}) {
+                std::string text(size, ' ');
+                text[at] = c;
+                ASSERT_FALSE(needs_no_escape(text)) << size << ' ' << at;
+            }
+        }
+        ASSERT_TRUE(needs_no_escape(std::string(size, '~')));
+    }
+    ASSERT_TRUE(needs_no_escape(""));
 }
 
 TEST(JsonLine, IsValidWhateverTheBytes) {

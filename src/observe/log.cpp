@@ -15,12 +15,20 @@
 namespace gw::observe {
 namespace {
 
-constexpr int kPollMs = 100;   // how long a blocked output keeps the writer from noticing that it should stop
+constexpr int kPollMs = 50;           // how long a blocked output hides from us that we should stop
+constexpr Millis kStopPatience{100};  // for an output that is slow when we stop
+constexpr Millis kReportEvery{1'000};  // under steady loss, more reports would only cost more lines
 
-// A pipe that is writable takes this much without blocking (PIPE_BUF), and no more is promised; a file takes any.
+// A pipe that is writable takes this much without blocking (PIPE_BUF), and no more is promised; a
+// file takes any.
 std::size_t write_max_of(int fd) {
     struct stat about{};
     return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? SIZE_MAX : PIPE_BUF;
+}
+
+// What a block costs while it waits: its allocation, not only what it says.
+std::size_t memory_of(const std::string& block) {
+    return block.capacity() + sizeof block;
 }
 
 void begin_line(JsonLine& line, LogLevel level, std::string_view message) {
@@ -51,11 +59,11 @@ LogSink::~LogSink() {
 bool LogSink::submit(std::string lines) {
     {
         const std::lock_guard lock(mutex_);
-        if (queued_ + lines.size() > queued_max_) {
+        if (queued_ + memory_of(lines) > queued_max_) {
             count_dropped(lines);
             return false;
         }
-        queued_ += lines.size();
+        queued_ += memory_of(lines);
         queue_.push_back(std::move(lines));
     }
     changed_.notify_all();
@@ -79,56 +87,83 @@ void LogSink::write_all(const std::stop_token& stop) {
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     std::unique_lock lock(mutex_);
     while (changed_.wait(lock, stop, [this] { return !queue_.empty(); })) {
-        std::string block = std::move(queue_.front());
+        const std::string block = std::move(queue_.front());
         queue_.pop_front();
+        const bool last = queue_.empty();
         lock.unlock();
-        const std::size_t size = block.size();
-        const bool written = write_block(block, stop);
-        if (!written && stop.stop_requested()) {
-            return;   // nobody reads any more
-        }
-        const std::uint64_t dropped = dropped_lines();
-        if (written && dropped != reported_) {
-            std::string line;
-            JsonLine json(line);
-            begin_line(json, LogLevel::warn, "log lines were dropped: the output did not take them");
-            json.add("lines", static_cast<std::int64_t>(dropped - reported_));
-            json.end();
-            line += '\n';
-            reported_ = dropped;
-            write_block(line, stop);
+        if (write_block(block, stop) && dropped_lines() != reported_) {
+            const Instant now = std::chrono::steady_clock::now();
+            if (last || now >= report_next_) {
+                report_next_ = now + kReportEvery;
+                report_dropped(stop);
+            }
         }
         lock.lock();
-        queued_ -= size;
+        queued_ -= memory_of(block);
         changed_.notify_all();
     }
 }
 
+void LogSink::report_dropped(const std::stop_token& stop) {
+    const std::uint64_t dropped = dropped_lines();
+    std::string text;
+    JsonLine line(text);
+    begin_line(line, LogLevel::warn, "log lines were dropped: the output did not take them");
+    line.add("lines", static_cast<std::int64_t>(dropped - reported_));
+    line.end();
+    text += '\n';
+    if (write_block(text, stop)) {
+        reported_ = dropped;
+    }
+}
+
 bool LogSink::write_block(std::string_view block, const std::stop_token& stop) {
-    if (fd_ < 0) {
+    if (torn_ && put("\n", stop) == 0) {
         count_dropped(block);
         return false;
     }
-    while (!block.empty()) {
-        pollfd ready{.fd = fd_, .events = POLLOUT, .revents = 0};
-        if (::poll(&ready, 1, kPollMs) == 0) {
-            if (stop.stop_requested()) {
-                count_dropped(block);
-                return false;
-            }
-            continue;
-        }
-        const ssize_t put = ::write(fd_, block.data(), std::min(block.size(), write_max_));
-        if (put < 0 && (errno == EINTR || errno == EAGAIN)) {
-            continue;
-        }
-        if (put < 0) {
-            count_dropped(block);
-            return false;
-        }
-        block.remove_prefix(static_cast<std::size_t>(put));
+    torn_ = false;
+    const std::size_t written = put(block, stop);
+    if (written == block.size()) {
+        return true;
     }
-    return true;
+    torn_ = written > 0 && block[written - 1] != '\n';
+    count_dropped(block.substr(written));
+    return false;
+}
+
+std::size_t LogSink::put(std::string_view bytes, const std::stop_token& stop) {
+    std::size_t written = 0;
+    // poll() never says anything of a descriptor that is no number of one.
+    while (written < bytes.size() && fd_ >= 0 && !patience_ended(stop)) {
+        pollfd ready{.fd = fd_, .events = POLLOUT, .revents = 0};
+        // Without this a write to a full pipe would block, and nobody could end this thread. An
+        // error of the descriptor counts as ready: write() says which.
+        if (::poll(&ready, 1, kPollMs) <= 0) {
+            continue;
+        }
+        const ssize_t put =
+            ::write(fd_, bytes.data() + written, std::min(bytes.size() - written, write_max_));
+        if (put > 0) {
+            written += static_cast<std::size_t>(put);
+        } else if (put < 0 && errno == EAGAIN) {
+            ::poll(nullptr, 0, 1);  // it said ready and is not: not to spin
+        } else if (put == 0 || errno != EINTR) {
+            break;
+        }
+    }
+    return written;
+}
+
+bool LogSink::patience_ended(const std::stop_token& stop) {
+    if (!stop.stop_requested()) {
+        return false;
+    }
+    const Instant now = std::chrono::steady_clock::now();
+    if (!give_up_) {
+        give_up_ = now + kStopPatience;
+    }
+    return now >= *give_up_;
 }
 
 void Log::write(LogLevel level, std::string_view message, Fields fields) {

@@ -1,5 +1,6 @@
-// Log lines: one JSON object a line, on one descriptor, written by a thread of its own. Whoever logs formats and goes
-// on; when the output blocks or fails, lines are dropped and counted, and requests are not held up.
+// Log lines: one JSON object a line, on one descriptor, written by a thread of its own. Whoever
+// logs formats and goes on; when the output blocks or fails, lines are dropped and counted, and
+// requests are not held up. One WARN line tells of them when the output works again.
 #pragma once
 
 #include <atomic>
@@ -8,6 +9,7 @@
 #include <deque>
 #include <initializer_list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,23 +22,34 @@ namespace gw::observe {
 
 class LogSink {
   public:
-    // fd is not owned. queued_max: bytes that may wait for a slow output before lines are dropped.
-    explicit LogSink(int fd, std::size_t queued_max = 8UL * 1024 * 1024);
+    // 8 MiB: a few seconds of lines of a busy gateway, and no memory to speak of.
+    static constexpr std::size_t kQueuedMax = 8UL * 1024 * 1024;
+
+    // fd is not owned. queued_max: bytes of memory that may wait for a slow output before lines are
+    // dropped.
+    explicit LogSink(int fd, std::size_t queued_max = kQueuedMax);
     LogSink(const LogSink&) = delete;
     LogSink& operator=(const LogSink&) = delete;
-    // Gives up on an output that blocks.
+    // Writes what the output takes within a moment and drops the rest: drain() first.
     ~LogSink();
 
     // Whole lines, each with its line feed. False: dropped. Any thread.
     bool submit(std::string lines);
     // Waits until everything is written, at most that long.
     void drain(Millis at_most);
-    [[nodiscard]] std::uint64_t dropped_lines() const { return dropped_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t dropped_lines() const {
+        return dropped_.load(std::memory_order_relaxed);
+    }
 
   private:
     void write_all(const std::stop_token& stop);
-    // False: the output failed, or stop was asked for.
+    // Counts what the output did not take. False: not all of it was written.
     bool write_block(std::string_view block, const std::stop_token& stop);
+    // How many bytes were written: fewer than all if the output failed, or blocks and stop was
+    // asked for.
+    std::size_t put(std::string_view bytes, const std::stop_token& stop);
+    bool patience_ended(const std::stop_token& stop);
+    void report_dropped(const std::stop_token& stop);
     void count_dropped(std::string_view lines);
 
     const int fd_;
@@ -45,9 +58,13 @@ class LogSink {
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<std::string> queue_;
-    std::size_t queued_ = 0;   // bytes, with the block being written
+    std::size_t queued_ = 0;  // memory, with the block being written
     std::atomic<std::uint64_t> dropped_{0};
+    // The writer's.
     std::uint64_t reported_ = 0;
+    Instant report_next_{};
+    std::optional<Instant> give_up_;
+    bool torn_ = false;  // the last line that the output took has no end
     std::jthread writer_;
 };
 
@@ -55,12 +72,13 @@ struct LogField {
     using Value = std::variant<std::string_view, std::int64_t, double, bool>;
     LogField(std::string_view key_, std::string_view text) : key(key_), value(text) {}
     LogField(std::string_view key_, const char* text) : key(key_), value(std::string_view(text)) {}
-    LogField(std::string_view key_, const std::string& text) : key(key_), value(std::string_view(text)) {}
+    LogField(std::string_view key_, const std::string& text)
+        : key(key_), value(std::string_view(text)) {}
     LogField(std::string_view key_, std::int64_t number) : key(key_), value(number) {}
     LogField(std::string_view key_, double number) : key(key_), value(number) {}
     LogField(std::string_view key_, bool truth) : key(key_), value(truth) {}
 
-    std::string_view key;   // a literal
+    std::string_view key;  // a literal
     Value value;
 };
 
@@ -72,10 +90,18 @@ class Log {
     Log(LogSink& sink, LogLevel level) : sink_(sink), level_(level) {}
     void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
-    void debug(std::string_view message, Fields fields) { write(LogLevel::debug, message, fields); }
-    void info(std::string_view message, Fields fields) { write(LogLevel::info, message, fields); }
-    void warn(std::string_view message, Fields fields) { write(LogLevel::warn, message, fields); }
-    void error(std::string_view message, Fields fields) { write(LogLevel::error, message, fields); }
+    void debug(std::string_view message, Fields fields = {}) {
+        write(LogLevel::debug, message, fields);
+    }
+    void info(std::string_view message, Fields fields = {}) {
+        write(LogLevel::info, message, fields);
+    }
+    void warn(std::string_view message, Fields fields = {}) {
+        write(LogLevel::warn, message, fields);
+    }
+    void error(std::string_view message, Fields fields = {}) {
+        write(LogLevel::error, message, fields);
+    }
     void write(LogLevel level, std::string_view message, Fields fields);
 
   private:

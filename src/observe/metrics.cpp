@@ -17,8 +17,8 @@ void count_status(GrowingList<StatusSeries>& statuses, int status) {
 
 void RouteSeries::finished(std::string_view method, int status, Instant::duration took,
                            std::uint64_t bytes_in, std::uint64_t bytes_out) {
-    MethodSeries& series = methods.find_or_add(
-        [method](const MethodSeries& m) { return m.method == method; }, method);
+    MethodSeries& series =
+        methods.find_or_add([method](const MethodSeries& m) { return m.method == method; }, method);
     count_status(series.statuses, status);
     series.duration.observe(microseconds(took));
     request_size.observe(bytes_in);
@@ -36,7 +36,8 @@ RouteSeries& MetricBlock::route(std::string_view route_template) {
 }
 
 UpstreamSeries& MetricBlock::upstream(std::string_view service) {
-    return upstreams.find_or_add([&](const UpstreamSeries& u) { return u.name == service; }, service);
+    return upstreams.find_or_add([&](const UpstreamSeries& u) { return u.name == service; },
+                                 service);
 }
 
 ProtocolGauges& MetricBlock::protocol(std::string_view name) {
@@ -44,7 +45,8 @@ ProtocolGauges& MetricBlock::protocol(std::string_view name) {
 }
 
 Counter& MetricBlock::dangerous_header(std::string_view name) {
-    return dangerous_headers.find_or_add([&](const NamedCounter& c) { return c.name == name; }, name)
+    return dangerous_headers
+        .find_or_add([&](const NamedCounter& c) { return c.name == name; }, name)
         .count;
 }
 

@@ -1,8 +1,9 @@
-// What is counted. Each worker has a block of cells that only it writes; the control thread reads them while it
-// writes, and sums the blocks when it is scraped (exposition.hpp). Counting is a load and a store, nothing more.
+// What is counted. Each worker has a block of cells that only it writes; the control thread reads
+// them while it writes, and sums the blocks when it is scraped (exposition.hpp). Counting is a load
+// and a store, nothing more.
 //
-// Series are made when they are first needed and never removed; names are copied. The names and labels of all metrics are an
-// interface: tests/golden/metrics.txt lists them.
+// Series are made when they are first needed and never removed; names are copied. What the metrics
+// are called stands in metrics.def.
 #pragma once
 
 #include <array>
@@ -39,7 +40,8 @@ class Gauge {
     std::atomic<std::uint64_t> value_{0};
 };
 
-// kBounds: upper bounds of the buckets, in the smallest unit that is counted; the last bucket is open.
+// kBounds: upper bounds of the buckets, in the smallest unit that is counted; the last bucket is
+// open.
 template <const auto& kBounds>
 class Histogram {
   public:
@@ -62,11 +64,12 @@ class Histogram {
 
 // Seconds .001 .0025 .005 .01 .025 .05 .1 .25 .5 1 2 5 10, in microseconds.
 inline constexpr std::array<std::uint64_t, 13> kDurationBoundsUs{
-    1'000,   2'500,   5'000,   10'000,    25'000,    50'000,    100'000,
+    1'000,   2'500,   5'000,     10'000,    25'000,    50'000,    100'000,
     250'000, 500'000, 1'000'000, 2'000'000, 5'000'000, 10'000'000};
 // Bytes of bodies: powers of four from 256 to 256 Mi.
 inline constexpr std::array<std::uint64_t, 11> kSizeBounds{
-    256, 1'024, 4'096, 16'384, 65'536, 262'144, 1'048'576, 4'194'304, 16'777'216, 67'108'864, 268'435'456};
+    256,       1'024,     4'096,      16'384,     65'536,     262'144,
+    1'048'576, 4'194'304, 16'777'216, 67'108'864, 268'435'456};
 
 using DurationHistogram = Histogram<kDurationBoundsUs>;
 using SizeHistogram = Histogram<kSizeBounds>;
@@ -88,7 +91,8 @@ class GrowingList {
     // The node for which `is` holds, or a new one made of `arguments`.
     template <class Is, class... Arguments>
     Node& find_or_add(Is is, const Arguments&... arguments) {
-        for (Link* link = first_.load(std::memory_order_relaxed); link != nullptr; link = link->next) {
+        for (Link* link = first_.load(std::memory_order_relaxed); link != nullptr;
+             link = link->next) {
             if (is(link->node)) {
                 return link->node;
             }
@@ -101,13 +105,15 @@ class GrowingList {
     }
     template <class Visit>
     void each(Visit visit) const {
-        for (const Link* link = first_.load(std::memory_order_acquire); link != nullptr; link = link->next) {
+        for (const Link* link = first_.load(std::memory_order_acquire); link != nullptr;
+             link = link->next) {
             visit(link->node);
         }
     }
 
   private:
-    struct Link {
+    // On cache lines of its own: the neighbours may be another worker's.
+    struct alignas(64) Link {
         template <class... Arguments>
         explicit Link(const Arguments&... arguments) : node(arguments...) {}
         Node node;
@@ -124,7 +130,7 @@ struct StatusSeries {
 
 struct MethodSeries {
     explicit MethodSeries(std::string_view method_) : method(method_) {}
-    const std::string_view method;   // a literal
+    const std::string_view method;  // a literal
     GrowingList<StatusSeries> statuses;
     DurationHistogram duration;
 };
@@ -134,8 +140,8 @@ class RouteSeries {
   public:
     explicit RouteSeries(std::string_view route) : name(route) {}
     // method: a literal of a bounded set.
-    void finished(std::string_view method, int status, Instant::duration took, std::uint64_t bytes_in,
-                  std::uint64_t bytes_out);
+    void finished(std::string_view method, int status, Instant::duration took,
+                  std::uint64_t bytes_in, std::uint64_t bytes_out);
 
     const std::string name;
     GrowingList<MethodSeries> methods;
@@ -144,10 +150,18 @@ class RouteSeries {
 };
 
 enum class UpstreamError : std::uint8_t {
-    connect_refused, timeout, reset, malformed, unreachable, exhausted, other
+    connect_refused,
+    connect_timeout,
+    timeout,
+    reset,
+    malformed,
+    unreachable,
+    exhausted,
+    other
 };
-inline constexpr std::array<std::string_view, 7> kUpstreamErrors{
-    "connect_refused", "timeout", "reset", "malformed", "unreachable", "exhausted", "other"};
+inline constexpr std::array<std::string_view, 8> kUpstreamErrors{
+    "connect_refused", "connect_timeout", "timeout",   "reset",
+    "malformed",       "unreachable",     "exhausted", "other"};
 
 // One service on one worker.
 class UpstreamSeries {
@@ -174,8 +188,14 @@ struct ProtocolGauges {
 };
 
 enum class Violation : std::uint8_t {
-    brute_force, token_manipulation, injection, header_manipulation, tenant_bypass, banned_access,
-    protocol_abuse, path_traversal
+    brute_force,
+    token_manipulation,
+    injection,
+    header_manipulation,
+    tenant_bypass,
+    banned_access,
+    protocol_abuse,
+    path_traversal
 };
 inline constexpr std::array<std::string_view, 8> kViolations{
     "brute_force",   "token_manipulation", "injection",      "header_manipulation",
@@ -194,15 +214,18 @@ class MetricBlock {
     RouteSeries& route(std::string_view route_template);
     UpstreamSeries& upstream(std::string_view service);
     ProtocolGauges& protocol(std::string_view name);
-    Counter& dangerous_header(std::string_view name);   // of a bounded set of names
-    Counter& violation(Violation violation) { return violations[static_cast<std::size_t>(violation)]; }
+    Counter& dangerous_header(std::string_view name);  // of a bounded set of names
+    Counter& violation(Violation violation) {
+        return violations[static_cast<std::size_t>(violation)];
+    }
 
     GrowingList<RouteSeries> routes;
     GrowingList<UpstreamSeries> upstreams;
     GrowingList<ProtocolGauges> protocols;
     GrowingList<NamedCounter> dangerous_headers;
     std::array<Counter, kViolations.size()> violations;
-    DurationHistogram loop_lag;   // of each loop turn: how long what was ready had to wait for its end
+    DurationHistogram
+        loop_lag;  // of each loop turn: how long what was ready had to wait for its end
 };
 
 }  // namespace gw::observe

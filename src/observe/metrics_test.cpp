@@ -34,15 +34,31 @@ TEST_F(Metrics, SumsTheWorkersAndNamesTheServiceOnEverySeries) {
     }
     blocks[0].route("/a/**").finished("GET", 503, Millis{3}, 0, 10);
     const std::string text = exposition_.text();
-    EXPECT_EQ(value_of(text, R"(http_requests_total{service="api-gateway",method="GET",route="/a/**",status_code="200"})"),
-              "2");
-    EXPECT_EQ(value_of(text, R"(http_requests_total{service="api-gateway",method="GET",route="/a/**",status_code="503"})"),
-              "1");
-    EXPECT_EQ(value_of(text, R"(http_request_duration_seconds_bucket{service="api-gateway",method="GET",route="/a/**",le="0.0025"})"),
-              "0");
-    EXPECT_EQ(value_of(text, R"(http_request_duration_seconds_bucket{service="api-gateway",method="GET",route="/a/**",le="0.005"})"),
-              "3");
-    EXPECT_EQ(value_of(text, R"(http_request_duration_seconds_count{service="api-gateway",method="GET",route="/a/**"})"), "3");
+    EXPECT_EQ(
+        value_of(
+            text,
+            R"(http_requests_total{service="api-gateway",method="GET",route="/a/**",status_code="200"})"),
+        "2");
+    EXPECT_EQ(
+        value_of(
+            text,
+            R"(http_requests_total{service="api-gateway",method="GET",route="/a/**",status_code="503"})"),
+        "1");
+    EXPECT_EQ(
+        value_of(
+            text,
+            R"(http_request_duration_seconds_bucket{service="api-gateway",method="GET",route="/a/**",le="0.0025"})"),
+        "0");
+    EXPECT_EQ(
+        value_of(
+            text,
+            R"(http_request_duration_seconds_bucket{service="api-gateway",method="GET",route="/a/**",le="0.005"})"),
+        "3");
+    EXPECT_EQ(
+        value_of(
+            text,
+            R"(http_request_duration_seconds_count{service="api-gateway",method="GET",route="/a/**"})"),
+        "3");
 }
 
 TEST_F(Metrics, CountersThatAlertsUseExistFromTheStart) {
@@ -50,10 +66,110 @@ TEST_F(Metrics, CountersThatAlertsUseExistFromTheStart) {
     exposition_.add_block(block, 0);
     const std::string text = exposition_.text();
     for (const std::string_view type : kViolations) {
-        EXPECT_EQ(value_of(text, R"(security_violations_total{service="api-gateway",violation_type=")" +
-                                     std::string(type) + R"("})"),
-                  "0");
+        EXPECT_EQ(
+            value_of(text, R"(security_violations_total{service="api-gateway",violation_type=")" +
+                               std::string(type) + R"("})"),
+            "0");
     }
+}
+
+TEST_F(Metrics, BucketsAreThoseOfTheContract) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    const std::string text = exposition_.text();
+    std::string bounds;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("event_loop_lag_seconds_bucket")) {
+            const std::size_t from = line.find("le=\"") + 4;
+            bounds += line.substr(from, line.find('"', from) - from) + " ";
+        }
+    }
+    EXPECT_EQ(bounds, "0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2 5 10 +Inf ");
+}
+
+TEST_F(Metrics, ABoundBelongsToItsBucket) {
+    MetricBlock block;
+    DurationHistogram& lag = block.loop_lag;
+    for (const std::uint64_t us : {0UL, 1'000UL, 1'001UL, 10'000'000UL, 10'000'001UL}) {
+        lag.observe(us);
+    }
+    EXPECT_EQ(lag.count(0), 2U);
+    EXPECT_EQ(lag.count(1), 1U);
+    EXPECT_EQ(lag.count(12), 1U);
+    EXPECT_EQ(lag.count(13), 1U);
+    EXPECT_EQ(lag.sum(), 20'002'002U);
+}
+
+TEST_F(Metrics, TellsOfReloadsAndOfTheConfigurationInForce) {
+    exposition_.config_in_force("aa");
+    exposition_.config_adopted("bb");
+    exposition_.config_refused();
+    const std::string text = exposition_.text();
+    EXPECT_EQ(value_of(text, R"(config_reloads_total{service="api-gateway",result="success"})"),
+              "1");
+    EXPECT_EQ(value_of(text, R"(config_reloads_total{service="api-gateway",result="refused"})"),
+              "1");
+    EXPECT_EQ(value_of(text, R"(config_hash_info{service="api-gateway",hash="bb"})"), "1");
+    EXPECT_EQ(text.find(R"(hash="aa")"), std::string::npos);
+}
+
+TEST_F(Metrics, TellsOfTheProcess) {
+    const Exposition exposition(sink_, WallTime(Millis(1'795'417'200'500)));
+    const std::string text = exposition.text();
+    const auto number = [&](const std::string& name) {
+        return std::stod(value_of(text, name + R"({service="api-gateway"})"));
+    };
+    EXPECT_EQ(number("process_start_time_seconds"), 1'795'417'200.5);
+    EXPECT_GT(number("process_resident_memory_bytes"), 1e6);
+    EXPECT_GE(number("process_virtual_memory_bytes"), number("process_resident_memory_bytes"));
+    EXPECT_GE(number("process_threads"), 2);  // the log's writer is one
+    EXPECT_GE(number("process_open_fds"), 3);
+    EXPECT_GE(number("process_max_fds"), number("process_open_fds"));
+    EXPECT_GT(number("process_cpu_seconds_total"), 0);
+}
+
+// An upstream is named by an operator: whatever he writes, the text stays readable.
+TEST_F(Metrics, LabelsAreEscaped) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    block.upstream("a\"b\\c\nd").retried();
+    EXPECT_EQ(value_of(exposition_.text(),
+                       R"(downstream_retries_total{service="api-gateway",upstream="a\"b\\c\nd"})"),
+              "1");
+}
+
+// What promtool looks at: each family once, with help and type before its series, and histograms
+// whose buckets never fall and end with the count.
+void check_text(const std::string& text) {
+    std::set<std::string> families;
+    std::string family;
+    double bucket = 0;
+    double count = 0;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("# HELP ")) {
+            family = line.substr(7, line.find(' ', 7) - 7);
+            ASSERT_TRUE(families.insert(family).second) << family;
+            ASSERT_GT(line.size(), 8 + family.size()) << "no help: " << line;
+            std::getline(lines, line);
+            ASSERT_TRUE(line.starts_with("# TYPE " + family + " ")) << line;
+            continue;
+        }
+        ASSERT_TRUE(line.starts_with(family)) << line;
+        ASSERT_NE(line.find(R"({service="api-gateway")"), std::string::npos) << line;
+        const double value = std::stod(line.substr(line.rfind(' ') + 1));
+        if (line.starts_with(family + "_count")) {
+            count = value;  // stands before its buckets
+            bucket = 0;
+        }
+        if (line.starts_with(family + "_bucket")) {
+            ASSERT_GE(value, bucket) << line;
+            ASSERT_TRUE(line.find(R"(le="+Inf")") == std::string::npos || value == count) << line;
+            bucket = value;
+        }
+    }
+    ASSERT_GT(families.size(), 10U);
 }
 
 TEST_F(Metrics, AScrapeWhileWorkersCountSeesOnlyWholeNumbers) {
@@ -61,17 +177,18 @@ TEST_F(Metrics, AScrapeWhileWorkersCountSeesOnlyWholeNumbers) {
     exposition_.add_block(block, 0);
     std::jthread worker([&](const std::stop_token& stop) {
         for (int i = 0; !stop.stop_requested(); ++i) {
-            block.route("/r" + std::to_string(i % 50)).finished("GET", 200 + i % 7, Millis{i % 20}, 0, 0);
+            block.route("/r" + std::to_string(i % 50))
+                .finished("GET", 200 + i % 7, Millis{i % 20}, 0, 0);
             block.upstream("s").answered(200, Millis{1});
         }
     });
     for (int i = 0; i < 50; ++i) {
-        const std::string text = exposition_.text();
-        EXPECT_NE(text.find("event_loop_lag_seconds"), std::string::npos);
+        check_text(exposition_.text());
     }
 }
 
-// The names and labels are an interface: a change of tests/golden/metrics.txt is a change for whoever queries them.
+// The names and labels are an interface: a change of tests/golden/metrics.txt is a change for
+// whoever queries them.
 TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     MetricBlock block;
     exposition_.add_block(block, 0);

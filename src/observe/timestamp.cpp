@@ -6,8 +6,8 @@
 namespace gw::observe {
 
 std::string_view Timestamp::text(WallTime time) {
-    const std::int64_t ms = epoch_ms(time);
-    const std::int64_t second = ms / 1000;
+    const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+    const std::int64_t second = whole.time_since_epoch().count();
     if (second != second_) {
         second_ = second;
         const std::time_t seconds = second;
@@ -19,7 +19,8 @@ std::string_view Timestamp::text(WallTime time) {
                       utc.tm_sec);
         std::copy_n(buffer.begin(), kSize, text_.begin());
     }
-    const auto fraction = static_cast<unsigned>(ms % 1000);
+    const auto rest = std::chrono::floor<Millis>(time - whole);
+    const auto fraction = static_cast<unsigned>(rest.count());
     text_[20] = static_cast<char>('0' + fraction / 100);
     text_[21] = static_cast<char>('0' + fraction / 10 % 10);
     text_[22] = static_cast<char>('0' + fraction % 10);

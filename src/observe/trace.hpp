@@ -9,14 +9,15 @@
 namespace gw::observe {
 
 struct TraceContext {
-    std::array<char, 32> trace_id{};   // lower-case hexadecimal digits, not all zero
+    std::array<char, 32> trace_id{};  // lower-case hexadecimal digits, not all zero
     std::array<char, 16> span_id{};
     bool sampled = false;
 };
 
 inline constexpr std::size_t kTraceparentSize = 55;
 
-// Nothing if the field is not exactly "00-<32 hex>-<16 hex>-<2 hex>": then the trace begins here (3.2.2.3).
+// Nothing if the field is not exactly "00-<32 hex>-<16 hex>-<2 hex>": then the trace begins here
+// (3.2.2.3).
 inline std::optional<TraceContext> parse_traceparent(std::string_view text) {
     const auto lower_hex = [](std::string_view part) {
         bool zero = true;
@@ -28,8 +29,9 @@ inline std::optional<TraceContext> parse_traceparent(std::string_view text) {
         }
         return !zero;
     };
-    const bool formed = text.size() == kTraceparentSize && text.starts_with("00-") && text[35] == '-' &&
-                        text[52] == '-' && lower_hex(text.substr(3, 32)) && lower_hex(text.substr(36, 16));
+    const bool formed = text.size() == kTraceparentSize && text.starts_with("00-") &&
+                        text[35] == '-' && text[52] == '-' && lower_hex(text.substr(3, 32)) &&
+                        lower_hex(text.substr(36, 16));
     if (!formed) {
         return std::nullopt;
     }
