@@ -122,8 +122,8 @@ HOMES = [   # header, where it may be included, what everybody else uses
     ("sys/epoll.h", ["net/*"], "net/loop.hpp"),
     ("sys/socket.h", ["net/*"], "net/stream.hpp and net/listener.hpp"),
     ("netinet/*", ["net/*"], "net/sockaddr.hpp"),
-    ("gtest/*", ["*_test.cpp"], ""),
-    ("gmock/*", ["*_test.cpp"], ""),
+    ("gtest/*", ["*_test.cpp", "*_test_support.*"], ""),
+    ("gmock/*", ["*_test.cpp", "*_test_support.*"], ""),
     ("benchmark/*", ["*_bench.cpp"], ""),
 ]
 
