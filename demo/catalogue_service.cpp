@@ -45,7 +45,11 @@ class Catalogue {
     }
 
     void add(const Request& request, Response& response) {
-        json::object item = body_of(request, response);
+        std::optional<json::object> body = body_of(request, response);
+        if (!body) {
+            return;
+        }
+        json::object& item = *body;
         const std::string tenant = request.get_header_value("X-Tenant-Id");
         if (text_in(item, "name").empty()) {
             return refuse(response, 422, "validation_failed", "a name is needed");

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 
+#include "server.hpp"
 #include "services.hpp"
 
 int main(int argc, char** argv) {
@@ -30,7 +31,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     std::signal(SIGPIPE, SIG_IGN);
-    if (!server->listen("127.0.0.1", port)) {
+    if (!demo::serve(*server, port)) {
         std::fprintf(stderr, "demo-service %s: port %d is taken\n", role.c_str(), port);
         return 1;
     }

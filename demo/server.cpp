@@ -1,13 +1,14 @@
 #include "server.hpp"
 
 #include <httplib.h>
-#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <sys/socket.h>
 
-#include <chrono>
-#include <thread>
+#include <algorithm>
+#include <cctype>
+
+#include "faults.hpp"
 
 namespace demo {
 namespace {
@@ -15,71 +16,28 @@ namespace {
 using httplib::Request;
 using httplib::Response;
 
-// A fault switch: the query parameter demo_<name>, or the field X-Demo-<Name>.
-std::string fault(const Request& request, const std::string& name) {
-    if (request.has_param(("demo_" + name).c_str())) {
-        return request.get_param_value(("demo_" + name).c_str());
+// The fields as they came: what serve_as_received() changes for the library is not for /echo.
+thread_local httplib::Headers received;
+
+// Before the library reads a body: it would decompress it, take multipart apart, and wait for the
+// end of the connection where no length stands. /echo digests the bytes that were sent.
+void serve_as_received(Request& request) {
+    received = request.headers;
+    if (request.path.ends_with("/echo")) {
+        request.headers.erase("Content-Encoding");
+        request.headers.erase("Content-Type");
     }
-    std::string field = "X-Demo-" + name;
-    std::replace(field.begin(), field.end(), '_', '-');
-    return request.get_header_value(field.c_str());
-}
-
-long number(const std::string& text) {
-    return text.empty() ? 0 : std::strtol(text.c_str(), nullptr, 10);
-}
-
-// The library does not tell a handler its socket; it does tell the peer's port.
-void cut_connection(int remote_port) {
-    for (int fd = 3; fd < 4096; ++fd) {
-        sockaddr_storage peer{};
-        socklen_t length = sizeof peer;
-        if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) {
-            continue;
-        }
-        const int port = peer.ss_family == AF_INET6
-                             ? ntohs(reinterpret_cast<sockaddr_in6*>(&peer)->sin6_port)
-                             : ntohs(reinterpret_cast<sockaddr_in*>(&peer)->sin_port);
-        if (port == remote_port) {
-            ::shutdown(fd, SHUT_RDWR);
-        }
+    if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
+        request.headers.emplace("Content-Length", "0");
     }
 }
 
-void give_bytes(Response& response, std::size_t size, bool cut) {
-    response.set_content_provider(
-        size, "application/octet-stream",
-        [size, cut](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
-            if (cut && offset >= size / 2) {
-                return false;
-            }
-            std::string part(
-                std::min<std::size_t>({length, 65536, cut ? size / 2 - offset : length}), '\0');
-            for (std::size_t i = 0; i < part.size(); ++i) {
-                part[i] = static_cast<char>('a' + (offset + i) % 26);
-            }
-            return sink.write(part.data(), part.size());
-        });
-}
-
-httplib::Server::HandlerResponse apply_faults(const Request& request, Response& response) {
-    if (const long ms = number(fault(request, "delay_ms")); ms > 0) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(std::min(ms, 600'000L)));
-    }
-    const std::string close = fault(request, "close");
-    if (close == "head") {
-        cut_connection(request.remote_port);
-        return httplib::Server::HandlerResponse::Handled;
-    }
-    const std::string bytes = fault(request, "body_bytes");
-    if (close == "body" || !bytes.empty()) {
-        give_bytes(response, bytes.empty() ? 10'000 : static_cast<std::size_t>(number(bytes)),
-                   close == "body");
-        return httplib::Server::HandlerResponse::Handled;
-    }
-    if (const long status = number(fault(request, "status")); status >= 200 && status <= 599) {
-        refuse(response, static_cast<int>(status), "demo_fault", "asked for by a fault switch");
-        return httplib::Server::HandlerResponse::Handled;
+httplib::Server::HandlerResponse before_routing(const Request& request, Response&) {
+    // The library's hook sees its own request, which is not constant, as a constant.
+    Request& own = const_cast<Request&>(request);
+    serve_as_received(own);
+    if (begin_fault(request)) {
+        own.path = kFaultPath;
     }
     return httplib::Server::HandlerResponse::Unhandled;
 }
@@ -107,16 +65,22 @@ class Digest {
 };
 
 void echo(const Request& request, Response& response, Digest& digest) {
-    json::object fields;
-    for (const auto& [name, value] : request.headers) {
-        if (name != "REMOTE_ADDR" && name != "REMOTE_PORT" && name != "LOCAL_ADDR" &&
-            name != "LOCAL_PORT") {
-            fields[name] = value;
+    json::object fields;  // by lower-case name; a repeated field's values in one, as RFC 9110 joins
+    for (const auto& [name, value] : received) {
+        if (name.starts_with("REMOTE_") || name.starts_with("LOCAL_")) {
+            continue;  // the library's own
         }
+        std::string key = name;
+        std::ranges::transform(key, key.begin(), [](unsigned char c) { return std::tolower(c); });
+        const std::string before = text_in(fields, key);
+        fields[key] = fields.contains(key) ? before + ", " + value : value;
     }
+    const std::size_t mark = request.target.find('?');
     answer(response, 200,
            json::object{{"method", request.method},
                         {"target", request.target},
+                        {"path", request.target.substr(0, mark)},
+                        {"query", mark == std::string::npos ? "" : request.target.substr(mark + 1)},
                         {"headers", fields},
                         {"length", digest.size()},
                         {"sha256", digest.text()}});
@@ -135,24 +99,43 @@ void echo_body(const Request& request, Response& response, const httplib::Conten
 
 std::unique_ptr<httplib::Server> make_server(const std::string& name, const std::string& base) {
     auto server = std::make_unique<httplib::Server>();
-    server->new_task_queue = [] { return new httplib::ThreadPool(128); };
+    server->new_task_queue = [] { return new httplib::ThreadPool(512); };
     server->set_keep_alive_max_count(1'000'000);
     server->set_keep_alive_timeout(5);  // as Node.js has it
     server->set_payload_max_length(std::size_t{8} << 30);
     server->set_tcp_nodelay(true);
-    server->set_pre_routing_handler(apply_faults);
+    server->set_pre_routing_handler(before_routing);
     server->Get("/health", [name](const Request&, Response& response) {
         answer(response, 200, json::object{{"status", "ok"}, {"service", name}});
     });
     const std::string path = base + "/echo";
-    server->Get(path, [](const Request& request, Response& response) {
+    const auto echo_head = [](const Request& request, Response& response) {
         Digest none;
         echo(request, response, none);
-    });
+    };
+    server->Get(path, echo_head);
+    server->Options(path, echo_head);
     server->Post(path, echo_body);
     server->Put(path, echo_body);
     server->Patch(path, echo_body);
+    server->Delete(path, echo_body);
+    install_faults(*server);
     return server;
+}
+
+bool serve(httplib::Server& server, int port) {
+    int listening = -1;
+    server.set_socket_options([&listening](int fd) {
+        // Without the library's SO_REUSEPORT, which would let a second service share the port.
+        const int yes = 1;
+        ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        listening = fd;
+    });
+    if (!server.bind_to_port("127.0.0.1", port)) {
+        return false;
+    }
+    ::listen(listening, SOMAXCONN);  // the library's queue holds five connections
+    return server.listen_after_bind();
 }
 
 void answer(Response& response, int status, const json::value& body) {
@@ -167,12 +150,12 @@ void refuse(Response& response, int status, std::string_view code, std::string_v
         "application/problem+json");
 }
 
-json::object body_of(const Request& request, Response& response) {
+std::optional<json::object> body_of(const Request& request, Response& response) {
     boost::system::error_code error;
     json::value value = json::parse(request.body, error);
     if (error || !value.is_object()) {
         refuse(response, 400, "bad_request", "the body is no JSON object");
-        return {};
+        return std::nullopt;
     }
     return std::move(value.get_object());
 }
@@ -197,7 +180,7 @@ std::string new_uuid() {
     bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0F) | 0x40);
     bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3F) | 0x80);
     std::string text = hex({reinterpret_cast<char*>(bytes), sizeof bytes});
-    for (const std::size_t at : {8, 13, 18, 23}) {
+    for (const std::size_t at : {8U, 13U, 18U, 23U}) {
         text.insert(at, "-");
     }
     return text;

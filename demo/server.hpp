@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,12 +20,15 @@ namespace json = boost::json;
 // A server with /health, <base>/echo and the fault switches of demo/README.md on every path.
 std::unique_ptr<httplib::Server> make_server(const std::string& name, const std::string& base);
 
+// Serves on 127.0.0.1 until the process ends; false if the port is taken.
+bool serve(httplib::Server& server, int port);
+
 void answer(httplib::Response& response, int status, const json::value& body);
 void refuse(httplib::Response& response, int status, std::string_view code,
             std::string_view detail);
 
-// The body as a JSON object; an empty one, and a refusal in `response`, if it is none.
-json::object body_of(const httplib::Request& request, httplib::Response& response);
+// The body as a JSON object; nothing, and a refusal in `response`, if it is none.
+std::optional<json::object> body_of(const httplib::Request& request, httplib::Response& response);
 // A text member, or "".
 std::string text_in(const json::object& object, std::string_view name);
 

@@ -7,8 +7,10 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <sys/stat.h>
 
 #include <cstdio>
+#include <ctime>
 #include <stdexcept>
 #include <vector>
 
@@ -63,16 +65,20 @@ Signer::Signer(const std::string& key_file) {
                         &std::fclose);
         file) {
         key_.reset(PEM_read_PrivateKey(file.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
+        if (!key_) {
+            throw std::runtime_error(key_file + " holds no private key");
+        }
         return;
     }
     key_.reset(EVP_RSA_gen(2048), &EVP_PKEY_free);
+    if (!key_) {
+        throw std::runtime_error("no signing key could be made");
+    }
+    ::umask(S_IRWXG | S_IRWXO);  // nobody else reads the key
     if (const File file(key_file.empty() ? nullptr : std::fopen(key_file.c_str(), "w"),
                         &std::fclose);
         file) {
         PEM_write_PrivateKey(file.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
-    }
-    if (!key_) {
-        throw std::runtime_error("no signing key could be made");
     }
 }
 
@@ -109,7 +115,13 @@ boost::json::object Signer::verify(const std::string& token) const {
     }
     boost::system::error_code error;
     boost::json::value claims = boost::json::parse(from_base64url(input.substr(first + 1)), error);
-    return !error && claims.is_object() ? claims.get_object() : boost::json::object{};
+    if (error || !claims.is_object()) {
+        return {};
+    }
+    const boost::json::value* expires = claims.get_object().if_contains("exp");
+    const bool alive =
+        expires != nullptr && expires->is_int64() && expires->get_int64() > std::time(nullptr);
+    return alive ? claims.get_object() : boost::json::object{};
 }
 
 boost::json::object Signer::key_set() const {

@@ -16,7 +16,8 @@ class Signer {
     explicit Signer(const std::string& key_file);
 
     [[nodiscard]] std::string sign(const boost::json::object& claims) const;
-    // The claims of a token that this signer made; an empty object for any other.
+    // The claims of a token that this signer made and that has not expired; an empty object for any
+    // other.
     [[nodiscard]] boost::json::object verify(const std::string& token) const;
     [[nodiscard]] boost::json::object key_set() const;
     [[nodiscard]] std::string public_pem() const;
