@@ -67,7 +67,7 @@ format: install-test                           ## clang-format over all sources
 .PHONY: check
 check: install-test configure-release          ## format, layers and bans, self-contained headers, clang-tidy
 	clang-format-19 --dry-run -Werror $(SOURCES)
-	python3 tools/check.py
+	python3 tools/check.py --headers
 	tools/tidy.sh
 
 .PHONY: clean

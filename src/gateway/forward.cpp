@@ -107,6 +107,7 @@ net::Task<Result<void>> forward(Exchange& x) {
     const http::BodyPart first = x.stream.body_at_hand();
     ClientWatch watch(x);
     bool body_read = false;
+    const http::H1ServerLimits& limits = x.generation.site->limits;
     x.upstream_began = x.shard.loop().now();
     for (std::uint32_t attempt = 0;; ++attempt) {
         upstream::Endpoint* const endpoint = x.service->pick(nullptr);
@@ -120,8 +121,8 @@ net::Task<Result<void>> forward(Exchange& x) {
             series.failed(label_of(leased.error()));
             co_return std::unexpected(leased.error());
         }
-        http::H1Client service(leased->stream(), x.shard.h1(), x.shard.limits().message,
-                               x.shard.limits().pace, leased->reused());
+        http::H1Client service(leased->stream(), x.shard.h1(), limits.message, limits.pace,
+                               leased->reused());
         watch.on(&service);
         const Result<void> done = co_await relay(x, service, first, body_read);
         watch.on(nullptr);
@@ -136,9 +137,11 @@ net::Task<Result<void>> forward(Exchange& x) {
         }
         // Sent again only if the service can have read nothing of it, or if twice is the same as
         // once.
-        const bool again = done.error().retry == Retry::if_reused &&
-                           http::idempotent(head.method) && !body_read && !x.stream.responded() &&
-                           !x.client_gone && attempt < x.service->options().retries_max &&
+        const Retry retry = done.error().retry;
+        const bool harmless =
+            retry == Retry::yes || (retry == Retry::if_reused && http::idempotent(head.method));
+        const bool again = harmless && !body_read && !x.stream.responded() && !x.client_gone &&
+                           attempt < x.service->options().retries_max &&
                            x.shard.loop().now() < x.deadline;
         if (!again) {
             co_return done;

@@ -241,8 +241,11 @@ bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t conten
 }
 
 void add_own_fields(Exchange& x, http::ResponseHead& head) {
-    const bool added = head.headers.add(Known::x_request_id, x.request_id) &&
-                       head.headers.add(Known::x_correlation_id, x.correlation_id);
+    bool added = head.headers.add(Known::x_request_id, x.request_id) &&
+                 head.headers.add(Known::x_correlation_id, x.correlation_id);
+    if (!head.headers.has(Known::date)) {
+        added = added && head.headers.add(Known::date, x.memory.arena.copy(x.shard.date()));
+    }
     ensure(added, "no room was kept for our own fields");
 }
 

@@ -12,6 +12,7 @@
 #include "gateway/exchange.hpp"
 #include "gateway/health.hpp"
 #include "gateway/site.hpp"
+#include "http/date.hpp"
 #include "http/h1_pool.hpp"
 #include "http/stream.hpp"
 #include "net/loop.hpp"
@@ -61,7 +62,8 @@ class Shard final : public http::Responder {
     [[nodiscard]] const HealthReport& health() const { return *health_; }
     [[nodiscard]] Random& random() { return random_; }
     [[nodiscard]] bool draining() const { return draining_; }
-    [[nodiscard]] const http::H1ServerLimits& limits() const { return current_->site->limits; }
+    // The Date of a response that begins now.
+    [[nodiscard]] std::string_view date() { return date_.at(loop_.clock().wall); }
 
   private:
     void sweep();
@@ -83,6 +85,7 @@ class Shard final : public http::Responder {
     observe::MetricBlock& metrics_;
     observe::AccessLog& access_log_;
     Random random_{Random::fresh_seed()};
+    http::DateText date_;
     http::Reserve<ExchangeMemory> memory_;
     std::vector<std::unique_ptr<upstream::Service>>
         services_;                       // by name; never removed while running

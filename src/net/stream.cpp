@@ -283,9 +283,13 @@ bool Stream::WriteOp::push() {
                 return false;
             }
             result_ = stream->broken(errno);
+            if (!any_) {
+                result_.error().retry = Retry::yes;  // not a byte has left
+            }
             return true;
         }
         auto left = static_cast<std::size_t>(sent);
+        any_ = any_ || sent > 0;
         moved_ += left;
         while (next_ < count_ && left >= pieces_[next_].iov_len) {
             left -= pieces_[next_++].iov_len;
@@ -315,8 +319,8 @@ void Stream::WriteOp::await_suspend(std::coroutine_handle<> handle) {
     stream->loop_.at_end_of_turn(*this);
 }
 
-// A socket with a large buffer becomes writable only when a third of it is free, which a slow reader may
-// take long to read. What the peer has acknowledged meanwhile is progress all the same.
+// A socket with a large buffer becomes writable only when a third of it is free, which a slow
+// reader may take long to read. What the peer has acknowledged meanwhile is progress all the same.
 bool Stream::WriteOp::draining() {
     const std::size_t queued = stream->queued_bytes();
     if (queued >= queued_) {

@@ -166,12 +166,13 @@ class Stream final : Pollable {
         WriteOp(Stream& owner, std::array<std::string_view, 3> pieces, const PaceLimits& pace);
         bool push();  // true when all is written or it failed
         void begin();
-        bool draining();   // when its time is over: has the peer taken some of it after all?
+        bool draining();  // when its time is over: has the peer taken some of it after all?
         std::array<iovec, 3> pieces_{};
         std::size_t next_ = 0;
         std::size_t count_ = 0;
         std::size_t moved_ = 0;
-        std::size_t queued_ = 0;   // bytes in the kernel, not yet acknowledged, when the wait began
+        bool any_ = false;        // some of it is with the kernel
+        std::size_t queued_ = 0;  // bytes in the kernel, not yet acknowledged, when the wait began
         Pace pace_;
         Result<void> result_{};
     };
