@@ -49,8 +49,9 @@ case "$preset" in
         group runner-can-fail python3 tests/support_test.py
         group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
         group stage-in-one-file tools/stage_test.sh
+        group build-demo cmake --build --preset release --target demo -- --quiet
         group demo python3 demo/demo_test.py --service "$build/demo/demo-service"
-        group run demo/run.sh --check
+        group run env DEMO_PORT_BASE=14001 PORT=13000 ADMIN_PORT=19300 demo/run.sh --check
         group fuzz fuzz_smoke
         ;;
     asan)
