@@ -28,7 +28,7 @@ std::size_t write_max_of(int fd) {
 
 // What a block costs while it waits: its allocation, not only what it says.
 std::size_t memory_of(const std::string& block) {
-    return block.capacity() + sizeof block;
+    return block.capacity() + sizeof(std::string);
 }
 
 void begin_line(JsonLine& line, LogLevel level, std::string_view message) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -170,6 +172,23 @@ void check_text(const std::string& text) {
         }
     }
     ASSERT_GT(families.size(), 10U);
+}
+
+TEST_F(Metrics, TextIsWhatPrometheusReads) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    block.route("/a/**").finished("GET", 200, Millis{3}, 0, 1);
+    block.upstream("s").failed(UpstreamError::connect_timeout);
+    block.protocol("HTTP/1.1").in_progress.set(1);
+    block.dangerous_header("x-user-id").add();
+    const std::string text = exposition_.text();
+    check_text(text);
+    if (std::system("command -v promtool >/dev/null") == 0) {
+        FILE* const promtool = ::popen("promtool check metrics", "w");
+        ASSERT_NE(promtool, nullptr);
+        ASSERT_EQ(std::fwrite(text.data(), 1, text.size(), promtool), text.size());
+        EXPECT_EQ(::pclose(promtool), 0);
+    }
 }
 
 TEST_F(Metrics, AScrapeWhileWorkersCountSeesOnlyWholeNumbers) {
