@@ -1,0 +1,19 @@
+// Any text: it becomes the inside of a JSON string that is no more than six times as long, is not
+// looked at twice differently, and is left alone if it needs nothing.
+#include <cstdint>
+#include <string>
+
+#include "base/ensure.hpp"
+#include "observe/json_line.hpp"
+#include "observe/json_test_support.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view text(reinterpret_cast<const char*>(data), size);
+    std::string out;
+    gw::observe::append_escaped(out, text);
+    gw::ensure(gw::observe::is_escaped(out), "it is the inside of a string");
+    gw::ensure(out.size() <= 6 * size, "one byte becomes six at most");
+    gw::ensure(!gw::observe::needs_no_escape(text) || out == text,
+               "what needs nothing is left alone");
+    return 0;
+}
