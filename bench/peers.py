@@ -110,7 +110,8 @@ class Process:
     """A child on a core of its own, and its figures in /proc."""
 
     def __init__(self, command, core, out, name, env=None):
-        self.log = open(out / f"{name}.log", "wb")
+        (out / f"{name}.log").unlink(missing_ok=True)
+        self.log = open(out / f"{name}.log", "ab")
         self.child = subprocess.Popen(
             pinned(core, command), stdout=self.log, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, env=env, cwd=ROOT)
@@ -135,6 +136,10 @@ class Process:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) * 1024
         raise RuntimeError(f"no {field}")
+
+    def empty_log(self):
+        """As rotation does: a log that grows by gigabytes would measure the machine's free memory."""
+        os.ftruncate(self.log.fileno(), 0)
 
     def stop(self):
         if self.child.poll() is None:

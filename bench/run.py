@@ -135,6 +135,7 @@ def under_load(options, out, chosen, origin_port, ask, result):
         for number in range(options.rounds):
             for peer, process, port in running:
                 found = measure(options, process, port)
+                process.empty_log()
                 rounds[peer.name].append(found)
                 print(f"round {number + 1}: {peer.title:32} {found['cpu_us']:6.2f} µs/request "
                       f"{found['requests_s']:9,.0f}/s  core {found['busy'] * 100:.0f} %", flush=True)

@@ -12,16 +12,17 @@ namespace gw {
 
 // What happened. A new code is added only where a caller reacts differently to it.
 enum class Errc : std::uint8_t {
-    closed,       // the other side ended the connection between messages
-    reset,        // the other side ended it inside a message
-    timeout,      // a deadline passed
-    cancelled,    // we gave up: drain, client gone
-    malformed,    // bytes that are not the protocol
-    too_large,    // a limit on size was passed
-    refused,      // nobody listens there
-    unreachable,  // no address, no route, no name
-    exhausted,    // descriptors, memory or slots of ours ran out
-    system,       // any other failure of a system call
+    closed,           // the other side ended the connection between messages
+    reset,            // the other side ended it inside a message
+    timeout,          // a deadline passed
+    connect_timeout,  // no connection was made in the time for that
+    cancelled,        // we gave up: drain, client gone
+    malformed,        // bytes that are not the protocol
+    too_large,        // a limit on size was passed
+    refused,          // nobody listens there
+    unreachable,      // no address, no route, no name
+    exhausted,        // descriptors, memory or slots of ours ran out
+    system,           // any other failure of a system call
 };
 
 enum class Fault : std::uint8_t { client, upstream, store, self };

@@ -22,7 +22,10 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
     const Finish finish(x);  // access line and metrics: once, on every way out
     identify(x);
 
-    const Verdict verdict = co_await decide(x);  // stages.def, top to bottom
+    Verdict verdict = decide(x);  // stages.def, top to bottom
+    if (verdict.kind() == Verdict::Kind::wait) {
+        verdict = co_await wait_and_decide(x);
+    }
     if (!verdict.goes_on()) {
         co_await respond(x, verdict);  // the only writer of responses of our own
         co_return;

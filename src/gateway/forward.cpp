@@ -14,6 +14,8 @@ observe::UpstreamError label_of(const Error& error) {
             return observe::UpstreamError::connect_refused;
         case Errc::timeout:
             return observe::UpstreamError::timeout;
+        case Errc::connect_timeout:
+            return observe::UpstreamError::connect_timeout;
         case Errc::reset:
         case Errc::closed:
             return observe::UpstreamError::reset;
@@ -106,11 +108,12 @@ net::Task<Result<void>> forward(Exchange& x) {
     }
     const http::BodyPart first = x.stream.body_at_hand();
     ClientWatch watch(x);
-    bool body_read = false;
     const http::H1ServerLimits& limits = x.generation.site->limits;
-    x.upstream_began = x.shard.loop().now();
     for (std::uint32_t attempt = 0;; ++attempt) {
         upstream::Endpoint* const endpoint = x.service->pick(nullptr);
+        if (endpoint != nullptr && !x.upstream_began) {
+            x.upstream_began = x.shard.loop().now();
+        }
         // A second attempt is never made on a connection that may be as stale as the first.
         std::optional<upstream::Lease> idle = endpoint != nullptr && attempt == 0
                                                   ? endpoint->reuse(!http::idempotent(head.method))
@@ -124,7 +127,8 @@ net::Task<Result<void>> forward(Exchange& x) {
         http::H1Client service(leased->stream(), x.shard.h1(), limits.message, limits.pace,
                                leased->reused());
         watch.on(&service);
-        const Result<void> done = co_await relay(x, service, first, body_read);
+        Relay relay(x, service, first);
+        const Result<void> done = co_await relay.run();
         watch.on(nullptr);
         if (service.reusable()) {
             leased->give_back();
@@ -140,7 +144,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         const Retry retry = done.error().retry;
         const bool harmless =
             retry == Retry::yes || (retry == Retry::if_reused && http::idempotent(head.method));
-        const bool again = harmless && !body_read && !x.stream.responded() && !x.client_gone &&
+        const bool again = harmless && !relay.body_read() && !x.stream.responded() && !x.client_gone &&
                            attempt < x.service->options().retries_max &&
                            x.shard.loop().now() < x.deadline;
         if (!again) {

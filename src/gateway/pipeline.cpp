@@ -17,32 +17,42 @@ const StageOptions* options_for(const Exchange& x, std::size_t index) {
 
 }  // namespace
 
-net::Task<Verdict> decide(Exchange& x) {
+Verdict decide(Exchange& x) {
     // What is no request at all has nothing for a stage to look at.
     if (const http::H1Refusal* defect = x.stream.defect(); defect != nullptr) {
         x.outcome.decided_by = "protocol";
         if (defect->status == 405) {
             x.allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
         }
-        co_return refuse(code_for_status(defect->status), defect->detail);
+        return refuse(code_for_status(defect->status), defect->detail);
     }
-    for (std::size_t i = 0; i < kStageCount; ++i) {
-        const Stage& stage = *kStages[i];
-        const StageOptions* options = options_for(x, i);
-        if (options == nullptr) {
-            continue;
+    while (x.stages_passed < kStageCount) {
+        const Stage& stage = *kStages[x.stages_passed];
+        if (const StageOptions* options = options_for(x, x.stages_passed); options != nullptr) {
+            const Verdict verdict = stage.decide(x, *options);
+            if (!verdict.goes_on()) {
+                x.outcome.decided_by = stage.name;
+                return verdict;
+            }
         }
-        Verdict verdict = stage.decide(x, *options);
-        if (verdict.kind() == Verdict::Kind::wait) {
-            verdict = co_await stage.wait(x, *options);
+        ++x.stages_passed;
+    }
+    x.outcome.decided_by = "upstream";
+    return go_on();
+}
+
+net::Task<Verdict> wait_and_decide(Exchange& x) {
+    while (true) {
+        const std::size_t waiting = x.stages_passed;
+        Verdict verdict = co_await kStages[waiting]->wait(x, *options_for(x, waiting));
+        if (verdict.goes_on()) {
+            ++x.stages_passed;
+            verdict = decide(x);
         }
-        if (!verdict.goes_on()) {
-            x.outcome.decided_by = stage.name;
+        if (verdict.kind() != Verdict::Kind::wait) {
             co_return verdict;
         }
-        x.stages_passed = i + 1;
     }
-    co_return go_on();
 }
 
 void on_response(Exchange& x) {

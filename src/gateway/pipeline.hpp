@@ -5,7 +5,11 @@
 
 namespace gw::gateway {
 
-net::Task<Verdict> decide(Exchange& x);
+// From the first stage that the request has not passed to the first that has something to say. Most
+// requests never wait, so that this is no coroutine.
+Verdict decide(Exchange& x);
+// Goes on where decide() said wait.
+net::Task<Verdict> wait_and_decide(Exchange& x);
 
 // Before the response's head goes out. Stages that the request passed see it, the last one first.
 void on_response(Exchange& x);

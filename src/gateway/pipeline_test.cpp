@@ -5,7 +5,6 @@
 
 #include "gateway/arrival.hpp"
 #include "gateway/exchange_test_support.hpp"
-#include "net/scope.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -29,22 +28,15 @@ class Pipeline : public ::testing::Test {
         routes.push_back(prefix_route("/only/post", method_bit(http::Method::post)));
         return routes;
     }
-    static net::Task<void> run(Exchange& x, Decided& out) {
-        const Verdict verdict = co_await decide(x);
-        out = {verdict.kind(), verdict.code(), std::string(x.outcome.decided_by),
-               std::string(x.upstream_path), 0};
-    }
     Decided decided(std::string_view line, std::string_view more = "") {
         ScriptedStream stream(std::string(line) + " HTTP/1.1\r\nHost: a\r\n" + std::string(more) +
                               "\r\n");
         const http::Borrowed<ExchangeMemory> memory(fixture_.shard.memory());
         Exchange x(stream, fixture_.shard, *memory);
         identify(x);
-        Decided out;
-        net::Scope scope;
-        scope.spawn(run(x, out));
-        out.body_limit = stream.body_limit;
-        return out;
+        const Verdict verdict = decide(x);
+        return {verdict.kind(), verdict.code(), std::string(x.outcome.decided_by),
+                std::string(x.upstream_path), stream.body_limit};
     }
     ShardFixture fixture_{routes()};
 };

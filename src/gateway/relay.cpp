@@ -1,149 +1,125 @@
 #include "gateway/relay.hpp"
 
+#include <algorithm>
+
 #include "gateway/forwarded_head.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
-#include "net/scope.hpp"
 
 namespace gw::gateway {
 namespace {
 
 constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answer is a flood
 
-struct Upload {
-    Exchange& x;
-    http::ClientStream& service;
-    bool& body_read;
-    bool running = true;
-    Instant progressed{};
-    std::optional<Error> client_error;  // the client's body ended badly
-};
+}  // namespace
+
+// One coroutine and not one for each of its parts: this is the way of nearly every request.
+net::Task<Result<void>> Relay::transfer() {
+    Result<void> sent = co_await service_.send(x_.memory.request, first_.bytes, first_.last,
+                                               first_.last ? x_.stream.trailers() : nullptr);
+    if (!sent) {
+        co_return sent;
+    }
+    if (!first_.last) {
+        uploaded_ = x_.shard.loop().now();
+        uploading_ = true;
+        scope_.spawn(upload());
+    }
+
+    const http::ResponseHead* head = nullptr;
+    for (int interim = 0; head == nullptr;) {
+        Result<const http::ResponseHead*> got = co_await service_.read_head(head_deadline());
+        if (!got) {
+            if (got.error().code == Errc::timeout && uploading_) {
+                continue;  // the client's pace is judged where its body is read
+            }
+            co_return std::unexpected(got.error());
+        }
+        if ((*got)->status == 101) {
+            co_return fail(Errc::malformed, Fault::upstream,
+                           "the service switched protocols unasked");
+        }
+        if ((*got)->status >= 200) {
+            head = *got;
+        } else if (++interim > kInterimHeadsMax) {
+            co_return fail(Errc::malformed, Fault::upstream,
+                           "the service sent too many interim answers");
+        } else if ((*got)->status != 100 && build_interim_head(x_, **got)) {
+            // 100 answers the Expect that we did not pass on.
+            sent = co_await x_.stream.send_interim(x_.memory.response);
+            if (!sent) {
+                co_return sent;
+            }
+        }
+    }
+
+    Result<http::BodyPart> part = service_.body_at_hand();
+    if (!part) {
+        co_return std::unexpected(part.error());
+    }
+    if (!build_response_head(x_, *head)) {
+        co_return fail(Errc::too_large, Fault::upstream, "the service sent too many header fields");
+    }
+    x_.upstream_ended = x_.shard.loop().now();
+    on_response(x_);
+    x_.outcome.status = x_.memory.response.status;
+    sent = co_await x_.stream.send(x_.memory.response, part->bytes, part->last,
+                                   part->last ? service_.trailers() : nullptr);
+    while (sent && !part->last) {
+        part = co_await service_.read_body(x_.route->timeout);
+        if (!part) {
+            co_return std::unexpected(part.error());
+        }
+        sent = co_await x_.stream.send_body(part->bytes, part->last,
+                                            part->last ? service_.trailers() : nullptr);
+    }
+    if (sent) {
+        x_.generation.service_series[x_.route->service_index]->answered(
+            x_.outcome.status, x_.upstream_ended - *x_.upstream_began);
+    }
+    co_return sent;
+}
+
+net::Task<Result<void>> Relay::transfer_with_upload() {
+    Result<void> done = co_await transfer();
+    if (uploading_) {
+        // Answered, or failed, before the body was through: the rest of it goes nowhere.
+        service_.cancel();
+        x_.stream.cancel_read();
+    }
+    co_await scope_.all_done();
+    if (!done && client_error_) {
+        done = std::unexpected(*client_error_);
+    }
+    co_return done;
+}
 
 // The rest of the client's body, to the service. Ends early when either side fails; the other
 // direction then decides what that means.
-net::Task<void> upload(Upload& up) {
+net::Task<void> Relay::upload() {
     while (true) {
-        const Result<http::BodyPart> part = co_await up.x.stream.read_body();
+        const Result<http::BodyPart> part = co_await x_.stream.read_body();
         if (!part) {
             if (part.error().code != Errc::cancelled) {
-                up.client_error = part.error();
-                up.service.cancel();
+                client_error_ = part.error();
+                service_.cancel();
             }
             break;
         }
-        up.body_read = true;
-        const Result<void> sent = co_await up.service.send_body(
-            part->bytes, part->last, part->last ? up.x.stream.trailers() : nullptr);
-        up.progressed = up.x.shard.loop().now();
+        body_read_ = true;
+        const Result<void> sent = co_await service_.send_body(
+            part->bytes, part->last, part->last ? x_.stream.trailers() : nullptr);
+        uploaded_ = x_.shard.loop().now();
         if (!sent || part->last) {
             break;  // a service that reads no further may have answered already
         }
     }
-    up.running = false;
+    uploading_ = false;
 }
 
-// The final head. 1xx heads on the way are passed on. The time for it runs from the last byte of
-// the request.
-net::Task<Result<const http::ResponseHead*>> await_head(Upload& up) {
-    Exchange& x = up.x;
-    const Millis budget = x.route->timeout;
-    for (int interim = 0; interim <= kInterimHeadsMax;) {
-        const Instant until = std::max(x.deadline, up.progressed + budget);
-        Result<const http::ResponseHead*> head = co_await up.service.read_head(until);
-        if (!head) {
-            const bool waiting_for_body = head.error().code == Errc::timeout && up.running;
-            if (waiting_for_body) {
-                continue;  // the client's pace is judged where its body is read
-            }
-            co_return head;
-        }
-        if ((*head)->status == 101) {
-            co_return fail(Errc::malformed, Fault::upstream,
-                           "the service switched protocols unasked");
-        }
-        if ((*head)->status >= 200) {
-            co_return head;
-        }
-        ++interim;
-        // 100 answers the Expect that we did not pass on.
-        if ((*head)->status != 100 && build_interim_head(x, **head)) {
-            if (const Result<void> sent = co_await x.stream.send_interim(x.memory.response);
-                !sent) {
-                co_return std::unexpected(sent.error());
-            }
-        }
-    }
-    co_return fail(Errc::malformed, Fault::upstream, "the service sent too many interim answers");
-}
-
-net::Task<Result<void>> download(Upload& up) {
-    Exchange& x = up.x;
-    const Result<const http::ResponseHead*> head = co_await await_head(up);
-    if (!head) {
-        co_return std::unexpected(head.error());
-    }
-    Result<http::BodyPart> part = up.service.body_at_hand();
-    if (!part) {
-        co_return std::unexpected(part.error());
-    }
-    if (!build_response_head(x, **head)) {
-        co_return fail(Errc::too_large, Fault::upstream, "the service sent too many header fields");
-    }
-    x.upstream_ended = x.shard.loop().now();
-    on_response(x);
-    x.outcome.status = x.memory.response.status;
-    const Result<void> begun = co_await x.stream.send(x.memory.response, part->bytes, part->last,
-                                                      part->last ? up.service.trailers() : nullptr);
-    if (!begun) {
-        co_return begun;
-    }
-    while (!part->last) {
-        part = co_await up.service.read_body(x.route->timeout);
-        if (!part) {
-            co_return std::unexpected(part.error());
-        }
-        const Result<void> sent = co_await x.stream.send_body(
-            part->bytes, part->last, part->last ? up.service.trailers() : nullptr);
-        if (!sent) {
-            co_return sent;
-        }
-    }
-    x.generation.service_series[x.route->service_index]->answered(
-        x.outcome.status, x.upstream_ended - *x.upstream_began);
-    co_return Result<void>{};
-}
-
-}  // namespace
-
-net::Task<Result<void>> relay(Exchange& x, http::ClientStream& service, http::BodyPart first,
-                              bool& body_read) {
-    const Result<void> sent = co_await service.send(x.memory.request, first.bytes, first.last,
-                                                    first.last ? x.stream.trailers() : nullptr);
-    if (!sent) {
-        co_return sent;
-    }
-    Upload up{.x = x,
-              .service = service,
-              .body_read = body_read,
-              .running = !first.last,
-              .progressed = first.last ? Instant{} : x.shard.loop().now(),
-              .client_error = std::nullopt};
-    if (first.last) {
-        co_return co_await download(up);
-    }
-    net::Scope scope;
-    scope.spawn(upload(up));
-    Result<void> done = co_await download(up);
-    if (up.running) {
-        // Answered, or failed, before the body was through: the rest of it goes nowhere.
-        service.cancel();
-        x.stream.cancel_read();
-    }
-    co_await scope.all_done();
-    if (!done && up.client_error) {
-        done = std::unexpected(*up.client_error);
-    }
-    co_return done;
+// The time for the answer's head runs from the last byte of the request.
+Instant Relay::head_deadline() const {
+    return first_.last ? x_.deadline : std::max(x_.deadline, uploaded_ + x_.route->timeout);
 }
 
 }  // namespace gw::gateway

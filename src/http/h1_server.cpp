@@ -76,17 +76,29 @@ Task<bool> H1Connection::serve_burst() {
     const Borrowed<H1Work> borrowed(shared_.pool.server);
     H1Work& work = *borrowed;
     work.in = shared_.pool.buffers.take();
-    std::size_t filled = 0;
+    std::size_t kept = 0;
     while (true) {
         const Instant began = shared_.loop.now();
-        std::size_t consumed = 0;
-        H1Refusal refusal{.status = 0, .detail = ""};
-        if (!co_await read_head(work, filled, consumed, refusal)) {
-            co_return filled == 0 && !closing_ && !stream_.cancelled() && refusal.status == 0;
+        const Instant deadline = began + shared_.limits.head_timeout;
+        Arrived arrived{.filled = kept};
+        work.head.headers.clear();
+        while (!take_head(work, shared_.limits, arrived)) {
+            const Result<std::size_t> got =
+                co_await stream_.read_some(work.in.span().subspan(arrived.filled), deadline);
+            if (!got && got.error().code == Errc::timeout && arrived.filled > 0) {
+                refuse(work, arrived, {.status = 408, .detail = "the request head took too long"});
+                break;
+            }
+            if (!got || *got == 0) {
+                closing_ = true;
+                co_return false;
+            }
+            arrived.filled += *got;
         }
-        const bool refused = refusal.status != 0;
-        const std::string_view at_hand{work.in.data() + consumed, filled - consumed};
-        H1Stream request(*this, work, at_hand, refused ? &refusal : nullptr, began);
+        const bool refused = arrived.refusal.status != 0;
+        const std::string_view at_hand{work.in.data() + arrived.consumed,
+                                       arrived.filled - arrived.consumed};
+        H1Stream request(*this, work, at_hand, refused ? &arrived.refusal : nullptr, began);
         ++served_;
         if (refused || served_ == shared_.limits.requests_max) {
             closing_ = true;
@@ -101,57 +113,41 @@ Task<bool> H1Connection::serve_burst() {
             co_return false;
         }
         const std::string_view rest = request.unread();
-        filled = net::move_to_front(work.in, rest);
+        kept = net::move_to_front(work.in, rest);
         work.more.release();
         work.out.release();
-        if (filled == 0 && !stream_.has_news(false)) {
+        if (kept == 0 && !stream_.has_news(false)) {
             co_return true;
         }
     }
 }
 
-// True when a head is there (or refused, with refusal.status set). False: the connection ended or
-// went quiet.
-Task<bool> H1Connection::read_head(H1Work& work, std::size_t& filled, std::size_t& consumed,
-                                   H1Refusal& refusal) {
-    const Instant deadline = shared_.loop.now() + shared_.limits.head_timeout;
-    work.head.headers.clear();
-    while (true) {
-        if (filled > 0) {
-            const H1Parse parse =
-                parse_request({work.in.data(), filled}, shared_.limits.message, work.head);
-            if (parse.state == H1Parse::State::complete) {
-                consumed = parse.consumed;
-                work.body = H1Body(work.head.framing, work.head.content_length);
-                co_return true;
-            }
-            if (parse.state == H1Parse::State::refused) {
-                refusal = parse.refusal;
-                consumed = filled;
-                work.body = H1Body();
-                co_return true;
-            }
+void H1Connection::refuse(H1Work& work, Arrived& arrived, const H1Refusal& refusal) {
+    arrived.refusal = refusal;
+    arrived.consumed = arrived.filled;
+    work.body = H1Body();
+}
+
+// True when a head is there, or one that is refused. False: more bytes are needed.
+bool H1Connection::take_head(H1Work& work, const H1ServerLimits& limits, Arrived& arrived) {
+    if (arrived.filled > 0) {
+        const H1Parse parse =
+            parse_request({work.in.data(), arrived.filled}, limits.message, work.head);
+        if (parse.state == H1Parse::State::complete) {
+            arrived.consumed = parse.consumed;
+            work.body = H1Body(work.head.framing, work.head.content_length);
+            return true;
         }
-        if (filled == work.in.size()) {
-            refusal = {.status = 431, .detail = "the request head is too large"};
-            consumed = filled;
-            work.body = H1Body();
-            co_return true;
+        if (parse.state == H1Parse::State::refused) {
+            refuse(work, arrived, parse.refusal);
+            return true;
         }
-        const Result<std::size_t> got =
-            co_await stream_.read_some(work.in.span().subspan(filled), deadline);
-        if (!got && got.error().code == Errc::timeout && filled > 0) {
-            refusal = {.status = 408, .detail = "the request head took too long"};
-            consumed = filled;
-            work.body = H1Body();
-            co_return true;
-        }
-        if (!got || *got == 0) {
-            closing_ = true;
-            co_return false;
-        }
-        filled += *got;
     }
+    if (arrived.filled == work.in.size()) {
+        refuse(work, arrived, {.status = 431, .detail = "the request head is too large"});
+        return true;
+    }
+    return false;
 }
 
 // Ends our side and reads on for a moment: a close with unread input would reset the connection,

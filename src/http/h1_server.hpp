@@ -24,8 +24,8 @@ struct H1ServerLimits {
     Millis lingering_close{
         2'000};  // how long unread input is thrown away so that the response arrives
     std::size_t drained_max = 256UL * 1024;  // … and how much of it
-    std::uint64_t requests_max = 0;        // of one connection; 0: no limit
-    net::PaceLimits pace;                  // the slowest client that is served
+    std::uint64_t requests_max = 0;          // of one connection; 0: no limit
+    net::PaceLimits pace;                    // the slowest client that is served
 };
 
 // What all connections of a worker share.
@@ -56,8 +56,14 @@ class H1Connection {
     // Serves the request that has begun to arrive and those behind it. False: the connection is
     // done.
     Task<bool> serve_burst();
-    Task<bool> read_head(H1Work& work, std::size_t& filled, std::size_t& consumed,
-                         H1Refusal& refusal);
+    // What has arrived of a request.
+    struct Arrived {
+        std::size_t filled = 0;    // bytes in the buffer
+        std::size_t consumed = 0;  // of them, the head's
+        H1Refusal refusal{.status = 0, .detail = ""};
+    };
+    static bool take_head(H1Work& work, const H1ServerLimits& limits, Arrived& arrived);
+    static void refuse(H1Work& work, Arrived& arrived, const H1Refusal& refusal);
     Task<void> linger(net::Buffer& buffer);
 
     H1ServerShared& shared_;

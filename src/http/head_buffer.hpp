@@ -17,7 +17,8 @@ class HeadBuffer {
 
     void append(std::string_view text) {
         if (has_room(text.size())) {
-            put(text);
+            copy(data_ + size_, text);
+            size_ += text.size();
         }
     }
     void append(char c) {
@@ -27,13 +28,16 @@ class HeadBuffer {
     }
     // name ": " value CRLF
     void append_field(std::string_view name, std::string_view value) {
-        if (has_room(name.size() + value.size() + 4)) {
-            put(name);
-            data_[size_++] = ':';
-            data_[size_++] = ' ';
-            put(value);
-            data_[size_++] = '\r';
-            data_[size_++] = '\n';
+        const std::size_t size = name.size() + value.size() + 4;
+        if (has_room(size)) {
+            // Stores of characters may alias our members: all of it goes through one local.
+            char* at = copy(data_ + size_, name);
+            at[0] = ':';
+            at[1] = ' ';
+            at = copy(at + 2, value);
+            at[0] = '\r';
+            at[1] = '\n';
+            size_ += size;
         }
     }
     void append_decimal(std::uint64_t number);
@@ -50,11 +54,9 @@ class HeadBuffer {
         return !overflowed_;
     }
     // Names and values are short, and a call of memcpy for each costs more than their bytes.
-    void put(std::string_view text) {
-        char* const to = data_ + size_;
+    static char* copy(char* to, std::string_view text) {
         const char* const from = text.data();
         const std::size_t count = text.size();
-        size_ += count;
         if (count > 32) {
             std::memcpy(to, from, count);
         } else if (count >= 16) {
@@ -68,6 +70,7 @@ class HeadBuffer {
                 to[i] = from[i];
             }
         }
+        return to + count;
     }
     // kBlock to 2 * kBlock bytes as two blocks that may overlap.
     template <std::size_t kBlock>

@@ -71,8 +71,10 @@ struct TaskPromise<void> : TaskPromiseBase {
 
 }  // namespace detail
 
+// The attribute: ~Task destroys frames that have come to their end, never a suspended one, so that
+// no clean-up code for each of their waits is made.
 template <class T>
-class [[nodiscard]] Task {
+class [[nodiscard]] [[clang::coro_only_destroy_when_complete]] Task {
   public:
     using promise_type = detail::TaskPromise<T>;
     using Handle = std::coroutine_handle<promise_type>;

@@ -41,6 +41,10 @@ struct AccessRecord {
 
 class AccessLog {
   public:
+    // Each block costs two switches to the writer and back, where both share a core: with 64 KiB
+    // they were 3 % of a proxied request.
+    static constexpr std::size_t kFlushBytes = 256UL * 1024;
+
     explicit AccessLog(LogSink& sink) : sink_(sink) { buffer_.reserve(kFlushBytes + kLineReserve); }
 
     void write(const AccessRecord& record);
@@ -48,7 +52,6 @@ class AccessLog {
     void flush();
 
   private:
-    static constexpr std::size_t kFlushBytes = 64UL * 1024;
     // A line of 1,200 bytes fits, all of them escaped; for a longer one the buffer grows.
     static constexpr std::size_t kLineReserve = 8UL * 1024;
     // Names, numbers and the time of a line, 430 bytes, and the marks of cuts and masks.

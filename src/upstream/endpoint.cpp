@@ -40,6 +40,10 @@ net::Task<Result<Lease>> Endpoint::open(Instant deadline) {
     Result<net::Fd> made = co_await net::connect(loop_, address_, latest);
     if (!made) {
         --lent_;
+        // Not so when the whole request has run out of time.
+        if (made.error().code == Errc::timeout && latest < deadline) {
+            made.error().code = Errc::connect_timeout;
+        }
         co_return std::unexpected(made.error());
     }
     co_return Lease(*this, std::make_unique<Connection>(loop_, std::move(*made), loop_.now()));
