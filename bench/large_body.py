@@ -22,6 +22,7 @@ import zlib
 
 sys.dont_write_bytecode = True
 import peers
+import tokens
 import report
 
 BLOCK = 65536
@@ -74,6 +75,9 @@ class Watch:
         return self.largest - self.before
 
 
+CREDENTIALS = {}  # Authorization, once there is a token
+
+
 def send(connection, blocks, chunked, hashed, watch):
     for block in blocks:
         if not block:
@@ -98,7 +102,7 @@ def read_hash(answer, watch):
 def begin(port, method, path, fields):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     connection.putrequest(method, path)
-    for name, value in fields.items():
+    for name, value in {**CREDENTIALS, **fields}.items():
         connection.putheader(name, value)
     connection.endheaders()
     return connection
@@ -200,6 +204,7 @@ def main():
     options.build = options.build.resolve()
     out = peers.ROOT / "build" / "bench"
     out.mkdir(parents=True, exist_ok=True)
+    CREDENTIALS["Authorization"] = "Bearer " + tokens.make(out)
     # The limits that a body of this size would meet on purpose are out of the way here.
     settings = {"MAX_REQUEST_SIZE": str(4 << 30), "TIMEOUT_DEFAULT": "600000"}
     peer = next(one for one in peers.all_peers(options.build) if one.name == options.target)
@@ -207,7 +212,7 @@ def main():
         peer.command = peers.gateway_command(options.build, settings)
 
     cores = sorted(os.sched_getaffinity(0))
-    ask = lambda port: peers.get(port, options.path, {})
+    ask = lambda port: peers.get(port, options.path, CREDENTIALS)
     with peers.origin(options.build, cores[0], out) as origin_port, \
             peer.running(cores[-1], out, origin_port, ask) as (process, port):
         found = run(options, process, port)

@@ -14,6 +14,8 @@ import socket
 import subprocess
 import time
 
+from tokens import ISSUER, key_files
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 READY_S = 10
 STOP_S = 35  # the gateway may take 30 s to drain
@@ -84,6 +86,20 @@ backend origin
     server one 127.0.0.1:{origin}
 """
 
+
+# What the gateway does with a token, in HAProxy's words: signature and end of life checked for every request.
+HAPROXY_TOKENS = HAPROXY.replace("    default_backend origin\n", """\
+    http-request set-var(txn.bearer) http_auth_bearer
+    http-request set-var(txn.alg) var(txn.bearer),jwt_header_query('$.alg')
+    http-request set-var(txn.exp) var(txn.bearer),jwt_payload_query('$.exp','int')
+    http-request set-var(txn.iss) var(txn.bearer),jwt_payload_query('$.iss')
+    http-request set-var(txn.now) date()
+    http-request deny deny_status 401 unless {{ var(txn.alg) -m str RS256 }}
+    http-request deny deny_status 401 unless {{ var(txn.iss) -m str {issuer} }}
+    http-request deny deny_status 401 unless {{ var(txn.bearer),jwt_verify(txn.alg,"{public_key}") -m int 1 }}
+    http-request deny deny_status 401 if {{ var(txn.exp),sub(txn.now) -m int lt 0 }}
+    default_backend origin
+""")
 
 class NotBuilt(Exception):
     """The program of a peer is not there."""
@@ -205,6 +221,7 @@ def gateway_command(build, settings=None):
         env.update({
             "CONFIG_FILE": str(ROOT / "config" / "gateway.yaml"),
             "HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PORT": str(free_port()), "WORKERS": "1",
+            "JWT_PUBLIC_KEY_FILE": key_files(out)[1], "JWT_ISSUER": ISSUER,
             "SHUTDOWN_DRAIN_MS": "0",  # nobody new comes when a measurement is over
             **{f"{name}_SERVICE_URL": f"http://127.0.0.1:{origin}" for name in SERVICES},
             **(settings or {}),
@@ -225,10 +242,13 @@ def nginx_command(out, port, origin):
     return [program("nginx"), "-p", str(out), "-c", str(path), "-e", str(out / "nginx.error.log")], None
 
 
-def haproxy_command(out, port, origin):
-    path = out / "haproxy.cfg"
-    path.write_text(HAPROXY.format(port=port, origin=origin, files=FILES_MAX))
-    return [program("haproxy"), "-db", "-f", str(path)], None
+def haproxy_command(template, name):
+    def command(out, port, origin):
+        path = out / f"{name}.cfg"
+        path.write_text(template.format(port=port, origin=origin, files=FILES_MAX, issuer=ISSUER,
+                                        public_key=key_files(out)[1]))
+        return [program("haproxy"), "-db", "-f", str(path)], None
+    return command
 
 
 def all_peers(build):
@@ -239,7 +259,8 @@ def all_peers(build):
         Peer("asio", "relay on Asio coroutines", plain_command(bench / "bench_asio_relay"),
              idle_max=9000),
         Peer("nginx", "nginx, plain", nginx_command),
-        Peer("haproxy", "HAProxy, plain", haproxy_command),
+        Peer("haproxy", "HAProxy, plain", haproxy_command(HAPROXY, "haproxy")),
+        Peer("haproxy-jwt", "HAProxy, RS256 checked", haproxy_command(HAPROXY_TOKENS, "haproxy-jwt")),
         Peer("gateway", "this gateway, everything on", gateway_command(build)),
     ]
 

@@ -111,6 +111,11 @@ def verdicts(result):
         if "load" in nginx:
             ours, theirs = (p["load"]["cpu_us"]["median"] for p in (gateway, nginx))
             lines.append(verdict(ours < theirs, f"{ours:.2f} µs a request, below nginx's {theirs:.2f}"))
+        checking = peers.get("haproxy-jwt", {})
+        if "load" in checking:
+            ours, theirs = (p["load"]["cpu_us"]["median"] for p in (gateway, checking))
+            lines.append(verdict(theirs >= 5 * ours, f"HAProxy with RS256 checks costs {theirs / ours:.1f} times as "
+                                                     f"much ({theirs:.1f} µs), at least 5"))
         for variant, found in gateway.get("idle", {}).items():
             lines.append(verdict(
                 found["bytes"] <= 2048 and found["alive"] == found["held"],

@@ -67,12 +67,17 @@ done
 must_be_free "$PORT" PORT
 must_be_free "$ADMIN_PORT" ADMIN_PORT
 
+# The services take requests that the gateway has signed, and no others.
+INTERNAL_HMAC_SECRET="${INTERNAL_HMAC_SECRET:-$(od -An -tx1 -N32 /dev/urandom | tr -d " \n")}"
+export INTERNAL_HMAC_SECRET
 port="$base"
 for role in auth venue event ticket; do
     start "$role-service" "http://127.0.0.1:$port/health" "$service" "$role" --port "$port"
     export "${role^^}_SERVICE_URL=http://127.0.0.1:$port"
     port=$((port + 1))
 done
+export JWT_JWKS_URL="http://127.0.0.1:$base/.well-known/jwks.json"
+export JWT_ISSUER="${JWT_ISSUER:-https://auth.tickettoken.com}" JWT_AUDIENCE="${JWT_AUDIENCE:-https://auth.tickettoken.com}"
 export SHUTDOWN_DRAIN_MS="${SHUTDOWN_DRAIN_MS:-0}"   # no load balancer is to notice
 start gateway "http://127.0.0.1:$PORT/health/ready" "$gateway" run --config config/gateway.yaml
 
@@ -80,7 +85,7 @@ url="http://localhost:$PORT/api/v1"
 json="-H 'Content-Type: application/json'"
 login="TOKEN=\$(curl -s $url/auth/login $json \\
     -d '{\"email\":\"alice@alpha.example\",\"password\":\"demo-password\"}' | sed 's/.*\"accessToken\":\"\\([^\"]*\\).*/\\1/'); echo \"\$TOKEN\""
-events="curl -s $url/events"
+events="curl -s $url/events -H \"Authorization: Bearer \$TOKEN\""
 purchase="curl -s $url/tickets/purchase $json -H \"Authorization: Bearer \$TOKEN\" \\
     -d '{\"eventId\":\"33333333-3333-4333-8333-333333333333\",\"tickets\":[{\"ticketTypeId\":\"55555555-5555-4555-8555-555555555555\",\"quantity\":2}]}'"
 

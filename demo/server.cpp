@@ -9,6 +9,7 @@
 #include <cctype>
 
 #include "faults.hpp"
+#include "signature.hpp"
 
 namespace demo {
 namespace {
@@ -32,7 +33,11 @@ void serve_as_received(Request& request) {
     }
 }
 
-httplib::Server::HandlerResponse before_routing(const Request& request, Response&) {
+httplib::Server::HandlerResponse before_routing(const Request& request, Response& response) {
+    if (const std::string flaw = signature_flaw(request); !flaw.empty()) {
+        refuse(response, 401, "unsigned", flaw);
+        return httplib::Server::HandlerResponse::Handled;
+    }
     // The library's hook sees its own request, which is not constant, as a constant.
     Request& own = const_cast<Request&>(request);
     serve_as_received(own);
@@ -151,6 +156,10 @@ void refuse(Response& response, int status, std::string_view code, std::string_v
 }
 
 std::optional<json::object> body_of(const Request& request, Response& response) {
+    if (!signed_body(request)) {
+        refuse(response, 401, "unsigned", "this is not the body that was signed");
+        return std::nullopt;
+    }
     boost::system::error_code error;
     json::value value = json::parse(request.body, error);
     if (error || !value.is_object()) {

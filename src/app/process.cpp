@@ -10,6 +10,7 @@
 #include "app/worker.hpp"
 #include "control/admin.hpp"
 #include "control/file_watch.hpp"
+#include "control/key_watch.hpp"
 #include "control/name_watch.hpp"
 #include "control/signals.hpp"
 #include "net/handover.hpp"
@@ -81,6 +82,8 @@ class Process {
     void on_signal(int signal);
     void reload(std::string_view why);
     void publish_site();
+    void publish_keys();
+    bool adopt_key_set(const std::string& document);
     void publish_health();
     net::Task<void> stop();
     net::Task<void> wait_for_connections(Instant until);
@@ -88,6 +91,7 @@ class Process {
     std::string config_path_;
     std::shared_ptr<const Settings> settings_;
     std::shared_ptr<const gateway::Site> site_;
+    std::vector<identity::Key> configured_keys_;
     WallTime started_ = net::system_clocks().wall;
 
     observe::LogSink sink_{STDOUT_FILENO};
@@ -111,6 +115,8 @@ class Process {
     std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
 
     std::unique_ptr<control::NameWatch> names_;
+    std::unique_ptr<control::KeyWatch> key_watch_;
+    std::string key_document_;  // as the issuer last gave it
     std::unique_ptr<control::FileWatch> file_;
     std::unique_ptr<net::Handover> handover_;
     net::Scope scope_;
@@ -123,6 +129,7 @@ Process::Process(std::string config_path, LoadedSite loaded)
     : config_path_(std::move(config_path)),
       settings_(std::move(loaded.settings)),
       site_(std::move(loaded.site)),
+      configured_keys_(std::move(loaded.keys)),
       log_(sink_, settings_->log_level),
       budget_(settings_->connections.connections_max != 0
                   ? settings_->connections.connections_max
@@ -148,6 +155,16 @@ int Process::run() {
             }
         });
     names_->follow(names_of(*settings_));
+    publish_keys();
+    key_watch_ = std::make_unique<control::KeyWatch>(
+        loop_, log_, admin_h1_, joined(settings_->dns.servers),
+        [this](const std::string& document) { return adopt_key_set(document); },
+        [this] {
+            for (const auto& worker : workers_) {
+                worker->keys_were_read();
+            }
+        });
+    key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
     file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
     offer_sockets();
     publish_health();
@@ -223,6 +240,8 @@ bool Process::open_group(std::string_view name, const net::Address& address, std
 void Process::start_workers() {
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(sink_, budget_));
+        workers_.back()->report_to(log_, nullptr);
+        workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
@@ -281,6 +300,7 @@ void Process::reload(std::string_view why) {
     }
     settings_ = std::move(loaded->settings);
     site_ = std::move(loaded->site);
+    configured_keys_ = std::move(loaded->keys);
     log_.set_level(settings_->log_level);
     publish_site();
     log_.info("configuration reloaded",
@@ -295,7 +315,39 @@ void Process::publish_site() {
     }
     exposition_.config_adopted(site_->hash);
     names_->follow(names_of(*settings_));
+    key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
+    publish_keys();
     publish_health();
+}
+
+// Fetched keys first: they have names, and those without one are tried for every token.
+void Process::publish_keys() {
+    std::vector<identity::Key> keys;
+    std::vector<identity::SkippedKey> skipped;
+    if (!settings_->tokens.key_set_url.empty() && !key_document_.empty()) {
+        keys =
+            identity::parse_key_set(key_document_, skipped).value_or(std::vector<identity::Key>{});
+    }
+    for (const identity::SkippedKey& key : skipped) {
+        log_.warn("a key of the key set is not used", {{"kid", key.name}, {"reason", key.why}});
+    }
+    keys.insert(keys.end(), configured_keys_.begin(), configured_keys_.end());
+    const auto set = std::make_shared<const identity::KeySet>(std::move(keys));
+    for (const auto& worker : workers_) {
+        worker->adopt_keys(set);
+    }
+}
+
+bool Process::adopt_key_set(const std::string& document) {
+    std::vector<identity::SkippedKey> skipped;
+    if (!identity::parse_key_set(document, skipped)) {
+        return false;
+    }
+    if (document != key_document_) {
+        key_document_ = document;
+        publish_keys();
+    }
+    return true;
 }
 
 void Process::publish_health() {
@@ -344,6 +396,8 @@ net::Task<void> Process::stop() {
     file_.reset();
     names_->stop();
     co_await names_->all_done();
+    key_watch_->stop();
+    co_await key_watch_->all_done();
     log_.info("gateway stopped", {});
     loop_.stop();
 }

@@ -16,9 +16,11 @@
 #include "config/mistake.hpp"
 #include "gateway/route_options.hpp"
 #include "http/limits_options.hpp"
+#include "identity/token_options.hpp"
 #include "net/dns_options.hpp"
 #include "net/listen_options.hpp"
 #include "observe/log_level.hpp"
+#include "security/signing_options.hpp"
 #include "upstream/service_options.hpp"
 
 namespace gw::app {
@@ -54,6 +56,8 @@ struct Settings {
     Millis payment_timeout{0};
     std::uint64_t body_bytes_max = 10'485'760;
     net::DnsOptions dns;
+    identity::TokenOptions tokens;
+    security::SigningOptions signing;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
     // those come first that are tried first.
@@ -89,6 +93,8 @@ void fields(Visitor& field, Settings& o) {
     field("body_bytes_max", o.body_bytes_max, Env{"MAX_REQUEST_SIZE"}, Range{1, 1'099'511'627'776},
           "largest request body on routes that set none");
     field("dns", o.dns, "how names of services are resolved");
+    field("tokens", o.tokens, "how callers prove who they are");
+    field("signing", o.signing, "proof for services that a request came through the gateway");
     field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},
           "the services behind the gateway, by name");
     field("routes", o.routes, "which requests go to which service");

@@ -72,6 +72,11 @@ std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
     route->timeout = options.timeout;
     route->body_max = options.body_bytes_max;
     route->prefix = options.path.prefix;
+    for (const PathPattern::Segment& segment : options.path.segments) {
+        if (segment.parameter) {
+            route->parameters.push_back(segment.text);
+        }
+    }
     route->same_path = options.rewrite.empty();
     if (!route->same_path) {
         route->rewrite = pieces_of(options);
@@ -119,6 +124,25 @@ std::optional<std::size_t> cgroup_cpus() {
     return static_cast<std::size_t>((quota + period - 1) / period);
 }
 
+// Without a key nobody could be let in, and one that is broken must not be passed over in silence.
+std::vector<identity::Key> keys_of(const identity::TokenOptions& options, const std::string& path,
+                                   std::vector<config::Mistake>& mistakes) {
+    std::vector<identity::SkippedKey> skipped;
+    std::vector<identity::Key> keys = identity::configured_keys(options, skipped);
+    for (identity::SkippedKey& key : skipped) {
+        mistakes.push_back({.place = {.source = path},
+                            .what = "tokens." + key.name + " is not usable: " + key.why,
+                            .remedy = "see what JWT_PUBLIC_KEY or its like holds"});
+    }
+    if (!options.has_keys()) {
+        mistakes.push_back(
+            {.place = {.source = path},
+             .what = "there is no key to verify tokens with",
+             .remedy = "set JWT_JWKS_URL, JWT_PUBLIC_KEY or JWT_SECRET (or JWT_SECRET_FILE, …)"});
+    }
+    return keys;
+}
+
 }  // namespace
 
 std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
@@ -137,6 +161,12 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     auto site = std::make_shared<gateway::Site>(std::move(routes), std::move(services));
     site->trusted_proxies = settings.trusted_proxies;
     site->instance_id = settings.instance_id;
+    site->signing = settings.signing;
+    site->token_checks = {.issuer = settings.tokens.issuer,
+                          .audience = settings.tokens.audience,
+                          .leeway = std::chrono::seconds(settings.tokens.clock_skew_s),
+                          .longest_life = settings.tokens.longest_life.value};
+    site->tokens_cached = settings.tokens.cached_per_worker;
     // A name of our own, so that a request that comes back is recognised, without telling the
     // host's name.
     site->via = "gw-" + hash_of(settings.instance_id).substr(0, 8);
@@ -152,8 +182,13 @@ std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
     if (!settings) {
         return std::unexpected(std::move(settings.error()));
     }
+    std::vector<config::Mistake> mistakes;
+    std::vector<identity::Key> keys = keys_of((*settings)->tokens, path, mistakes);
+    if (!mistakes.empty()) {
+        return std::unexpected(std::move(mistakes));
+    }
     std::shared_ptr<const gateway::Site> site = build_site(**settings, generation);
-    return LoadedSite{std::move(*settings), std::move(site)};
+    return LoadedSite{std::move(*settings), std::move(site), std::move(keys)};
 }
 
 std::vector<control::NamedService> names_of(const Settings& settings) {

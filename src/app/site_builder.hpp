@@ -9,12 +9,14 @@
 #include "app/settings.hpp"
 #include "control/name_watch.hpp"
 #include "gateway/site.hpp"
+#include "identity/key_set.hpp"
 
 namespace gw::app {
 
 struct LoadedSite {
     std::shared_ptr<const Settings> settings;
     std::shared_ptr<const gateway::Site> site;
+    std::vector<identity::Key> keys;  // that the configuration itself holds
 };
 
 // Reads, checks and builds; all mistakes at once. generation: counts the configurations of this

@@ -11,7 +11,7 @@ namespace {
 using config::Flaw;
 using config::Text;
 
-enum class Kind : std::uint8_t { text, secret, boolean, integer, url, redis_url, duration, share };
+enum class Kind : std::uint8_t { text, secret, boolean, integer, url, redis_url, share };
 
 struct Upcoming {
     std::string_view name;
@@ -29,15 +29,6 @@ constexpr auto kUpcoming = std::to_array<Upcoming>({
     {"CIRCUIT_BREAKER_RESET_TIMEOUT", Kind::integer, kMillis},
     {"CIRCUIT_BREAKER_TIMEOUT", Kind::integer, kMillis},
     {"CIRCUIT_BREAKER_VOLUME_THRESHOLD", Kind::integer, kCount},
-    {"INTERNAL_HMAC_SECRET", Kind::secret},
-    {"JWT_ACCESS_TOKEN_EXPIRY", Kind::duration},
-    {"JWT_AUDIENCE"},
-    {"JWT_CLOCK_SKEW", Kind::integer, {0, 3'600}},
-    {"JWT_ISSUER"},
-    {"JWT_JWKS_URL", Kind::url},
-    {"JWT_PUBLIC_KEY", Kind::secret},
-    {"JWT_PUBLIC_KEY_PREVIOUS", Kind::secret},
-    {"JWT_SECRET", Kind::secret},
     {"OTEL_EXPORTER_OTLP_ENDPOINT", Kind::url},
     {"OTEL_TRACES_SAMPLER_ARG", Kind::share},
     {"RATE_LIMIT_ENABLED", Kind::boolean},
@@ -74,19 +65,6 @@ std::optional<Flaw> check_url(const Text& text, std::span<const std::string_view
                 "write " + std::string(schemes[0]) + "… or " + std::string(schemes[1]) + "…"};
 }
 
-std::optional<Flaw> check_duration(const Text& text) {
-    std::uint32_t number = 0;
-    const std::string_view digits = text.text;
-    const char* const end = digits.data() + digits.size();
-    const auto [stop, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    const bool unit = stop + 1 == end && std::string_view("smhd").contains(*stop);
-    if (error == std::errc{} && number > 0 && (stop == end || unit)) {
-        return std::nullopt;
-    }
-    return Flaw{config::shown(text), "write a time such as 900, 15m or 1h"};
-}
-
 std::optional<Flaw> check_share(const Text& text) {
     double number = 0;
     const std::string_view digits = text.text;
@@ -115,8 +93,6 @@ std::optional<Flaw> check_value(const Upcoming& variable, std::string_view value
             return check_url(text, kHttp);
         case Kind::redis_url:
             return check_url(text, kRedis);
-        case Kind::duration:
-            return check_duration(text);
         case Kind::share:
             return check_share(text);
         case Kind::text:
@@ -138,8 +114,6 @@ std::string_view kind_name(const Upcoming& variable) {
             return "URL";
         case Kind::redis_url:
             return "secret URL, or `…_FILE`";
-        case Kind::duration:
-            return "time such as 15m";
         case Kind::share:
             return "number from 0 to 1";
         case Kind::text:

@@ -33,6 +33,15 @@ void Worker::adopt(std::shared_ptr<const gateway::Site> site) {
     });
 }
 
+void Worker::adopt_keys(std::shared_ptr<const identity::KeySet> keys) {
+    loop_.post(
+        [this, keys = std::move(keys)]() mutable { shard_.access().adopt_keys(std::move(keys)); });
+}
+
+void Worker::keys_were_read() {
+    loop_.post([this] { shard_.access().keys_asked_for_ended(); });
+}
+
 void Worker::adopt_addresses(std::string service, std::vector<net::Address> addresses) {
     loop_.post([this, service = std::move(service), addresses = std::move(addresses)] {
         shard_.adopt_addresses(service, addresses);

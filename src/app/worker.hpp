@@ -25,8 +25,18 @@ class Worker {
 
     // While starting and from the control thread. The site is in force before the first connection
     // is accepted.
+    // ask_for_keys: called on the worker's thread.
+    void report_to(observe::Log& log, gateway::SecurityRecord* record) {
+        shard_.report_to(log, record);
+    }
+    void ask_for_keys_by(std::move_only_function<void()> ask) {
+        shard_.access().ask_for_keys_by(std::move(ask));
+    }
     void start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets);
     void adopt(std::shared_ptr<const gateway::Site> site);
+    // Issuers' keys; answered: also without a change, to whoever waits for a reading to end.
+    void adopt_keys(std::shared_ptr<const identity::KeySet> keys);
+    void keys_were_read();
     void adopt_addresses(std::string service, std::vector<net::Address> addresses);
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
 

@@ -5,7 +5,7 @@
 namespace gw::control {
 namespace {
 
-constexpr Millis kRetryFirst{500};      // after a failure; doubled up to ttl_max
+constexpr Millis kRetryFirst{500};  // after a failure; doubled up to ttl_max
 
 }  // namespace
 

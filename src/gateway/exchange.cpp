@@ -10,10 +10,19 @@
 namespace gw::gateway {
 
 Exchange::Exchange(http::Stream& stream_, Shard& shard_, ExchangeMemory& memory_)
-    : stream(stream_), shard(shard_), memory(memory_), generation(shard_.enter_generation()) {}
+    : stream(stream_), shard(shard_), memory(memory_), generation(shard_.current()) {
+    shard.enter(*this);
+}
 
 Exchange::~Exchange() {
-    shard.leave_generation(generation);
+    shard.leave(*this);
+}
+
+void Exchange::cut(const char* why) {
+    if (cut_why == nullptr) {
+        cut_why = why;
+        stream.cut();
+    }
 }
 
 net::Task<void> serve(http::Stream& stream, Shard& shard) {
@@ -31,7 +40,9 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
         co_return;
     }
     const Result<void> forwarded = co_await forward(x);
-    if (!forwarded) {
+    if (x.withheld && !x.client_gone) {
+        co_await respond(x, *x.withheld);
+    } else if (!forwarded) {
         co_await respond_to(x, forwarded.error());  // the only place where errors become statuses
     }
 }

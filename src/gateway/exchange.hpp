@@ -3,12 +3,14 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/arena.hpp"
 #include "base/ip_address.hpp"
+#include "gateway/path_pattern.hpp"
 #include "gateway/stage.hpp"
 #include "http/message.hpp"
 #include "http/stream.hpp"
@@ -16,6 +18,9 @@
 
 namespace gw::upstream {
 class Service;
+}
+namespace gw::identity {
+struct Identity;
 }
 
 namespace gw::gateway {
@@ -33,14 +38,23 @@ struct OwnAnswer {
 
 // Storage that an exchange borrows from its shard: dear to make, wanted again at once.
 struct ExchangeMemory {
+    static constexpr std::size_t kBodyKept = 64UL * 1024;  // larger ones are given back
+
     Arena arena;
     http::RequestHead request;    // what goes to the service
     http::ResponseHead response;  // what goes to the client
     std::string path;             // the canonical path, when it differs from what came
     std::string text;             // bodies of our own
+    std::string body;             // the request's, where it has to be held
+    // Values of the route's parameters, as far as Route::parameters names them.
+    std::array<std::string_view, PathPattern::kParametersMax> parameters;
 
     void release() {
         arena.clear();
+        if (body.capacity() > kBodyKept) {
+            body = {};
+        }
+        body.clear();
         request.headers.clear();
         response.headers.clear();
     }
@@ -59,6 +73,10 @@ struct Exchange {
     Exchange& operator=(const Exchange&) = delete;
     ~Exchange();
 
+    // Ends the request and its connection, in the middle of a body if need be. why: a literal, for
+    // the access line.
+    void cut(const char* why);
+
     [[nodiscard]] const http::RequestHead& head() const { return stream.head(); }
     [[nodiscard]] std::string_view query() const { return stream.head().query; }
     [[nodiscard]] std::string_view request_id_view() const { return request_id; }
@@ -75,8 +93,13 @@ struct Exchange {
     std::string_view client_text;
     bool peer_trusted = false;
 
+    // Who calls, once a token has said so. Shared with the cache of tokens, which may drop it while
+    // this request waits.
+    std::shared_ptr<const identity::Identity> identity;
+
     const Route* route = nullptr;
     std::string_view path;  // canonical
+    std::string_view rest;  // of it, below a prefix route's own path: "" or "/…"
     std::string_view upstream_path;
     std::string_view allow;  // of a 405
     std::uint64_t body_max = 0;
@@ -84,12 +107,20 @@ struct Exchange {
 
     std::size_t stages_passed = 0;
     OwnAnswer own;
+    std::optional<http::BodyPart> held;  // of the request's body, see held_body.hpp
+    std::string_view body_hash;          // of the signature; empty: no body
+    std::optional<Verdict> withheld;     // instead of the service's answer
     Outcome outcome;
 
     upstream::Service* service = nullptr;
     std::optional<Instant> upstream_began;
     Instant upstream_ended{};
     bool client_gone = false;
+    const char* cut_why = nullptr;
+
+    // The shard's list of requests in flight.
+    Exchange* previous = nullptr;
+    Exchange* next = nullptr;
 };
 
 // The life of one request.

@@ -45,6 +45,7 @@ class ScriptedStream final : public http::Stream {
         co_return Result<void>{};
     }
     net::Task<Result<void>> send_interim(http::ResponseHead&) override { co_return Result<void>{}; }
+    void cut() override { was_cut = true; }
     void abort() override {}
     void close_after() override { closes = true; }
     void cancel_read() override {}
@@ -67,6 +68,7 @@ class ScriptedStream final : public http::Stream {
     std::string body;
     std::uint64_t body_limit = 0;
     bool closes = false;
+    bool was_cut = false;
 
   private:
     std::string raw_;

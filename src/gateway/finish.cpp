@@ -1,6 +1,7 @@
 #include "gateway/finish.hpp"
 
 #include "gateway/shard.hpp"
+#include "identity/identity.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -21,6 +22,7 @@ Finish::~Finish() {
     Outcome outcome = x_.outcome;
     if (x_.client_gone || outcome.status == 0) {
         outcome.decided_by = x_.client_gone ? "client" : outcome.decided_by;
+        outcome.why = x_.cut_why != nullptr ? x_.cut_why : outcome.why;
         outcome.why = outcome.why.empty() ? "the client closed the connection" : outcome.why;
         outcome.status = x_.stream.responded() ? outcome.status : kClientClosedRequest;
     }
@@ -52,6 +54,10 @@ Finish::~Finish() {
             (x_.upstream_ended != Instant{} ? x_.upstream_ended : now) - *x_.upstream_began;
     }
     record.ip = x_.client_text;
+    if (x_.identity) {
+        record.user_id = x_.identity->subject;
+        record.tenant_id = x_.identity->tenant;
+    }
     record.bytes_in = x_.stream.bytes_in();
     record.bytes_out = x_.stream.bytes_out();
     record.protocol = http::protocol_name(x_.stream.protocol());

@@ -1,8 +1,10 @@
 #include "gateway/forward.hpp"
 
 #include "gateway/forwarded_head.hpp"
+#include "gateway/held_body.hpp"
 #include "gateway/relay.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/signing.hpp"
 #include "http/h1_client.hpp"
 
 namespace gw::gateway {
@@ -103,11 +105,16 @@ net::Task<Result<void>> forward(Exchange& x) {
     if (x.shard.draining()) {
         x.stream.close_after();
     }
+    ClientWatch watch(x);
+    if (x.generation.signer != nullptr && head.framing != http::Framing::none) {
+        if (const Result<void> hashed = co_await hash_body(x); !hashed) {
+            co_return hashed;
+        }
+    }
     if (!build_request_head(x, head.framing, head.content_length)) {
         co_return fail(Errc::too_large, Fault::client, "too many header fields to forward");
     }
-    const http::BodyPart first = x.stream.body_at_hand();
-    ClientWatch watch(x);
+    const http::BodyPart first = first_part(x);
     const http::H1ServerLimits& limits = x.generation.site->limits;
     for (std::uint32_t attempt = 0;; ++attempt) {
         upstream::Endpoint* const endpoint = x.service->pick(nullptr);
@@ -144,8 +151,8 @@ net::Task<Result<void>> forward(Exchange& x) {
         const Retry retry = done.error().retry;
         const bool harmless =
             retry == Retry::yes || (retry == Retry::if_reused && http::idempotent(head.method));
-        const bool again = harmless && !relay.body_read() && !x.stream.responded() && !x.client_gone &&
-                           attempt < x.service->options().retries_max &&
+        const bool again = harmless && !relay.body_read() && !x.stream.responded() &&
+                           !x.client_gone && attempt < x.service->options().retries_max &&
                            x.shard.loop().now() < x.deadline;
         if (!again) {
             co_return done;

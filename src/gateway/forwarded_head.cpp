@@ -5,8 +5,11 @@
 
 #include "base/ensure.hpp"
 #include "base/text.hpp"
+#include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/signing.hpp"
 #include "http/protected_names.hpp"
+#include "identity/identity.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -118,6 +121,7 @@ std::string_view decimal(Arena& arena, std::int64_t number) {
 bool copy_request_fields(Exchange& x, Headers& out) {
     const Headers& in = x.head().headers;
     const bool lists = connection_lists_fields(in);
+    bool claims = false;
     for (const Field& field : in) {
         if (replaced_in_request(field.known)) {
             continue;
@@ -125,6 +129,7 @@ bool copy_request_fields(Exchange& x, Headers& out) {
         if (field.known == Known::other) {
             if (const std::string_view name = http::identity_name(field.name); !name.empty()) {
                 x.shard.metrics().dangerous_header(name).add();
+                claims = claims || http::claims_identity(name);
                 continue;
             }
             if (http::names_override(field.name)) {
@@ -137,6 +142,10 @@ bool copy_request_fields(Exchange& x, Headers& out) {
         if (!out.add(field.name, field.value, field.known)) {
             return false;
         }
+    }
+    if (claims) {
+        report_violation(x, observe::Violation::header_manipulation,
+                         "fields that only the gateway may set were dropped", "dropped", 0);
     }
     return true;
 }
@@ -191,6 +200,13 @@ bool add_request_fields(Exchange& x, Headers& out) {
            out.add("X-Gateway-Forwarded", "true");
 }
 
+bool add_identity_fields(const Exchange& x, Headers& out) {
+    const identity::Identity& caller = *x.identity;
+    return out.add("X-User-Id", caller.subject) && out.add("X-Tenant-Id", caller.tenant) &&
+           out.add("X-Tenant-Source", "jwt") &&
+           (caller.role.empty() || out.add("X-User-Role", caller.role));
+}
+
 // A Location that names the service itself would lead clients past the gateway: it becomes a path
 // of ours.
 std::string_view public_location(Exchange& x, std::string_view location) {
@@ -237,7 +253,8 @@ bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t conten
     out.framing = framing;
     out.content_length = content_length;
     out.headers.clear();
-    return copy_request_fields(x, out.headers) && add_request_fields(x, out.headers);
+    return copy_request_fields(x, out.headers) && add_request_fields(x, out.headers) &&
+           (!x.identity || add_identity_fields(x, out.headers)) && add_signature(x, out);
 }
 
 void add_own_fields(Exchange& x, http::ResponseHead& head) {

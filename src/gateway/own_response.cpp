@@ -32,6 +32,12 @@ net::Task<void> send(Exchange& x, OwnAnswer answer, int retry_after_s) {
     if (retry_after_s > 0) {
         add(head, "Retry-After", decimal(x.memory.arena, retry_after_s));
     }
+    if (answer.status == 401) {
+        // RFC 6750, 3: without an error where no token was shown.
+        add(head, "WWW-Authenticate",
+            x.head().headers.has(http::Known::authorization) ? R"(Bearer error="invalid_token")"
+                                                             : "Bearer");
+    }
     if (!x.allow.empty()) {
         add(head, "Allow", x.allow);
     }

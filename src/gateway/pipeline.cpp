@@ -55,6 +55,22 @@ net::Task<Verdict> wait_and_decide(Exchange& x) {
     }
 }
 
+Verdict judge(Exchange& x, const http::ResponseHead& head) {
+    for (std::size_t i = x.stages_passed; i-- > 0;) {
+        if (kStages[i]->judge == nullptr) {
+            continue;
+        }
+        if (const StageOptions* options = options_for(x, i)) {
+            const Verdict verdict = kStages[i]->judge(x, head, *options);
+            if (!verdict.goes_on()) {
+                x.outcome.decided_by = kStages[i]->name;
+                return verdict;
+            }
+        }
+    }
+    return go_on();
+}
+
 void on_response(Exchange& x) {
     for (std::size_t i = x.stages_passed; i-- > 0;) {
         if (kStages[i]->on_response != nullptr) {

@@ -11,6 +11,10 @@ Verdict decide(Exchange& x);
 // Goes on where decide() said wait.
 net::Task<Verdict> wait_and_decide(Exchange& x);
 
+// The service's answer, before anything of it goes out: the stages that the request passed may
+// withhold it. Then what the client gets instead.
+Verdict judge(Exchange& x, const http::ResponseHead& head);
+
 // Before the response's head goes out. Stages that the request passed see it, the last one first.
 void on_response(Exchange& x);
 

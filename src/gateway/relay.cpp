@@ -53,6 +53,11 @@ net::Task<Result<void>> Relay::transfer() {
         }
     }
 
+    if (const Verdict verdict = judge(x_, *head); !verdict.goes_on()) {
+        x_.withheld = verdict;
+        x_.upstream_ended = x_.shard.loop().now();
+        co_return fail(Errc::cancelled, Fault::self, "the answer is withheld");
+    }
     Result<http::BodyPart> part = service_.body_at_hand();
     if (!part) {
         co_return std::unexpected(part.error());

@@ -39,7 +39,8 @@ struct Route {
         std::string text;    // literal, before the parameter
         int parameter = -1;  // index into the match's parameters; -1: none
     };
-    std::vector<Piece> rewrite;  // of the service's path; a prefix route adds the rest
+    std::vector<std::string> parameters;  // the names in its template, in order
+    std::vector<Piece> rewrite;           // of the service's path; a prefix route adds the rest
     StageOptionsList options;
 };
 

@@ -28,6 +28,9 @@ net::Task<void> Shard::serve(http::Stream& stream) {
 }
 
 void Shard::adopt(std::shared_ptr<const Site> site) {
+    // Tokens that were good under other rules may not be so any more.
+    access_.tokens().clear();
+    access_.tokens().set_most(site->tokens_cached);
     Generation next;
     next.site = std::move(site);
     for (const ServiceEntry& entry : next.site->services) {
@@ -44,6 +47,9 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     for (const auto& route : next.site->routes.routes()) {
         next.route_series.push_back(&metrics_.route(route->path));
     }
+    if (!next.site->signing.secret.empty()) {
+        next.signer = std::make_unique<security::RequestSigner>(next.site->signing.secret);
+    }
     next.unrouted = &metrics_.route("none");
     generations_.push_back(std::move(next));
     current_ = &generations_.back();
@@ -59,12 +65,21 @@ void Shard::adopt_addresses(const std::string& service, std::span<const net::Add
     }
 }
 
-Generation& Shard::enter_generation() {
-    ++current_->exchanges;
-    return *current_;
+void Shard::enter(Exchange& x) {
+    x.next = first_;
+    if (first_ != nullptr) {
+        first_->previous = &x;
+    }
+    first_ = &x;
+    ++x.generation.exchanges;
 }
 
-void Shard::leave_generation(Generation& generation) {
+void Shard::leave(Exchange& x) {
+    (x.previous != nullptr ? x.previous->next : first_) = x.next;
+    if (x.next != nullptr) {
+        x.next->previous = x.previous;
+    }
+    Generation& generation = x.generation;
     if (--generation.exchanges == 0 && &generation != current_) {
         std::erase_if(generations_, [&](const Generation& g) { return &g == &generation; });
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "gateway/access.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/health.hpp"
 #include "gateway/site.hpp"
@@ -18,9 +19,12 @@
 #include "net/loop.hpp"
 #include "observe/access_log.hpp"
 #include "observe/metrics.hpp"
+#include "security/request_signature.hpp"
 #include "upstream/service.hpp"
 
 namespace gw::gateway {
+
+class SecurityRecord;
 
 // A configuration in use by this worker, with what the worker has for it.
 struct Generation {
@@ -29,7 +33,8 @@ struct Generation {
     std::vector<observe::UpstreamSeries*> service_series;
     std::vector<observe::RouteSeries*> route_series;  // by Route::index
     observe::RouteSeries* unrouted = nullptr;
-    std::size_t exchanges = 0;  // that began with it
+    std::unique_ptr<security::RequestSigner> signer;  // null: requests are not signed
+    std::size_t exchanges = 0;                        // that began with it
 };
 
 class Shard final : public http::Responder {
@@ -48,8 +53,20 @@ class Shard final : public http::Responder {
     // From here on every response says that its connection ends.
     void drain() { draining_ = true; }
 
-    Generation& enter_generation();
-    void leave_generation(Generation& generation);
+    // What a request begins with.
+    [[nodiscard]] Generation& current() const { return *current_; }
+    // A request begins and ends.
+    void enter(Exchange& x);
+    void leave(Exchange& x);
+    // Those in flight, for which `hit` gives a reason (a literal), end now.
+    template <class Hit>
+    void cut_where(Hit hit) {
+        for (Exchange* x = first_; x != nullptr; x = x->next) {
+            if (const char* const why = hit(*x); why != nullptr) {
+                x->cut(why);
+            }
+        }
+    }
 
     [[nodiscard]] net::Loop& loop() const { return loop_; }
     [[nodiscard]] http::H1Pool& h1() const { return h1_; }
@@ -59,8 +76,21 @@ class Shard final : public http::Responder {
         return *gauges_[static_cast<std::size_t>(protocol)];
     }
     void write_access_line(const observe::AccessRecord& record);
+    [[nodiscard]] Access& access() { return access_; }
     [[nodiscard]] const HealthReport& health() const { return *health_; }
     [[nodiscard]] Random& random() { return random_; }
+    // Null where nobody keeps them.
+    [[nodiscard]] SecurityRecord* security_record() const { return security_record_; }
+    void log_warn(std::string_view message, observe::Log::Fields fields) {
+        if (log_ != nullptr) {
+            log_->warn(message, fields);
+        }
+    }
+    // Before the first request. Both must outlive the shard and may be called from its thread.
+    void report_to(observe::Log& log, SecurityRecord* record) {
+        log_ = &log;
+        security_record_ = record;
+    }
     [[nodiscard]] bool draining() const { return draining_; }
     // The Date of a response that begins now.
     [[nodiscard]] std::string_view date() { return date_.at(loop_.clock().wall); }
@@ -91,7 +121,11 @@ class Shard final : public http::Responder {
         services_;                       // by name; never removed while running
     std::list<Generation> generations_;  // the current one last
     Generation* current_ = nullptr;
+    Access access_{loop_};
+    Exchange* first_ = nullptr;  // of those in flight, the youngest
     std::shared_ptr<const HealthReport> health_;
+    observe::Log* log_ = nullptr;
+    SecurityRecord* security_record_ = nullptr;
     bool draining_ = false;
     std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};
     SweepTimer sweep_timer_{*this};

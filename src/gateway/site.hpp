@@ -10,6 +10,8 @@
 #include "base/ip_address.hpp"
 #include "gateway/route_table.hpp"
 #include "http/h1_server.hpp"
+#include "identity/verifier.hpp"
+#include "security/signing_options.hpp"
 #include "upstream/service_options.hpp"
 
 namespace gw::gateway {
@@ -30,6 +32,9 @@ struct Site {
     std::vector<Cidr> trusted_proxies;
     std::string via;  // our name in Via: how a loop is recognised
     std::string instance_id;
+    security::SigningOptions signing;
+    identity::TokenChecks token_checks;
+    std::uint32_t tokens_cached = 0;  // by each worker
     http::H1ServerLimits limits;
     std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
     std::string hash;              // of the configuration as it was read

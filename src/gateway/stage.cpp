@@ -9,7 +9,7 @@ StageOptionsList read_stage_options(config::Reader& route) {
             continue;
         }
         config::Reader section = route.section(kStages[i]->name);
-        if (section.present()) {
+        if (section.present() || kStages[i]->everywhere) {
             options[i] = kStages[i]->read(section);
         }
     }

@@ -79,12 +79,16 @@ struct Stage {
     std::string_view name;  // its key in YAML, its name in the access line's outcome
     Verdict (*decide)(Exchange&, const StageOptions&);
     net::Task<Verdict> (*wait)(Exchange&, const StageOptions&) = nullptr;
+    // The service's answer has begun: may it go to the client? What is refused is withheld, body
+    // and all. In reverse order, as on_response.
+    Verdict (*judge)(Exchange&, const http::ResponseHead&, const StageOptions&) = nullptr;
     // On the way back, for stages that the request has passed, in reverse order.
     void (*on_response)(Exchange&, const StageOptions&) = nullptr;
     // Null for stages without options: those run for every request. The others run on routes that
-    // have their key.
+    // have their key, or, with `everywhere`, on every route, with their defaults where it has not.
     OptionsPtr (*read)(config::Reader&) = nullptr;
     void (*describe)(config::Outline&) = nullptr;
+    bool everywhere = false;
 };
 
 // Builds the row of a stage with options: struct, function, name.
@@ -105,6 +109,14 @@ constexpr Stage stage(std::string_view name) {
                          Options options;
                          fields(outline, options);
                      }};
+}
+
+// The same for a stage that protects every route, whether the route mentions it or not.
+template <class Options, Verdict (*decide)(Exchange&, const Options&)>
+constexpr Stage stage_of_every_route(std::string_view name) {
+    Stage row = stage<Options, decide>(name);
+    row.everywhere = true;
+    return row;
 }
 
 // Builds the row of a stage without options.

@@ -31,6 +31,11 @@ class H1Stream final : public Stream {
                                  const Headers* trailers) override;
     Task<Result<void>> send_interim(ResponseHead& head) override;
 
+    void cut() override {
+        connection_.closing_ = true;
+        abort();
+        connection_.stream_.cancel();
+    }
     void abort() override {
         aborted_ = true;
         if (ends_by_close_) {

@@ -74,6 +74,11 @@ std::string_view identity_name(std::string_view name) {
     return {};
 }
 
+bool claims_identity(std::string_view identity_name) {
+    return identity_name != "x-original-ip" && identity_name != "x-real-ip" &&
+           identity_name != "x-request-deadline" && identity_name != "x-forwarded";
+}
+
 bool names_framing(std::string_view name) {
     return same(name, "content-length") || same(name, "transfer-encoding");
 }

@@ -17,6 +17,10 @@ inline bool names_identity(std::string_view name) {
     return !identity_name(name).empty();
 }
 
+// Of those, by the text identity_name() gave: does it say who somebody is, rather than where a
+// request came from? Proxies on the way set the latter in good faith.
+bool claims_identity(std::string_view identity_name);
+
 // Content-Length or Transfer-Encoding.
 bool names_framing(std::string_view name);
 

@@ -67,6 +67,8 @@ class Stream {
     // A 1xx head; nothing happens for clients that do not know them.
     virtual Task<Result<void>> send_interim(ResponseHead& head) = 0;
 
+    // Ends it now, whatever is on its way: all that waits on it ends with Errc::cancelled.
+    virtual void cut() = 0;
     // The response cannot be finished: let the client see that it is cut short.
     virtual void abort() = 0;
     // This connection takes no further request, and the response says so.

@@ -164,10 +164,15 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
         sums.add(Metric::http_requests_in_progress, {protocol.name}, protocol.in_progress.value());
         sums.add(Metric::active_connections, {protocol.name}, protocol.active_connections.value());
     });
-    for (std::size_t i = 0; i < kViolations.size(); ++i) {
-        sums.add(Metric::security_violations_total, {std::string(kViolations[i])},
-                 block.violations[i].value());
-    }
+    const auto add_each = [&](Metric which, const auto& names, const auto& counters) {
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            sums.add(which, {std::string(names[i])}, counters[i].value());
+        }
+    };
+    add_each(Metric::auth_attempts_total, kAuthAttempts, block.auth_attempts);
+    add_each(Metric::jwt_validation_errors_total, kTokenErrors, block.token_errors);
+    add_each(Metric::cross_tenant_attempts_total, kCrossTenant, block.cross_tenant);
+    add_each(Metric::security_violations_total, kViolations, block.violations);
     block.dangerous_headers.each([&](const NamedCounter& header) {
         sums.add(Metric::dangerous_headers_filtered_total, {header.name}, header.count.value());
     });

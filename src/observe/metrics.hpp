@@ -201,6 +201,18 @@ inline constexpr std::array<std::string_view, 8> kViolations{
     "brute_force",   "token_manipulation", "injection",      "header_manipulation",
     "tenant_bypass", "banned_access",      "protocol_abuse", "path_traversal"};
 
+enum class AuthAttempt : std::uint8_t { success, failure, expired };
+inline constexpr std::array<std::string_view, 3> kAuthAttempts{"success", "failure", "expired"};
+
+// In the order of identity::TokenFault.
+inline constexpr std::array<std::string_view, 14> kTokenErrors{
+    "missing",   "malformed",     "algorithm", "unknown_key", "signature",
+    "expired",   "not_yet_valid", "issuer",    "audience",    "type",
+    "claims",    "too_long_lived", "revoked",  "api_key"};
+
+enum class CrossTenant : std::uint8_t { blocked, allowed };
+inline constexpr std::array<std::string_view, 2> kCrossTenant{"blocked", "allowed"};
+
 struct NamedCounter {
     explicit NamedCounter(std::string_view name_) : name(name_) {}
     const std::string name;
@@ -215,6 +227,12 @@ class MetricBlock {
     UpstreamSeries& upstream(std::string_view service);
     ProtocolGauges& protocol(std::string_view name);
     Counter& dangerous_header(std::string_view name);  // of a bounded set of names
+    Counter& auth_attempt(AuthAttempt attempt) {
+        return auth_attempts[static_cast<std::size_t>(attempt)];
+    }
+    Counter& cross_tenant_attempt(CrossTenant outcome) {
+        return cross_tenant[static_cast<std::size_t>(outcome)];
+    }
     Counter& violation(Violation violation) {
         return violations[static_cast<std::size_t>(violation)];
     }
@@ -224,6 +242,9 @@ class MetricBlock {
     GrowingList<ProtocolGauges> protocols;
     GrowingList<NamedCounter> dangerous_headers;
     std::array<Counter, kViolations.size()> violations;
+    std::array<Counter, kAuthAttempts.size()> auth_attempts;
+    std::array<Counter, kTokenErrors.size()> token_errors;
+    std::array<Counter, kCrossTenant.size()> cross_tenant;
     DurationHistogram
         loop_lag;  // of each loop turn: how long what was ready had to wait for its end
 };

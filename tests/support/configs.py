@@ -15,6 +15,8 @@ def gateway(slots, connections=None, top=""):
         lines.append(f"    path: {slot.prefix}/**")
         lines.append(f"    service: {slot.name}")
         lines.append("    rewrite: /up")
+        if "authenticate" not in slot.route_options:
+            lines.append("    authenticate: {public: [/**]}")
         lines += [f"    {k}: {v}" for k, v in slot.route_options.items()]
     if connections:
         lines.append("connections:")

@@ -4,6 +4,9 @@
     /…/bytes?n=       n bytes of a known pattern; &chunked=1: without a length; &gzip=1: labelled as gzip
     /…/digest         reads the body: {"bytes": …, "sha256": …, "contentType": …}
     /…/hold           answers when release() is called
+    /…/seen           what arrived: {"line": …, "headers": {lower-case name: value}, "sha256": … of the body}
+    /…/owned?by=      says that what it gives is that tenant's (X-Resource-Tenant)
+    /…/status?code=   an empty answer with that status
     /…/cut            announces more than it sends, and closes
 """
 import gzip
@@ -123,9 +126,17 @@ class Origin:
         if action == "digest":
             self._digest(sock, stream, head)
             return True
-        for _ in stream.body(head):
-            pass
-        if action == "bytes":
+        digest = hashlib.sha256()
+        for piece in stream.body(head):
+            digest.update(piece)
+        if action == "seen":
+            self._seen(sock, head, digest)
+        elif action == "owned":
+            sock.sendall(b"HTTP/1.1 200 OK\r\nX-Resource-Tenant: %s\r\nContent-Length: 6\r\n\r\nsecret"
+                         % options["by"].encode())
+        elif action == "status":
+            sock.sendall(b"HTTP/1.1 %s Status\r\nContent-Length: 0\r\n\r\n" % options["code"].encode())
+        elif action == "bytes":
             self._bytes(sock, options)
         elif action == "cut":
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
@@ -138,6 +149,17 @@ class Origin:
             body = b"hello from " + self.name.encode()
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         return True
+
+    @staticmethod
+    def _seen(sock, head, digest):
+        lines = head.decode("latin-1").split("\r\n")
+        fields = {}
+        for line in filter(None, lines[1:]):
+            name, _, value = line.partition(":")
+            fields[name.lower()] = value.strip()
+        body = json.dumps({"line": lines[0], "headers": fields, "sha256": digest.hexdigest()}).encode()
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+                     % (len(body), body))
 
     @staticmethod
     def _digest(sock, stream, head):

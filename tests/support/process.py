@@ -52,6 +52,10 @@ def ask(port, path, host="127.0.0.1", seconds=5, headers=""):
     return int(match.group(1)), head.decode("latin-1"), body.decode("latin-1")
 
 
+# Of tokens that tests sign; most tests use public routes and need none.
+JWT_SECRET = "a secret of the tests, longer than 32 bytes"
+
+
 class Gateway:
     """One gateway process. Its standard output is read as it comes, so that it never waits for us."""
 
@@ -70,7 +74,7 @@ class Gateway:
         env = inherited | {
             "PORT": str(self.port), "HOST": "127.0.0.1", "ADMIN_PORT": str(self.admin_port),
             "RESP_PORT": str(ports[2]), "CONFIG_FILE": str(self.config), "SHUTDOWN_DRAIN_MS": "200",
-            "WORKERS": "2"} | (environment or {})
+            "WORKERS": "2", "JWT_SECRET": JWT_SECRET, "JWT_ISSUER": "tests"} | (environment or {})
         with open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen(
                 [str(binary), "run"], env=env, stdin=subprocess.DEVNULL, stderr=errors,

@@ -16,7 +16,7 @@ def config(origin_url, connections=None, routes=1, extra=""):
     lines = ["services:", "  origin:", f"    url: {origin_url}", "routes:"]
     for number in range(routes):
         lines += [f"  - name: s{number}", f"    path: /api/v1/s{number}/**", "    service: origin", "    rewrite: /up",
-                  "    timeout_ms: 20000", "    body_bytes_max: 4000000000"]
+                  "    authenticate: {public: [/**]}", "    timeout_ms: 20000", "    body_bytes_max: 4000000000"]
     if connections:
         lines.append("connections:")
         lines += [f"  {k}: {v}" for k, v in connections.items()]

@@ -1,5 +1,7 @@
 // Finds the route, by the canonical path: what is matched here is what is authorised below and what
 // the service gets.
+#include <algorithm>
+
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 #include "http/uri.hpp"
@@ -54,6 +56,8 @@ Verdict decide(Exchange& x) {
         return refuse(Code::method_not_allowed, "the path does not take this method");
     }
     x.route = match.route;
+    std::copy_n(match.parameters.begin(), match.parameter_count, x.memory.parameters.begin());
+    x.rest = match.rest;
     x.upstream_path = rewritten(x, match);
     x.body_max = match.route->body_max;
     x.deadline = x.stream.began() + match.route->timeout;

@@ -1,0 +1,74 @@
+#include "control/http_fetch.hpp"
+
+#include "base/ensure.hpp"
+#include "http/h1_client.hpp"
+#include "net/connector.hpp"
+
+namespace gw::control {
+namespace {
+
+net::Task<Result<Fetched>> ask(net::Loop& loop, http::H1Pool& pool, net::Address address,
+                               const FetchTarget* target, Instant deadline, std::size_t bytes_max) {
+    Result<net::Fd> made = co_await net::connect(loop, address, deadline);
+    if (!made) {
+        co_return std::unexpected(made.error());
+    }
+    net::Stream stream(loop, std::move(*made), Fault::upstream);
+    const http::H1Limits limits;
+    const net::PaceLimits pace;
+    http::H1Client client(stream, pool, limits, pace, false);
+    const std::string authority = target->server.authority();
+    http::RequestHead head;
+    head.method = http::Method::get;
+    head.method_text = "GET";
+    head.path = target->path;
+    const bool added = head.headers.add(http::Known::host, authority) &&
+                       head.headers.add("Accept", "application/json") &&
+                       head.headers.add(http::Known::connection, "close");
+    ensure(added, "three fields fit");
+    if (const Result<void> sent = co_await client.send(head, {}, true, nullptr); !sent) {
+        co_return std::unexpected(sent.error());
+    }
+    Fetched fetched;
+    while (fetched.status < 200) {
+        const Result<const http::ResponseHead*> answer = co_await client.read_head(deadline);
+        if (!answer) {
+            co_return std::unexpected(answer.error());
+        }
+        fetched.status = (*answer)->status;
+    }
+    Result<http::BodyPart> part = client.body_at_hand();
+    while (part) {
+        fetched.body += part->bytes;
+        if (fetched.body.size() > bytes_max) {
+            co_return fail(Errc::too_large, Fault::upstream, "the document is too large");
+        }
+        if (part->last) {
+            co_return fetched;
+        }
+        const auto left = std::chrono::duration_cast<Millis>(deadline - loop.now());
+        part = co_await client.read_body(left);
+    }
+    co_return std::unexpected(part.error());
+}
+
+}  // namespace
+
+net::Task<Result<Fetched>> fetch(net::Loop& loop, net::Resolver& resolver, http::H1Pool& pool,
+                                 FetchTarget target, Millis limit, std::size_t bytes_max) {
+    const Instant deadline = loop.now() + limit;
+    const Result<net::Resolution> names = co_await resolver.resolve(target.server.host);
+    if (!names) {
+        co_return std::unexpected(names.error());
+    }
+    Result<Fetched> last = fail(Errc::unreachable, Fault::upstream, "the name has no address");
+    for (const IpAddress& ip : names->addresses) {
+        last = co_await ask(loop, pool, {ip, target.server.port}, &target, deadline, bytes_max);
+        if (last || loop.now() >= deadline) {
+            break;
+        }
+    }
+    co_return last;
+}
+
+}  // namespace gw::control

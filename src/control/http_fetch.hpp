@@ -1,0 +1,29 @@
+// Gets a small document from a service over HTTP, for the control thread: key sets, for example.
+#pragma once
+
+#include <string>
+
+#include "http/h1_pool.hpp"
+#include "net/loop.hpp"
+#include "net/resolver.hpp"
+#include "upstream/service_options.hpp"
+
+namespace gw::control {
+
+struct FetchTarget {
+    upstream::ServiceUrl server;
+    std::string path = "/";
+};
+
+struct Fetched {
+    int status = 0;
+    std::string body;
+};
+
+// All addresses of the name are tried until one answers. Errors: those of a connection and of a
+// malformed answer; timeout when `limit` has passed; too_large beyond bytes_max. The resolver and
+// the pool must outlive the task.
+net::Task<Result<Fetched>> fetch(net::Loop& loop, net::Resolver& resolver, http::H1Pool& pool,
+                                 FetchTarget target, Millis limit, std::size_t bytes_max);
+
+}  // namespace gw::control

@@ -1,0 +1,101 @@
+#include "control/key_watch.hpp"
+
+#include <algorithm>
+
+#include "base/ensure.hpp"
+
+namespace gw::control {
+namespace {
+
+constexpr Millis kFetchLimit{2'000};
+constexpr Millis kRetryFirst{250};
+constexpr Millis kRetryMost{30'000};
+constexpr std::size_t kDocumentMax = 256UL * 1024;
+
+FetchTarget target_of(const std::string& url) {
+    const std::size_t path = url.find('/', std::string_view("http://").size());
+    auto server = upstream::ServiceUrl::parse(std::string_view(url).substr(0, path));
+    ensure(server.has_value() && path != std::string::npos, "the key set's URL was checked");
+    return {.server = std::move(*server), .path = url.substr(path)};
+}
+
+}  // namespace
+
+void KeyWatch::follow(const std::string& url, Millis refresh) {
+    if (url == url_ && refresh == refresh_) {
+        return;
+    }
+    url_ = url;
+    refresh_ = refresh;
+    ++turn_;
+    failing_ = false;
+    asked_at_.reset();
+    pause_.wake();
+    if (!url_.empty()) {
+        target_ = target_of(url_);
+        scope_.spawn(keep_reading(turn_));
+    }
+}
+
+void KeyWatch::ask() {
+    if (reading_) {
+        asked_ = true;
+        return;
+    }
+    if (url_.empty() || (asked_at_ && loop_.now() - *asked_at_ < kAskedAgain)) {
+        answered_();
+        return;
+    }
+    asked_ = true;
+    asked_at_ = loop_.now();
+    pause_.wake();
+}
+
+void KeyWatch::stop() {
+    ++turn_;
+    url_.clear();
+    resolver_.cancel();
+    pause_.wake();
+}
+
+net::Task<void> KeyWatch::keep_reading(std::uint64_t turn) {
+    Millis retry = kRetryFirst;
+    while (turn == turn_) {
+        reading_ = true;
+        const bool good = co_await read();
+        if (turn != turn_) {
+            break;
+        }
+        reading_ = false;
+        if (std::exchange(asked_, false)) {
+            answered_();
+        }
+        const Millis pause = good ? refresh_ : retry;
+        retry = good ? kRetryFirst : std::min(retry * 2, kRetryMost);
+        co_await pause_.until(loop_.now() + pause);
+    }
+}
+
+net::Task<bool> KeyWatch::read() {
+    const Result<Fetched> fetched =
+        co_await fetch(loop_, resolver_, pool_, target_, kFetchLimit, kDocumentMax);
+    const char* why = "the answer is no key set";
+    bool good = false;
+    if (!fetched) {
+        why = fetched.error().detail;
+    } else if (fetched->status != 200) {
+        why = "the answer's status is not 200";
+    } else {
+        good = adopt_(fetched->body);
+    }
+    if (good && failing_) {
+        log_.info("the key set can be read again", {{"url", url_}});
+    } else if (!good && !failing_) {
+        log_.warn("the key set cannot be read; keys that are known stay in force",
+                  {{"url", url_}, {"reason", why}});
+    }
+    failing_ = !good;
+    co_return good;
+}
+
+}  // namespace gw::control

@@ -1,0 +1,68 @@
+// Keeps the issuer's key set up to date: read at the start, from time to time, and when a token
+// names a key that is not known. While the issuer is away the keys that were last read stay.
+// Control thread.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "control/http_fetch.hpp"
+#include "net/scope.hpp"
+#include "observe/log.hpp"
+
+namespace gw::control {
+
+class KeyWatch {
+  public:
+    // Takes a document that was read; false if it is no key set.
+    using Adopt = std::function<bool(const std::string& document)>;
+    // A reading that somebody asked for has ended, whatever came of it.
+    using Answered = std::function<void()>;
+
+    KeyWatch(net::Loop& loop, observe::Log& log, http::H1Pool& pool,
+             const std::string& name_servers, Adopt adopt, Answered answered)
+        : loop_(loop),
+          log_(log),
+          pool_(pool),
+          resolver_(loop, name_servers),
+          adopt_(std::move(adopt)),
+          answered_(std::move(answered)) {}
+    KeyWatch(const KeyWatch&) = delete;
+    KeyWatch& operator=(const KeyWatch&) = delete;
+
+    // url: as check_key_set_url accepts it; empty: nothing is read. The same again changes nothing.
+    void follow(const std::string& url, Millis refresh);
+    // Somebody met a key that is not known. At most one reading in kAskedAgain comes of it, however
+    // many ask.
+    void ask();
+    // Ends what runs. The watch may be destroyed once all_done().
+    void stop();
+    net::Scope::AllDone all_done() { return scope_.all_done(); }
+
+    // How long after one reading strangers may cause the next.
+    static constexpr Millis kAskedAgain{10'000};
+
+  private:
+    net::Task<void> keep_reading(std::uint64_t turn);
+    net::Task<bool> read();
+
+    net::Loop& loop_;
+    observe::Log& log_;
+    http::H1Pool& pool_;
+    net::Resolver resolver_;
+    Adopt adopt_;
+    Answered answered_;
+    std::string url_;
+    FetchTarget target_;
+    Millis refresh_{};
+    net::Pause pause_{loop_};
+    net::Scope scope_;
+    std::optional<Instant> asked_at_;  // when a stranger last caused a reading
+    std::uint64_t turn_ = 0;  // which follow() the running task belongs to
+    bool reading_ = false;
+    bool asked_ = false;  // somebody waits for a reading
+    bool failing_ = false;
+};
+
+}  // namespace gw::control

@@ -1,0 +1,19 @@
+// The request's body, held whole by who has to see it before it goes on: up to a limit, and only
+// where a stage or a signature asks for it. All others stream.
+#pragma once
+
+#include "gateway/exchange.hpp"
+
+namespace gw::gateway {
+
+// Takes what came with the head into x.held. True: that is all of the body. Nothing is read.
+bool hold_what_is_here(Exchange& x);
+
+// Reads on until x.held is the whole body or more than `most` bytes of it; the rest then streams
+// behind it. Errors: those of read_body().
+net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most);
+
+// What goes to the service first.
+http::BodyPart first_part(Exchange& x);
+
+}  // namespace gw::gateway

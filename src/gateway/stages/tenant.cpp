@@ -1,0 +1,155 @@
+// Keeps tenants apart, by the tenant of the token alone: a request that names another one, or a
+// venue that its caller does not hold, goes no further, and an answer that a service marks as
+// another tenant's does not go back.
+#include <algorithm>
+
+#include "base/encoding.hpp"
+#include "base/text.hpp"
+#include "gateway/security_event.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+#include "identity/permission.hpp"
+
+namespace gw::gateway {
+namespace {
+
+struct Tenant : StageOptions {
+    std::vector<std::string> tenant_names{"tenantId", "tenant_id"};
+    std::vector<std::string> venue_names{"venueId", "venue_id"};
+};
+
+template <class Visitor>
+void fields(Visitor& field, Tenant& o) {
+    field("tenant_names", o.tenant_names,
+          "parameters of the path and of the query that name a tenant, in any case");
+    field("venue_names", o.venue_names,
+          "parameters of the path and of the query that name a venue, in any case");
+}
+
+// As a service reads it, decoded once; what is no escape stands for itself.
+std::string_view decoded(Exchange& x, std::string_view text) {
+    if (text.find_first_of("%+") == std::string_view::npos) {
+        return text;
+    }
+    std::string plain(text);
+    std::ranges::replace(plain, '+', ' ');
+    const std::optional<std::string> read = percent_decode(plain);
+    return x.memory.arena.copy(read ? *read : plain);
+}
+
+bool one_of(const std::vector<std::string>& names, std::string_view name) {
+    return std::ranges::any_of(
+        names, [&](const std::string& known) { return equal_ignore_case(known, name); });
+}
+
+// What is named, where, and whether the caller may have it.
+class Named {
+  public:
+    Named(Exchange& x, const Tenant& options) : x_(x), options_(options) {}
+
+    // False: the request ends here; verdict() says how.
+    bool look_at(std::string_view name, std::string_view value, std::string_view where) {
+        if (value.empty()) {
+            return true;
+        }
+        if (one_of(options_.tenant_names, name)) {
+            return tenant(value, where);
+        }
+        return !one_of(options_.venue_names, name) || venue(value, where);
+    }
+    bool tenant(std::string_view value, std::string_view where) {
+        if (value == x_.identity->tenant) {
+            return true;
+        }
+        report_cross_tenant(x_, value, where, false, 403);
+        verdict_ = refuse(Code::cross_tenant, "that belongs to another tenant");
+        return false;
+    }
+    bool venue(std::string_view value, std::string_view where) {
+        if (identity::holds_venue(*x_.identity, value)) {
+            if (x_.identity->role == "admin") {
+                report_cross_tenant(x_, value, where, true, 200);
+            }
+            return true;
+        }
+        // As if it did not exist: whether it does is not the caller's to know.
+        report_cross_tenant(x_, value, where, false, 404);
+        verdict_ = refuse(Code::not_found, "there is no such resource");
+        return false;
+    }
+    [[nodiscard]] const Verdict& verdict() const { return verdict_; }
+
+  private:
+    Exchange& x_;
+    const Tenant& options_;
+    Verdict verdict_ = go_on();
+};
+
+bool look_at_path(Exchange& x, Named& named) {
+    for (std::size_t i = 0; i < x.route->parameters.size(); ++i) {
+        if (!named.look_at(x.route->parameters[i], decoded(x, x.memory.parameters[i]), "path")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool look_at_query(Exchange& x, Named& named) {
+    std::string_view left = x.query();
+    while (!left.empty()) {
+        const std::string_view one = left.substr(0, left.find('&'));
+        left.remove_prefix(std::min(one.size() + 1, left.size()));
+        const std::size_t equals = std::min(one.find('='), one.size());
+        const std::string_view value = one.substr(std::min(equals + 1, one.size()));
+        if (!named.look_at(decoded(x, one.substr(0, equals)), decoded(x, value), "query")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool look_at_headers(const Exchange& x, Named& named) {
+    for (const http::Field& field : x.head().headers) {
+        if (field.known != http::Known::other || field.value.empty()) {
+            continue;
+        }
+        if (equal_ignore_case(field.name, "x-tenant-id") && !named.tenant(field.value, "header")) {
+            return false;
+        }
+        if (equal_ignore_case(field.name, "x-venue-id") && !named.venue(field.value, "header")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+Verdict decide(Exchange& x, const Tenant& o) {
+    if (x.identity == nullptr) {
+        return go_on();
+    }
+    Named named(x, o);
+    [[maybe_unused]] const bool clean =
+        look_at_path(x, named) && look_at_query(x, named) && look_at_headers(x, named);
+    return named.verdict();
+}
+
+Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOptions&) {
+    const std::string_view owner = head.headers.value(http::Known::x_resource_tenant);
+    if (owner.empty() || x.identity == nullptr || owner == x.identity->tenant) {
+        return go_on();
+    }
+    report_cross_tenant(x, owner, "answer", false, 404);
+    return refuse(Code::not_found, "there is no such resource");
+}
+
+constexpr Stage row() {
+    Stage stage = stage_of_every_route<Tenant, decide>("tenant");
+    stage.judge = judge_answer;
+    return stage;
+}
+
+}  // namespace
+
+constinit const Stage stages::tenant = row();
+
+}  // namespace gw::gateway

@@ -1,0 +1,22 @@
+// Who calls, as a verified token says it. Immutable; shared by the cache of tokens and by requests.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+
+namespace gw::identity {
+
+struct Identity {
+    std::string subject;  // `sub`: a user. Fit to be a header field's value, as all texts here.
+    std::string tenant;   // `tenant_id`
+    std::string id;       // `jti`; empty if the token has none
+    std::string role;     // may be empty
+    std::vector<std::string> permissions;
+    std::vector<std::string> venues;
+    WallTime issued_at{};
+    WallTime expires_at{};  // by the issuer's clock
+};
+
+}  // namespace gw::identity

@@ -1,0 +1,244 @@
+#include "identity/verifier.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/encoding.hpp"
+#include "identity/strict_json.hpp"
+
+namespace gw::identity {
+namespace {
+
+using Claim = JsonMember::Value;
+using Failed = std::unexpected<TokenFault>;
+
+constexpr std::size_t kNameMax = 256;
+constexpr std::size_t kListMax = 256;
+// Beyond the year 9999 nobody issues tokens, and arithmetic stays exact.
+constexpr double kDateMax = 253'402'300'800.0;
+
+// The texts of a token end up in header fields, log lines and keys of the store.
+bool is_name(std::string_view text) {
+    return !text.empty() && text.size() <= kNameMax &&
+           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+// RFC 7519, 2: NumericDate. Whole seconds are enough.
+std::optional<std::int64_t> date_of(const Claim& claim) {
+    double seconds = 0;
+    if (const auto* whole = std::get_if<std::int64_t>(&claim)) {
+        seconds = static_cast<double>(*whole);
+    } else if (const auto* part = std::get_if<double>(&claim)) {
+        seconds = *part;
+    } else {
+        return std::nullopt;
+    }
+    if (!(seconds >= 0 && seconds < kDateMax)) {
+        return std::nullopt;
+    }
+    return static_cast<std::int64_t>(std::floor(seconds));
+}
+
+struct Parts {
+    std::string_view signed_text;  // header "." payload
+    std::string header;
+    std::string payload;
+    std::string signature;
+};
+
+std::optional<Parts> split(std::string_view token) {
+    const std::size_t first = token.find('.');
+    const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
+    if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
+        return std::nullopt;
+    }
+    auto header = base64url_decode(token.substr(0, first));
+    auto payload = base64url_decode(token.substr(first + 1, second - first - 1));
+    auto signature = base64url_decode(token.substr(second + 1));
+    if (!header || !payload || !signature) {
+        return std::nullopt;
+    }
+    return Parts{token.substr(0, second), std::move(*header), std::move(*payload),
+                 std::move(*signature)};
+}
+
+// RFC 7515, 4.1.11: what must be understood and is not. The key comes from us alone: jku, x5u, jwk
+// and x5c are never looked at.
+std::expected<Algorithm, TokenFault> algorithm_of(const JsonMembers& header) {
+    if (header.has("crit") || header.has("b64") || header.has("enc") || header.has("zip")) {
+        return Failed(TokenFault::malformed);
+    }
+    if (header.has("typ")) {
+        const std::string* const type = header.text("typ");
+        if (type == nullptr || (*type != "JWT" && *type != "at+jwt" && *type != "jwt")) {
+            return Failed(TokenFault::type);
+        }
+    }
+    const std::string* const name = header.text("alg");
+    const std::optional<Algorithm> algorithm =
+        name != nullptr ? algorithm_named(*name) : std::nullopt;
+    return algorithm ? std::expected<Algorithm, TokenFault>(*algorithm)
+                     : Failed(TokenFault::algorithm);
+}
+
+std::optional<TokenFault> check_signature(const Parts& parts, const JsonMembers& header,
+                                          Algorithm algorithm, const KeySet& keys) {
+    std::optional<std::string_view> kid;
+    if (header.has("kid")) {
+        const std::string* const text = header.text("kid");
+        if (text == nullptr || text->size() > kNameMax) {
+            return TokenFault::unknown_key;
+        }
+        kid = *text;
+    }
+    bool any = false;
+    bool good = false;
+    keys.candidates(kid, algorithm, [&](const Key& key) {
+        any = true;
+        good = key.verifies(algorithm, parts.signed_text, parts.signature);
+        return good;
+    });
+    if (good) {
+        return std::nullopt;
+    }
+    if (kid && !keys.knows(*kid)) {
+        // It may be one that the issuer has just made, where keys have names at all.
+        return any && !keys.has_named() ? TokenFault::signature : TokenFault::unknown_key;
+    }
+    if (any) {
+        return TokenFault::signature;
+    }
+    return keys.size() == 0 ? TokenFault::unknown_key : TokenFault::algorithm;
+}
+
+std::optional<TokenFault> check_times(const JsonMembers& claims, const TokenChecks& checks,
+                                      WallTime now, Identity& identity) {
+    const auto date = [&](const char* name, std::optional<std::int64_t>& out) {
+        const Claim* const claim = claims.find(name);
+        out = claim != nullptr ? date_of(*claim) : std::nullopt;
+        return claim == nullptr || out.has_value();
+    };
+    std::optional<std::int64_t> expires;
+    std::optional<std::int64_t> issued;
+    std::optional<std::int64_t> begins;
+    if (!date("exp", expires) || !date("iat", issued) || !date("nbf", begins) || !expires ||
+        !issued) {
+        return TokenFault::claims;
+    }
+    const auto second =
+        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    const std::int64_t leeway = checks.leeway.count();
+    if (second >= *expires + leeway) {
+        return TokenFault::expired;
+    }
+    if (*issued > second + leeway || (begins && *begins > second + leeway)) {
+        return TokenFault::not_yet_valid;
+    }
+    if (*expires - *issued > checks.longest_life.count() || *expires < *issued) {
+        return TokenFault::too_long_lived;
+    }
+    identity.issued_at = WallTime(std::chrono::seconds(*issued));
+    identity.expires_at = WallTime(std::chrono::seconds(*expires));
+    return std::nullopt;
+}
+
+std::optional<TokenFault> check_origin(const JsonMembers& claims, const TokenChecks& checks) {
+    const std::string* const issuer = claims.text("iss");
+    if (issuer == nullptr || issuer->empty() ||
+        (!checks.issuer.empty() && *issuer != checks.issuer)) {
+        return TokenFault::issuer;
+    }
+    if (!checks.audience.empty()) {
+        const Claim* const claim = claims.find("aud");
+        const auto* const one = claim != nullptr ? std::get_if<std::string>(claim) : nullptr;
+        const auto* const list =
+            claim != nullptr ? std::get_if<std::vector<std::string>>(claim) : nullptr;
+        const bool named =
+            (one != nullptr && *one == checks.audience) ||
+            (list != nullptr && std::ranges::find(*list, checks.audience) != list->end());
+        if (!named) {
+            return TokenFault::audience;
+        }
+    }
+    const std::string* const type = claims.text("type");
+    return type != nullptr && *type == "access" ? std::nullopt : std::optional(TokenFault::type);
+}
+
+// A name, if the claim is there at all.
+bool take_name(const JsonMembers& claims, const char* name, std::string& out) {
+    const std::string* const text = claims.text(name);
+    if (text != nullptr && is_name(*text)) {
+        out = *text;
+        return true;
+    }
+    return !claims.has(name);
+}
+
+bool take_list(const JsonMembers& claims, const char* name, std::vector<std::string>& out) {
+    const Claim* const claim = claims.find(name);
+    if (claim == nullptr) {
+        return true;
+    }
+    const auto* const list = std::get_if<std::vector<std::string>>(claim);
+    if (list == nullptr || list->size() > kListMax || !std::ranges::all_of(*list, is_name)) {
+        return false;
+    }
+    out = *list;
+    return true;
+}
+
+std::optional<TokenFault> take_claims(const JsonMembers& claims, Identity& identity) {
+    std::string venue;
+    const bool good = take_name(claims, "sub", identity.subject) && !identity.subject.empty() &&
+                      take_name(claims, "tenant_id", identity.tenant) && !identity.tenant.empty() &&
+                      take_name(claims, "jti", identity.id) &&
+                      take_name(claims, "role", identity.role) &&
+                      take_name(claims, "venue_id", venue) &&
+                      take_list(claims, "permissions", identity.permissions) &&
+                      take_list(claims, "venues", identity.venues);
+    if (!good) {
+        return TokenFault::claims;
+    }
+    if (!venue.empty()) {
+        identity.venues.push_back(std::move(venue));
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<Identity, TokenFault> verify(std::string_view token, const KeySet& keys,
+                                           const TokenChecks& checks, WallTime now) {
+    if (token.size() > kTokenBytesMax) {
+        return Failed(TokenFault::malformed);
+    }
+    const std::optional<Parts> parts = split(token);
+    const std::optional<JsonMembers> header =
+        parts ? JsonMembers::parse(parts->header) : std::nullopt;
+    if (!header) {
+        return Failed(TokenFault::malformed);
+    }
+    const std::expected<Algorithm, TokenFault> algorithm = algorithm_of(*header);
+    if (!algorithm) {
+        return Failed(algorithm.error());
+    }
+    if (const auto fault = check_signature(*parts, *header, *algorithm, keys)) {
+        return Failed(*fault);
+    }
+    // Only what the issuer has signed is read any further.
+    const std::optional<JsonMembers> claims = JsonMembers::parse(parts->payload);
+    if (!claims) {
+        return Failed(TokenFault::claims);
+    }
+    Identity identity;
+    for (const auto& fault :
+         {check_origin(*claims, checks), check_times(*claims, checks, now, identity),
+          take_claims(*claims, identity)}) {
+        if (fault) {
+            return Failed(*fault);
+        }
+    }
+    return identity;
+}
+
+}  // namespace gw::identity

@@ -1,0 +1,30 @@
+// Is this text a token of ours, and whose? JWS compact serialisation (RFC 7515, 7519) under the
+// advice of RFC 8725.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "identity/identity.hpp"
+#include "identity/key_set.hpp"
+#include "identity/token_fault.hpp"
+
+namespace gw::identity {
+
+struct TokenChecks {
+    std::string issuer;    // empty: any, as long as there is one
+    std::string audience;  // empty: not looked at
+    // A token is good while now < exp + leeway, and once now + leeway >= nbf and iat.
+    std::chrono::seconds leeway{30};
+    std::chrono::seconds longest_life{900};
+};
+
+inline constexpr std::size_t kTokenBytesMax = 8UL * 1024;
+
+// Costs a signature's verification (RS256: about 25 µs); see TokenCache. Any thread.
+std::expected<Identity, TokenFault> verify(std::string_view token, const KeySet& keys,
+                                           const TokenChecks& checks, WallTime now);
+
+}  // namespace gw::identity

@@ -1,0 +1,251 @@
+"""Who calls, and what they may have: tokens, what services learn of the caller, tenants, bans, revocations."""
+import hashlib
+import hmac
+import json
+import time
+import unittest
+
+from support import tokens
+from support.clients import Client
+from support.process import ask
+from support.scenario import Scenario
+from support.wait import wait_until
+
+SIGNING_SECRET = "a secret that services share with the gateway"
+
+
+class Identity(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.text = f"""
+services:
+  origin: {{url: "{self.origin.url}"}}
+routes:
+  - {{name: s0, path: /api/v1/s0/**, service: origin, rewrite: /up, authenticate: {{public: [/text, "/open/**"]}}}}
+  - {{name: tenants, path: "/api/v1/tenants/{{tenantId}}/text", service: origin, rewrite: /up/text}}
+  - {{name: sale, path: /api/v1/sale/**, service: origin, rewrite: /up, authorize: {{permission: "tickets:purchase"}}}}
+  - {{name: staff, path: /api/v1/staff/**, service: origin, rewrite: /up, authorize: {{roles: [admin, venue-manager]}}}}
+"""
+
+    def get(self, gateway, target, header=""):
+        with Client(gateway.port) as client:
+            return client.get(target, header)
+
+    def assertAnswers(self, status, code, gateway, target, header=""):
+        answer = self.get(gateway, target, header)
+        found = json.loads(answer.body).get("code") if status >= 400 else None
+        self.assertEqual((status, code), (answer.status, found), target)
+        return answer
+
+    def seen(self, gateway, target="/api/v1/s0/seen", header=None):
+        answer = self.get(gateway, target, tokens.bearer() if header is None else header)
+        self.assertEqual(200, answer.status, answer.body)
+        return json.loads(answer.body)
+
+    def metric(self, gateway, line):
+        return ask(gateway.admin_port, "/metrics")[2].count(line)
+
+    def events(self, gateway, text, count=1):
+        def found():
+            return [e for e in gateway.events if text in e.get("msg", "")]
+        wait_until(lambda: len(found()) >= count, 5, f"{count} lines with {text}")
+        return found()
+
+
+class Tokens(Identity):
+    def test_a_route_needs_a_token_unless_the_path_is_public(self):
+        gateway = self.start(self.text)
+        self.assertAnswers(200, None, gateway, "/api/v1/s0/text")
+        self.assertAnswers(200, None, gateway, "/api/v1/s0/open/any/text")
+        answer = self.assertAnswers(401, "token_missing", gateway, "/api/v1/s0/seen")
+        self.assertEqual(["Bearer"], answer.values("WWW-Authenticate"))
+        for closed in ("/api/v1/s0/text/", "/api/v1/s0/textual", "/api/v1/s0/opened/text", "/api/v1/s0/x/text",
+                       "/api/v1/s0/open/../seen", "/api/v1/s0/open/%2e%2e/seen"):
+            self.assertAnswers(401, "token_missing", gateway, closed)
+        self.assertEqual(2, self.origin.requests)
+
+    def test_a_service_learns_of_the_caller_from_the_token_alone(self):
+        gateway = self.start(self.text)
+        forged = "".join(f"{name}: forged\r\n" for name in (
+            "X-User-Id", "X-User-Role", "X-Tenant-Source", "X-Internal-Service", "X-Gateway-Forwarded",
+            "X-Original-Ip", "X-Admin-Token", "X-Privileged"))
+        headers = self.seen(gateway, header=tokens.bearer(role="venue-manager") + forged)["headers"]
+        self.assertEqual(("user-1", tokens.TENANT, "jwt", "venue-manager", "true", "127.0.0.1"), tuple(
+            headers[name] for name in ("x-user-id", "x-tenant-id", "x-tenant-source", "x-user-role",
+                                       "x-gateway-forwarded", "x-original-ip")))
+        self.assertNotIn("forged", json.dumps(headers))
+        line = self.events(gateway, "security violation")[0]
+        self.assertEqual(("header_manipulation", "user-1"), (line["violationType"], line["userId"]))
+        self.assertEqual(1, self.metric(
+            gateway, 'security_violations_total{service="api-gateway",violation_type="header_manipulation"} 1\n'))
+
+    def test_bad_tokens_have_the_answer_of_their_fault(self):
+        gateway = self.start(self.text)
+        now = int(time.time())
+        good = tokens.token()
+        head, body, signature = good.split(".")
+        for expected, text in (
+                ("token_expired", tokens.token(iat=now - 700, exp=now - 100)),
+                ("token_invalid", tokens.token(iss="somebody else")),
+                ("token_invalid", tokens.token(type="refresh")),
+                ("token_invalid", tokens.token(nbf=now + 300)),
+                ("token_invalid", tokens.token(exp=now + 5000)),
+                ("token_invalid", tokens.token(tenant_id=None)),
+                ("token_invalid", tokens.signed(tokens.claims(), secret="x" * 32)),
+                ("token_invalid", f"{head}.{tokens.part(tokens.claims(sub='root'))}.{signature}"),
+                ("token_malformed", f"{head}.{body}"),
+                ("token_malformed", "x")):
+            self.assertAnswers(401, expected, gateway, "/api/v1/s0/seen", tokens.bearer(text))
+        none = tokens.part({"alg": "none"}) + "." + body + "."
+        answer = self.get(gateway, "/api/v1/s0/seen", tokens.bearer(none))
+        self.assertEqual(401, answer.status)
+        self.assertAnswers(400, "bad_request", gateway, "/api/v1/s0/seen", tokens.bearer(good) + tokens.bearer(good))
+        self.assertAnswers(401, "token_malformed", gateway, "/api/v1/s0/seen", "Authorization: Basic eDp5\r\n")
+        self.assertAnswers(200, None, gateway, "/api/v1/s0/seen", tokens.bearer(good))
+        self.assertAnswers(200, None, gateway, "/api/v1/s0/text", tokens.bearer("broken"))
+        self.assertEqual(2, self.origin.requests)
+        lines = self.events(gateway, "authentication failed", 12)
+        self.assertEqual(12, len(lines))
+        self.assertEqual("expired", lines[0]["cause"])
+        self.assertNotIn(signature, json.dumps(gateway.lines))
+
+    def test_an_access_line_names_the_caller(self):
+        gateway = self.start(self.text)
+        self.seen(gateway)
+        wait_until(lambda: any(l.get("userId") == "user-1" for l in gateway.lines), 5, "the access line")
+        line = next(l for l in gateway.lines if l.get("userId") == "user-1")
+        self.assertEqual(tokens.TENANT, line["tenantId"])
+
+    def test_without_a_key_it_does_not_start(self):
+        with self.assertRaisesRegex(AssertionError, "there is no key to verify tokens with"):
+            self.start(self.text, environment={"JWT_SECRET": ""})
+
+    def test_roles_and_permissions_guard_a_route(self):
+        gateway = self.start(self.text)
+        self.assertAnswers(200, None, gateway, "/api/v1/sale/text", tokens.bearer(role="customer"))
+        self.assertAnswers(403, "forbidden", gateway, "/api/v1/sale/text", tokens.bearer(role="door-staff"))
+        self.assertAnswers(200, None, gateway, "/api/v1/sale/text",
+                           tokens.bearer(role="door-staff", permissions=["tickets:*"]))
+        self.assertAnswers(200, None, gateway, "/api/v1/staff/text", tokens.bearer(role="admin"))
+        self.assertAnswers(403, "forbidden", gateway, "/api/v1/staff/text", tokens.bearer(role="customer"))
+
+
+class KeySets(Identity):
+    def setUp(self):
+        super().setUp()
+        self.issuer = tokens.Issuer(self.folder)
+        self.addCleanup(self.issuer.close)
+        self.issuer.make_key("first")
+        self.environment = {"JWT_SECRET": "", "JWT_JWKS_URL": self.issuer.url}
+
+    def test_a_new_key_is_known_as_soon_as_a_token_of_it_comes(self):
+        gateway = self.start(self.text, environment=self.environment)
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
+        self.issuer.make_key("second")
+        # What strangers may cause is limited: the last reading has to be ten seconds old.
+        fresh = tokens.bearer(self.issuer.sign("second"))
+        wait_until(lambda: self.get(gateway, "/api/v1/s0/seen", fresh).status == 200, 20, "the second key", every=0.3)
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
+
+    def test_unknown_keys_cause_few_questions(self):
+        gateway = self.start(self.text, environment=self.environment)
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
+        before = self.issuer.questions
+        self.issuer.make_key("stranger", publish=False)
+        strange = tokens.bearer(self.issuer.sign("stranger"))
+        for _ in range(50):
+            self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", strange)
+        self.assertLessEqual(self.issuer.questions - before, 2)
+
+    def test_an_issuer_that_is_away_takes_no_key_away(self):
+        gateway = self.start("tokens: {key_set_refresh_ms: 1000}\n" + self.text, environment=self.environment)
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
+        self.issuer.answering = False
+        self.events(gateway, "the key set cannot be read")
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
+        self.issuer.answering = True
+        self.events(gateway, "the key set can be read again")
+
+
+class Tenants(Identity):
+    def test_another_tenant_is_out_of_reach_however_it_is_named(self):
+        gateway = self.start(self.text)
+        other = tokens.OTHER_TENANT
+        for target, header in (
+                (f"/api/v1/tenants/{other}/text", ""),
+                (f"/api/v1/s0/seen?tenantId={other}", ""),
+                (f"/api/v1/s0/seen?a=1&tenant_id={other}", ""),
+                (f"/api/v1/s0/seen?tenantId={tokens.TENANT}&tenantId={other}", ""),
+                (f"/api/v1/s0/seen?%74enantId={other}", ""),
+                (f"/api/v1/s0/seen?TENANTID={other}", ""),
+                ("/api/v1/s0/seen", f"X-Tenant-Id: {other}\r\n")):
+            self.assertAnswers(403, "cross_tenant", gateway, target, tokens.bearer() + header)
+        self.assertEqual(0, self.origin.requests)
+        lines = self.events(gateway, "cross-tenant", 7)
+        self.assertEqual(7, len(lines))
+        self.assertEqual((tokens.TENANT, other, "user-1", "blocked", 403), tuple(
+            lines[0][name] for name in ("sourceTenant", "targetTenant", "userId", "outcome", "status")))
+        self.assertEqual(1, self.metric(
+            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 7\n'))
+
+    def test_its_own_tenant_may_be_named(self):
+        gateway = self.start(self.text)
+        for target in (f"/api/v1/tenants/{tokens.TENANT}/text", f"/api/v1/s0/seen?tenantId={tokens.TENANT}"):
+            self.assertAnswers(200, None, gateway, target, tokens.bearer())
+
+    def test_a_venue_that_is_not_held_does_not_exist(self):
+        gateway = self.start(self.text)
+        target = "/api/v1/s0/seen?venueId=v2"
+        self.assertAnswers(404, "not_found", gateway, target, tokens.bearer(venue_id="v1", role="venue-manager"))
+        self.assertAnswers(200, None, gateway, target, tokens.bearer(venues=["v1", "v2"], role="venue-manager"))
+        self.assertAnswers(200, None, gateway, target, tokens.bearer(role="admin"))
+        outcomes = [l["outcome"] for l in self.events(gateway, "cross-tenant", 2)]
+        self.assertEqual(["blocked", "allowed"], outcomes)
+
+    def test_an_answer_of_another_tenant_is_withheld(self):
+        gateway = self.start(self.text)
+        answer = self.get(gateway, f"/api/v1/s0/owned?by={tokens.TENANT}", tokens.bearer())
+        self.assertEqual((200, b"secret", []), (answer.status, answer.body, answer.values("X-Resource-Tenant")))
+        answer = self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.OTHER_TENANT}",
+                                    tokens.bearer())
+        self.assertNotIn(b"secret", answer.body)
+        self.assertEqual(404, self.events(gateway, "cross-tenant")[0]["status"])
+
+
+class Signatures(Identity):
+    def check(self, seen, method, target, body):
+        headers = seen["headers"]
+        digest = hashlib.sha256(body).hexdigest() if body else ""
+        self.assertEqual(digest, headers.get("x-internal-body-hash", ""))
+        text = ":".join(("api-gateway", headers["x-internal-timestamp"], headers["x-internal-nonce"], method, target,
+                         digest))
+        right = hmac.new(SIGNING_SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
+        self.assertEqual(right, headers["x-internal-signature"])
+        self.assertLess(abs(time.time() * 1000 - int(headers["x-internal-timestamp"])), 60_000)
+
+    def test_a_service_can_verify_what_the_gateway_sent(self):
+        gateway = self.start(self.text, environment={"INTERNAL_HMAC_SECRET": SIGNING_SECRET})
+        self.check(self.seen(gateway, "/api/v1/s0/./seen?a=1&a=2"), "GET", "/up/seen?a=1&a=2", b"")
+        body = bytes(range(256)) * 300
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}"
+                        f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            self.check(json.loads(client.response().body), "POST", "/up/seen", body)
+            client.send(f"POST /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}"
+                        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".encode())
+            self.check(json.loads(client.response().body), "POST", "/up/seen", b"abc")
+
+    def test_a_body_too_large_to_hold_is_marked(self):
+        gateway = self.start("signing: {body_bytes_max: 1000}\n" + self.text,
+                             environment={"INTERNAL_HMAC_SECRET": SIGNING_SECRET})
+        body = b"x" * 100_000
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}"
+                        f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            seen = json.loads(client.response().body)
+        self.assertEqual("UNSIGNED-BODY", seen["headers"]["x-internal-body-hash"])
+        self.assertEqual(hashlib.sha256(body).hexdigest(), seen["sha256"])
+
+
+if __name__ == "__main__":
+    unittest.main()
