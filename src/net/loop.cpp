@@ -125,11 +125,14 @@ void Loop::forget(EndOfTurn& work) {
 }
 
 void Loop::end_turn() {
-    run_ready();
-    // What goes on after its work may put off more, pipelined requests for example. After a few
-    // rounds the rest waits for the next turn, so that I/O is never starved.
-    constexpr int kRounds = 4;
-    for (int round = 0; round < kRounds && !put_off_.empty(); ++round) {
+    // What goes on may read or put off more, pipelined requests for example. After a few rounds the
+    // rest waits for the next turn, so that no connection starves the others.
+    constexpr int kRounds = 8;
+    for (int round = 0; round < kRounds && !(ready_.empty() && put_off_.empty()); ++round) {
+        run_ready();
+        if (!ready_.empty()) {
+            continue;
+        }
         running_.swap(put_off_);
         for (std::size_t i = 0; i < running_.size(); ++i) {
             if (EndOfTurn* const work = running_[i]; work != nullptr) {
@@ -137,7 +140,6 @@ void Loop::end_turn() {
             }
         }
         running_.clear();
-        run_ready();
     }
 }
 

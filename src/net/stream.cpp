@@ -43,8 +43,13 @@ void Stream::on_events(std::uint32_t events) {
     std::coroutine_handle<> reader;
     std::coroutine_handle<> writer;
     if (reader_ != nullptr && (state_ & kReadable) != 0 && reader_->attempt(*reader_)) {
-        reader = std::exchange(reader_, nullptr)->waiter;
+        Op& op = *std::exchange(reader_, nullptr);
         read_timer_.disarm();
+        if (op.reads) {
+            loop_.resume_soon(op.waiter);
+        } else {
+            reader = op.waiter;
+        }
     }
     if (writer_ != nullptr && !writer_->put_off && (state_ & kWritable) != 0 &&
         writer_->attempt(*writer_)) {
@@ -201,6 +206,7 @@ Stream::ReadOp Stream::read_some(std::span<char> into, Instant deadline) {
 Stream::ReadOp::ReadOp(Stream& owner, std::span<char> into, Instant deadline)
     : into_(into), deadline_(deadline) {
     stream = &owner;
+    reads = true;
     attempt = [](Op& op) {
         auto& self = static_cast<ReadOp&>(op);
         return op.stream->try_read(self.into_, self.result_);
@@ -216,10 +222,14 @@ bool Stream::ReadOp::await_ready() {
         give_up(*this, Errc::cancelled);
         return true;
     }
-    return (stream->state_ & kReadable) != 0 && stream->try_read(into_, result_);
+    return false;
 }
 
 void Stream::ReadOp::await_suspend(std::coroutine_handle<> handle) {
+    if ((stream->state_ & kReadable) != 0 && stream->try_read(into_, result_)) {
+        stream->loop_.resume_soon(handle);
+        return;
+    }
     waiter = handle;
     stream->start(stream->reader_, stream->read_timer_, *this, deadline_);
 }

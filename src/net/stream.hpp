@@ -101,6 +101,7 @@ class Stream final : Pollable {
         void (*give_up)(Op&, Errc) = nullptr;
         std::coroutine_handle<> waiter;
         Stream* stream = nullptr;
+        bool reads = false;    // and goes on when all others of this turn have read as well
         bool put_off = false;  // waits for the end of the turn, not for the peer
     };
     struct OpTimer : Timer {
