@@ -291,12 +291,16 @@ TEST(RedisStore, FollowsTheMasterThatSentinelsChoose) {
     NEEDS_REDIS();
     RedisProcess master;
     RedisProcess replica({"replicaof 127.0.0.1 " + std::to_string(master.port())});
+    for (int tries = 0; tries < 1000 && !master.cli("INFO replication").contains("state=online");
+         ++tries) {
+    }
     RedisProcess sentinel(
         {"sentinel monitor pool 127.0.0.1 " + std::to_string(master.port()) + " 1",
          "sentinel down-after-milliseconds pool 500", "sentinel failover-timeout pool 2000"},
         true);
-    for (int tries = 0;
-         tries < 1000 && !sentinel.cli("SENTINEL replicas pool").contains("127.0.0.1"); ++tries) {
+    const std::string name = "127.0.0.1:" + std::to_string(replica.port());
+    for (int tries = 0; tries < 2000 && !sentinel.cli("SENTINEL replicas pool").contains(name);
+         ++tries) {
     }
     RedisPlace place;
     place.kind = RedisKind::sentinel;
@@ -346,6 +350,49 @@ TEST(RedisStore, FollowsAllMastersOfACluster) {
     RedisPlace place = place_at(first.port());
     place.kind = RedisKind::cluster;
     Bench(std::move(place)).run(spreads_over_a_cluster, first);
+}
+
+net::Task<void> speaks_tls(Bench& b, RedisProcess& /*redis*/) {
+    EXPECT_TRUE(co_await b.up());
+    const std::string much(300'000, 'x');
+    const auto set = co_await b.store.set("much", much, {});
+    EXPECT_TRUE(set && *set);
+    const auto got = co_await b.store.get("much");
+    EXPECT_TRUE(got && *got && (*got)->value == much);
+    const auto banned = co_await b.store.set("banned:user:x", "1", {});
+    EXPECT_TRUE(banned && *banned);
+    EXPECT_TRUE(co_await b.sees("banned:user:x", "1"));
+}
+
+net::Task<void> trusts_nobody(Bench& b, RedisProcess& /*redis*/) {
+    EXPECT_TRUE(co_await b.down());
+    EXPECT_EQ(b.follower.changes.front(), "the certificate of Redis is not trusted");
+}
+
+TEST(RedisStore, SpeaksTlsWithServersThatItTrustsOnly) {
+    NEEDS_REDIS();
+    std::string pattern = std::filesystem::temp_directory_path() / "gw-redis-tls-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    const std::string directory = pattern + "/";
+    const std::string make =
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=redis -addext "
+        "subjectAltName=IP:127.0.0.1 -keyout " +
+        directory + "key.pem -out " + directory + "cert.pem >/dev/null 2>&1";
+    if (std::system(make.c_str()) != 0) {
+        GTEST_SKIP() << "openssl is not installed";
+    }
+    const std::uint16_t port = free_port();
+    RedisProcess redis({"tls-port " + std::to_string(port), "tls-auth-clients no",
+                        "tls-cert-file " + directory + "cert.pem",
+                        "tls-key-file " + directory + "key.pem",
+                        "tls-ca-cert-file " + directory + "cert.pem"});
+    RedisPlace place = place_at(port);
+    place.tls = true;
+    place.ca_file = directory + "cert.pem";
+    Bench(place).run(speaks_tls, redis);
+    place.ca_file.clear();
+    Bench(place).run(trusts_nobody, redis);
+    std::filesystem::remove_all(pattern);
 }
 
 }  // namespace
