@@ -1,0 +1,80 @@
+// The store kept in Redis: one server, the master that Sentinels name, or a Cluster.
+//
+// It connects by itself and for as long as it lives, with pauses that grow and vary. While Redis is
+// away every call fails at once, the follower keeps what it knows, and is told when Redis is back.
+// A server that answers but takes no writes (out of memory, a replica) is followed all the same and
+// counts as not available.
+//
+// Pinned; one loop's thread; stop() must have been awaited before it goes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "net/resolver.hpp"
+#include "net/scope.hpp"
+#include "state/redis_mirror.hpp"
+#include "state/redis_servers.hpp"
+#include "state/store.hpp"
+
+namespace gw::state {
+
+class RedisStore final : public Store, RedisNode::Owner {
+  public:
+    // name_servers: as net::Resolver takes them. seed: of the pauses between attempts.
+    RedisStore(net::Loop& loop, RedisPlace place, const std::string& name_servers,
+               std::uint64_t seed);
+    RedisStore(const RedisStore&) = delete;
+    RedisStore& operator=(const RedisStore&) = delete;
+    ~RedisStore() = default;
+
+    [[nodiscard]] std::string_view backend() const override { return "redis"; }
+    [[nodiscard]] bool available() const override { return up_ && write_trouble_ == nullptr; }
+    // How old the last proof is that changes reach us; nothing while Redis is away.
+    [[nodiscard]] std::optional<Millis> lag() const;
+
+    net::Task<Result<bool>> set(std::string key, std::string value, SetOptions options) override;
+    net::Task<Result<std::optional<KnownEntry>>> get(std::string key) override;
+    net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) override;
+    void follow(std::vector<std::string> prefixes, Follower& follower) override;
+    net::Task<std::string> run_command(std::vector<std::string> arguments) override;
+    net::Task<void> stop() override;
+
+  private:
+    void changed(std::string_view key) override;
+    void flushed() override;
+    void lost(Error why) override;
+
+    net::Task<void> keep();
+    net::Task<Result<void>> begin();
+    // Until the connections are of no use any more; says why.
+    net::Task<Error> keep_up();
+    net::Task<Result<void>> list_again();
+    net::Task<Result<void>> mark();
+    [[nodiscard]] Millis next_pause();
+    void tell(const Error* why);
+    net::Task<Result<RedisReply>> run(RedisCommand command);
+
+    net::Loop& loop_;
+    const RedisPlace place_;
+    Random random_;
+    net::Resolver resolver_;
+    RedisTlsContext tls_;
+    RedisTopology topology_;
+    RedisServers servers_;
+    RedisMirror mirror_;
+    bool up_ = false;
+    bool stopping_ = false;
+    const char* write_trouble_ = nullptr;  // why Redis takes no writes, a literal
+    std::optional<Error> lost_;            // the connections ended, and why
+    std::optional<bool> told_;             // what the follower was told last
+    const char* told_why_ = "";
+    unsigned failures_ = 0;  // in a row
+    net::Pause work_;
+    net::Scope scope_;
+};
+
+}  // namespace gw::state
