@@ -1,0 +1,148 @@
+#include "security/failed_logins.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+
+#include "base/random.hpp"
+
+namespace gw::security {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+IpAddress address(std::string_view text) {
+    return IpAddress::parse(text).value();
+}
+
+const Instant kBegin{std::chrono::hours(1'000)};
+
+// The same rules in the plainest form: every failure is kept.
+class Model {
+  public:
+    Model(std::size_t threshold, Millis window) : threshold_(threshold), window_(window) {}
+
+    bool failed(std::uint64_t key, Instant now) {
+        auto& [failures, told] = keys_[key];
+        failures.push_back(now);
+        std::erase_if(failures, [&](Instant at) { return now - at >= window_; });
+        const bool detected = failures.size() >= threshold_ && (!told || now - *told >= window_);
+        if (detected) {
+            told = now;
+        }
+        return detected;
+    }
+    void succeeded(std::uint64_t key) {
+        if (const auto found = keys_.find(key); found != keys_.end()) {
+            found->second.first.clear();
+        }
+    }
+
+  private:
+    std::size_t threshold_;
+    Millis window_;
+    std::map<std::uint64_t, std::pair<std::deque<Instant>, std::optional<Instant>>> keys_;
+};
+
+TEST(FailedLogins, AgreesWithAnExactModelOnRandomSchedules) {
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        Random random(seed);
+        FailedLoginsOptions options;
+        options.address_failures = static_cast<std::uint32_t>(1 + random.below(12));
+        options.account_failures = static_cast<std::uint32_t>(1 + random.below(6));
+        FailedLogins logins(options);
+        Model addresses(options.address_failures, options.address_window);
+        Model accounts(options.account_failures, options.account_window);
+        Instant now = kBegin;
+        const std::uint64_t pace = 1 + random.below(90'000);
+        for (int step = 0; step < 3'000; ++step) {
+            now += Millis(static_cast<std::int64_t>(random.below(pace)));
+            const auto host = static_cast<std::uint8_t>(random.below(6));
+            const std::uint64_t account = random.below(8);
+            if (random.below(20) == 0) {
+                logins.succeeded(account);
+                accounts.succeeded(account);
+                continue;
+            }
+            const bool named = random.below(4) != 0;
+            const auto verdict = logins.failed(IpAddress::v4({203, 0, 113, host}),
+                                               named ? std::optional(account) : std::nullopt, now);
+            ASSERT_EQ(verdict.address.has_value(), addresses.failed(host, now)) << seed;
+            ASSERT_EQ(verdict.account.has_value(), named && accounts.failed(account, now)) << seed;
+        }
+    }
+}
+
+TEST(FailedLogins, IsToldOnceAWindow) {
+    FailedLogins logins({});
+    Instant now = kBegin;
+    std::vector<int> told;
+    for (int i = 1; i <= 60; ++i) {
+        now += seconds(10);
+        if (logins.failed(address("203.0.113.7"), std::nullopt, now).address) {
+            told.push_back(i);
+        }
+    }
+    EXPECT_EQ(told, (std::vector<int>{10, 40}));
+}
+
+TEST(FailedLogins, TakesTheWholeOfA64AsOneAddress) {
+    FailedLogins logins({});
+    std::optional<BruteForce> found;
+    for (int i = 0; i < 10; ++i) {
+        const IpAddress from = address("2001:db8:1:2::" + std::to_string(i));
+        found = logins.failed(from, std::nullopt, kBegin).address;
+    }
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->address, address("2001:db8:1:2::"));
+    EXPECT_EQ(found->failures, 10U);
+    EXPECT_FALSE(logins.failed(address("2001:db8:1:3::1"), std::nullopt, kBegin).address);
+}
+
+TEST(FailedLogins, BansGrowAndStartOverAfterAQuietDay) {
+    FailedLoginsOptions options;
+    options.ban = true;
+    options.address_failures = 1;
+    FailedLogins logins(options);
+    Instant now = kBegin;
+    const auto ban = [&] { return logins.failed(address("203.0.113.7"), {}, now).address->ban; };
+    for (const seconds length :
+         {seconds(300), seconds(900), seconds(3'600), seconds(86'400), seconds(86'400)}) {
+        EXPECT_EQ(ban(), length);
+        now += minutes(6);
+    }
+    now += std::chrono::hours(24);
+    EXPECT_EQ(ban(), seconds(300));
+}
+
+TEST(FailedLogins, BansNobodyUnlessTold) {
+    FailedLoginsOptions options;
+    options.account_failures = 1;
+    const auto found = FailedLogins(options).failed(address("::1"), 77, kBegin).account;
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->account, 77U);
+    EXPECT_EQ(found->ban, seconds(0));
+}
+
+TEST(FailedLogins, ForgetsTheLongestUnchangedWhenFull) {
+    FailedLoginsOptions options;
+    options.keys_max = 100;
+    FailedLogins logins(options);
+    for (int i = 0; i < 9; ++i) {
+        logins.failed(address("203.0.113.7"), std::nullopt, kBegin);
+    }
+    for (std::uint8_t i = 0; i < 99; ++i) {
+        logins.failed(IpAddress::v4({10, 0, 0, i}), std::nullopt, kBegin);
+    }
+    EXPECT_TRUE(logins.failed(address("203.0.113.7"), std::nullopt, kBegin).address);
+    for (std::uint8_t i = 0; i < 200; ++i) {
+        logins.failed(IpAddress::v4({10, 1, 0, i}), std::nullopt, kBegin);
+    }
+    EXPECT_EQ(logins.keys(), 100U);
+    EXPECT_FALSE(logins.failed(address("203.0.113.7"), std::nullopt, kBegin).address);
+}
+
+}  // namespace
+}  // namespace gw::security

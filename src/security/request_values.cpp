@@ -1,0 +1,225 @@
+#include "security/request_values.hpp"
+
+#include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>  // allow(homes): the bounded parser that builds no values
+#include <vector>
+
+#include "base/encoding.hpp"
+
+namespace gw::security {
+namespace {
+
+// Receives the events of the parser. Boost.JSON calls what it needs by these names.
+struct JsonEvents {
+    static constexpr std::size_t max_object_size = SIZE_MAX;
+    static constexpr std::size_t max_array_size = SIZE_MAX;
+    static constexpr std::size_t max_key_size = SIZE_MAX;
+    static constexpr std::size_t max_string_size = SIZE_MAX;
+    using Code = boost::system::error_code;
+
+    ValueVisitor* visitor = nullptr;
+    const ValueLimits* limits = nullptr;
+    std::string text;                // of the string or name that is being read
+    std::vector<std::string> names;  // of the members that are open, by depth
+    std::size_t depth = 0;
+    std::size_t values = 0;
+    bool cut = false;
+    bool stopped = false;
+
+    void begin(ValueVisitor& to, const ValueLimits& within) {
+        visitor = &to;
+        limits = &within;
+        text.clear();
+        depth = values = 0;
+        cut = stopped = false;
+    }
+    static bool stop(Code& error) {
+        error = boost::json::error::incomplete;  // any: the caller asks `stopped` and `cut`
+        return false;
+    }
+    bool part(std::string_view piece) {
+        const std::size_t room = limits->value_bytes_max - text.size();
+        cut = cut || piece.size() > room;
+        text += piece.substr(0, room);
+        return true;
+    }
+    bool give(std::string_view name, Code& error) {
+        if (++values > limits->values_max) {
+            cut = true;
+            return stop(error);
+        }
+        stopped = !visitor->value(ValuePlace::json, name, text);
+        return stopped ? stop(error) : true;
+    }
+    std::string& name() {
+        if (names.size() <= depth) {
+            names.resize(depth + 1);
+        }
+        return names[depth];
+    }
+    bool enter() {
+        ++depth;
+        name().clear();
+        return true;
+    }
+    bool leave() {
+        --depth;
+        return true;
+    }
+
+    static bool on_document_begin(Code&) { return true; }
+    static bool on_document_end(Code&) { return true; }
+    bool on_object_begin(Code&) { return enter(); }
+    bool on_object_end(std::size_t, Code&) { return leave(); }
+    bool on_array_begin(Code&) { return enter(); }
+    bool on_array_end(std::size_t, Code&) { return leave(); }
+    bool on_key_part(std::string_view piece, std::size_t, Code&) { return part(piece); }
+    bool on_key(std::string_view piece, std::size_t, Code& error) {
+        part(piece);
+        const bool on = give("", error);
+        name().swap(text);
+        text.clear();
+        return on;
+    }
+    bool on_string_part(std::string_view piece, std::size_t, Code&) { return part(piece); }
+    bool on_string(std::string_view piece, std::size_t, Code& error) {
+        part(piece);
+        const bool on = give(name(), error);
+        text.clear();
+        return on;
+    }
+    static bool on_number_part(std::string_view, Code&) { return true; }
+    static bool on_int64(std::int64_t, std::string_view, Code&) { return true; }
+    static bool on_uint64(std::uint64_t, std::string_view, Code&) { return true; }
+    static bool on_double(double, std::string_view, Code&) { return true; }
+    static bool on_bool(bool, Code&) { return true; }
+    static bool on_null(Code&) { return true; }
+    static bool on_comment_part(std::string_view, Code&) { return true; }
+    static bool on_comment(std::string_view, Code&) { return true; }
+};
+
+boost::json::parse_options options_of(const ValueLimits& limits) {
+    boost::json::parse_options options;
+    options.max_depth = limits.json_depth_max;
+    return options;
+}
+
+}  // namespace
+
+struct RequestValues::Json {
+    explicit Json(const ValueLimits& limits) : parser(options_of(limits)) {}
+    boost::json::basic_parser<JsonEvents> parser;
+};
+
+RequestValues::RequestValues(const ValueLimits& limits) : limits_(limits) {}
+RequestValues::~RequestValues() = default;
+
+// Without a copy where there is nothing to decode.
+std::string_view RequestValues::decode(std::string_view text, bool plus_is_space,
+                                       std::string& out) const {
+    std::size_t plain = 0;
+    while (plain < text.size() && text[plain] != '%' && !(plus_is_space && text[plain] == '+')) {
+        ++plain;
+    }
+    if (plain == text.size()) {
+        return text.substr(0, limits_.value_bytes_max);
+    }
+    out.assign(text.substr(0, std::min(plain, limits_.value_bytes_max)));
+    for (std::size_t at = plain; at < text.size() && out.size() < limits_.value_bytes_max;) {
+        const int escaped = text[at] == '%' ? escape_value(text.substr(at)) : -1;
+        if (escaped >= 0) {
+            out += static_cast<char>(escaped);
+            at += 3;
+        } else {
+            out += plus_is_space && text[at] == '+' ? ' ' : text[at];
+            ++at;
+        }
+    }
+    return out;
+}
+
+Walk RequestValues::path(std::string_view path, ValueVisitor& visitor) {
+    std::size_t values = 0;
+    bool cut = false;
+    while (!path.empty()) {
+        path.remove_prefix(path.front() == '/' ? 1 : 0);
+        const std::string_view segment = path.substr(0, path.find('/'));
+        path.remove_prefix(segment.size());
+        if (++values > limits_.values_max) {
+            return Walk::limited;
+        }
+        const std::string_view decoded = decode(segment, false, value_);
+        cut = cut || decoded.size() == limits_.value_bytes_max;
+        if (!visitor.value(ValuePlace::path, "", decoded)) {
+            return Walk::stopped;
+        }
+    }
+    return cut ? Walk::limited : Walk::whole;
+}
+
+Walk RequestValues::pairs(ValuePlace place, std::string_view text, ValueVisitor& visitor) {
+    std::size_t values = 0;
+    bool cut = false;
+    while (!text.empty()) {
+        const std::string_view pair = text.substr(0, text.find('&'));
+        text.remove_prefix(std::min(pair.size() + 1, text.size()));
+        if (pair.empty()) {
+            continue;
+        }
+        if (++values > limits_.values_max) {
+            return Walk::limited;
+        }
+        const std::size_t equals = pair.find('=');
+        const std::string_view name = decode(pair.substr(0, equals), true, name_);
+        if (!visitor.value(place, "", name)) {
+            return Walk::stopped;
+        }
+        cut = cut || name.size() == limits_.value_bytes_max;
+        if (equals == std::string_view::npos) {
+            continue;
+        }
+        const std::string_view value = decode(pair.substr(equals + 1), true, value_);
+        cut = cut || value.size() == limits_.value_bytes_max;
+        if (!visitor.value(place, name, value)) {
+            return Walk::stopped;
+        }
+    }
+    return cut ? Walk::limited : Walk::whole;
+}
+
+Walk RequestValues::query(std::string_view query, ValueVisitor& visitor) {
+    return pairs(ValuePlace::query, query, visitor);
+}
+
+Walk RequestValues::form(std::string_view body, ValueVisitor& visitor) {
+    return pairs(ValuePlace::form, body, visitor);
+}
+
+Walk RequestValues::header(std::string_view name, std::string_view value, ValueVisitor& visitor) {
+    const bool cut = value.size() > limits_.value_bytes_max;
+    if (!visitor.value(ValuePlace::header, name, value.substr(0, limits_.value_bytes_max))) {
+        return Walk::stopped;
+    }
+    return cut ? Walk::limited : Walk::whole;
+}
+
+Walk RequestValues::json(std::string_view body, ValueVisitor& visitor) {
+    if (!json_) {
+        json_ = std::make_unique<Json>(limits_);
+    }
+    json_->parser.reset();
+    JsonEvents& events = json_->parser.handler();
+    events.begin(visitor, limits_);
+    JsonEvents::Code error;
+    const std::size_t read = json_->parser.write_some(false, body.data(), body.size(), error);
+    if (events.stopped) {
+        return Walk::stopped;
+    }
+    if (events.cut || error == boost::json::error::too_deep) {
+        return Walk::limited;
+    }
+    const bool rest = body.find_first_not_of(" \t\r\n", read) != std::string_view::npos;
+    return error || rest ? Walk::malformed : Walk::whole;
+}
+
+}  // namespace gw::security
