@@ -1,0 +1,122 @@
+// The audit record: one JSON object a line, each carrying the hash of the line before it, so that
+// nothing in the file can be changed, left out, added or moved without being seen.
+//
+//   {"seq":7,"time":"…","event":"…","requester":"…","tenant":"…","address":"…","resource":"…",
+//    "decision":"…","detail":"…","prev":"<64 hex>","hash":"<64 hex>"}
+//
+// hash: SHA-256 (FIPS 180-4), or HMAC-SHA-256 (RFC 2104) where a secret is configured, of the
+// line's bytes before `,"hash":`. Without a secret somebody who can write the file can make a new
+// chain; with one only who knows the secret can. The first line's prev is 64 zeros.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "observe/timestamp.hpp"
+
+namespace gw::security {
+
+// What is recorded. Each text is cut at 1024 bytes.
+struct AuditEvent {
+    std::string_view event{};      // "ban", "cross_tenant", …
+    std::string_view requester{};  // user or operator
+    std::string_view tenant{};
+    std::string_view address{};
+    std::string_view resource{};
+    std::string_view decision{};  // "blocked", "allowed", "done", …
+    std::string_view detail{};
+};
+
+enum class AuditSync : std::uint8_t {
+    none,   // the system writes when it likes; a power failure may cost seconds
+    every,  // each record is on the disk before append() returns
+};
+
+struct AuditOptions {
+    std::string path{};
+    std::string secret{};  // empty: plain SHA-256
+    AuditSync sync = AuditSync::none;
+};
+
+// Where a chain stands: what the next record follows.
+struct AuditHead {
+    std::uint64_t seq = 0;  // of the last record; 0: none
+    std::string hash = std::string(64, '0');
+};
+
+// Owned by one thread. Appending costs two hashes' time and one write; where that may not be, give
+// it a thread that may wait. A file has one writer.
+class AuditChain {
+  public:
+    explicit AuditChain(AuditOptions options);
+    AuditChain(const AuditChain&) = delete;
+    AuditChain& operator=(const AuditChain&) = delete;
+    ~AuditChain();
+
+    // Opens the file (O_APPEND, mode 0600), makes it if need be, and goes on from its last line. A
+    // last line without an end is left where it is, and a record "audit_torn" says so and goes on
+    // from the line before it. A last line that is no record of ours: "audit_restarted".
+    Result<void> open(WallTime now);
+    // False: not written, and counted. What was written in part is ended by a line feed and marked
+    // by a record "audit_torn" before the next; the chain goes on from the last whole record.
+    bool append(const AuditEvent& event, WallTime now);
+    // After rotation: opens the path anew. In a new file the chain goes on from the last record, by
+    // a record "audit_continued".
+    Result<void> reopen(WallTime now);
+
+    [[nodiscard]] const AuditHead& head() const { return head_; }
+    [[nodiscard]] std::uint64_t failures() const { return failures_; }
+    // errno of the last failure, or 0 since the last success.
+    [[nodiscard]] int last_error() const { return last_error_; }
+    [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+
+  private:
+    struct Tail;
+    Result<void> open_file();
+    Result<Tail> read_tail() const;
+    bool put(const AuditEvent& event, WallTime now);
+    bool write(std::string_view line);
+    bool mark(std::string_view event, std::string_view detail, WallTime now);
+    void close();
+
+    AuditOptions options_;
+    int fd_ = -1;
+    bool torn_ = false;  // the file does not end with a line feed
+    AuditHead head_;
+    std::uint64_t failures_ = 0;
+    int last_error_ = 0;
+    observe::Timestamp timestamp_;
+    std::string line_;
+};
+
+struct AuditReport {
+    enum class Finding : std::uint8_t {
+        whole,
+        unreadable,  // no file, or no permission
+        malformed,   // a line that is no record
+        changed,     // a record's bytes do not give its hash
+        missing,     // a record is not there, or one was added: prev or seq do not follow
+        reordered,   // a record that belongs elsewhere in this file
+        truncated,   // fewer records than expected
+        torn,        // the last line has no end; nothing else is wrong
+    };
+    Finding finding = Finding::whole;
+    std::uint64_t line = 0;        // the first broken one, from 1; 0: none
+    std::uint64_t records = 0;     // good ones before it
+    std::uint64_t torn_lines = 0;  // left by a crash or a full disk and marked in the chain
+    AuditHead head;                // the last good record
+    const char* why = "";          // a literal
+};
+
+std::string_view finding_name(AuditReport::Finding finding);
+
+// expected: where the chain must stand at least, as recorded elsewhere. A file that begins within a
+// chain (after rotation) is verified from its first record on.
+AuditReport verify_audit(const std::string& path, std::string_view secret,
+                         const std::optional<AuditHead>& expected = std::nullopt);
+
+}  // namespace gw::security
