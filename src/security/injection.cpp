@@ -155,27 +155,8 @@ std::optional<Injection> look(std::string_view folded) {
     return std::nullopt;
 }
 
-}  // namespace
-
-std::string_view kind_name(InjectionKind kind) {
-    switch (kind) {
-        case InjectionKind::sql:
-            return "sql";
-        case InjectionKind::script:
-            return "script";
-        case InjectionKind::path:
-            return "path";
-        case InjectionKind::command:
-            return "command";
-    }
-    return "";
-}
-
-std::optional<Injection> find_injection(std::string_view decoded) {
-    const unsigned marks = marks_of(decoded);
-    if (marks == 0 || (marks == kDot && decoded.find("..") == std::string_view::npos)) {
-        return std::nullopt;
-    }
+// Apart, so that ordinary values do not pay for its frame.
+[[gnu::noinline]] std::optional<Injection> look_closely(std::string_view decoded) {
     // An attack longer than this is cut; none of the rules looks farther.
     constexpr std::size_t kOverlap = 256;
     std::array<char, kFoldedMax> folded;
@@ -200,6 +181,30 @@ std::optional<Injection> find_injection(std::string_view decoded) {
         }
         from = again;
     }
+}
+
+}  // namespace
+
+std::string_view kind_name(InjectionKind kind) {
+    switch (kind) {
+        case InjectionKind::sql:
+            return "sql";
+        case InjectionKind::script:
+            return "script";
+        case InjectionKind::path:
+            return "path";
+        case InjectionKind::command:
+            return "command";
+    }
+    return "";
+}
+
+std::optional<Injection> find_injection(std::string_view decoded) {
+    const unsigned marks = marks_of(decoded);
+    if (marks == 0 || (marks == kDot && decoded.find("..") == std::string_view::npos)) {
+        return std::nullopt;
+    }
+    return look_closely(decoded);
 }
 
 }  // namespace gw::security

@@ -117,9 +117,9 @@ RequestValues::~RequestValues() = default;
 // Without a copy where there is nothing to decode.
 std::string_view RequestValues::decode(std::string_view text, bool plus_is_space,
                                        std::string& out) const {
-    std::size_t plain = 0;
-    while (plain < text.size() && text[plain] != '%' && !(plus_is_space && text[plain] == '+')) {
-        ++plain;
+    std::size_t plain = std::min(text.find('%'), text.size());
+    if (plus_is_space) {
+        plain = std::min(text.substr(0, plain).find('+'), plain);
     }
     if (plain == text.size()) {
         return text.substr(0, limits_.value_bytes_max);
