@@ -139,6 +139,7 @@ std::string_view RequestValues::decode(std::string_view text, bool plus_is_space
 }
 
 Walk RequestValues::path(std::string_view path, ValueVisitor& visitor) {
+    const bool plain = path.find('%') == std::string_view::npos;
     std::size_t values = 0;
     bool cut = false;
     while (!path.empty()) {
@@ -148,7 +149,8 @@ Walk RequestValues::path(std::string_view path, ValueVisitor& visitor) {
         if (++values > limits_.values_max) {
             return Walk::limited;
         }
-        const std::string_view decoded = decode(segment, false, value_);
+        const std::string_view decoded =
+            plain ? segment.substr(0, limits_.value_bytes_max) : decode(segment, false, value_);
         cut = cut || decoded.size() == limits_.value_bytes_max;
         if (!visitor.value(ValuePlace::path, "", decoded)) {
             return Walk::stopped;
@@ -158,6 +160,12 @@ Walk RequestValues::path(std::string_view path, ValueVisitor& visitor) {
 }
 
 Walk RequestValues::pairs(ValuePlace place, std::string_view text, ValueVisitor& visitor) {
+    // Looked for once, not in every short piece.
+    const bool plain =
+        text.find('%') == std::string_view::npos && text.find('+') == std::string_view::npos;
+    const auto decoded = [&](std::string_view piece, std::string& out) {
+        return plain ? piece.substr(0, limits_.value_bytes_max) : decode(piece, true, out);
+    };
     std::size_t values = 0;
     bool cut = false;
     while (!text.empty()) {
@@ -170,7 +178,7 @@ Walk RequestValues::pairs(ValuePlace place, std::string_view text, ValueVisitor&
             return Walk::limited;
         }
         const std::size_t equals = pair.find('=');
-        const std::string_view name = decode(pair.substr(0, equals), true, name_);
+        const std::string_view name = decoded(pair.substr(0, equals), name_);
         if (!visitor.value(place, "", name)) {
             return Walk::stopped;
         }
@@ -178,7 +186,7 @@ Walk RequestValues::pairs(ValuePlace place, std::string_view text, ValueVisitor&
         if (equals == std::string_view::npos) {
             continue;
         }
-        const std::string_view value = decode(pair.substr(equals + 1), true, value_);
+        const std::string_view value = decoded(pair.substr(equals + 1), value_);
         cut = cut || value.size() == limits_.value_bytes_max;
         if (!visitor.value(place, name, value)) {
             return Walk::stopped;
