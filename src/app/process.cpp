@@ -16,6 +16,10 @@
 #include "net/handover.hpp"
 #include "net/sockaddr.hpp"
 #include "observe/exposition.hpp"
+#include "state/embedded_store.hpp"
+#include "state/known_state.hpp"
+#include "state/redis_store.hpp"
+#include "state/resp_server.hpp"
 
 namespace gw::app {
 namespace {
@@ -23,6 +27,7 @@ namespace {
 constexpr std::size_t kAdminConnections = 32;
 constexpr std::string_view kPublic = "public";
 constexpr std::string_view kAdminName = "admin";
+constexpr std::string_view kResp = "resp";
 
 // Descriptors 0 to 2 must exist: a socket that took their number would receive our log.
 void open_standard_descriptors() {
@@ -83,6 +88,9 @@ class Process {
     void reload(std::string_view why);
     void publish_site();
     void publish_keys();
+    void open_resp_socket(std::vector<net::NamedSocket>& inherited);
+    void start_state();
+    void backend_changed(bool available, const char* why);
     bool adopt_key_set(const std::string& document);
     void publish_health();
     net::Task<void> stop();
@@ -103,6 +111,7 @@ class Process {
     net::ConnectionBudget admin_budget_{kAdminConnections};
     std::vector<std::vector<net::Fd>> worker_sockets_;
     std::vector<net::Fd> admin_sockets_;
+    net::Fd resp_socket_;
     std::vector<net::Handover::Offer> offers_;
     std::vector<std::unique_ptr<Worker>> workers_;
     observe::Exposition exposition_{sink_, started_};
@@ -113,6 +122,11 @@ class Process {
     std::unique_ptr<http::H1ServerShared> admin_shared_;
     std::unique_ptr<http::H1Server> admin_server_;
     std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
+
+    std::unique_ptr<state::KnownState> known_;
+    std::unique_ptr<state::Store> store_;
+    std::unique_ptr<state::RespServer> resp_;
+    bool store_available_ = true;
 
     std::unique_ptr<control::NameWatch> names_;
     std::unique_ptr<control::KeyWatch> key_watch_;
@@ -144,6 +158,7 @@ int Process::run() {
     }
     start_workers();
     start_admin();
+    start_state();
     names_ = std::make_unique<control::NameWatch>(
         loop_, log_,
         control::NameWatchOptions{.servers = joined(settings_->dns.servers),
@@ -196,6 +211,7 @@ bool Process::open_sockets() {
                     inherited, admin_sockets_)) {
         return false;
     }
+    open_resp_socket(inherited);
     port_ = net::local_address(sockets.front().get()).port;
     admin_port_ = net::local_address(admin_sockets_.front().get()).port;
     worker_sockets_.resize(count);
@@ -237,6 +253,29 @@ bool Process::open_group(std::string_view name, const net::Address& address, std
     return true;
 }
 
+// A gateway without it serves all the same: the port may well belong to a Redis on this host.
+void Process::open_resp_socket(std::vector<net::NamedSocket>& inherited) {
+    const std::uint16_t port = settings_->state.resp_port;
+    if (port == 0) {
+        return;
+    }
+    for (net::NamedSocket& socket : inherited) {
+        if (socket.name == kResp && net::local_address(socket.socket.get()).port == port) {
+            resp_socket_ = std::move(socket.socket);
+        }
+    }
+    if (!resp_socket_.valid()) {
+        Result<net::Fd> socket = net::listen_alone(address_of("127.0.0.1", port));
+        if (!socket) {
+            log_.warn("the port for redis-cli is taken; the gateway goes on without it",
+                      {{"port", static_cast<std::int64_t>(port)}});
+            return;
+        }
+        resp_socket_ = std::move(*socket);
+    }
+    offers_.push_back({std::string(kResp), resp_socket_.get()});
+}
+
 void Process::start_workers() {
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(sink_, budget_));
@@ -258,6 +297,48 @@ void Process::start_admin() {
         admin_listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(socket),
                                                                    admin_budget_, *admin_server_));
     }
+}
+
+void Process::start_state() {
+    known_ = std::make_unique<state::KnownState>(
+        loop_,
+        [this](const std::shared_ptr<const state::Known>& known) {
+            for (const auto& worker : workers_) {
+                worker->adopt_known(known);
+            }
+        },
+        [this](std::string_view key, const char* why) {
+            log_.warn("a key of the state is not understood", {{"key", key}, {"reason", why}});
+        },
+        [this](bool available, const char* why) { backend_changed(available, why); });
+    if (settings_->state.redis.configured()) {
+        // Checked with the settings.
+        store_ = std::make_unique<state::RedisStore>(
+            loop_, *state::place_of(settings_->state.redis), joined(settings_->dns.servers),
+            Random::fresh_seed());
+        store_available_ = false;
+    } else {
+        store_ = std::make_unique<state::EmbeddedStore>(loop_);
+    }
+    store_->follow(state::KnownState::prefixes(), *known_);
+    if (resp_socket_.valid()) {
+        resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_);
+    }
+}
+
+void Process::backend_changed(bool available, const char* why) {
+    if (available == store_available_) {
+        return;
+    }
+    store_available_ = available;
+    if (available) {
+        log_.info("the state backend answers", {{"backend", store_->backend()}});
+    } else {
+        log_.error("the state backend does not answer; bans and revocations stay in force",
+                   {{"backend", store_->backend()}, {"reason", why}});
+    }
+    exposition_.state_backend(available);
+    publish_health();
 }
 
 void Process::offer_sockets() {
@@ -352,7 +433,7 @@ bool Process::adopt_key_set(const std::string& document) {
 
 void Process::publish_health() {
     auto report = std::make_shared<gateway::HealthReport>();
-    report->body = health_body(*settings_, stopping_);
+    report->body = health_body(*settings_, stopping_, store_->backend(), store_available_);
     report->started = true;
     report->draining = stopping_;
     report->since = started_;
@@ -396,6 +477,11 @@ net::Task<void> Process::stop() {
     file_.reset();
     names_->stop();
     co_await names_->all_done();
+    if (resp_ != nullptr) {
+        resp_->stop();
+        co_await resp_->all_done();
+    }
+    co_await store_->stop();
     key_watch_->stop();
     co_await key_watch_->all_done();
     log_.info("gateway stopped", {});

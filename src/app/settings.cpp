@@ -23,6 +23,16 @@ std::string host_name() {
     return name.data();
 }
 
+void check_state(config::Reader& root, const Settings& s) {
+    if (!s.state.redis.configured()) {
+        return;
+    }
+    if (auto place = state::place_of(s.state.redis); !place) {
+        root.section("state").blame("redis", "state.redis " + place.error().what,
+                                    std::move(place.error().remedy));
+    }
+}
+
 void check_listeners(config::Reader& root, const Settings& s) {
     if (s.listen.port != 0 && s.listen.port == s.admin.port) {
         root.section("admin").blame(
@@ -185,6 +195,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     fields(root, *settings);
     root.finish();
     check_listeners(root, *settings);
+    check_state(root, *settings);
     settings->unused_variables = check_upcoming(*reading);
     if (readable) {  // of a file that is no YAML, nothing more would be true
         check_services(root, *settings);

@@ -21,6 +21,7 @@
 #include "net/listen_options.hpp"
 #include "observe/log_level.hpp"
 #include "security/signing_options.hpp"
+#include "state/state_options.hpp"
 #include "upstream/service_options.hpp"
 
 namespace gw::app {
@@ -58,6 +59,7 @@ struct Settings {
     net::DnsOptions dns;
     identity::TokenOptions tokens;
     security::SigningOptions signing;
+    state::StateOptions state;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
     // those come first that are tried first.
@@ -95,6 +97,7 @@ void fields(Visitor& field, Settings& o) {
     field("dns", o.dns, "how names of services are resolved");
     field("tokens", o.tokens, "how callers prove who they are");
     field("signing", o.signing, "proof for services that a request came through the gateway");
+    field("state", o.state, "bans, revocations and what else gateways share");
     field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},
           "the services behind the gateway, by name");
     field("routes", o.routes, "which requests go to which service");

@@ -200,18 +200,21 @@ std::vector<control::NamedService> names_of(const Settings& settings) {
     return names;
 }
 
-std::string health_body(const Settings& settings, bool draining) {
+std::string health_body(const Settings& settings, bool draining, std::string_view backend,
+                        bool store_available) {
     std::string body;
     observe::JsonLine line(body);
-    line.add_plain("status", draining ? "draining" : "ok");
+    line.add_plain("status", draining ? "draining" : store_available ? "ok" : "degraded");
     line.add_plain("service", "api-gateway");
     line.add_plain("version", kVersion);
     line.add("instance", settings.instance_id);
     if (!settings.region.empty()) {
         line.add("region", settings.region);
     }
-    body +=
-        R"(,"circuitBreakers":{},"state":{"backend":"embedded","status":"ok"},"maintenance":"off","uptime":)";
+    body += R"(,"circuitBreakers":{},"state":{"backend":")";
+    body += backend;
+    body += store_available ? R"(","status":"ok"})" : R"(","status":"down"})";
+    body += R"(,"maintenance":"off","uptime":)";
     return body;
 }
 

@@ -30,7 +30,8 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::u
 std::vector<control::NamedService> names_of(const Settings& settings);
 
 // The fixed part of /health, up to the value of "uptime".
-std::string health_body(const Settings& settings, bool draining);
+std::string health_body(const Settings& settings, bool draining, std::string_view backend,
+                        bool store_available);
 
 // How many workers: as configured, else the CPUs that this process may use (its cgroup's quota, its
 // affinity).

@@ -11,7 +11,7 @@ namespace {
 using config::Flaw;
 using config::Text;
 
-enum class Kind : std::uint8_t { text, secret, boolean, integer, url, redis_url, share };
+enum class Kind : std::uint8_t { text, boolean, integer, url, share };
 
 struct Upcoming {
     std::string_view name;
@@ -37,13 +37,6 @@ constexpr auto kUpcoming = std::to_array<Upcoming>({
     {"RATE_LIMIT_TICKET_MAX", Kind::integer, kCount},
     {"RATE_LIMIT_TICKET_WINDOW", Kind::integer, kMillis},
     {"RATE_LIMIT_WINDOW_MS", Kind::integer, kMillis},
-    {"REDIS_DB", Kind::integer, {0, 1'000'000}},
-    {"REDIS_HOST"},
-    {"REDIS_PASSWORD", Kind::secret},
-    {"REDIS_PORT", Kind::integer, kPort},
-    {"REDIS_TLS", Kind::boolean},
-    {"REDIS_URL", Kind::redis_url},
-    {"RESP_PORT", Kind::integer, kPort},
     {"TLS_CERT_FILE"},
     {"TLS_KEY_FILE"},
     {"TLS_PORT", Kind::integer, kPort},
@@ -79,8 +72,7 @@ std::optional<Flaw> check_share(const Text& text) {
 
 std::optional<Flaw> check_value(const Upcoming& variable, std::string_view value) {
     constexpr std::array<std::string_view, 2> kHttp{"http://", "https://"};
-    constexpr std::array<std::string_view, 2> kRedis{"redis://", "rediss://"};
-    Text text{value, false, variable.kind == Kind::secret || variable.kind == Kind::redis_url};
+    Text text{value, false, false};
     const auto flaw_of = [](auto parsed) {
         return parsed ? std::nullopt : std::optional(std::move(parsed.error()));
     };
@@ -91,12 +83,9 @@ std::optional<Flaw> check_value(const Upcoming& variable, std::string_view value
             return flaw_of(config::parse_integer(text, variable.range));
         case Kind::url:
             return check_url(text, kHttp);
-        case Kind::redis_url:
-            return check_url(text, kRedis);
         case Kind::share:
             return check_share(text);
         case Kind::text:
-        case Kind::secret:
             break;
     }
     return flaw_of(config::parse_string(text, {}));
@@ -104,16 +93,12 @@ std::optional<Flaw> check_value(const Upcoming& variable, std::string_view value
 
 std::string_view kind_name(const Upcoming& variable) {
     switch (variable.kind) {
-        case Kind::secret:
-            return "secret, or `…_FILE`";
         case Kind::boolean:
             return "true or false";
         case Kind::integer:
             return "whole number";
         case Kind::url:
             return "URL";
-        case Kind::redis_url:
-            return "secret URL, or `…_FILE`";
         case Kind::share:
             return "number from 0 to 1";
         case Kind::text:
@@ -138,12 +123,6 @@ std::vector<std::string> check_upcoming(config::Reading& reading) {
             set.push_back(name);
             if (auto flaw = check_value(variable, *value)) {
                 reading.blame_variable(name, name + " " + flaw->what, std::move(flaw->remedy));
-            }
-        }
-        if (variable.kind == Kind::secret || variable.kind == Kind::redis_url) {
-            reading.variables.insert(name + "_FILE");
-            if (reading.environment.find(name + "_FILE") != nullptr) {
-                set.push_back(name + "_FILE");
             }
         }
     }

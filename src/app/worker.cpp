@@ -38,6 +38,11 @@ void Worker::adopt_keys(std::shared_ptr<const identity::KeySet> keys) {
         [this, keys = std::move(keys)]() mutable { shard_.access().adopt_keys(std::move(keys)); });
 }
 
+void Worker::adopt_known(std::shared_ptr<const state::Known> known) {
+    loop_.post(
+        [this, known = std::move(known)]() mutable { shard_.adopt_known(std::move(known)); });
+}
+
 void Worker::keys_were_read() {
     loop_.post([this] { shard_.access().keys_asked_for_ended(); });
 }

@@ -37,6 +37,7 @@ class Worker {
     // Issuers' keys; answered: also without a change, to whoever waits for a reading to end.
     void adopt_keys(std::shared_ptr<const identity::KeySet> keys);
     void keys_were_read();
+    void adopt_known(std::shared_ptr<const state::Known> known);
     void adopt_addresses(std::string service, std::vector<net::Address> addresses);
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
 

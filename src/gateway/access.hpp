@@ -8,6 +8,7 @@
 #include "identity/key_set.hpp"
 #include "identity/token_cache.hpp"
 #include "net/loop.hpp"
+#include "state/known.hpp"
 
 namespace gw::gateway {
 
@@ -21,8 +22,11 @@ class Access {
         keys_asked_for_ended();
     }
 
+    void adopt_known(std::shared_ptr<const state::Known> known) { known_ = std::move(known); }
+
     [[nodiscard]] const identity::KeySet& keys() const { return *keys_; }
     [[nodiscard]] identity::TokenCache& tokens() { return tokens_; }
+    [[nodiscard]] const state::Known& known() const { return *known_; }
 
     // How a request waits for a key that is not known: at most one of many causes a question, and
     // strangers' inventions cause no more than one in kKeysAskedAgain.
@@ -41,6 +45,7 @@ class Access {
     net::Loop& loop_;
     std::shared_ptr<const identity::KeySet> keys_ = std::make_shared<identity::KeySet>();
     identity::TokenCache tokens_;
+    std::shared_ptr<const state::Known> known_ = std::make_shared<state::Known>();
     std::move_only_function<void()> ask_;
     std::vector<net::Pause*> waiting_;
     bool asking_ = false;

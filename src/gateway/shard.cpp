@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "identity/identity.hpp"
+
 namespace gw::gateway {
 namespace {
 
@@ -63,6 +65,28 @@ void Shard::adopt_addresses(const std::string& service, std::span<const net::Add
             known->set_addresses(addresses);
         }
     }
+}
+
+void Shard::adopt_known(std::shared_ptr<const state::Known> known) {
+    access_.adopt_known(std::move(known));
+    const state::Known& now_known = access_.known();
+    const WallTime now = loop_.clock().wall;
+    cut_where([&](const Exchange& x) -> const char* {
+        if (now_known.address_banned(x.client, now)) {
+            return "the address was banned";
+        }
+        if (x.identity == nullptr) {
+            return nullptr;
+        }
+        const identity::Identity& caller = *x.identity;
+        if (now_known.revoked(caller.id, caller.subject, caller.tenant, caller.issued_at, now)) {
+            return "the token was revoked";
+        }
+        return now_known.user_banned(caller.subject, now) ||
+                       now_known.tenant_banned(caller.tenant, now)
+                   ? "the account was banned"
+                   : nullptr;
+    });
 }
 
 void Shard::enter(Exchange& x) {

@@ -49,6 +49,8 @@ class Shard final : public http::Responder {
     // From here on requests begin with this configuration.
     void adopt(std::shared_ptr<const Site> site);
     void adopt_addresses(const std::string& service, std::span<const net::Address> addresses);
+    // Who is hit by a ban or a revocation loses what is in flight as well.
+    void adopt_known(std::shared_ptr<const state::Known> known);
     void adopt_health(std::shared_ptr<const HealthReport> report) { health_ = std::move(report); }
     // From here on every response says that its connection ends.
     void drain() { draining_ = true; }

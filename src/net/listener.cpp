@@ -9,7 +9,9 @@
 
 namespace gw::net {
 
-Result<Fd> listen_on(const Address& address) {
+namespace {
+
+Result<Fd> listen_at(const Address& address, bool shared) {
     const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
     Fd socket{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
     if (!socket.valid()) {
@@ -17,7 +19,9 @@ Result<Fd> listen_on(const Address& address) {
     }
     const int on = 1;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (shared) {
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    }
     if (family == AF_INET6) {
         // "::" serves IPv4 clients as well.
         const int off = 0;
@@ -35,6 +39,16 @@ Result<Fd> listen_on(const Address& address) {
         return fail(Errc::system, Fault::self, "the port is taken by another program");
     }
     return socket;
+}
+
+}  // namespace
+
+Result<Fd> listen_on(const Address& address) {
+    return listen_at(address, true);
+}
+
+Result<Fd> listen_alone(const Address& address) {
+    return listen_at(address, false);
 }
 
 Listener::Listener(Loop& loop, Fd socket, ConnectionBudget& budget, Acceptor& acceptor)

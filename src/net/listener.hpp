@@ -37,6 +37,8 @@ class ConnectionBudget {
 
 // Binds and listens. Any number of sockets may listen on one address. Called while starting.
 Result<Fd> listen_on(const Address& address);
+// The same for a port that is ours alone: fails where anybody else listens on it.
+Result<Fd> listen_alone(const Address& address);
 
 class Acceptor {
   public:

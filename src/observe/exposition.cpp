@@ -225,6 +225,7 @@ std::string Exposition::text() const {
     sums.add(Metric::config_reloads_total, {"refused"}, refusals_);
     sums.add(Metric::config_hash_info, {hash_}, 1.0);
     sums.add(Metric::log_lines_dropped_total, {}, sink_.dropped_lines());
+    sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
     sums.add(Metric::build_info, {std::string(kVersion)}, 1.0);
     add_process(sums, started_);
     return std::move(sums).text();

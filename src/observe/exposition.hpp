@@ -27,6 +27,8 @@ class Exposition {
     void config_refused() { ++refusals_; }
     void config_in_force(std::string hash) { hash_ = std::move(hash); }
 
+    void state_backend(bool available) { state_backend_up_ = available; }
+
     [[nodiscard]] std::string text() const;
 
   private:
@@ -39,6 +41,7 @@ class Exposition {
     std::vector<Block> blocks_;
     std::uint64_t reloads_ = 0;
     std::uint64_t refusals_ = 0;
+    bool state_backend_up_ = true;
     std::string hash_;
 };
 

@@ -127,6 +127,26 @@ Verdict reject(Exchange& x, TokenFault fault) {
     return refuse(code, detail_of(code));
 }
 
+// A token that was good: is it still, and may its owner come in?
+Verdict admit(Exchange& x, bool open) {
+    const identity::Identity& caller = *x.identity;
+    const state::Known& known = x.shard.access().known();
+    const WallTime now = x.shard.loop().clock().wall;
+    if (known.revoked(caller.id, caller.subject, caller.tenant, caller.issued_at, now)) {
+        const Verdict verdict = open ? go_on() : reject(x, TokenFault::revoked);
+        x.identity.reset();
+        return verdict;
+    }
+    const bool user = known.user_banned(caller.subject, now);
+    if (user || known.tenant_banned(caller.tenant, now)) {
+        report_violation(x, observe::Violation::banned_access,
+                         user ? "the user is banned" : "the tenant is banned", "blocked", 403);
+        return refuse(Code::banned, "requests of this account are not accepted");
+    }
+    x.shard.metrics().auth_attempt(observe::AuthAttempt::success).add();
+    return go_on();
+}
+
 Verdict verify(Exchange& x, std::string_view token, bool open, bool may_wait) {
     Access& access = x.shard.access();
     const WallTime now = x.shard.loop().clock().wall;
@@ -145,8 +165,7 @@ Verdict verify(Exchange& x, std::string_view token, bool open, bool may_wait) {
             access.tokens().keep(token, std::move(*verified),
                                  verified->expires_at + x.generation.site->token_checks.leeway);
     }
-    x.shard.metrics().auth_attempt(observe::AuthAttempt::success).add();
-    return go_on();
+    return admit(x, open);
 }
 
 Verdict decide(Exchange& x, const Authenticate& o) {

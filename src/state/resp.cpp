@@ -1,0 +1,128 @@
+#include "state/resp.hpp"
+
+#include <charconv>
+
+namespace gw::state {
+namespace {
+
+using State = RespCommand::State;
+
+RespCommand malformed(const char* why) {
+    return {.state = State::malformed, .arguments = {}, .consumed = 0, .why = why};
+}
+
+// The number on the line that begins after a mark; -1 if the line has no end yet, -2 if it is none.
+std::int64_t number_at(std::string_view bytes, std::size_t& at) {
+    const std::size_t end = bytes.find("\r\n", at);
+    if (end == std::string_view::npos) {
+        return bytes.size() - at > 32 ? -2 : -1;
+    }
+    std::int64_t number = 0;
+    const auto [stop, error] = std::from_chars(bytes.data() + at, bytes.data() + end, number);
+    if (error != std::errc{} || stop != bytes.data() + end || number < 0) {
+        return -2;
+    }
+    at = end + 2;
+    return number;
+}
+
+RespCommand read_line(std::string_view bytes) {
+    constexpr std::size_t kLineMax = 64UL * 1024;
+    const std::size_t end = bytes.find('\n');
+    if (end == std::string_view::npos) {
+        return bytes.size() > kLineMax ? malformed("Protocol error: too big inline request")
+                                       : RespCommand{};
+    }
+    RespCommand command{.state = State::complete, .arguments = {}, .consumed = end + 1, .why = ""};
+    std::string_view line = bytes.substr(0, end);
+    while (!line.empty()) {
+        const std::size_t from = line.find_first_not_of(" \t\r");
+        if (from == std::string_view::npos) {
+            break;
+        }
+        line.remove_prefix(from);
+        const std::string_view word = line.substr(0, line.find_first_of(" \t\r"));
+        command.arguments.emplace_back(word);
+        line.remove_prefix(word.size());
+    }
+    return command.arguments.size() > kRespArgumentsMax
+               ? malformed("Protocol error: invalid multibulk length")
+               : command;
+}
+
+}  // namespace
+
+RespCommand read_command(std::string_view bytes) {
+    if (bytes.empty()) {
+        return {};
+    }
+    if (bytes.front() != '*') {
+        return read_line(bytes);
+    }
+    std::size_t at = 1;
+    const std::int64_t count = number_at(bytes, at);
+    if (count == -1) {
+        return {};
+    }
+    if (count < 0 || count > static_cast<std::int64_t>(kRespArgumentsMax)) {
+        return malformed("Protocol error: invalid multibulk length");
+    }
+    RespCommand command{.state = State::complete, .arguments = {}, .consumed = 0, .why = ""};
+    for (std::int64_t i = 0; i < count; ++i) {
+        if (at == bytes.size()) {
+            return {};
+        }
+        if (bytes[at++] != '$') {
+            return malformed("Protocol error: expected '$'");
+        }
+        const std::int64_t size = number_at(bytes, at);
+        if (size == -1) {
+            return {};
+        }
+        if (size < 0 || size > static_cast<std::int64_t>(kRespArgumentMax)) {
+            return malformed("Protocol error: invalid bulk length");
+        }
+        const auto length = static_cast<std::size_t>(size);
+        if (bytes.size() - at < length + 2) {
+            return {};
+        }
+        if (bytes.substr(at + length, 2) != "\r\n") {
+            return malformed("Protocol error: a bulk string without its end");
+        }
+        command.arguments.emplace_back(bytes.substr(at, length));
+        at += length + 2;
+    }
+    command.consumed = at;
+    return command;
+}
+
+std::string resp_ok() {
+    return "+OK\r\n";
+}
+std::string resp_nil() {
+    return "$-1\r\n";
+}
+std::string resp_integer(std::int64_t number) {
+    return ":" + std::to_string(number) + "\r\n";
+}
+std::string resp_bulk(std::string_view text) {
+    std::string reply = "$" + std::to_string(text.size()) + "\r\n";
+    reply += text;
+    return reply += "\r\n";
+}
+std::string resp_error(std::string_view text) {
+    std::string reply = "-";
+    for (const char c : text) {
+        reply += c == '\r' || c == '\n' ? ' ' : c;
+    }
+    return reply += "\r\n";
+}
+std::string resp_array(const std::vector<std::string>& replies) {
+    std::string all = "*" + std::to_string(replies.size()) + "\r\n";
+    for (const std::string& reply : replies) {
+        all += reply;
+    }
+    return all;
+}
+
+}  // namespace gw::state

@@ -1,0 +1,42 @@
+#include "state/resp.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gw::state {
+namespace {
+
+using State = RespCommand::State;
+
+TEST(Resp, ReadsACommandWhereverItIsCut) {
+    const std::string text = "*3\r\n$3\r\nSET\r\n$15\r\nbanned:ip:1.2.3\r\n$2\r\n\r\n\r\nrest";
+    const std::size_t whole = text.size() - 4;
+    for (std::size_t cut = 0; cut < whole; ++cut) {
+        EXPECT_EQ(read_command(std::string_view(text).substr(0, cut)).state, State::incomplete)
+            << cut;
+    }
+    const RespCommand command = read_command(text);
+    EXPECT_EQ(command.state, State::complete);
+    EXPECT_EQ(command.consumed, whole);
+    EXPECT_EQ(command.arguments, (std::vector<std::string>{"SET", "banned:ip:1.2.3", "\r\n"}));
+}
+
+TEST(Resp, ReadsALineOfWords) {
+    const RespCommand command = read_command("  PING  hello \r\nGET x\r\n");
+    EXPECT_EQ(command.arguments, (std::vector<std::string>{"PING", "hello"}));
+    EXPECT_EQ(command.consumed, 16U);
+    EXPECT_TRUE(read_command("\r\n").arguments.empty());
+}
+
+TEST(Resp, RefusesWhatIsNoCommand) {
+    for (const char* text : {"*-1\r\n", "*x\r\n", "*1025\r\n", "*1\r\n+OK\r\n", "*1\r\n$-1\r\n",
+                             "*1\r\n$1048577\r\n", "*1\r\n$1\r\nabc\r\n", "*1\r\n$x\r\n"}) {
+        EXPECT_EQ(read_command(text).state, State::malformed) << text;
+    }
+}
+
+TEST(Resp, AnErrorIsOneLine) {
+    EXPECT_EQ(resp_error("ERR a\r\nb"), "-ERR a  b\r\n");
+}
+
+}  // namespace
+}  // namespace gw::state

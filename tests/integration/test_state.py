@@ -1,0 +1,216 @@
+"""Bans and revocations, written by redis-cli as operators write them, in both modes; and Redis coming and going."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from support import tokens
+from support.clients import Client, Load
+from support.process import ask, free_ports
+from support.wait import wait_until
+from test_identity import Identity
+
+BANNED = (403, "banned")
+REVOKED = (401, "token_revoked")
+FINE = (200, None)
+
+
+class Redis:
+    """A real redis-server in a folder of its own."""
+
+    def __init__(self, folder, port=None):
+        self.port = port or free_ports(1)[0]
+        self.folder = folder
+        self.start()
+
+    def start(self, *options):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder, *options],
+            stdout=subprocess.DEVNULL)
+        wait_until(lambda: cli(self.port, "PING") in ("PONG", "NOAUTH Authentication required."), 10, "Redis answers")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def cli(port, *words):
+    done = subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, timeout=10)
+    return (done.stdout or done.stderr).strip()
+
+
+class State(Identity):
+    environment = {}
+
+    def start(self, text=None, **options):
+        self.resp_port = free_ports(1)[0]
+        options.setdefault("environment", {})
+        options["environment"] = {"RESP_PORT": str(self.resp_port), "TRUSTED_PROXIES": "127.0.0.1"} \
+            | self.environment | options["environment"]
+        return super().start(self.text if text is None else text, **options)
+
+    def answer(self, gateway, header="", address="198.51.100.9", target="/api/v1/s0/text"):
+        answer = self.get(gateway, target, f"X-Forwarded-For: {address}\r\n{header}")
+        return answer.status, None if answer.status == 200 else json.loads(answer.body)["code"]
+
+    def becomes(self, expected, gateway, header="", address="198.51.100.9", target="/api/v1/s0/text", seconds=1.0):
+        began = time.monotonic()
+        wait_until(lambda: self.answer(gateway, header, address, target) == expected, 10, f"the answer is {expected}")
+        self.assertLess(time.monotonic() - began, seconds)
+
+    def bans_and_revokes(self, port, gateway):
+        # The runbook's command, as it stands there.
+        self.assertEqual("OK", cli(port, "SET", "banned:ip:203.0.113.7", "1", "EX", "2"))
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        self.assertEqual(FINE, self.answer(gateway))
+        self.assertEqual((200, None), (ask(gateway.port, "/health")[0], None))
+        self.becomes(FINE, gateway, address="203.0.113.7", seconds=4)
+        # Blocks, and other spellings of an address.
+        cli(port, "SET", "banned:ip:192.0.2.0/24", "scanners", "EX", "60")
+        self.becomes(BANNED, gateway, address="192.0.2.200")
+        self.becomes(BANNED, gateway, address="::ffff:192.0.2.1")
+        self.assertEqual(FINE, self.answer(gateway, address="192.0.3.1"))
+        self.assertEqual("1", cli(port, "DEL", "banned:ip:192.0.2.0/24"))
+        self.becomes(FINE, gateway, address="192.0.2.200")
+        # Accounts and tokens.
+        seen = "/api/v1/s0/seen"
+        now = int(time.time())
+        old = tokens.bearer(jti="t1", iat=now - 5, exp=now + 500)
+        self.assertEqual(FINE, self.answer(gateway, old, target=seen))
+        for key, value, expected in (("banned:user:user-1", "1", BANNED),
+                                     (f"banned:tenant:{tokens.TENANT}", "1", BANNED),
+                                     ("revoked:jti:t1", "1", REVOKED),
+                                     ("revoked:user:user-1", str(now - 1), REVOKED),
+                                     (f"revoked:tenant:{tokens.TENANT}", str(now - 1), REVOKED),
+                                     ("revoked:all", str(now - 1), REVOKED)):
+            self.assertEqual("OK", cli(port, "SET", key, value))
+            self.becomes(expected, gateway, old, target=seen)
+            if key.startswith("revoked") and "jti" not in key:
+                self.assertEqual(FINE, self.answer(gateway, tokens.bearer(iat=now), target=seen), key)
+            cli(port, "DEL", key)
+            self.becomes(FINE, gateway, old, target=seen)
+
+
+class Embedded(State):
+    def test_redis_cli_bans_and_revokes(self):
+        gateway = self.start()
+        self.bans_and_revokes(self.resp_port, gateway)
+        line = self.events(gateway, "security violation")[0]
+        self.assertEqual(("banned_access", "203.0.113.7"), (line["violationType"], line["ip"]))
+        self.assertEqual("embedded", json.loads(ask(gateway.port, "/health")[2])["state"]["backend"])
+
+    def test_redis_cli_finds_its_commands(self):
+        self.start()
+        port = self.resp_port
+        self.assertEqual("PONG", cli(port, "PING"))
+        self.assertEqual("OK", cli(port, "SET", "banned:ip:2001:db8::1", "1", "EX", "3600"))
+        self.assertEqual("", cli(port, "SET", "banned:ip:2001:db8::1", "2", "NX"))
+        self.assertEqual("3600", cli(port, "TTL", "banned:ip:2001:db8::1"))
+        self.assertEqual("1", cli(port, "EXPIRE", "banned:ip:2001:db8::1", "60"))
+        self.assertEqual("banned:ip:2001:db8::1", cli(port, "KEYS", "banned:*"))
+        self.assertEqual("banned:ip:2001:db8::1", cli(port, "--scan", "--pattern", "banned:ip:*"))
+        self.assertEqual("1", cli(port, "DBSIZE"))
+        self.assertIn("role:master", cli(port, "INFO"))
+        self.assertEqual("ERR unknown command 'NONSENSE'", cli(port, "NONSENSE"))
+        self.assertEqual("ERR wrong number of arguments for 'get' command", cli(port, "GET"))
+        self.assertEqual("ERR invalid expire time in 'set' command", cli(port, "SET", "a", "b", "EX", "0"))
+        self.assertEqual("OK", cli(port, "FLUSHALL"))
+        self.assertEqual("0", cli(port, "DBSIZE"))
+
+    def test_a_ban_ends_what_is_in_flight(self):
+        gateway = self.start()
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/s0/digest HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.7\r\n"
+                        f"{tokens.bearer()}Content-Length: 1000000\r\n\r\nbegun".encode())
+            wait_until(lambda: self.origin.requests == 1, 5, "the upload has begun")
+            cli(self.resp_port, "SET", "banned:ip:203.0.113.7", "1", "EX", "60")
+            began = time.monotonic()
+            self.assertTrue(client.ended(5))
+            self.assertLess(time.monotonic() - began, 1)
+
+    def test_a_taken_port_keeps_nothing_from_serving(self):
+        first = self.start()
+        second = self.start(environment={"RESP_PORT": str(self.resp_port)})
+        self.events(second, "the port for redis-cli is taken")
+        self.assertEqual(FINE, self.answer(first))
+        self.assertEqual(FINE, self.answer(second))
+
+
+@unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+class WithRedis(State):
+    def setUp(self):
+        super().setUp()
+        self.redis = Redis(self.folder)
+        self.addCleanup(lambda: self.redis.kill())
+        self.environment = {"REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0"}
+
+    def ready(self, gateway):
+        wait_until(lambda: self.status(gateway) == "ok", 10, "the state backend answers")
+        return gateway
+
+    def status(self, gateway):
+        return json.loads(ask(gateway.port, "/health")[2])["state"]["status"]
+
+    def test_redis_cli_bans_and_revokes(self):
+        gateway = self.ready(self.start())
+        self.bans_and_revokes(self.redis.port, gateway)
+
+    def test_the_resp_port_reaches_redis(self):
+        gateway = self.ready(self.start())
+        self.assertEqual("OK", cli(self.resp_port, "SET", "banned:ip:203.0.113.7", "1", "EX", "3600"))
+        self.assertEqual("1", cli(self.redis.port, "GET", "banned:ip:203.0.113.7"))
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+
+    def test_every_gateway_sees_a_ban(self):
+        gateways = [self.ready(self.start()) for _ in range(3)]
+        old = tokens.bearer(iat=int(time.time()) - 5, exp=int(time.time()) + 300)
+        cli(self.redis.port, "SET", "revoked:all", str(int(time.time()) - 1))
+        for gateway in gateways:
+            self.becomes(REVOKED, gateway, old, target="/api/v1/s0/seen")
+            self.assertEqual(FINE, self.answer(gateway, tokens.bearer(), target="/api/v1/s0/seen"))
+
+    def test_what_is_known_outlives_redis(self):
+        gateway = self.ready(self.start())
+        cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "1", "EX", "3600")
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from origin", connections=4) as load:
+            self.redis.kill()
+            wait_until(lambda: self.status(gateway) == "down", 10, "it is noticed")
+            self.assertEqual(BANNED, self.answer(gateway, address="203.0.113.7"))
+            self.assertEqual(200, ask(gateway.port, "/health/ready")[0])
+            self.redis.start()   # empty
+            wait_until(lambda: cli(self.redis.port, "GET", "banned:ip:203.0.113.7") == "1", 40, "it is written back")
+            self.assertEqual(BANNED, self.answer(gateway, address="203.0.113.7"))
+            self.ready(gateway)
+        self.assertEqual([], load.failures)
+        cli(self.redis.port, "FLUSHALL")
+        self.becomes(FINE, gateway, address="203.0.113.7")
+
+    def test_a_redis_that_stalls_holds_nobody_up(self):
+        gateway = self.ready(self.start())
+        cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "1", "EX", "3600")
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from origin", connections=4) as load:
+            os.kill(self.redis.process.pid, signal.SIGSTOP)
+            try:
+                wait_until(lambda: self.status(gateway) == "down", 10, "it is noticed")
+                self.assertEqual(BANNED, self.answer(gateway, address="203.0.113.7"))
+            finally:
+                os.kill(self.redis.process.pid, signal.SIGCONT)
+            wait_until(lambda: self.status(gateway) == "ok", 40, "it recovers")
+        self.assertEqual([], load.failures)
+
+    def test_it_starts_and_serves_without_redis(self):
+        self.redis.kill()
+        gateway = self.start()
+        self.assertEqual(FINE, self.answer(gateway))
+        self.assertEqual("degraded", json.loads(ask(gateway.port, "/health")[2])["status"])
+        self.redis.start()
+        self.ready(gateway)
+
+
+if __name__ == "__main__":
+    unittest.main()
