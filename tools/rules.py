@@ -109,14 +109,14 @@ def layers(tree):
 # Third-party headers
 
 HOMES = [   # header, where it may be included, what everybody else uses
-    ("openssl/*", ["net/tls.cpp", "identity/verifier.cpp"], "net/tls.hpp or identity/verifier.hpp"),
+    ("openssl/*", ["net/tls.cpp", "identity/*", "security/*"], "net/tls.hpp, identity/verifier.hpp or security/request_signature.hpp"),
     ("nghttp2/*", ["http/h2_session.cpp"], "http/h2_session.hpp"),
     ("hiredis/*", ["state/resp.cpp"], "state/resp.hpp"),
     ("yaml-cpp/*", ["config/document.cpp"], "config/document.hpp"),
     ("prometheus/*", ["observe/exposition.cpp"], "observe/exposition.hpp"),
     ("ares.h", ["net/resolver.cpp"], "net/resolver.hpp"),
     ("CLI/*", ["cli/*"], "a command in cli/commands.cpp"),
-    ("boost/json*", ["config/schema.*", "http/problem.*", "control/*", "cli/*"], "observe/json_line.hpp on the data path"),
+    ("boost/json*", ["config/schema.*", "http/problem.*", "identity/*", "control/*", "cli/*"], "observe/json_line.hpp on the data path"),
     ("boost/unordered/*", ["*"], ""),
     ("boost/container/*", ["*"], ""),
     ("sys/epoll.h", ["net/*"], "net/loop.hpp"),

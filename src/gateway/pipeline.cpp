@@ -44,7 +44,7 @@ Verdict decide(Exchange& x) {
 net::Task<Verdict> wait_and_decide(Exchange& x) {
     while (true) {
         const std::size_t waiting = x.stages_passed;
-        Verdict verdict = co_await kStages[waiting]->wait(x, *options_for(x, waiting));
+        Verdict verdict = co_await kStages[waiting]->wait(x, options_for(x, waiting));
         if (verdict.goes_on()) {
             ++x.stages_passed;
             verdict = decide(x);

@@ -74,6 +74,22 @@ void report_failed_authentication(Exchange& x, std::size_t cause, std::string_vi
                                                {"route", route_of(x)}});
 }
 
+void report_failed_login(Exchange& x) {
+    x.shard.metrics().auth_attempt(observe::AuthAttempt::failure).add();
+    x.shard.log_warn("authentication failed", {{"requestId", x.request_id},
+                                               {"traceId", trace_of(x)},
+                                               {"cause", "login"},
+                                               {"ip", x.client_text},
+                                               {"method", x.head().method_text},
+                                               {"route", route_of(x)}});
+    const security::FailedLogins::Verdict verdict =
+        x.shard.failed_logins().failed(x.client, std::nullopt, x.shard.loop().now());
+    if (verdict.address) {
+        report_violation(x, observe::Violation::brute_force, "sign-ins fail again and again",
+                         "logged", 0);
+    }
+}
+
 void report_cross_tenant(Exchange& x, std::string_view target, std::string_view resource,
                          bool allowed, int status) {
     observe::MetricBlock& metrics = x.shard.metrics();

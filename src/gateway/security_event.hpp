@@ -40,6 +40,10 @@ void report_violation(Exchange& x, observe::Violation violation, std::string_vie
 // One line with "auth" and "fail", one count. cause: a value of kTokenErrors. what: a literal.
 void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what);
 
+// Somebody failed to sign in: a line, a count, and a violation once it is one time too many for the
+// address (FailedLogins). Counted by each worker for itself.
+void report_failed_login(Exchange& x);
+
 // A request for what belongs to another tenant: one line with "cross-tenant", one count, one
 // record. target: the tenant or venue that was named. Also counts a violation (tenant_bypass)
 // unless `allowed`.

@@ -78,7 +78,7 @@ inline Verdict wait() {
 struct Stage {
     std::string_view name;  // its key in YAML, its name in the access line's outcome
     Verdict (*decide)(Exchange&, const StageOptions&);
-    net::Task<Verdict> (*wait)(Exchange&, const StageOptions&) = nullptr;
+    net::Task<Verdict> (*wait)(Exchange&, const StageOptions*) = nullptr;
     // The service's answer has begun: may it go to the client? What is refused is withheld, body
     // and all. In reverse order, as on_response.
     Verdict (*judge)(Exchange&, const http::ResponseHead&, const StageOptions&) = nullptr;

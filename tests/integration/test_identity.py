@@ -212,6 +212,46 @@ class Tenants(Identity):
         self.assertEqual(404, self.events(gateway, "cross-tenant")[0]["status"])
 
 
+class Injection(Identity):
+    ATTACK = "%27%20OR%201%3D1--"
+
+    def test_what_looks_like_an_attack_is_blocked_where_a_route_says_so(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")
+        gateway = self.start(text)
+        self.assertAnswers(400, "bad_request", gateway, f"/api/v1/s0/text?q={self.ATTACK}")
+        self.assertAnswers(200, None, gateway, "/api/v1/s0/text?q=O%27Brien+and+the+select+few")
+        body = b'{"name": "x\' UNION SELECT password FROM users--"}'
+        with Client(gateway.port) as client:
+            for cut in (0, 10):
+                client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                            f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:cut])
+                client.send(body[cut:])
+                self.assertEqual(400, client.response().status)
+            good = b'{"name": "O\'Brien"}'
+            client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                        f"Content-Length: {len(good)}\r\n\r\n".encode() + good)
+            self.assertEqual(200, client.response().status)
+        self.assertEqual("injection", self.events(gateway, "security violation", 3)[0]["violationType"])
+
+    def test_elsewhere_it_is_told_and_passes(self):
+        gateway = self.start(self.text)
+        self.assertAnswers(200, None, gateway, f"/api/v1/s0/text?q={self.ATTACK}")
+        self.assertEqual("logged", self.events(gateway, "security violation")[0]["decision"])
+
+
+class BruteForce(Identity):
+    def test_failed_sign_ins_are_counted_and_noticed(self):
+        text = self.text + """
+  - {name: auth, path: /api/v1/auth/**, service: origin, rewrite: /up, authenticate: {public: [/status]},
+     brute_force: {login_paths: [/status]}}
+"""
+        gateway = self.start(text, environment={"WORKERS": "1"})
+        for _ in range(10):
+            self.assertEqual(401, self.get(gateway, "/api/v1/auth/status?code=401").status)
+        self.assertEqual(10, len(self.events(gateway, "authentication failed", 10)))
+        self.assertEqual("brute_force", self.events(gateway, "security violation")[0]["violationType"])
+
+
 class Signatures(Identity):
     def check(self, seen, method, target, body):
         headers = seen["headers"]

@@ -183,7 +183,7 @@ Verdict decide(Exchange& x, const Authenticate& o) {
 }
 
 // The issuer is asked for its keys; a token of a new one is then as good as any.
-net::Task<Verdict> wait_for_key(Exchange& x, const StageOptions& options) {
+net::Task<Verdict> wait_for_key(Exchange& x, const StageOptions* options) {
     Access& access = x.shard.access();
     net::Pause pause(x.shard.loop());
     access.wait_for_keys(pause);
@@ -191,7 +191,8 @@ net::Task<Verdict> wait_for_key(Exchange& x, const StageOptions& options) {
     access.wait_no_more(pause);
     std::string_view token;
     find_token(x.head().headers, token);
-    co_return verify(x, token, is_public(static_cast<const Authenticate&>(options), x.rest), false);
+    co_return verify(x, token, is_public(static_cast<const Authenticate&>(*options), x.rest),
+                     false);
 }
 
 constexpr Stage row() {

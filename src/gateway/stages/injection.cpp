@@ -1,0 +1,115 @@
+// Looks for SQL, script, paths and commands where a client may put text: in the path, the query,
+// and small form and JSON bodies, each value decoded once.
+#include "security/injection.hpp"
+
+#include "base/text.hpp"
+#include "gateway/held_body.hpp"
+#include "gateway/security_event.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+#include "security/request_values.hpp"
+
+namespace gw::gateway {
+namespace {
+
+enum class Mode : std::uint8_t { off, log, block };
+constexpr std::array<std::pair<std::string_view, Mode>, 3> names_of(Mode) {
+    return {{{"off", Mode::off}, {"log", Mode::log}, {"block", Mode::block}}};
+}
+
+struct InjectionOptions : StageOptions {
+    Mode mode = Mode::log;
+    std::uint64_t body_bytes_max = 16'384;
+};
+
+template <class Visitor>
+void fields(Visitor& field, InjectionOptions& o) {
+    field("mode", o.mode, "what becomes of a request in which one is found");
+    field("body_bytes_max", o.body_bytes_max, config::Range{0, 1'048'576},
+          "form and JSON bodies up to this size are held and looked at; 0: none");
+}
+
+class Finder final : public security::ValueVisitor {
+  public:
+    bool value(security::ValuePlace, std::string_view, std::string_view decoded) override {
+        found = security::find_injection(decoded);
+        return !found;
+    }
+    std::optional<security::Injection> found;
+};
+
+Verdict judged(Exchange& x, const Finder& finder, const InjectionOptions& o) {
+    if (!finder.found) {
+        return go_on();
+    }
+    const bool path = finder.found->kind == security::InjectionKind::path;
+    const bool block = o.mode == Mode::block;
+    report_violation(x, path ? observe::Violation::path_traversal : observe::Violation::injection,
+                     finder.found->rule, block ? "blocked" : "logged", block ? 400 : 0);
+    return block ? refuse(Code::bad_request, "the request holds what looks like an attack")
+                 : go_on();
+}
+
+enum class BodyKind : std::uint8_t { other, form, json };
+
+BodyKind body_kind(const http::RequestHead& head) {
+    std::string_view type = head.headers.value(http::Known::content_type);
+    type = type.substr(0, type.find_first_of("; \t"));
+    if (equal_ignore_case(type, "application/x-www-form-urlencoded")) {
+        return BodyKind::form;
+    }
+    const bool json = equal_ignore_case(type, "application/json") ||
+                      (type.size() > 5 && equal_ignore_case(type.substr(type.size() - 5), "+json"));
+    return json ? BodyKind::json : BodyKind::other;
+}
+
+bool wants_body(const http::RequestHead& head, const InjectionOptions& o) {
+    return head.framing == http::Framing::length && head.content_length > 0 &&
+           head.content_length <= o.body_bytes_max && body_kind(head) != BodyKind::other &&
+           !head.headers.has(http::Known::content_encoding);
+}
+
+Verdict look_at_body(Exchange& x, const InjectionOptions& o) {
+    Finder finder;
+    security::RequestValues& values = x.shard.request_values();
+    // What is no JSON is the service's to refuse.
+    [[maybe_unused]] const security::Walk walk = body_kind(x.head()) == BodyKind::form
+                                                     ? values.form(x.held->bytes, finder)
+                                                     : values.json(x.held->bytes, finder);
+    return judged(x, finder, o);
+}
+
+Verdict decide(Exchange& x, const InjectionOptions& o) {
+    if (o.mode == Mode::off) {
+        return go_on();
+    }
+    Finder finder;
+    security::RequestValues& values = x.shard.request_values();
+    if (values.path(x.path, finder) != security::Walk::stopped && !x.query().empty()) {
+        [[maybe_unused]] const security::Walk walk = values.query(x.query(), finder);
+    }
+    const Verdict verdict = judged(x, finder, o);
+    if (!verdict.goes_on() || !wants_body(x.head(), o)) {
+        return verdict;
+    }
+    return hold_what_is_here(x) ? look_at_body(x, o) : wait();
+}
+
+net::Task<Verdict> wait_for_body(Exchange& x, const StageOptions* options) {
+    const auto& o = static_cast<const InjectionOptions&>(*options);
+    // A body that breaks off is reported by whoever forwards it.
+    const Result<void> held = co_await hold_body(x, o.body_bytes_max);
+    co_return held&& x.held->last ? look_at_body(x, o) : go_on();
+}
+
+constexpr Stage row() {
+    Stage stage = stage_of_every_route<InjectionOptions, decide>("injection");
+    stage.wait = wait_for_body;
+    return stage;
+}
+
+}  // namespace
+
+constinit const Stage stages::injection = row();
+
+}  // namespace gw::gateway
