@@ -112,7 +112,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         }
     }
     if (!build_request_head(x, head.framing, head.content_length)) {
-        co_return fail(Errc::too_large, Fault::client, "too many header fields to forward");
+        co_return fail(Errc::head_too_large, Fault::client, "too many header fields to forward");
     }
     const http::BodyPart first = first_part(x);
     const http::H1ServerLimits& limits = x.generation.site->limits;

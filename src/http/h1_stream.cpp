@@ -99,14 +99,13 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
             connection_.closing_ = true;
         }
     }
-    if (head.framing == Framing::chunked || head.framing == Framing::until_close) {
-        chunked_out_ = request.version_minor >= 1 && !no_body_out_;
-        if (request.version_minor == 0 && !no_body_out_) {
-            connection_.closing_ = true;  // the only way to show an HTTP/1.0 client the end
-            ends_by_close_ = true;
-        }
+    const bool open_end =
+        (head.framing == Framing::chunked || head.framing == Framing::until_close) && !no_body_out_;
+    chunked_out_ = open_end && request.version_minor >= 1;
+    ends_by_close_ = open_end && request.version_minor == 0;
+    if (ends_by_close_) {
+        connection_.closing_ = true;  // the only way to show an HTTP/1.0 client the end
     }
-    responded_ = true;
     if (!work_.out) {
         work_.out = connection_.shared_.pool.buffers.take();
     }
@@ -121,10 +120,10 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
     }
     const FramedPart part = frame_part(out, chunked_out_, body, last, trailers);
     if (out.overflowed()) {
-        aborted_ = true;
-        connection_.closing_ = true;
+        // Nothing has left: there may be another answer.
         co_return fail(Errc::too_large, Fault::upstream, "the response head is too large");
     }
+    responded_ = true;
     bytes_out_ += body.size();
     const Result<void> sent = co_await connection_.stream_.write(part.before, part.body, part.after,
                                                                  connection_.shared_.limits.pace);
