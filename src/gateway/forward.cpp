@@ -110,6 +110,8 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (const Result<void> hashed = co_await hash_body(x); !hashed) {
             co_return hashed;
         }
+        // As where bodies are passed on: the time for the answer runs from their last byte.
+        x.deadline = std::max(x.deadline, x.shard.loop().now() + x.route->timeout);
     }
     if (!build_request_head(x, head.framing, head.content_length)) {
         co_return fail(Errc::head_too_large, Fault::client, "too many header fields to forward");

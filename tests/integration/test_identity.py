@@ -235,6 +235,20 @@ class Signatures(Identity):
                         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".encode())
             self.check(json.loads(client.response().body), "POST", "/up/seen", b"abc")
 
+    def test_a_body_that_took_long_leaves_the_service_its_time(self):
+        gateway = self.start("request_timeout_ms: 1000\n" + self.text,
+                             environment={"INTERNAL_HMAC_SECRET": SIGNING_SECRET})
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}"
+                        "Content-Length: 3\r\n\r\n".encode())
+            for byte in (b"a", b"b", b"c"):
+                time.sleep(0.4)      # the client's pace, not a wait for something
+                client.send(byte)
+            sent = time.time() * 1000
+            answer = client.response()
+        self.assertEqual(200, answer.status)
+        self.assertGreater(int(json.loads(answer.body)["headers"]["x-request-deadline"]), sent + 500)
+
     def test_a_body_too_large_to_hold_is_marked(self):
         gateway = self.start("signing: {body_bytes_max: 1000}\n" + self.text,
                              environment={"INTERNAL_HMAC_SECRET": SIGNING_SECRET})
