@@ -130,7 +130,9 @@ net::Task<Result<void>> forward(Exchange& x) {
         Result<upstream::Lease> leased =
             idle ? Result<upstream::Lease>{std::move(*idle)} : co_await open(x, endpoint);
         if (!leased) {
-            series.failed(label_of(leased.error()));
+            if (leased.error().code != Errc::cancelled) {
+                series.failed(label_of(leased.error()));
+            }
             co_return std::unexpected(leased.error());
         }
         http::H1Client service(leased->stream(), x.shard.h1(), limits.message, limits.pace,
@@ -145,7 +147,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (done) {
             co_return done;
         }
-        if (done.error().fault == Fault::upstream) {
+        if (done.error().fault == Fault::upstream && done.error().code != Errc::cancelled) {
             series.failed(label_of(done.error()));
         }
         // Sent again only if the service can have read nothing of it, or if twice is the same as
