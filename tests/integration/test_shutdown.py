@@ -7,6 +7,7 @@ import unittest
 from support.clients import Client, Load
 from support.process import ask, free_ports
 from support.scenario import Scenario, config
+from support.slots import Slot
 from support.wait import wait_until
 
 DRAIN_MS = 1500
@@ -75,6 +76,34 @@ class Drain(Scenario):
         began = time.monotonic()
         self.assertEqual(0, gateway.stop())
         self.assertLess(time.monotonic() - began, 8)
+
+    def test_a_connection_that_is_not_made_yet_does_not_hold_it_up(self):
+        nobody = Slot(0, "blackhole")
+        self.addCleanup(nobody.close)
+        text = config(nobody.url, extra="shutdown:\n  timeout_ms: 1000\n")
+        text = text.replace(f"    url: {nobody.url}\n", f"    url: {nobody.url}\n    connect_timeout_ms: 15000\n")
+        gateway = self.start(text, environment={"SHUTDOWN_DRAIN_MS": "100"})
+        with Client(gateway.port, seconds=30) as client:
+            client.send(b"GET /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: "http_requests_in_progress{service=\"api-gateway\",protocol=\"HTTP/1.1\"} 1\n" in
+                       ask(gateway.admin_port, "/metrics")[2], 5, "the request waits for a connection")
+            began = time.monotonic()
+            self.assertStops(gateway)
+            self.assertLess(time.monotonic() - began, 8)
+
+    def test_requests_that_have_arrived_when_the_listeners_close_are_answered(self):
+        gateway = self.start(environment={"SHUTDOWN_DRAIN_MS": "0", "WORKERS": "1"})
+        gateway.signal(signal.SIGSTOP)     # so that all of it is there in one turn of the loop
+        clients = [Client(gateway.port) for _ in range(100)]
+        for client in clients:
+            client.send(b"GET /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n\r\n")
+        gateway.signal(signal.SIGTERM)
+        gateway.signal(signal.SIGCONT)
+        for client in clients:
+            answer = client.response()
+            self.assertEqual((200, ["close"]), (answer.status, answer.values("Connection")))
+            client.close()
+        self.assertEqual(0, gateway.process.wait(30))
 
     def test_a_second_signal_is_impatience(self):
         gateway = self.start(environment={"SHUTDOWN_DRAIN_MS": "20000"})
