@@ -1,5 +1,8 @@
 """SIGTERM, and a new process that takes the old one's place: nobody notices."""
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -11,6 +14,19 @@ from support.slots import Slot
 from support.wait import wait_until
 
 DRAIN_MS = 1500
+
+# Waits where a gateway's successor asks for its sockets, and offers one of its own.
+STRANGER = """
+import os, socket, sys
+os.setuid(65534)
+meeting = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+meeting.bind("\\0" + sys.argv[1])
+meeting.listen()
+trap = socket.create_server(("127.0.0.1", 0))
+print("ready", flush=True)
+while True:
+    socket.send_fds(meeting.accept()[0], [b"public\\n"], [trap.fileno()])
+"""
 
 
 class Drain(Scenario):
@@ -152,6 +168,19 @@ class Handover(Scenario):
                 wait_until(lambda: load.done > seen + 20, 20, "requests flow")
         self.assertEqual([], load.failures[:5])
         self.assertStops(current)
+
+    @unittest.skipUnless(os.getuid() == 0, "needs another user")
+    def test_sockets_that_another_user_offers_are_not_taken(self):
+        port = free_ports(1)[0]
+        stranger = subprocess.Popen([sys.executable, "-c", STRANGER, f"api-gateway/{os.getuid()}/{port}"],
+                                    stdout=subprocess.PIPE)
+        self.addCleanup(stranger.communicate)
+        self.addCleanup(stranger.kill)
+        self.assertEqual(b"ready\n", stranger.stdout.readline())
+        gateway = self.start(port=port)
+        self.assertEqual([], [l for l in gateway.events if l.get("msg") == "took over listening sockets"])
+        self.assertEqual(200, ask(gateway.port, "/api/v1/s0/text")[0])
+        self.assertStops(gateway)
 
     def test_a_process_that_was_killed_leaves_nothing_in_the_way(self):
         port = free_ports(1)[0]
