@@ -2,6 +2,8 @@
 import hashlib
 import hmac
 import json
+import signal
+import socket
 import time
 import unittest
 
@@ -156,6 +158,19 @@ class KeySets(Identity):
         for _ in range(50):
             self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", strange)
         self.assertLessEqual(self.issuer.questions - before, 2)
+
+    def test_an_issuer_that_is_given_up_while_it_is_asked_keeps_nobody_waiting(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/keys"
+        gateway = self.start(f"tokens: {{key_set_url: \"{url}\"}}\n" + self.text)
+        gateway.config.write_text(self.text)
+        gateway.signal(signal.SIGHUP)
+        self.events(gateway, "configuration reloaded")
+        strange = tokens.bearer(self.issuer.sign("first"))
+        began = time.monotonic()
+        self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", strange)
+        self.assertLess(time.monotonic() - began, 1)
 
     def test_an_issuer_that_is_away_takes_no_key_away(self):
         gateway = self.start("tokens: {key_set_refresh_ms: 1000}\n" + self.text, environment=self.environment)
