@@ -73,7 +73,10 @@ void Worker::close_listeners() {
 }
 
 void Worker::end_all() {
-    loop_.post([this] { server_.end_all(); });
+    loop_.post([this] {
+        server_.end_all();
+        shard_.access().keys_asked_for_ended();  // whoever waits for one waits for no socket
+    });
 }
 
 void Worker::stop() {

@@ -19,6 +19,7 @@ enum class Errc : std::uint8_t {
     cancelled,        // we gave up: drain, client gone
     malformed,        // bytes that are not the protocol
     too_large,        // a limit on size was passed
+    head_too_large,   // the one on heads
     refused,          // nobody listens there
     unreachable,      // no address, no route, no name
     exhausted,        // descriptors, memory or slots of ours ran out

@@ -29,11 +29,14 @@ void KeyWatch::follow(const std::string& url, Millis refresh) {
     refresh_ = refresh;
     ++turn_;
     failing_ = false;
+    reading_ = false;  // the one on its way is nobody's now
     asked_at_.reset();
     pause_.wake();
     if (!url_.empty()) {
         target_ = target_of(url_);
         scope_.spawn(keep_reading(turn_));
+    } else if (std::exchange(asked_, false)) {
+        answered_();
     }
 }
 

@@ -48,6 +48,8 @@ class ClientWatch final : public net::Stream::Watcher {
             service_->cancel();
         }
     }
+    // Where an attempt to connect stands while it lasts.
+    [[nodiscard]] net::Connector*& connecting() { return connecting_; }
     void peer_left(bool half) override {
         if (half) {
             if (!grace_.armed()) {
@@ -71,20 +73,25 @@ class ClientWatch final : public net::Stream::Watcher {
         if (service_ != nullptr) {
             service_->cancel();
         }
+        if (connecting_ != nullptr) {
+            connecting_->cancel();
+        }
     }
 
     Exchange& x_;
     http::ClientStream* service_ = nullptr;
+    net::Connector* connecting_ = nullptr;
     Grace grace_{*this};
 };
 
 // A new connection to the service: to `endpoint`, or to others if that fails.
-net::Task<Result<upstream::Lease>> open(Exchange& x, upstream::Endpoint* endpoint) {
+net::Task<Result<upstream::Lease>> open(Exchange& x, ClientWatch& watch,
+                                        upstream::Endpoint* endpoint) {
     Error last{Errc::unreachable, Fault::upstream, Retry::never,
                "no address of the service is known"};
     for (std::uint32_t attempt = 0;
          endpoint != nullptr && attempt <= x.service->options().retries_max; ++attempt) {
-        Result<upstream::Lease> opened = co_await endpoint->open(x.deadline);
+        Result<upstream::Lease> opened = co_await endpoint->open(x.deadline, watch.connecting());
         if (opened || opened.error().retry != Retry::yes || x.client_gone ||
             x.shard.loop().now() >= x.deadline) {
             co_return opened;
@@ -110,9 +117,11 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (const Result<void> hashed = co_await hash_body(x); !hashed) {
             co_return hashed;
         }
+        // As where bodies are passed on: the time for the answer runs from their last byte.
+        x.deadline = std::max(x.deadline, x.shard.loop().now() + x.route->timeout);
     }
     if (!build_request_head(x, head.framing, head.content_length)) {
-        co_return fail(Errc::too_large, Fault::client, "too many header fields to forward");
+        co_return fail(Errc::head_too_large, Fault::client, "too many header fields to forward");
     }
     const http::BodyPart first = first_part(x);
     const http::H1ServerLimits& limits = x.generation.site->limits;
@@ -126,9 +135,11 @@ net::Task<Result<void>> forward(Exchange& x) {
                                                   ? endpoint->reuse(!http::idempotent(head.method))
                                                   : std::nullopt;
         Result<upstream::Lease> leased =
-            idle ? Result<upstream::Lease>{std::move(*idle)} : co_await open(x, endpoint);
+            idle ? Result<upstream::Lease>{std::move(*idle)} : co_await open(x, watch, endpoint);
         if (!leased) {
-            series.failed(label_of(leased.error()));
+            if (leased.error().code != Errc::cancelled) {
+                series.failed(label_of(leased.error()));
+            }
             co_return std::unexpected(leased.error());
         }
         http::H1Client service(leased->stream(), x.shard.h1(), limits.message, limits.pace,
@@ -143,7 +154,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (done) {
             co_return done;
         }
-        if (done.error().fault == Fault::upstream) {
+        if (done.error().fault == Fault::upstream && done.error().code != Errc::cancelled) {
             series.failed(label_of(done.error()));
         }
         // Sent again only if the service can have read nothing of it, or if twice is the same as

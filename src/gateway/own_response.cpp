@@ -85,7 +85,8 @@ net::Task<void> respond_to(Exchange& x, Error error) {
         x.stream.abort();
         co_return;
     }
-    x.outcome.decided_by = error.fault == Fault::client ? "request_body" : "forward";
+    const bool of_the_body = error.fault == Fault::client && error.code != Errc::head_too_large;
+    x.outcome.decided_by = of_the_body ? "request_body" : "forward";
     // The detail of a failure may name what is behind us; the client learns only its kind.
     co_await respond(x,
                      refuse(code, error.fault == Fault::client ? error.detail : kind_detail(code)));

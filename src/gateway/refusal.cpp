@@ -69,6 +69,9 @@ bool refusal_for(const Error& error, Code& code) {
             case Errc::too_large:
                 code = Code::payload_too_large;
                 return true;
+            case Errc::head_too_large:
+                code = Code::headers_too_large;
+                return true;
             case Errc::malformed:
                 code = Code::bad_request;
                 return true;

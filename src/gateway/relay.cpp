@@ -30,8 +30,8 @@ net::Task<Result<void>> Relay::transfer() {
     for (int interim = 0; head == nullptr;) {
         Result<const http::ResponseHead*> got = co_await service_.read_head(head_deadline());
         if (!got) {
-            if (got.error().code == Errc::timeout && uploading_) {
-                continue;  // the client's pace is judged where its body is read
+            if (got.error().code == Errc::timeout && x_.shard.loop().now() < head_deadline()) {
+                continue;
             }
             co_return std::unexpected(got.error());
         }
@@ -122,9 +122,14 @@ net::Task<void> Relay::upload() {
     uploading_ = false;
 }
 
-// The time for the answer's head runs from the last byte of the request.
+// The time for the answer's head runs from the last byte of the request: it moves on while the body
+// is on its way, and the client's pace is judged where that is read.
 Instant Relay::head_deadline() const {
-    return first_.last ? x_.deadline : std::max(x_.deadline, uploaded_ + x_.route->timeout);
+    if (first_.last) {
+        return x_.deadline;
+    }
+    const Instant last_byte = uploading_ ? x_.shard.loop().now() : uploaded_;
+    return std::max(x_.deadline, last_byte + x_.route->timeout);
 }
 
 }  // namespace gw::gateway

@@ -31,7 +31,8 @@ Task<Result<void>> H1Client::send(RequestHead& head, std::string_view body, bool
     const FramedPart part = frame_part(out, chunked_out_, body, last, trailers);
     if (out.overflowed()) {
         failed_ = true;
-        co_return fail(Errc::too_large, Fault::client, "the request head is too large to forward");
+        co_return fail(Errc::head_too_large, Fault::client,
+                       "the request head is too large to forward");
     }
     sent_all_ = last;
     co_return written(co_await stream_.write(part.before, part.body, part.after, pace_));

@@ -18,6 +18,8 @@ struct FramedPart {
 // Up to this size a copy is cheaper than a second piece of a gathered write; measured with answers
 // of 1 KB.
 inline constexpr std::size_t kCopiedBodyMax = 4096;
+// The CRLF behind a chunk and the last chunk: what may follow a copied body.
+inline constexpr std::size_t kBehindBodyMax = 7;
 
 // Writes the framing of `body` behind what `out` holds already; none unless `chunked`. An empty
 // part is no chunk: only the last one is. trailers may be null. Views into `out`; check
@@ -28,7 +30,9 @@ inline FramedPart frame_part(HeadBuffer& out, bool chunked, std::string_view bod
     if (chunk) {
         out.append_chunk_size(body.size());
     }
-    const bool copied = body.size() <= kCopiedBodyMax;
+    // A large head, or trailers, may need the room themselves.
+    const bool copied = body.size() <= kCopiedBodyMax && trailers == nullptr &&
+                        out.room() >= body.size() + kBehindBodyMax;
     if (copied) {
         out.append(body);
     }

@@ -23,7 +23,8 @@ Task<void> H1Connection::run() {
 
 void H1Connection::end_when_idle() {
     closing_ = true;
-    if (idle_) {
+    // A request may be here already although nobody has looked yet: it is answered.
+    if (idle_ && !stream_.has_news(true)) {
         stream_.cancel();
     }
 }

@@ -49,14 +49,23 @@ BodyPart H1Stream::body_at_hand() {
 
 Task<Result<BodyPart>> H1Stream::read_body() {
     Result<BodyPart> part;
-    while (!step(part)) {
+    read_cancelled_ = false;
+    while (true) {
+        // Also when the cancellation came between a read and its turn to go on: what was read stays
+        // for the next call.
+        if (read_cancelled_) {
+            co_return fail(Errc::cancelled, Fault::client, "nobody reads the request body");
+        }
+        if (step(part)) {
+            co_return part;
+        }
         if (!continued_) {
             continued_ = true;
-            const Result<void> sent = co_await connection_.stream_.write(
-                "HTTP/1.1 100 Continue\r\n\r\n", connection_.shared_.limits.pace);
+            const Result<void> sent = co_await send_continue();
             if (!sent) {
                 co_return std::unexpected(sent.error());
             }
+            continue;
         }
         if (!work_.more) {
             work_.more = connection_.shared_.pool.buffers.take();
@@ -80,12 +89,23 @@ Task<Result<BodyPart>> H1Stream::read_body() {
         pace_.moved(*got, loop.now());
         pending_ = {work_.more.data(), kept + *got};
     }
-    co_return part;
+}
+
+Task<Result<void>> H1Stream::send_continue() {
+    continuing_ = true;
+    const Result<void> sent = co_await connection_.stream_.write("HTTP/1.1 100 Continue\r\n\r\n",
+                                                                 connection_.shared_.limits.pace);
+    continuing_ = false;
+    if (after_continue_) {
+        connection_.shared_.loop.resume_soon(std::exchange(after_continue_, nullptr));
+    }
+    co_return sent;
 }
 
 Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, bool last,
                                   const Headers* trailers) {
     ensure(!responded_, "a second final response on one request");
+    co_await continue_sent();
     const RequestHead& request = work_.head;
     no_body_out_ = request.method == Method::head || head.status == 204 || head.status == 304;
     // The rest of the request's body would have to be read before the next request: who is answered
@@ -99,14 +119,13 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
             connection_.closing_ = true;
         }
     }
-    if (head.framing == Framing::chunked || head.framing == Framing::until_close) {
-        chunked_out_ = request.version_minor >= 1 && !no_body_out_;
-        if (request.version_minor == 0 && !no_body_out_) {
-            connection_.closing_ = true;  // the only way to show an HTTP/1.0 client the end
-            ends_by_close_ = true;
-        }
+    const bool open_end =
+        (head.framing == Framing::chunked || head.framing == Framing::until_close) && !no_body_out_;
+    chunked_out_ = open_end && request.version_minor >= 1;
+    ends_by_close_ = open_end && request.version_minor == 0;
+    if (ends_by_close_) {
+        connection_.closing_ = true;  // the only way to show an HTTP/1.0 client the end
     }
-    responded_ = true;
     if (!work_.out) {
         work_.out = connection_.shared_.pool.buffers.take();
     }
@@ -121,10 +140,10 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
     }
     const FramedPart part = frame_part(out, chunked_out_, body, last, trailers);
     if (out.overflowed()) {
-        aborted_ = true;
-        connection_.closing_ = true;
+        // Nothing has left: there may be another answer.
         co_return fail(Errc::too_large, Fault::upstream, "the response head is too large");
     }
+    responded_ = true;
     bytes_out_ += body.size();
     const Result<void> sent = co_await connection_.stream_.write(part.before, part.body, part.after,
                                                                  connection_.shared_.limits.pace);
@@ -163,6 +182,7 @@ Task<Result<void>> H1Stream::send_interim(ResponseHead& head) {
     if (work_.head.version_minor == 0 || responded_) {
         co_return Result<void>{};
     }
+    co_await continue_sent();
     if (!work_.out) {
         work_.out = connection_.shared_.pool.buffers.take();
     }

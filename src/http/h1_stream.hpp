@@ -43,7 +43,10 @@ class H1Stream final : public Stream {
         }
     }
     void close_after() override { connection_.closing_ = true; }
-    void cancel_read() override { connection_.stream_.cancel_read(); }
+    void cancel_read() override {
+        read_cancelled_ = true;
+        connection_.stream_.cancel_read();
+    }
     void watch_peer(net::Stream::Watcher* watcher) override {
         connection_.stream_.watch_peer(watcher);
     }
@@ -63,6 +66,19 @@ class H1Stream final : public Stream {
   private:
     // Takes what it can from pending bytes. False: more bytes are needed.
     bool step(Result<BodyPart>& part);
+    Task<Result<void>> send_continue();
+
+    // 100 (Continue) leaves from the side that reads the body: an answer that comes at the same
+    // time waits until it is out. One waiter: whoever answers.
+    struct ContinueSent {
+        H1Stream& stream;
+        [[nodiscard]] bool await_ready() const { return !stream.continuing_; }
+        void await_suspend(std::coroutine_handle<> handle) const {
+            stream.after_continue_ = handle;
+        }
+        void await_resume() const {}
+    };
+    ContinueSent continue_sent() { return {*this}; }
 
     H1Connection& connection_;
     H1Work& work_;
@@ -77,7 +93,10 @@ class H1Stream final : public Stream {
     bool responded_ = false;
     bool complete_ = false;  // the response's last byte was handed over
     bool aborted_ = false;
-    bool continued_ = false;  // 100 (Continue) was sent, or is not wanted
+    bool continued_ = false;   // 100 (Continue) was sent, or is not wanted
+    bool continuing_ = false;  // it is on its way out
+    std::coroutine_handle<> after_continue_;
+    bool read_cancelled_ = false;
     bool chunked_out_ = false;
     bool ends_by_close_ = false;
     bool no_body_out_ = false;  // HEAD, 204, 304

@@ -47,6 +47,7 @@ class HeadBuffer {
     // What was written; not to be sent if overflowed().
     [[nodiscard]] std::string_view view() const { return {data_, size_}; }
     [[nodiscard]] bool overflowed() const { return overflowed_; }
+    [[nodiscard]] std::size_t room() const { return capacity_ - size_; }
 
   private:
     bool has_room(std::size_t bytes) {

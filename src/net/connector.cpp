@@ -15,9 +15,7 @@ Connector::Connector(Loop& loop, const Address& address, Instant deadline)
     : loop_(loop), address_(address), deadline_(deadline) {}
 
 Connector::~Connector() {
-    if (watched_) {
-        loop_.forget(fd_.get(), *this);
-    }
+    forget();
 }
 
 bool Connector::await_ready() {
@@ -52,11 +50,24 @@ void Connector::await_suspend(std::coroutine_handle<> handle) {
     loop_.timers().arm(timer_, deadline_);
 }
 
-Result<Fd> Connector::await_resume() {
+void Connector::cancel() {
+    if (waiter_) {
+        forget();
+        timer_.disarm();
+        error_ = Error{Errc::cancelled, Fault::upstream, Retry::never, "nobody waits any more"};
+        loop_.resume_soon(std::exchange(waiter_, nullptr));
+    }
+}
+
+void Connector::forget() {
     if (watched_) {
         loop_.forget(fd_.get(), *this);
         watched_ = false;
     }
+}
+
+Result<Fd> Connector::await_resume() {
+    forget();
     if (error_) {
         return std::unexpected(*error_);
     }
@@ -69,7 +80,7 @@ void Connector::on_events(std::uint32_t /*events*/) {
     ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     finish(error);
     timer_.disarm();
-    waiter_.resume();
+    std::exchange(waiter_, nullptr).resume();
 }
 
 void Connector::finish(int error) {
@@ -86,7 +97,7 @@ void Connector::finish(int error) {
 void Connector::ConnectTimer::fired(Timer& timer) {
     Connector& self = static_cast<ConnectTimer&>(timer).connector;
     self.error_ = Error{Errc::timeout, Fault::upstream, Retry::yes, "connect timed out"};
-    self.waiter_.resume();
+    std::exchange(self.waiter_, nullptr).resume();
 }
 
 }  // namespace gw::net

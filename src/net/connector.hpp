@@ -1,4 +1,5 @@
-// Makes a TCP connection without blocking: co_await connect(loop, address, deadline).
+// Makes a TCP connection without blocking: co_await connect(loop, address, deadline), or a
+// Connector with a name, which somebody else may cancel.
 #pragma once
 
 #include <coroutine>
@@ -19,10 +20,13 @@ class Connector final : Pollable {
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> handle);
     Result<Fd> await_resume();
+    // What waits ends with Errc::cancelled, resumed from the loop.
+    void cancel();
 
   private:
     void on_events(std::uint32_t events) override;
     void finish(int error);
+    void forget();
     struct ConnectTimer : Timer {
         explicit ConnectTimer(Connector& owner) : Timer(&fired), connector(owner) {}
         static void fired(Timer& timer);

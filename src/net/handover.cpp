@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <optional>
 
 namespace gw::net {
 namespace {
@@ -26,6 +27,18 @@ UnixAddress meeting_place(std::uint16_t port) {
     std::memcpy(&place.address.sun_path[1], name.data(), name.size());  // a leading NUL: abstract
     place.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
     return place;
+}
+
+// The process at the other end, if it is the same user's. Names in the abstract namespace are
+// anybody's: what another user asks for or offers is not ours.
+std::optional<int> trusted_peer(const Fd& peer) {
+    ucred who{};
+    socklen_t length = sizeof who;
+    if (!peer.valid() || ::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0 ||
+        who.uid != ::getuid()) {
+        return std::nullopt;
+    }
+    return who.pid;
 }
 
 union Control {
@@ -91,7 +104,8 @@ std::vector<NamedSocket> take_over(std::uint16_t port) {
     const Fd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
     const UnixAddress place = meeting_place(port);
     const auto* address = reinterpret_cast<const sockaddr*>(&place.address);
-    if (!socket.valid() || ::connect(socket.get(), address, place.length) != 0) {
+    if (!socket.valid() || ::connect(socket.get(), address, place.length) != 0 ||
+        !trusted_peer(socket)) {
         return {};
     }
     const timeval second{.tv_sec = 1, .tv_usec = 0};
@@ -132,16 +146,14 @@ void Handover::open() {
 
 void Handover::on_events(std::uint32_t /*events*/) {
     const Fd peer{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
-    ucred who{};
-    socklen_t length = sizeof who;
-    if (!peer.valid() || ::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &who, &length) != 0 ||
-        who.uid != ::getuid()) {
+    const std::optional<int> pid = trusted_peer(peer);
+    if (!pid) {
         return;
     }
     send_sockets(peer.get(), offers_);
     // The name is let go before the peer sees the end, so that it can take its turn at once.
     close();
-    done_(who.pid);
+    done_(*pid);
 }
 
 }  // namespace gw::net

@@ -3,7 +3,8 @@
 // its copy.
 //
 // The running process waits on a socket in the abstract namespace, named after its user and port;
-// the new one asks there before it binds. Only the same user is answered. Control thread.
+// the new one asks there before it binds. Only the same user is answered, and believed. Control
+// thread.
 #pragma once
 
 #include <functional>

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "net/connector.hpp"
-
 namespace gw::upstream {
 
 Lease::~Lease() {
@@ -31,13 +29,16 @@ std::optional<Lease> Endpoint::reuse(bool exact) {
     return std::nullopt;
 }
 
-net::Task<Result<Lease>> Endpoint::open(Instant deadline) {
+net::Task<Result<Lease>> Endpoint::open(Instant deadline, net::Connector*& attempt) {
     if (lent_ >= options_.connections_max) {
         co_return fail(Errc::exhausted, Fault::self, "all connections to the service are in use");
     }
     ++lent_;  // counted while it is being made, so that a rush cannot pass the cap
     const Instant latest = std::min(deadline, loop_.now() + options_.connect_timeout);
-    Result<net::Fd> made = co_await net::connect(loop_, address_, latest);
+    net::Connector connector(loop_, address_, latest);
+    attempt = &connector;
+    Result<net::Fd> made = co_await connector;
+    attempt = nullptr;
     if (!made) {
         --lent_;
         // Not so when the whole request has run out of time.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "net/connector.hpp"
 #include "net/stream.hpp"
 #include "net/task.hpp"
 #include "upstream/service_options.hpp"
@@ -62,8 +63,9 @@ class Endpoint {
     // An idle connection that still looks alive, or an empty lease. exact: the kernel is asked too,
     // for requests that must not be sent twice.
     std::optional<Lease> reuse(bool exact);
-    // A new connection. Errors: refused, timeout, unreachable, exhausted.
-    net::Task<Result<Lease>> open(Instant deadline);
+    // A new connection. attempt: what is being waited for, while it is, for whoever has to cancel
+    // it; else null. Errors: refused, timeout, unreachable, exhausted, cancelled.
+    net::Task<Result<Lease>> open(Instant deadline, net::Connector*& attempt);
 
     // Closes what has been idle or open for too long, or was closed by the service.
     void sweep();

@@ -74,6 +74,19 @@ class Idle(Scenario):
         self.assertLess(time.monotonic() - began, 3)
 
 
+class Leaving(Scenario):
+    def test_clients_that_leave_are_no_errors_of_the_service(self):
+        gateway = self.start()
+        for number in range(1, 4):
+            with Client(gateway.port) as client:
+                client.send(b"GET /api/v1/s0/hold HTTP/1.1\r\nHost: a\r\n\r\n")
+                wait_until(lambda: self.origin.holding == number, 5, "the request is at the service")
+        wait_until(lambda: sum(l.get("status") == 499 for l in gateway.lines) == 3, 5, "their access lines")
+        errors = [line for line in ask(gateway.admin_port, "/metrics")[2].splitlines()
+                  if line.startswith("downstream_errors_total") and not line.endswith(" 0")]
+        self.assertEqual([], errors)
+
+
 class Slow(Scenario):
     def test_slow_heads_are_cut_and_others_served(self):
         gateway = self.start(config(self.origin.url, SLOW))

@@ -2,6 +2,8 @@
 import hashlib
 import hmac
 import json
+import signal
+import socket
 import time
 import unittest
 
@@ -157,6 +159,19 @@ class KeySets(Identity):
             self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", strange)
         self.assertLessEqual(self.issuer.questions - before, 2)
 
+    def test_an_issuer_that_is_given_up_while_it_is_asked_keeps_nobody_waiting(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/keys"
+        gateway = self.start(f"tokens: {{key_set_url: \"{url}\"}}\n" + self.text)
+        gateway.config.write_text(self.text)
+        gateway.signal(signal.SIGHUP)
+        self.events(gateway, "configuration reloaded")
+        strange = tokens.bearer(self.issuer.sign("first"))
+        began = time.monotonic()
+        self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", strange)
+        self.assertLess(time.monotonic() - began, 1)
+
     def test_an_issuer_that_is_away_takes_no_key_away(self):
         gateway = self.start("tokens: {key_set_refresh_ms: 1000}\n" + self.text, environment=self.environment)
         self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
@@ -274,6 +289,20 @@ class Signatures(Identity):
             client.send(f"POST /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}"
                         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n".encode())
             self.check(json.loads(client.response().body), "POST", "/up/seen", b"abc")
+
+    def test_a_body_that_took_long_leaves_the_service_its_time(self):
+        gateway = self.start("request_timeout_ms: 1000\n" + self.text,
+                             environment={"INTERNAL_HMAC_SECRET": SIGNING_SECRET})
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}"
+                        "Content-Length: 3\r\n\r\n".encode())
+            for byte in (b"a", b"b", b"c"):
+                time.sleep(0.4)      # the client's pace, not a wait for something
+                client.send(byte)
+            sent = time.time() * 1000
+            answer = client.response()
+        self.assertEqual(200, answer.status)
+        self.assertGreater(int(json.loads(answer.body)["headers"]["x-request-deadline"]), sent + 500)
 
     def test_a_body_too_large_to_hold_is_marked(self):
         gateway = self.start("signing: {body_bytes_max: 1000}\n" + self.text,

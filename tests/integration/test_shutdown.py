@@ -1,5 +1,8 @@
 """SIGTERM, and a new process that takes the old one's place: nobody notices."""
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -7,9 +10,23 @@ import unittest
 from support.clients import Client, Load
 from support.process import ask, free_ports
 from support.scenario import Scenario, config
+from support.slots import Slot
 from support.wait import wait_until
 
 DRAIN_MS = 1500
+
+# Waits where a gateway's successor asks for its sockets, and offers one of its own.
+STRANGER = """
+import os, socket, sys
+os.setuid(65534)
+meeting = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+meeting.bind("\\0" + sys.argv[1])
+meeting.listen()
+trap = socket.create_server(("127.0.0.1", 0))
+print("ready", flush=True)
+while True:
+    socket.send_fds(meeting.accept()[0], [b"public\\n"], [trap.fileno()])
+"""
 
 
 class Drain(Scenario):
@@ -76,6 +93,34 @@ class Drain(Scenario):
         self.assertEqual(0, gateway.stop())
         self.assertLess(time.monotonic() - began, 8)
 
+    def test_a_connection_that_is_not_made_yet_does_not_hold_it_up(self):
+        nobody = Slot(0, "blackhole")
+        self.addCleanup(nobody.close)
+        text = config(nobody.url, extra="shutdown:\n  timeout_ms: 1000\n")
+        text = text.replace(f"    url: {nobody.url}\n", f"    url: {nobody.url}\n    connect_timeout_ms: 15000\n")
+        gateway = self.start(text, environment={"SHUTDOWN_DRAIN_MS": "100"})
+        with Client(gateway.port, seconds=30) as client:
+            client.send(b"GET /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: "http_requests_in_progress{service=\"api-gateway\",protocol=\"HTTP/1.1\"} 1\n" in
+                       ask(gateway.admin_port, "/metrics")[2], 5, "the request waits for a connection")
+            began = time.monotonic()
+            self.assertStops(gateway)
+            self.assertLess(time.monotonic() - began, 8)
+
+    def test_requests_that_have_arrived_when_the_listeners_close_are_answered(self):
+        gateway = self.start(environment={"SHUTDOWN_DRAIN_MS": "0", "WORKERS": "1"})
+        gateway.signal(signal.SIGSTOP)     # so that all of it is there in one turn of the loop
+        clients = [Client(gateway.port) for _ in range(100)]
+        for client in clients:
+            client.send(b"GET /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n\r\n")
+        gateway.signal(signal.SIGTERM)
+        gateway.signal(signal.SIGCONT)
+        for client in clients:
+            answer = client.response()
+            self.assertEqual((200, ["close"]), (answer.status, answer.values("Connection")))
+            client.close()
+        self.assertEqual(0, gateway.process.wait(30))
+
     def test_a_second_signal_is_impatience(self):
         gateway = self.start(environment={"SHUTDOWN_DRAIN_MS": "20000"})
         gateway.signal(signal.SIGTERM)
@@ -123,6 +168,19 @@ class Handover(Scenario):
                 wait_until(lambda: load.done > seen + 20, 20, "requests flow")
         self.assertEqual([], load.failures[:5])
         self.assertStops(current)
+
+    @unittest.skipUnless(os.getuid() == 0, "needs another user")
+    def test_sockets_that_another_user_offers_are_not_taken(self):
+        port = free_ports(1)[0]
+        stranger = subprocess.Popen([sys.executable, "-c", STRANGER, f"api-gateway/{os.getuid()}/{port}"],
+                                    stdout=subprocess.PIPE)
+        self.addCleanup(stranger.communicate)
+        self.addCleanup(stranger.kill)
+        self.assertEqual(b"ready\n", stranger.stdout.readline())
+        gateway = self.start(port=port)
+        self.assertEqual([], [l for l in gateway.events if l.get("msg") == "took over listening sockets"])
+        self.assertEqual(200, ask(gateway.port, "/api/v1/s0/text")[0])
+        self.assertStops(gateway)
 
     def test_a_process_that_was_killed_leaves_nothing_in_the_way(self):
         port = free_ports(1)[0]
