@@ -7,6 +7,7 @@
 // says.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -53,6 +54,8 @@ class Bans {
     [[nodiscard]] std::size_t size() const {
         return addresses_.size() + users_.size() + tenants_.size();
     }
+    // What an address costs at most: one search for each length of prefix that is banned.
+    [[nodiscard]] std::size_t searches_most() const { return std::max(v4_.count, v6_.count); }
     [[nodiscard]] std::size_t memory_bytes() const {
         return addresses_.memory_bytes() + users_.memory_bytes() + tenants_.memory_bytes();
     }

@@ -189,6 +189,26 @@ TEST(Bans, TheSmallestBlockInForceDecides) {
     EXPECT_EQ(reason(bans, "2001:db9::"), "not banned");
 }
 
+TEST(Bans, OnlyLengthsThatAreBannedAreSearched) {
+    BanWriter writer(kSeed);
+    for (const char* rest : {"ip:10.0.0.0/8", "ip:11.0.0.0/8", "ip:10.1.0.0/16", "ip:10.1.2.3"}) {
+        set(writer, rest, "1", kNow);
+    }
+    set(writer, "ip:::ffff:10.1.2.3", "1", kNow + 1s);
+    set(writer, "ip:2001:db8::/32");
+    EXPECT_EQ(writer.commit().searches_most(), 3U);
+    writer.erase("ip:10.0.0.0/8");
+    EXPECT_EQ(writer.commit().searches_most(), 3U);
+    writer.erase("ip:11.0.0.0/8");
+    EXPECT_EQ(writer.commit().searches_most(), 2U);
+    writer.drop_expired(kNow);
+    EXPECT_EQ(writer.commit().searches_most(), 1U);
+    EXPECT_EQ(reason(writer.commit(), "10.1.2.3"), "");
+    writer.erase("ip:::ffff:10.1.2.3");
+    writer.erase("ip:2001:db8::/32");
+    EXPECT_EQ(writer.commit().searches_most(), 0U);
+}
+
 TEST(Bans, ABlockAroundTheNat64PrefixHoldsItsAddresses) {
     BanWriter writer(kSeed);
     set(writer, "ip:64:ff9b::/64", "wide");

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>  // allow(homes): notes are read on the control thread, not for requests
+// allow(homes): notes are read on the control thread, never for a request
+#include <boost/json/parse.hpp>
 #include <chrono>
 #include <cstdint>
 

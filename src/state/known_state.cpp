@@ -144,9 +144,6 @@ bool KnownState::erase(std::string_view key) {
 }
 
 void KnownState::gone(std::string_view key) {
-    if (listing_) {
-        named_.erase(hash_(key));
-    }
     if (erase(key)) {
         note_change();
     }

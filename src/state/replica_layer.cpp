@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "base/ensure.hpp"
 
@@ -88,7 +89,7 @@ std::size_t ReplicaLayer::slot_of(std::uint64_t hash, std::string_view key) cons
 
 std::optional<ReplicaLayer::Record> ReplicaLayer::find(std::uint64_t hash,
                                                        std::string_view key) const {
-    if (used_ == 0) {
+    if (used_ == 0 || !may_have(hash)) {
         return std::nullopt;
     }
     const Slot slot = slots_[slot_of(hash, key)];
@@ -106,6 +107,7 @@ void ReplicaLayer::put(std::uint64_t hash, const Record& record) {
         gone_ -= before.gone ? 1 : 0;
     } else {
         slot.tag = static_cast<std::uint32_t>(hash);
+        add_to_filter(hash);
         ++used_;
     }
     gone_ += record.gone ? 1 : 0;
@@ -114,10 +116,14 @@ void ReplicaLayer::put(std::uint64_t hash, const Record& record) {
 
 void ReplicaLayer::make_slots(std::size_t slots) {
     ensure(slots <= std::numeric_limits<std::uint32_t>::max(), "a layer has 2^32 slots");
+    constexpr std::size_t kSlotsAWord = 12;  // two thirds of them taken
+    filter_ = std::vector<std::uint64_t>(slots / kSlotsAWord + 1);
     const std::vector<Slot> before = std::exchange(slots_, std::vector<Slot>(slots));
     for (const Slot& slot : before) {
         if (slot.place != 0) {
-            std::size_t at = first_slot(hash_(read(at_of(slot.place)).key));
+            const std::uint64_t hash = hash_(read(at_of(slot.place)).key);
+            add_to_filter(hash);
+            std::size_t at = first_slot(hash);
             while (slots_[at].place != 0) {
                 at = at + 1 == slots_.size() ? 0 : at + 1;
             }
@@ -143,7 +149,8 @@ void ReplicaLayer::shrink() {
 }
 
 std::size_t ReplicaLayer::memory_bytes() const {
-    return sizeof *this + bytes_.capacity() + slots_.capacity() * sizeof(Slot);
+    return sizeof *this + bytes_.capacity() + slots_.capacity() * sizeof(Slot) +
+           filter_.capacity() * sizeof(std::uint64_t);
 }
 
 }  // namespace gw::state

@@ -4,6 +4,9 @@
 //     record   key size, value size and flags, end if it has one, key, value; in steps of 8 bytes
 //     slot     place in steps of 8 bytes, from 1 (0: free), and 32 bits of the hash, so that a
 //              search seldom looks at a record that it does not want
+//     filter   a Bloom filter in words of 64 bits, about one for eight keys and four bits for each:
+//              of a million keys 1 MB, which stays in a cache where 12 MB of slots do not. It
+//              answers 96 of 100 searches for what is not there, which nearly all are
 #pragma once
 
 #include <cstdint>
@@ -76,9 +79,28 @@ class ReplicaLayer {
     }
     void make_slots(std::size_t slots);
 
+    struct FilterBits {
+        std::size_t word;
+        std::uint64_t bits;
+    };
+    [[nodiscard]] FilterBits filter_bits(std::uint64_t hash) const {
+        return {(hash >> 32) * filter_.size() >> 32,
+                1ULL << (hash & 63) | 1ULL << (hash >> 6 & 63) | 1ULL << (hash >> 12 & 63) |
+                    1ULL << (hash >> 18 & 63)};
+    }
+    [[nodiscard]] bool may_have(std::uint64_t hash) const {
+        const auto [word, bits] = filter_bits(hash);
+        return (filter_[word] & bits) == bits;
+    }
+    void add_to_filter(std::uint64_t hash) {
+        const auto [word, bits] = filter_bits(hash);
+        filter_[word] |= bits;
+    }
+
     const ReplicaHash hash_;
     std::vector<char> bytes_;
     std::vector<Slot> slots_;
+    std::vector<std::uint64_t> filter_;
     std::size_t used_ = 0;
     std::size_t gone_ = 0;
     std::size_t wasted_ = 0;

@@ -126,6 +126,22 @@ TEST(ReplicaMap, DroppingGivesMemoryBack) {
     EXPECT_EQ(found(writer.commit(), key_of(100), kStart + 1s), "1");
 }
 
+TEST(ReplicaMap, ErasingGivesMemoryBack) {
+    ReplicaWriter writer(kSeed);
+    for (std::size_t i = 0; i < 10'000; ++i) {
+        writer.set(key_of(i), "1", {});
+    }
+    writer.commit();
+    for (std::size_t i = 0; i < 10'000; ++i) {
+        writer.erase(key_of(i));
+        if (i % 7 == 0) {
+            writer.commit();
+        }
+    }
+    EXPECT_EQ(writer.commit().size(), 0U);
+    EXPECT_LT(writer.commit().memory_bytes(), 4'000U);
+}
+
 TEST(ReplicaMap, SettingOneKeyAgainAndAgainKeepsNothingOfIt) {
     ReplicaWriter writer(kSeed);
     for (int i = 0; i < 10'000; ++i) {

@@ -96,12 +96,9 @@ std::optional<std::int64_t> parse_revoked_until(std::string_view value) {
     return ms < kLeastMs ? std::nullopt : std::optional(ms);
 }
 
-std::optional<RevokedBy> Revocations::check(std::string_view jti, std::string_view sub,
-                                            std::string_view tenant, WallTime issued_at,
-                                            WallTime now) const {
-    if (size() == 0) {
-        return std::nullopt;
-    }
+std::optional<RevokedBy> Revocations::check_each(std::string_view jti, std::string_view sub,
+                                                 std::string_view tenant, WallTime issued_at,
+                                                 WallTime now) const {
     const std::int64_t issued_ms = epoch_ms(issued_at);
     if (is_over(everybody_, {}, issued_ms, now)) {
         return RevokedBy::all;

@@ -41,7 +41,12 @@ class Revocations {
     // does not have.
     [[nodiscard]] std::optional<RevokedBy> check(std::string_view jti, std::string_view sub,
                                                  std::string_view tenant, WallTime issued_at,
-                                                 WallTime now) const;
+                                                 WallTime now) const {
+        if (size() == 0) {
+            return std::nullopt;
+        }
+        return check_each(jti, sub, tenant, issued_at, now);
+    }
     // With those whose time is over.
     [[nodiscard]] std::size_t size() const {
         return jtis_.size() + users_.size() + tenants_.size() + everybody_.size();
@@ -52,6 +57,10 @@ class Revocations {
 
   private:
     friend class RevocationWriter;
+    [[nodiscard]] std::optional<RevokedBy> check_each(std::string_view jti, std::string_view sub,
+                                                      std::string_view tenant, WallTime issued_at,
+                                                      WallTime now) const;
+
     ReplicaMap jtis_;
     ReplicaMap users_;
     ReplicaMap tenants_;
