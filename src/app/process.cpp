@@ -17,7 +17,7 @@
 #include "net/sockaddr.hpp"
 #include "observe/exposition.hpp"
 #include "state/embedded_store.hpp"
-#include "state/known_state.hpp"
+#include "state/known_keeper.hpp"
 #include "state/redis_store.hpp"
 #include "state/resp_server.hpp"
 
@@ -123,7 +123,7 @@ class Process {
     std::unique_ptr<http::H1Server> admin_server_;
     std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
 
-    std::unique_ptr<state::KnownState> known_;
+    std::unique_ptr<state::KnownKeeper> known_;
     std::unique_ptr<state::Store> store_;
     std::unique_ptr<state::RespServer> resp_;
     bool store_available_ = true;
@@ -300,17 +300,23 @@ void Process::start_admin() {
 }
 
 void Process::start_state() {
-    known_ = std::make_unique<state::KnownState>(
-        loop_,
-        [this](const std::shared_ptr<const state::Known>& known) {
-            for (const auto& worker : workers_) {
-                worker->adopt_known(known);
-            }
-        },
-        [this](std::string_view key, const char* why) {
-            log_.warn("a key of the state is not understood", {{"key", key}, {"reason", why}});
-        },
-        [this](bool available, const char* why) { backend_changed(available, why); });
+    known_ = std::make_unique<state::KnownKeeper>(
+        loop_, Random::fresh_seed(),
+        state::KnownStateListener{
+            .published =
+                [this](const std::shared_ptr<const state::Known>& known) {
+                    for (const auto& worker : workers_) {
+                        worker->adopt_known(known);
+                    }
+                },
+            .changed = {},
+            .complained =
+                [this](std::string_view key, const char* why) {
+                    log_.warn("a key of the state is not understood",
+                              {{"key", key}, {"reason", why}});
+                },
+            .backend_changed = [this](bool available,
+                                      const char* why) { backend_changed(available, why); }});
     if (settings_->state.redis.configured()) {
         // Checked with the settings.
         store_ = std::make_unique<state::RedisStore>(
@@ -320,7 +326,7 @@ void Process::start_state() {
     } else {
         store_ = std::make_unique<state::EmbeddedStore>(loop_);
     }
-    store_->follow(state::KnownState::prefixes(), *known_);
+    store_->follow(state::KnownState::prefixes(), known_->state());
     if (resp_socket_.valid()) {
         resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_);
     }

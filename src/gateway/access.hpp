@@ -8,7 +8,7 @@
 #include "identity/key_set.hpp"
 #include "identity/token_cache.hpp"
 #include "net/loop.hpp"
-#include "state/known.hpp"
+#include "state/known_state.hpp"
 
 namespace gw::gateway {
 
@@ -45,7 +45,7 @@ class Access {
     net::Loop& loop_;
     std::shared_ptr<const identity::KeySet> keys_ = std::make_shared<identity::KeySet>();
     identity::TokenCache tokens_;
-    std::shared_ptr<const state::Known> known_ = std::make_shared<state::Known>();
+    std::shared_ptr<const state::Known> known_ = std::make_shared<state::Known>(0);
     std::move_only_function<void()> ask_;
     std::vector<net::Pause*> waiting_;
     bool asking_ = false;

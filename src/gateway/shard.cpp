@@ -72,18 +72,19 @@ void Shard::adopt_known(std::shared_ptr<const state::Known> known) {
     const state::Known& now_known = access_.known();
     const WallTime now = loop_.clock().wall;
     cut_where([&](const Exchange& x) -> const char* {
-        if (now_known.address_banned(x.client, now)) {
+        if (now_known.bans.by_address(x.client, now)) {
             return "the address was banned";
         }
         if (x.identity == nullptr) {
             return nullptr;
         }
         const identity::Identity& caller = *x.identity;
-        if (now_known.revoked(caller.id, caller.subject, caller.tenant, caller.issued_at, now)) {
+        if (now_known.revocations.check(caller.id, caller.subject, caller.tenant,
+                                        caller.issued_at, now)) {
             return "the token was revoked";
         }
-        return now_known.user_banned(caller.subject, now) ||
-                       now_known.tenant_banned(caller.tenant, now)
+        return now_known.bans.by_user(caller.subject, now) ||
+                       now_known.bans.by_tenant(caller.tenant, now)
                    ? "the account was banned"
                    : nullptr;
     });

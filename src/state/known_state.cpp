@@ -1,180 +1,273 @@
 #include "state/known_state.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <utility>
+
+#include "base/text.hpp"
 
 namespace gw::state {
 namespace {
 
-struct Kind {
-    std::string_view prefix;
-    ReplicaMap Known::* map;
-};
+constexpr std::string_view kMaintenance = "maintenance:";
+constexpr std::string_view kMode = "maintenance:mode";
+constexpr std::string_view kBanner = "maintenance:banner";
+constexpr std::size_t kComplaintsMax = 1000;  // more lines help nobody
+constexpr Millis kDropEvery{1'000};
+constexpr std::size_t kDroppedASecond = 20'000;  // keeps copying to a few per cent of a core
 
-const std::array<Kind, 7> kKinds{{
-    {"banned:ip:", &Known::addresses},
-    {"banned:user:", &Known::banned_users},
-    {"banned:tenant:", &Known::banned_tenants},
-    {"revoked:jti:", &Known::revoked_tokens},
-    {"revoked:user:", &Known::revoked_users},
-    {"revoked:tenant:", &Known::revoked_tenants},
-    {"revoked:all", &Known::revoked_all},
-}};
+constexpr WallTime end_of(std::optional<WallTime> expires) {
+    return expires.value_or(WallTime::max());
+}
 
-bool is_moment(ReplicaMap Known::* map) {
-    return map == &Known::revoked_users || map == &Known::revoked_tenants ||
-           map == &Known::revoked_all;
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
 }
 
 }  // namespace
 
-std::optional<KnownState::Place> KnownState::place_of(std::string_view key, bool complain) {
-    for (const Kind& kind : kKinds) {
-        if (!key.starts_with(kind.prefix)) {
-            continue;
-        }
-        const std::string_view rest = key.substr(kind.prefix.size());
-        if (kind.map == &Known::addresses) {
-            const std::optional<Cidr> block = Cidr::parse(rest);
-            if (!block) {
-                break;
-            }
-            const BlockKey bytes = block_key(block->base, block->bits);
-            return Place{kind.map, std::string(bytes.data(), bytes.size())};
-        }
-        if (rest.empty() != (kind.map == &Known::revoked_all)) {
-            break;
-        }
-        return Place{kind.map, std::string(rest)};
+std::string_view name_of(Maintenance mode) {
+    switch (mode) {
+        case Maintenance::off:
+            return "off";
+        case Maintenance::read_only:
+            return "read-only";
+        case Maintenance::down:
+            return "down";
     }
-    if (complain) {
-        complain_(key, "it names no address, block, user, tenant or token");
+    return "";
+}
+
+std::optional<Maintenance> parse_maintenance(std::string_view value) {
+    std::string word;
+    for (const char c : value.substr(0, 64)) {
+        if (!is_control(c) && c != ' ' && c != '-' && c != '_') {
+            word += lower(c);
+        }
+    }
+    if (word == "readonly") {
+        return Maintenance::read_only;
+    }
+    if (word == "down") {
+        return Maintenance::down;
+    }
+    if (word.empty() || word == "off" || word == "none") {
+        return Maintenance::off;
     }
     return std::nullopt;
 }
 
-// A moment is epoch seconds. What is none revokes everything up to now: whoever wrote it meant to
-// revoke. Milliseconds are a slip that is understood.
-std::string KnownState::value_for(const KnownEntry& entry, const Place& place) {
-    if (!is_moment(place.map)) {
-        return entry.value == "1" ? std::string{} : entry.value;
+std::string banner_text(std::string_view value) {
+    std::string text(value.substr(0, kBannerMax));
+    if (value.size() > kBannerMax) {
+        // Not in the middle of a character of UTF-8.
+        std::size_t end = kBannerMax;
+        while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80) {
+            --end;
+        }
+        text.resize(end);
     }
-    constexpr std::int64_t kMillisFrom = 100'000'000'000;  // as seconds, the year 5138
-    std::int64_t moment = 0;
-    const char* const end = entry.value.data() + entry.value.size();
-    const auto [stop, error] = std::from_chars(entry.value.data(), end, moment);
-    if (error == std::errc{} && stop == end && moment >= 0) {
-        return std::to_string(moment >= kMillisFrom ? moment / 1'000 : moment);
-    }
-    complain_(entry.key, "its value is no time in epoch seconds: everything up to now is revoked");
-    return std::to_string(epoch_ms(loop_.clock().wall) / 1'000);
+    std::ranges::replace_if(text, is_control, ' ');
+    return std::string(trim_ows(text));
 }
 
+KnownState::KnownState(const Clock& clock, std::uint64_t seed, KnownStateListener listener)
+    : clock_(clock),
+      hash_(seed),
+      listener_(std::move(listener)),
+      bans_(seed),
+      revocations_(seed),
+      current_(std::make_shared<const Known>(seed)) {}
+
 void KnownState::known(const KnownEntry& entry) {
-    const std::optional<Place> place = place_of(entry.key, true);
-    if (!place) {
-        return;
+    if (listing_) {
+        named_.insert(hash_(entry.key));
     }
-    if (listed_) {
-        listed_->insert_or_assign(entry.key, ReplicaMap::Value{entry.value, entry.expires});
+    const std::string_view value = std::string_view(entry.value).substr(0, kValueMax);
+    const Taken taken = take(entry.key, value, entry.expires);
+    if (*taken.complaint != '\0') {
+        complain(entry.key, value, taken.complaint);
+    } else if (!complaints_.empty()) {
+        complaints_.erase(entry.key);
     }
-    const auto [at, fresh] = entries_.try_emplace(entry.key);
-    if (!fresh && at->second.value == entry.value && at->second.expires == entry.expires) {
-        return;
+    if (taken.changed) {
+        note_change();
     }
-    if (fresh && place->map == &Known::addresses) {
-        const auto bits = static_cast<unsigned char>(place->key[1]);
-        ++(place->key[0] == '4' ? v4_counts_[bits] : v6_counts_[bits]);
+}
+
+Taken KnownState::take(std::string_view key, std::string_view value,
+                       std::optional<WallTime> expires) {
+    if (key.size() > kKeyMax) {
+        return {false, "is too long to name anybody"};
     }
-    // A value that has to be guessed is guessed once.
-    const bool same_value = !fresh && at->second.value == entry.value;
-    at->second = {entry.value, entry.expires};
-    std::string value = same_value && is_moment(place->map) ? [&] {
-        const auto old = (known_.*(place->map)).find(place->key, {});
-        return old ? std::string(old->value) : value_for(entry, *place);
-    }()
-                                                            : value_for(entry, *place);
-    change(*place, ReplicaMap::Value{std::move(value), entry.expires});
+    if (key.starts_with(BanWriter::kPrefix)) {
+        return bans_.set(key.substr(BanWriter::kPrefix.size()), value, expires);
+    }
+    if (key.starts_with(RevocationWriter::kPrefix)) {
+        return revocations_.set(key.substr(RevocationWriter::kPrefix.size()), value, expires,
+                                clock_.wall);
+    }
+    if (key.starts_with(kMaintenance)) {
+        return take_maintenance(key, value, expires);
+    }
+    return {};
+}
+
+Taken KnownState::take_maintenance(std::string_view key, std::string_view value,
+                                   std::optional<WallTime> expires) {
+    if (key != kMode && key != kBanner) {
+        return {false, "has no effect: it is maintenance:mode or maintenance:banner"};
+    }
+    std::optional<Text>& text = key == kMode ? mode_ : banner_;
+    Taken taken;
+    taken.changed = !text || text->value != value || text->expires != expires;
+    text = Text{std::string(value), expires};
+    if (key == kMode && !parse_maintenance(value)) {
+        taken.complaint = "has no effect: its value is read-only, down or off";
+    }
+    return taken;
+}
+
+bool KnownState::erase(std::string_view key) {
+    if (const auto complaint = complaints_.find(key); complaint != complaints_.end()) {
+        complaints_.erase(complaint);
+    }
+    if (key.starts_with(BanWriter::kPrefix)) {
+        return bans_.erase(key.substr(BanWriter::kPrefix.size()));
+    }
+    if (key.starts_with(RevocationWriter::kPrefix)) {
+        return revocations_.erase(key.substr(RevocationWriter::kPrefix.size()));
+    }
+    if (key == kMode) {
+        return std::exchange(mode_, std::nullopt).has_value();
+    }
+    return key == kBanner && std::exchange(banner_, std::nullopt).has_value();
 }
 
 void KnownState::gone(std::string_view key) {
-    const auto at = entries_.find(std::string(key));
-    if (at == entries_.end()) {
-        return;
-    }
-    entries_.erase(at);
-    if (listed_) {
-        listed_->erase(std::string(key));
-    }
-    if (const std::optional<Place> place = place_of(key, false)) {
-        if (place->map == &Known::addresses) {
-            const auto bits = static_cast<unsigned char>(place->key[1]);
-            --(place->key[0] == '4' ? v4_counts_[bits] : v6_counts_[bits]);
-        }
-        change(*place, std::nullopt);
+    if (erase(key)) {
+        note_change();
     }
 }
 
 void KnownState::listing_began() {
-    listed_.emplace();
+    listing_ = true;
+    named_.clear();
 }
 
 void KnownState::listing_ended() {
-    if (!listed_) {
+    if (!std::exchange(listing_, false)) {
         return;
     }
-    std::vector<std::string> lost;
-    for (const auto& [key, value] : entries_) {
-        if (!listed_->contains(key)) {
-            lost.push_back(key);
+    std::vector<std::string> unnamed;
+    for_each([&](const KnownEntry& entry) {
+        if (!named_.contains(hash_(entry.key))) {
+            unnamed.push_back(entry.key);
         }
-    }
-    listed_.reset();
-    for (const std::string& key : lost) {
+    });
+    std::erase_if(complaints_,
+                  [&](const auto& complaint) { return !named_.contains(hash_(complaint.first)); });
+    boost::unordered_flat_set<std::uint64_t>().swap(named_);
+    for (const std::string& key : unnamed) {
         gone(key);
     }
 }
 
+void KnownState::backend_changed(bool available, const char* why) {
+    available_ = available;
+    if (listener_.backend_changed) {
+        listener_.backend_changed(available, why);
+    }
+}
+
 std::vector<KnownEntry> KnownState::everything() {
-    std::vector<KnownEntry> all;
-    const WallTime now = loop_.clock().wall;
-    for (const auto& [key, value] : entries_) {
-        if (!value.expires || *value.expires > now) {
-            all.push_back({key, value.value, value.expires});
+    std::vector<KnownEntry> entries;
+    for_each([&](const KnownEntry& entry) {
+        if (end_of(entry.expires) > clock_.wall) {
+            entries.push_back(entry);
+        }
+    });
+    return entries;
+}
+
+void KnownState::for_each(const std::function<void(const KnownEntry& entry)>& visit) const {
+    bans_.for_each(visit);
+    revocations_.for_each(visit);
+    if (mode_) {
+        visit({std::string(kMode), mode_->value, mode_->expires});
+    }
+    if (banner_) {
+        visit({std::string(kBanner), banner_->value, banner_->expires});
+    }
+}
+
+void KnownState::note_change() {
+    if (!std::exchange(changed_, true) && listener_.changed) {
+        listener_.changed();
+    }
+}
+
+void KnownState::complain(std::string_view key, std::string_view value, const char* why) {
+    const std::uint64_t hash = hash_(value);
+    const auto before = complaints_.find(key);
+    if (before != complaints_.end() ? before->second == hash
+                                    : complaints_.size() >= kComplaintsMax) {
+        return;
+    }
+    complaints_.insert_or_assign(std::string(key), hash);
+    if (listener_.complained) {
+        listener_.complained(key, why);
+    }
+}
+
+bool KnownState::publish_if_changed() {
+    if (!std::exchange(changed_, false)) {
+        return false;
+    }
+    auto next = std::make_shared<Known>(0);
+    next->bans = bans_.commit();
+    next->revocations = revocations_.commit();
+    next->version = current_->version + 1;
+    if (mode_) {
+        next->mode_ = parse_maintenance(mode_->value).value_or(Maintenance::off);
+        next->mode_end_ = end_of(mode_->expires);
+    }
+    if (banner_) {
+        next->banner_ = banner_text(banner_->value);
+        next->banner_end_ = end_of(banner_->expires);
+    }
+    current_ = std::move(next);
+    if (listener_.published) {
+        listener_.published(current_);
+    }
+    return true;
+}
+
+WallTime KnownState::next_expiry() const {
+    const WallTime earliest = std::min({bans_.earliest_end(), revocations_.earliest_end(),
+                                        end_of(mode_ ? mode_->expires : std::nullopt),
+                                        end_of(banner_ ? banner_->expires : std::nullopt)});
+    if (earliest == WallTime::max() || dropped_ == WallTime::min()) {
+        return earliest;
+    }
+    const std::size_t known = current_->bans.size() + current_->revocations.size();
+    return std::max(earliest,
+                    dropped_ + kDropEvery + std::chrono::seconds(known / kDroppedASecond));
+}
+
+void KnownState::drop_expired(WallTime now) {
+    dropped_ = now;
+    for (std::optional<Text>* text : {&mode_, &banner_}) {
+        if (*text && (*text)->is_over(now)) {
+            text->reset();
+            note_change();
         }
     }
-    return all;
-}
-
-void KnownState::change(const Place& place, std::optional<ReplicaMap::Value> value) {
-    auto changes = std::ranges::find(pending_, place.map, &decltype(pending_)::value_type::first);
-    if (changes == pending_.end()) {
-        changes = pending_.insert(pending_.end(), {place.map, {}});
+    if (std::min(bans_.earliest_end(), revocations_.earliest_end()) <= now) {
+        bans_.drop_expired(now);
+        revocations_.drop_expired(now);
+        // Until workers have the new version, the old one's memory is not given back.
+        note_change();
     }
-    changes->second.emplace_back(place.key, std::move(value));
-    changed_later();
-}
-
-// Many changes of one turn make one snapshot.
-void KnownState::changed_later() {
-    if (!queued_) {
-        queued_ = true;
-        loop_.at_end_of_turn(later_);
-    }
-}
-
-void KnownState::publish() {
-    queued_ = false;
-    for (const auto& [map, changes] : std::exchange(pending_, {})) {
-        known_.*map = (known_.*map).with(changes);
-    }
-    for (std::size_t i = 0; i < v4_counts_.size(); ++i) {
-        known_.v4_lengths[i] = v4_counts_[i] > 0;
-    }
-    for (std::size_t i = 0; i < v6_counts_.size(); ++i) {
-        known_.v6_lengths[i] = v6_counts_[i] > 0;
-    }
-    publish_(std::make_shared<const Known>(known_));
 }
 
 }  // namespace gw::state

@@ -1,80 +1,151 @@
-// Follows the keys of bans and revocations in a store and makes snapshots of them for the workers.
-// Control thread.
+// What the shared state says about requests, kept in memory: bans, revocations, maintenance.
+// KnownState follows a store on the control thread and publishes immutable versions (Known), which
+// workers read on every request; nobody reads a store for a request.
+//
+// Changes of one turn make one version: the owner calls publish_if_changed() at its end. While a
+// store is being listed, what it names is in force at once, and what it does not name stays in
+// force until the listing has ended.
 #pragma once
 
+#include <array>
+#include <boost/unordered/unordered_flat_set.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
-#include "net/loop.hpp"
-#include "state/known.hpp"
+#include "base/clock.hpp"
+#include "state/banned.hpp"
+#include "state/replica_map.hpp"
+#include "state/revoked.hpp"
 #include "state/store.hpp"
+#include "state/taken.hpp"
 
 namespace gw::state {
 
+enum class Maintenance : std::uint8_t { off, read_only, down };
+
+// "off", "read-only", "down".
+std::string_view name_of(Maintenance mode);
+// In any case of letters, with '-', '_' or nothing between the words. Nothing if it is no mode.
+std::optional<Maintenance> parse_maintenance(std::string_view value);
+// Fit for a header field (RFC 9110, 5.5): controls become spaces, at most kBannerMax bytes of whole
+// characters, without spaces around it.
+std::string banner_text(std::string_view value);
+inline constexpr std::size_t kBannerMax = 512;
+
+// One version. Any thread.
+class Known {
+  public:
+    explicit Known(std::uint64_t seed) : bans(seed), revocations(seed) {}
+
+    Bans bans;
+    Revocations revocations;
+    std::uint64_t version = 0;  // counts publications; 0: nothing was told yet
+
+    [[nodiscard]] Maintenance maintenance(WallTime now) const {
+        return mode_ != Maintenance::off && now < mode_end_ ? mode_ : Maintenance::off;
+    }
+    // Empty: none. Lives as long as this version.
+    [[nodiscard]] std::string_view banner(WallTime now) const {
+        return now < banner_end_ ? std::string_view(banner_) : std::string_view();
+    }
+
+  private:
+    friend class KnownState;
+    Maintenance mode_ = Maintenance::off;
+    WallTime mode_end_ = WallTime::max();
+    std::string banner_;
+    WallTime banner_end_ = WallTime::max();
+};
+
+// What KnownState tells its owner, on its thread. Each may be empty.
+struct KnownStateListener {
+    // A new version, from publish_if_changed().
+    std::function<void(std::shared_ptr<const Known> known)> published;
+    // Something has changed for the first time since the last publication: publish soon, at the end
+    // of the turn. From within calls of the store; publish nothing here.
+    std::function<void()> changed;
+    // A key that has no effect, or not the one that its writer may have meant; once for each value.
+    // why: a literal that goes on after the key. Both are from outside: escape them.
+    std::function<void(std::string_view key, const char* why)> complained;
+    std::function<void(bool available, const char* why)> backend_changed;
+};
+
 class KnownState final : public Follower {
   public:
-    using Publish = std::function<void(std::shared_ptr<const Known>)>;
-    // A key or value that says nothing usable: which, and why (a literal).
-    using Complain = std::function<void(std::string_view key, const char* why)>;
-    // The store is there, or is not; why: a literal.
-    using BackendChanged = std::function<void(bool available, const char* why)>;
+    // What to follow.
+    static constexpr std::array<std::string_view, 3> kPrefixes = {
+        "banned:", "revoked:", "maintenance:"};
+    static std::vector<std::string> prefixes() { return {kPrefixes.begin(), kPrefixes.end()}; }
+    // Longer keys name nobody: users and tokens are named by less. Longer values are cut.
+    static constexpr std::size_t kKeyMax = 4096;
+    static constexpr std::size_t kValueMax = 64UL * 1024;
 
-    KnownState(net::Loop& loop, Publish publish, Complain complain, BackendChanged changed)
-        : loop_(loop),
-          publish_(std::move(publish)),
-          complain_(std::move(complain)),
-          changed_(std::move(changed)) {}
-    KnownState(const KnownState&) = delete;
-    KnownState& operator=(const KnownState&) = delete;
-
-    static std::vector<std::string> prefixes() { return {"banned:", "revoked:"}; }
+    // clock: of the loop that calls; seed: Random::fresh_seed().
+    KnownState(const Clock& clock, std::uint64_t seed, KnownStateListener listener);
 
     void known(const KnownEntry& entry) override;
     void gone(std::string_view key) override;
     void listing_began() override;
     void listing_ended() override;
-    void backend_changed(bool available, const char* why) override { changed_(available, why); }
+    void backend_changed(bool available, const char* why) override;
+    // As they were told, without those whose time is over.
     std::vector<KnownEntry> everything() override;
 
-    [[nodiscard]] std::size_t size() const { return entries_.size(); }
+    // True: there was something to publish. It costs what changed, not what is known.
+    bool publish_if_changed();
+    // The version published last; never null.
+    [[nodiscard]] const std::shared_ptr<const Known>& current() const { return current_; }
+    [[nodiscard]] bool is_listing() const { return listing_; }
+    [[nodiscard]] bool backend_available() const { return available_; }
+
+    // What has ended is in force no longer, with or without these: they give back its memory. When
+    // drop_expired() is worth calling, WallTime::max() if never; it copies what is left, therefore
+    // seldom where that is much.
+    [[nodiscard]] WallTime next_expiry() const;
+    void drop_expired(WallTime now);
+
+    // For operators.
+    [[nodiscard]] BanList list_bans(WallTime now, std::size_t most) const {
+        return bans_.list(now, most);
+    }
 
   private:
-    // Where an entry belongs: a map of the snapshot and the key in it.
-    struct Place {
-        ReplicaMap Known::* map = nullptr;
-        std::string key;
+    struct Text {
+        std::string value;
+        std::optional<WallTime> expires;
+        [[nodiscard]] bool is_over(WallTime now) const { return expires && *expires <= now; }
     };
-    std::optional<Place> place_of(std::string_view key, bool complain);
-    std::string value_for(const KnownEntry& entry, const Place& place);
-    void change(const Place& place, std::optional<ReplicaMap::Value> value);
-    void changed_later();
-    void publish();
+    Taken take(std::string_view key, std::string_view value, std::optional<WallTime> expires);
+    Taken take_maintenance(std::string_view key, std::string_view value,
+                           std::optional<WallTime> expires);
+    bool erase(std::string_view key);
+    void for_each(const std::function<void(const KnownEntry& entry)>& visit) const;
+    void complain(std::string_view key, std::string_view value, const char* why);
+    void note_change();
 
-    struct Later : net::EndOfTurn {
-        explicit Later(KnownState& owner)
-            : EndOfTurn{[](net::EndOfTurn& work) { static_cast<Later&>(work).state.publish(); }},
-              state(owner) {}
-        KnownState& state;
-    };
-
-    net::Loop& loop_;
-    Publish publish_;
-    Complain complain_;
-    BackendChanged changed_;
-    // As the store has them: what is written back to one that has lost them.
-    std::unordered_map<std::string, ReplicaMap::Value> entries_;
-    std::optional<std::unordered_map<std::string, ReplicaMap::Value>> listed_;  // during a listing
-    std::array<std::size_t, 33> v4_counts_{};
-    std::array<std::size_t, 129> v6_counts_{};
-    Known known_;
-    // A pointer to a member is no key of a map; the maps are few.
-    std::vector<std::pair<ReplicaMap Known::*, ReplicaMap::Changes>> pending_;
-    Later later_{*this};
-    bool queued_ = false;
+    const Clock& clock_;
+    const ReplicaHash hash_;
+    KnownStateListener listener_;
+    BanWriter bans_;
+    RevocationWriter revocations_;
+    std::optional<Text> mode_;
+    std::optional<Text> banner_;
+    std::shared_ptr<const Known> current_;
+    bool changed_ = false;
+    bool listing_ = false;
+    bool available_ = true;
+    // Hashes of the keys that the listing has named: 64 bits, of a keyed hash, so that two keys of
+    // a million meet once in some ten million listings.
+    boost::unordered_flat_set<std::uint64_t> named_;
+    // The hash of the value that was complained of, by key.
+    std::map<std::string, std::uint64_t, std::less<>> complaints_;
+    WallTime dropped_ = WallTime::min();  // when drop_expired() ran last
 };
 
 }  // namespace gw::state

@@ -1,205 +1,242 @@
 #include "state/replica_map.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
-#include <limits>
+#include <utility>
 
-#include "base/ensure.hpp"
-#include "base/random.hpp"
+#include "state/replica_layer.hpp"
 
 namespace gw::state {
 namespace {
 
-constexpr std::size_t kHeader = 16;
-// A delta of this size is copied in less time than a request takes; a larger one is folded, unless
-// the base is so large that folding would cost more than it saves.
-constexpr std::size_t kDeltaMin = 1'024;
-
 __extension__ using Wide = unsigned __int128;
-
-// Strangers choose some of the keys (a token's id), so the hash has a seed that they do not know.
-std::uint64_t seed() {
-    static const std::uint64_t kSeed = [] {
-        Random random(Random::fresh_seed());
-        std::array<char, 16> digits{};
-        random.hex(digits.data(), 8);
-        std::uint64_t value = 0;
-        std::memcpy(&value, digits.data(), sizeof value);
-        return value | 1;
-    }();
-    return kSeed;
-}
 
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
     const Wide product = static_cast<Wide>(a) * b;
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-std::uint64_t hash_of(std::string_view key) {
-    std::uint64_t hash = seed() ^ key.size();
-    while (key.size() > 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, key.data(), 8);
-        hash = mix(hash ^ word, 0xA0761D6478BD642F);
-        key.remove_prefix(8);
-    }
-    std::uint64_t word = 0;
-    if (!key.empty()) {
-        std::memcpy(&word, key.data(), key.size());
-    }
-    return mix(mix(hash ^ word, 0xE7037ED1A0B428DB), seed());
+std::uint64_t read8(const char* at) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, at, sizeof value);
+    return value;
 }
 
-std::optional<WallTime> earlier(std::optional<WallTime> a, std::optional<WallTime> b) {
-    return !a ? b : !b ? a : std::min(*a, *b);
+using Layer = std::shared_ptr<const ReplicaLayer>;
+
+std::size_t size_of(const Layer& layer) {
+    return layer ? layer->size() : 0;
+}
+
+// Both in one, with what `above` says where both know a key. as_base: nothing lies below, so that
+// nothing has to be hidden.
+Layer merge(const ReplicaHash& hash, const Layer& above, const Layer& below, bool as_base) {
+    auto merged = std::make_shared<ReplicaLayer>(hash);
+    merged->reserve(above->size() + size_of(below),
+                    above->record_bytes() + (below ? below->record_bytes() : 0));
+    const auto keep = [&](std::uint64_t h, const ReplicaLayer::Record& record) {
+        if (!record.gone || !as_base) {
+            merged->put(h, record);
+        }
+    };
+    if (below) {
+        below->for_each([&](std::uint64_t h, const ReplicaLayer::Record& record) {
+            if (!above->find(h, record.key)) {
+                keep(h, record);
+            }
+        });
+    }
+    above->for_each(keep);
+    merged->shrink();
+    return merged->size() == 0 ? nullptr : Layer(std::move(merged));
 }
 
 }  // namespace
 
-std::shared_ptr<const ReplicaMap::Base> ReplicaMap::Base::of(
-    const std::vector<ReplicaEntry>& entries) {
-    auto base = std::make_shared<Base>();
-    base->size_ = entries.size();
-    std::size_t bytes = 0;
-    for (const ReplicaEntry& entry : entries) {
-        bytes += kHeader + entry.key.size() + entry.value.size();
+ReplicaHash::ReplicaHash(std::uint64_t seed) : secrets_{} {
+    for (std::uint64_t& secret : secrets_) {
+        seed += 0x9E3779B97F4A7C15;
+        secret = mix(seed ^ 0xBF58476D1CE4E5B9, seed ^ 0x94D049BB133111EB) | 1;
     }
-    ensure(bytes < std::numeric_limits<std::uint32_t>::max(), "a replica fits 4 GiB");
-    base->bytes_.reserve(bytes);
-    base->slots_.assign(entries.empty() ? 0 : std::bit_ceil(entries.size() * 4 / 3 + 1), 0);
-    const std::size_t mask = base->slots_.size() - 1;
-    for (const ReplicaEntry& entry : entries) {
-        const auto at = static_cast<std::uint32_t>(base->bytes_.size());
-        const std::int64_t ends =
-            entry.expires ? entry.expires->time_since_epoch().count() : std::int64_t{0};
-        const std::array<std::uint32_t, 2> sizes{static_cast<std::uint32_t>(entry.key.size()),
-                                                 static_cast<std::uint32_t>(entry.value.size())};
-        const auto append = [&](const void* from, std::size_t size) {
-            const char* const begin = static_cast<const char*>(from);
-            base->bytes_.insert(base->bytes_.end(), begin, begin + size);
-        };
-        append(&ends, sizeof ends);
-        append(sizes.data(), sizeof sizes);
-        append(entry.key.data(), entry.key.size());
-        append(entry.value.data(), entry.value.size());
-        std::size_t slot = hash_of(entry.key) & mask;
-        while (base->slots_[slot] != 0) {
-            slot = (slot + 1) & mask;
+}
+
+std::uint64_t ReplicaHash::operator()(std::string_view key) const {
+    std::uint64_t hash = secrets_[0] ^ key.size();
+    const char* at = key.data();
+    std::size_t left = key.size();
+    for (; left >= 16; left -= 16, at += 16) {
+        hash = mix(read8(at) ^ secrets_[1], read8(at + 8) ^ hash);
+    }
+    std::array<char, 16> tail{};
+    if (left > 0) {
+        std::memcpy(tail.data(), at, left);
+    }
+    hash = mix(read8(tail.data()) ^ secrets_[1], read8(tail.data() + 8) ^ hash);
+    return mix(hash ^ secrets_[2], key.size() ^ secrets_[0]);
+}
+
+std::optional<ReplicaValue> ReplicaMap::known(std::string_view key) const {
+    const std::uint64_t hash = hash_(key);
+    for (const Layer& layer : layers_) {
+        if (!layer) {
+            continue;
         }
-        base->slots_[slot] = at + 1;
-    }
-    return base;
-}
-
-ReplicaEntry ReplicaMap::Base::entry_at(std::size_t at, std::size_t& next) const {
-    std::int64_t ends = 0;
-    std::array<std::uint32_t, 2> sizes{};
-    std::memcpy(&ends, &bytes_[at], sizeof ends);
-    std::memcpy(sizes.data(), &bytes_[at + 8], sizeof sizes);
-    const char* const text = bytes_.data() + at + kHeader;
-    next = at + kHeader + sizes[0] + sizes[1];
-    return {
-        .key = {text, sizes[0]},
-        .value = {text + sizes[0], sizes[1]},
-        .expires = ends != 0 ? std::optional(WallTime(WallTime::duration(ends))) : std::nullopt};
-}
-
-std::optional<ReplicaEntry> ReplicaMap::Base::find(std::string_view key) const {
-    if (slots_.empty()) {
-        return std::nullopt;
-    }
-    const std::size_t mask = slots_.size() - 1;
-    for (std::size_t slot = hash_of(key) & mask; slots_[slot] != 0; slot = (slot + 1) & mask) {
-        std::size_t next = 0;
-        const ReplicaEntry entry = entry_at(slots_[slot] - 1, next);
-        if (entry.key == key) {
-            return entry;
+        if (const auto record = layer->find(hash, key)) {
+            return record->gone ? std::nullopt : std::optional(record->entry);
         }
     }
     return std::nullopt;
 }
 
-ReplicaMap::ReplicaMap()
-    : base_([] {
-          static const std::shared_ptr<const Base> kNone = Base::of({});
-          return kNone;
-      }()) {}
-
-std::optional<ReplicaEntry> ReplicaMap::find(std::string_view key, WallTime now) const {
-    if (size_ == 0) {
-        return std::nullopt;
-    }
-    std::optional<ReplicaEntry> entry;
-    bool decided = false;
-    if (delta_) {
-        if (const auto change = delta_->find(key); change != delta_->end()) {
-            decided = true;
-            if (change->second) {
-                entry = {change->first, change->second->value, change->second->expires};
-            }
+void ReplicaMap::for_each(const Visit& visit) const {
+    for (std::size_t i = 0; i < kLayers; ++i) {
+        if (!layers_[i]) {
+            continue;
         }
+        layers_[i]->for_each([&](std::uint64_t hash, const ReplicaLayer::Record& record) {
+            const auto hides = [&](const Layer& above) {
+                return above && above->find(hash, record.key);
+            };
+            if (!record.gone && std::none_of(layers_.begin(), layers_.begin() + i, hides)) {
+                visit(record.key, record.entry);
+            }
+        });
     }
-    if (!decided) {
-        entry = base_->find(key);
-    }
-    return entry && (!entry->expires || *entry->expires > now) ? entry : std::nullopt;
 }
 
-std::size_t ReplicaMap::memory() const {
-    std::size_t bytes = base_->memory();
-    if (delta_) {
-        for (const auto& [key, change] : *delta_) {
-            bytes += 96 + key.capacity() + (change ? change->value.capacity() : 0);
-        }
+WallTime ReplicaMap::earliest_end() const {
+    WallTime earliest = WallTime::max();
+    for (const Layer& layer : layers_) {
+        earliest = layer ? std::min(earliest, layer->earliest_end()) : earliest;
+    }
+    return earliest;
+}
+
+std::size_t ReplicaMap::memory_bytes() const {
+    std::size_t bytes = sizeof *this;
+    for (const Layer& layer : layers_) {
+        bytes += layer ? layer->memory_bytes() : 0;
     }
     return bytes;
 }
 
-ReplicaMap ReplicaMap::with(const Changes& changes) const {
-    auto delta = delta_ ? std::make_shared<Delta>(*delta_) : std::make_shared<Delta>();
-    for (const auto& [key, value] : changes) {
-        (*delta)[key] = value;
-    }
-    ReplicaMap next = *this;
-    next.delta_ = std::move(delta);
-    next.size_ = 0;
-    if (next.delta_->size() >= std::max(kDeltaMin, base_->size() / 64)) {
-        std::vector<ReplicaEntry> entries;
-        entries.reserve(base_->size() + next.delta_->size());
-        next.each([&](const ReplicaEntry& entry) { entries.push_back(entry); });
-        next.base_ = Base::of(entries);
-        next.delta_ = nullptr;
-    }
-    next.size_ = next.base_->size();
-    if (next.delta_) {
-        for (const auto& [key, change] : *next.delta_) {
-            const bool was = next.base_->find(key).has_value();
-            next.size_ += change && !was ? 1 : 0;
-            next.size_ -= !change && was ? 1 : 0;
-        }
-    }
-    for (const auto& [key, value] : changes) {
-        if (value) {
-            next.next_expiry_ = earlier(next.next_expiry_, value->expires);
-        }
-    }
-    return next;
+// A layer goes into the next when it is full, or when the next is not much larger: then a merge
+// costs little, and a search has a layer less to look into.
+bool ReplicaMap::is_due(std::size_t layer) const {
+    constexpr std::size_t kNewestMost = 256;    // some 10 microseconds to copy
+    constexpr std::size_t kMiddleMost = 16384;  // a millisecond
+    constexpr std::size_t kBaseShare = 32;      // of a base of a million, 100 ms, each 31,250
+    constexpr std::size_t kNotMuchLarger = 4;
+    const std::size_t most =
+        layer == 0 ? kNewestMost : std::max(kMiddleMost, size_of(layers_[2]) / kBaseShare);
+    const std::size_t size = size_of(layers_[layer]);
+    return size > most || size_of(layers_[layer + 1]) <= kNotMuchLarger * size;
 }
 
-ReplicaMap ReplicaMap::without_ended(WallTime now) const {
-    Changes ended;
-    std::optional<WallTime> first;
-    each([&](const ReplicaEntry& entry) {
-        if (entry.expires && *entry.expires <= now) {
-            ended.emplace_back(std::string(entry.key), std::nullopt);
+void ReplicaMap::put_on_top(Layer changes) {
+    const bool wasteful = changes->wasted_bytes() > changes->record_bytes();
+    layers_[0] =
+        layers_[0] || wasteful ? merge(hash_, changes, layers_[0], false) : std::move(changes);
+    for (std::size_t into = 0; into + 1 < kLayers && is_due(into); ++into) {
+        const bool as_base = into + 2 == kLayers;
+        Layer& above = layers_[into];
+        Layer& below = layers_[into + 1];
+        if (below || above->wasted_bytes() > 0 || (as_base && above->has_gone())) {
+            below = merge(hash_, above, below, as_base);
         } else {
-            first = earlier(first, entry.expires);
+            below = std::move(above);
+        }
+        above = nullptr;
+        if (!below) {
+            break;
+        }
+    }
+}
+
+ReplicaMap::Layer ReplicaMap::in_force(WallTime now) const {
+    auto kept = std::make_shared<ReplicaLayer>(hash_);
+    std::size_t bytes = 0;
+    for (const Layer& layer : layers_) {
+        bytes += layer ? layer->record_bytes() : 0;
+    }
+    kept->reserve(size_, bytes);
+    for_each([&](std::string_view key, const ReplicaValue& value) {
+        if (value.in_force(now)) {
+            kept->put(hash_(key), {key, value, false});
         }
     });
-    ReplicaMap next = ended.empty() ? *this : with(ended);
-    next.next_expiry_ = first;
-    return next;
+    kept->shrink();
+    return kept->size() == 0 ? nullptr : Layer(std::move(kept));
+}
+
+ReplicaWriter::ReplicaWriter(std::uint64_t seed)
+    : map_(seed), changes_(std::make_unique<ReplicaLayer>(map_.hash_)) {}
+ReplicaWriter::ReplicaWriter(ReplicaWriter&&) noexcept = default;
+ReplicaWriter::~ReplicaWriter() = default;
+
+std::optional<ReplicaValue> ReplicaWriter::known(std::string_view key) const {
+    if (const auto record = changes_->find(map_.hash_(key), key)) {
+        return record->gone ? std::nullopt : std::optional(record->entry);
+    }
+    return map_.known(key);
+}
+
+ReplicaWriter::Set ReplicaWriter::set(std::string_view key, std::string_view value,
+                                      std::optional<WallTime> expires) {
+    const auto before = known(key);
+    if (before && before->value == value && before->expires.has_value() == expires.has_value() &&
+        (!expires || std::chrono::abs(*expires - *before->expires) <= kSameEnd)) {
+        return Set::same;
+    }
+    changes_->put(map_.hash_(key), {key, {value, expires}, false});
+    size_ += before ? 0 : 1;
+    return before ? Set::changed : Set::added;
+}
+
+bool ReplicaWriter::erase(std::string_view key) {
+    if (!known(key)) {
+        return false;
+    }
+    changes_->put(map_.hash_(key), {key, {}, true});
+    --size_;
+    return true;
+}
+
+void ReplicaWriter::for_each(const ReplicaMap::Visit& visit) const {
+    changes_->for_each([&](std::uint64_t, const ReplicaLayer::Record& record) {
+        if (!record.gone) {
+            visit(record.key, record.entry);
+        }
+    });
+    map_.for_each([&](std::string_view key, const ReplicaValue& value) {
+        if (!changes_->find(map_.hash_(key), key)) {
+            visit(key, value);
+        }
+    });
+}
+
+const ReplicaMap& ReplicaWriter::commit() {
+    if (changes_->size() > 0) {
+        changes_->shrink();
+        map_.put_on_top(std::exchange(changes_, std::make_unique<ReplicaLayer>(map_.hash_)));
+        map_.size_ = size_;
+    }
+    return map_;
+}
+
+std::size_t ReplicaWriter::drop_expired(WallTime now) {
+    if (earliest_end() > now) {
+        return 0;
+    }
+    commit();
+    map_.layers_ = {nullptr, nullptr, map_.in_force(now)};
+    const std::size_t left = size_of(map_.layers_.back());
+    map_.size_ = left;
+    return std::exchange(size_, left) - left;
+}
+
+WallTime ReplicaWriter::earliest_end() const {
+    return std::min(map_.earliest_end(), changes_->earliest_end());
 }
 
 }  // namespace gw::state

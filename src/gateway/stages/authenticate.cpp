@@ -132,13 +132,13 @@ Verdict admit(Exchange& x, bool open) {
     const identity::Identity& caller = *x.identity;
     const state::Known& known = x.shard.access().known();
     const WallTime now = x.shard.loop().clock().wall;
-    if (known.revoked(caller.id, caller.subject, caller.tenant, caller.issued_at, now)) {
+    if (known.revocations.check(caller.id, caller.subject, caller.tenant, caller.issued_at, now)) {
         const Verdict verdict = open ? go_on() : reject(x, TokenFault::revoked);
         x.identity.reset();
         return verdict;
     }
-    const bool user = known.user_banned(caller.subject, now);
-    if (user || known.tenant_banned(caller.tenant, now)) {
+    const bool user = known.bans.by_user(caller.subject, now).has_value();
+    if (user || known.bans.by_tenant(caller.tenant, now)) {
         report_violation(x, observe::Violation::banned_access,
                          user ? "the user is banned" : "the tenant is banned", "blocked", 403);
         return refuse(Code::banned, "requests of this account are not accepted");

@@ -8,7 +8,7 @@ namespace {
 
 Verdict decide(Exchange& x) {
     const state::Known& known = x.shard.access().known();
-    if (!known.address_banned(x.client, x.shard.loop().clock().wall)) {
+    if (!known.bans.by_address(x.client, x.shard.loop().clock().wall)) {
         return go_on();
     }
     report_violation(x, observe::Violation::banned_access, "the address is banned", "blocked", 403);
