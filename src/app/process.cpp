@@ -12,6 +12,7 @@
 #include "control/file_watch.hpp"
 #include "control/key_watch.hpp"
 #include "control/name_watch.hpp"
+#include "control/security_desk.hpp"
 #include "control/signals.hpp"
 #include "net/handover.hpp"
 #include "net/sockaddr.hpp"
@@ -92,6 +93,8 @@ class Process {
     void start_state();
     void backend_changed(bool available, const char* why);
     bool adopt_key_set(const std::string& document);
+    control::AccessWatchPorts access_ports();
+    void configure_desk();
     void publish_health();
     net::Task<void> stop();
     net::Task<void> wait_for_connections(Instant until);
@@ -123,6 +126,7 @@ class Process {
     std::unique_ptr<http::H1Server> admin_server_;
     std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
 
+    control::SecurityDesk desk_{loop_, log_, Random::fresh_seed(), access_ports()};
     std::unique_ptr<state::KnownKeeper> known_;
     std::unique_ptr<state::Store> store_;
     std::unique_ptr<state::RespServer> resp_;
@@ -279,7 +283,7 @@ void Process::open_resp_socket(std::vector<net::NamedSocket>& inherited) {
 void Process::start_workers() {
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(sink_, budget_));
-        workers_.back()->report_to(log_, nullptr);
+        workers_.back()->report_to(log_, &desk_);
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
@@ -326,10 +330,33 @@ void Process::start_state() {
     } else {
         store_ = std::make_unique<state::EmbeddedStore>(loop_);
     }
+    desk_.audit().use_store(*store_);
+    desk_.watch().use_store(*store_);
+    configure_desk();
     store_->follow(state::KnownState::prefixes(), known_->state());
     if (resp_socket_.valid()) {
         resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_);
     }
+}
+
+control::AccessWatchPorts Process::access_ports() {
+    return {
+        .successes =
+            [this] {
+                std::uint64_t sum = 0;
+                for (const auto& worker : workers_) {
+                    sum += worker->metrics().auth_attempt(observe::AuthAttempt::success).value();
+                }
+                return sum;
+            },
+        .keep = {},
+        .count =
+            [this](observe::Violation violation) { workers_.front()->count_violation(violation); }};
+}
+
+void Process::configure_desk() {
+    desk_.audit().configure(settings_->audit);
+    desk_.watch().configure(settings_->watch);
 }
 
 void Process::backend_changed(bool available, const char* why) {
@@ -390,6 +417,7 @@ void Process::reload(std::string_view why) {
     configured_keys_ = std::move(loaded->keys);
     log_.set_level(settings_->log_level);
     publish_site();
+    configure_desk();
     log_.info("configuration reloaded",
               {{"cause", why},
                {"configHash", site_->hash},
@@ -405,6 +433,7 @@ void Process::publish_site() {
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
     publish_keys();
     publish_health();
+    desk_.watch().configuration_changed();
 }
 
 // Fetched keys first: they have names, and those without one are tried for every token.
@@ -433,6 +462,7 @@ bool Process::adopt_key_set(const std::string& document) {
     if (document != key_document_) {
         key_document_ = document;
         publish_keys();
+        desk_.watch().configuration_changed();
     }
     return true;
 }
@@ -487,6 +517,9 @@ net::Task<void> Process::stop() {
         resp_->stop();
         co_await resp_->all_done();
     }
+    desk_.stop();
+    co_await desk_.watch().all_done();
+    co_await desk_.audit().all_done();
     co_await store_->stop();
     key_watch_->stop();
     co_await key_watch_->all_done();

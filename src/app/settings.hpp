@@ -16,11 +16,14 @@
 #include "config/mistake.hpp"
 #include "gateway/route_options.hpp"
 #include "http/limits_options.hpp"
+#include "identity/api_key.hpp"
 #include "identity/token_options.hpp"
 #include "net/dns_options.hpp"
 #include "net/listen_options.hpp"
 #include "observe/log_level.hpp"
+#include "security/audit_options.hpp"
 #include "security/signing_options.hpp"
+#include "security/watch_options.hpp"
 #include "state/state_options.hpp"
 #include "upstream/service_options.hpp"
 
@@ -58,7 +61,10 @@ struct Settings {
     std::uint64_t body_bytes_max = 10'485'760;
     net::DnsOptions dns;
     identity::TokenOptions tokens;
+    std::map<std::string, identity::ApiKeyOptions> api_keys;
     security::SigningOptions signing;
+    security::WatchOptions watch;
+    security::AuditOptions audit;
     state::StateOptions state;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
@@ -96,6 +102,11 @@ void fields(Visitor& field, Settings& o) {
           "largest request body on routes that set none");
     field("dns", o.dns, "how names of services are resolved");
     field("tokens", o.tokens, "how callers prove who they are");
+    field("api_keys", o.api_keys, Check{identity::check_api_key_name, "^[a-z0-9-]{1,64}$"},
+          "machines that prove who they are by `X-API-Key`, by name; services see the user "
+          "`api-key:<name>`");
+    field("watch", o.watch, "how attacks on authentication are noticed");
+    field("audit", o.audit, "the record of security events");
     field("signing", o.signing, "proof for services that a request came through the gateway");
     field("state", o.state, "bans, revocations and what else gateways share");
     field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},

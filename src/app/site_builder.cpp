@@ -166,6 +166,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
                           .audience = settings.tokens.audience,
                           .leeway = std::chrono::seconds(settings.tokens.clock_skew_s),
                           .longest_life = settings.tokens.longest_life.value};
+    site->api_keys = identity::ApiKeys(settings.api_keys);
     site->tokens_cached = settings.tokens.cached_per_worker;
     // A name of our own, so that a request that comes back is recognised, without telling the
     // host's name.

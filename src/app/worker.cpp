@@ -43,6 +43,10 @@ void Worker::adopt_known(std::shared_ptr<const state::Known> known) {
         [this, known = std::move(known)]() mutable { shard_.adopt_known(std::move(known)); });
 }
 
+void Worker::count_violation(observe::Violation violation) {
+    loop_.post([this, violation] { metrics_.violation(violation).add(); });
+}
+
 void Worker::keys_were_read() {
     loop_.post([this] { shard_.access().keys_asked_for_ended(); });
 }

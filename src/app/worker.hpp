@@ -38,6 +38,8 @@ class Worker {
     void adopt_keys(std::shared_ptr<const identity::KeySet> keys);
     void keys_were_read();
     void adopt_known(std::shared_ptr<const state::Known> known);
+    // What the control thread found out over all workers.
+    void count_violation(observe::Violation violation);
     void adopt_addresses(std::string service, std::vector<net::Address> addresses);
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
 

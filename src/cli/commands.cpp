@@ -12,6 +12,7 @@
 #include "app/settings.hpp"
 #include "app/settings_outline.hpp"
 #include "base/version.hpp"
+#include "cli/audit_command.hpp"
 #include "cli/reference_page.hpp"
 #include "cli/route_list.hpp"
 #include "config/schema.hpp"
@@ -128,13 +129,16 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
         }
     }
     app.get_subcommand("routes")->add_flag("--json", read.json, "Print JSON");
+    Chosen tool;
+    add_audit_command(app, tool);
+    add_api_key_command(app, tool);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));
     } catch (const CLI::ParseError& error) {
         return app.exit(error, terminal.out, terminal.err) == 0 ? kDone : kMisused;
     }
-    return chosen->run(read, terminal);
+    return tool ? tool(terminal) : chosen->run(read, terminal);
 }
 
 }  // namespace gw::cli

@@ -97,6 +97,9 @@ struct Exchange {
     // this request waits.
     std::shared_ptr<const identity::Identity> identity;
 
+    // SecurityRecord::hash of the account that a sign-in names; 0: none.
+    std::uint64_t account = 0;
+
     const Route* route = nullptr;
     std::string_view path;  // canonical
     std::string_view rest;  // of it, below a prefix route's own path: "" or "/…"

@@ -123,7 +123,8 @@ bool copy_request_fields(Exchange& x, Headers& out) {
     const bool lists = connection_lists_fields(in);
     bool claims = false;
     for (const Field& field : in) {
-        if (replaced_in_request(field.known)) {
+        if (replaced_in_request(field.known) ||
+            (field.known == Known::x_api_key && x.identity && x.identity->by_api_key)) {
             continue;
         }
         if (field.known == Known::other) {

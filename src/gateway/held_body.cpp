@@ -1,5 +1,7 @@
 #include "gateway/held_body.hpp"
 
+#include "base/text.hpp"
+
 namespace gw::gateway {
 
 bool hold_what_is_here(Exchange& x) {
@@ -28,6 +30,23 @@ net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most) {
 
 http::BodyPart first_part(Exchange& x) {
     return x.held ? *x.held : x.stream.body_at_hand();
+}
+
+BodyKind body_kind(const http::RequestHead& head) {
+    std::string_view type = head.headers.value(http::Known::content_type);
+    type = type.substr(0, type.find_first_of("; \t"));
+    if (equal_ignore_case(type, "application/x-www-form-urlencoded")) {
+        return BodyKind::form;
+    }
+    const bool json = equal_ignore_case(type, "application/json") ||
+                      (type.size() > 5 && equal_ignore_case(type.substr(type.size() - 5), "+json"));
+    return json ? BodyKind::json : BodyKind::other;
+}
+
+bool has_readable_body(const http::RequestHead& head, std::uint64_t most) {
+    return head.framing == http::Framing::length && head.content_length > 0 &&
+           head.content_length <= most && body_kind(head) != BodyKind::other &&
+           !head.headers.has(http::Known::content_encoding);
 }
 
 }  // namespace gw::gateway

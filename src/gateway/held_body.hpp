@@ -13,6 +13,14 @@ bool hold_what_is_here(Exchange& x);
 // behind it. Errors: those of read_body().
 net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most);
 
+// What its values can be read from.
+enum class BodyKind : std::uint8_t { other, form, json };
+BodyKind body_kind(const http::RequestHead& head);
+
+// Is it a form or JSON, of a known length up to `most`, not compressed: worth holding for its
+// values?
+bool has_readable_body(const http::RequestHead& head, std::uint64_t most);
+
 // What goes to the service first.
 http::BodyPart first_part(Exchange& x);
 

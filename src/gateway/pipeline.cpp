@@ -1,6 +1,7 @@
 #include "gateway/pipeline.hpp"
 
 #include "gateway/route_table.hpp"
+#include "gateway/security_event.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -23,6 +24,9 @@ Verdict decide(Exchange& x) {
         x.outcome.decided_by = "protocol";
         if (defect->status == 405) {
             x.allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+        }
+        if (defect->status == 400) {
+            report_violation(x, observe::Violation::protocol_abuse, defect->detail, "blocked", 400);
         }
         return refuse(code_for_status(defect->status), defect->detail);
     }

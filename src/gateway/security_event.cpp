@@ -37,6 +37,14 @@ void keep(Exchange& x, std::string_view kind, std::string_view decision, int sta
                   .request_id = std::string(x.request_id)});
 }
 
+void note(Exchange& x, AccessNote note) {
+    SecurityRecord* const record = x.shard.security_record();
+    if (record != nullptr) {
+        note.address = x.client;
+        record->note(note);
+    }
+}
+
 }  // namespace
 
 void report_violation(Exchange& x, observe::Violation violation, std::string_view what,
@@ -72,9 +80,23 @@ void report_failed_authentication(Exchange& x, std::size_t cause, std::string_vi
                                                {"ip", x.client_text},
                                                {"method", x.head().method_text},
                                                {"route", route_of(x)}});
+    note(x, {.kind = AccessNote::Kind::token_refused, .cause = cause});
 }
 
-void report_failed_login(Exchange& x) {
+void report_verified_token(Exchange& x) {
+    const SecurityRecord* const record = x.shard.security_record();
+    if (record != nullptr) {
+        note(x, {.kind = AccessNote::Kind::token_verified,
+                 .account = record->hash(x.identity->subject),
+                 .issued_at = x.identity->issued_at});
+    }
+}
+
+void report_sign_in(Exchange& x) {
+    note(x, {.kind = AccessNote::Kind::sign_in_succeeded, .account = x.account});
+}
+
+void report_failed_sign_in(Exchange& x, bool ban) {
     x.shard.metrics().auth_attempt(observe::AuthAttempt::failure).add();
     x.shard.log_warn("authentication failed", {{"requestId", x.request_id},
                                                {"traceId", trace_of(x)},
@@ -82,12 +104,7 @@ void report_failed_login(Exchange& x) {
                                                {"ip", x.client_text},
                                                {"method", x.head().method_text},
                                                {"route", route_of(x)}});
-    const security::FailedLogins::Verdict verdict =
-        x.shard.failed_logins().failed(x.client, std::nullopt, x.shard.loop().now());
-    if (verdict.address) {
-        report_violation(x, observe::Violation::brute_force, "sign-ins fail again and again",
-                         "logged", 0);
-    }
+    note(x, {.kind = AccessNote::Kind::sign_in_failed, .ban = ban, .account = x.account});
 }
 
 void report_cross_tenant(Exchange& x, std::string_view target, std::string_view resource,

@@ -24,10 +24,29 @@ struct SecurityEvent {
     std::string request_id;
 };
 
+// What is counted over all workers: how people and tokens fare at the door.
+struct AccessNote {
+    enum class Kind : std::uint8_t {
+        token_verified,  // for the first time by this worker
+        token_refused,
+        sign_in_failed,
+        sign_in_succeeded,
+    };
+    Kind kind = Kind::token_verified;
+    bool ban = false;       // of sign_in_failed: whoever goes on shall be banned
+    std::size_t cause = 0;  // of token_refused: of kTokenErrors
+    IpAddress address{};
+    std::uint64_t account = 0;  // SecurityRecord::hash of the user or account; 0: none was named
+    WallTime issued_at{};       // of token_verified
+};
+
 // Keeps security events. Called by workers; must not wait.
 class SecurityRecord {
   public:
     virtual void keep(SecurityEvent event) = 0;
+    virtual void note(const AccessNote& note) = 0;
+    // The same for the same name as long as the process lives; strangers cannot tell it.
+    [[nodiscard]] virtual std::uint64_t hash(std::string_view name) const = 0;
 
   protected:
     ~SecurityRecord() = default;
@@ -40,9 +59,12 @@ void report_violation(Exchange& x, observe::Violation violation, std::string_vie
 // One line with "auth" and "fail", one count. cause: a value of kTokenErrors. what: a literal.
 void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what);
 
-// Somebody failed to sign in: a line, a count, and a violation once it is one time too many for the
-// address (FailedLogins). Counted by each worker for itself.
-void report_failed_login(Exchange& x);
+// A token was verified, for the first time by this worker.
+void report_verified_token(Exchange& x);
+
+// Somebody failed to sign in: a line, a count. ban: whoever does so again and again is banned.
+void report_failed_sign_in(Exchange& x, bool ban);
+void report_sign_in(Exchange& x);
 
 // A request for what belongs to another tenant: one line with "cross-tenant", one count, one
 // record. target: the tenant or venue that was named. Also counts a violation (tenant_bypass)

@@ -19,7 +19,6 @@
 #include "net/loop.hpp"
 #include "observe/access_log.hpp"
 #include "observe/metrics.hpp"
-#include "security/failed_logins.hpp"
 #include "security/request_signature.hpp"
 #include "security/request_values.hpp"
 #include "upstream/service.hpp"
@@ -82,7 +81,6 @@ class Shard final : public http::Responder {
     void write_access_line(const observe::AccessRecord& record);
     [[nodiscard]] Access& access() { return access_; }
     [[nodiscard]] security::RequestValues& request_values() { return request_values_; }
-    [[nodiscard]] security::FailedLogins& failed_logins() { return failed_logins_; }
     [[nodiscard]] const HealthReport& health() const { return *health_; }
     [[nodiscard]] Random& random() { return random_; }
     // Null where nobody keeps them.
@@ -129,7 +127,6 @@ class Shard final : public http::Responder {
     Generation* current_ = nullptr;
     Access access_{loop_};
     security::RequestValues request_values_;
-    security::FailedLogins failed_logins_{security::FailedLoginsOptions{.keys_max = 20'000}};
     Exchange* first_ = nullptr;  // of those in flight, the youngest
     std::shared_ptr<const HealthReport> health_;
     observe::Log* log_ = nullptr;

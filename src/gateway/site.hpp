@@ -10,6 +10,7 @@
 #include "base/ip_address.hpp"
 #include "gateway/route_table.hpp"
 #include "http/h1_server.hpp"
+#include "identity/api_key.hpp"
 #include "identity/verifier.hpp"
 #include "security/signing_options.hpp"
 #include "upstream/service_options.hpp"
@@ -34,6 +35,7 @@ struct Site {
     std::string instance_id;
     security::SigningOptions signing;
     identity::TokenChecks token_checks;
+    identity::ApiKeys api_keys;
     std::uint32_t tokens_cached = 0;  // by each worker
     http::H1ServerLimits limits;
     std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted

@@ -1,4 +1,5 @@
-// Who calls, as a verified token says it. Immutable; shared by the cache of tokens and by requests.
+// Who calls, as a verified token or the configuration of an API key says it. Immutable; shared by
+// the cache of tokens and by requests.
 #pragma once
 
 #include <string>
@@ -9,6 +10,7 @@
 namespace gw::identity {
 
 struct Identity {
+    bool by_api_key = false;
     std::string subject;  // `sub`: a user. Fit to be a header field's value, as all texts here.
     std::string tenant;   // `tenant_id`
     std::string id;       // `jti`; empty if the token has none

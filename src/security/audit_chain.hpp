@@ -17,6 +17,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "observe/timestamp.hpp"
+#include "security/audit_options.hpp"
 
 namespace gw::security {
 
@@ -29,17 +30,6 @@ struct AuditEvent {
     std::string_view resource{};
     std::string_view decision{};  // "blocked", "allowed", "done", …
     std::string_view detail{};
-};
-
-enum class AuditSync : std::uint8_t {
-    none,   // the system writes when it likes; a power failure may cost seconds
-    every,  // each record is on the disk before append() returns
-};
-
-struct AuditOptions {
-    std::string path{};
-    std::string secret{};  // empty: plain SHA-256
-    AuditSync sync = AuditSync::none;
 };
 
 // Where a chain stands: what the next record follows.

@@ -96,8 +96,8 @@ void AuthTally::failed(AuthFailure failure, std::uint64_t address, std::uint64_t
     }
 }
 
-void AuthTally::succeeded(Instant now) {
-    ++bucket(now).counts.successes;
+void AuthTally::succeeded(std::uint64_t requests, Instant now) {
+    bucket(now).counts.successes += requests;
 }
 
 void AuthTally::token_seen(WallTime issued, WallTime wall, Instant now) {
@@ -107,38 +107,6 @@ void AuthTally::token_seen(WallTime issued, WallTime wall, Instant now) {
     if (age < found.youngest.back()) {
         found.youngest.back() = age;
         std::ranges::sort(found.youngest);
-    }
-}
-
-void AuthTally::merge(const AuthTally& other) {
-    for (std::size_t i = 0; i < kBuckets; ++i) {
-        const Bucket& from = other.buckets_[i];
-        Bucket& to = buckets_[i];
-        if (from.number > to.number) {
-            to = from;
-        } else if (from.number == to.number && from.number >= 0) {
-            for (std::size_t cause = 0; cause < kAuthFailures; ++cause) {
-                to.counts.failures[cause] += from.counts.failures[cause];
-            }
-            to.counts.successes += from.counts.successes;
-            to.tokens += from.tokens;
-            std::array<Millis, 6> both{};
-            std::ranges::merge(to.youngest, from.youngest, both.begin());
-            std::copy_n(both.begin(), to.youngest.size(), to.youngest.begin());
-        }
-    }
-    for (std::size_t i = 0; i < halves_.size(); ++i) {
-        const Half& from = other.halves_[i];
-        Half& to = halves_[i];
-        if (from.number > to.number) {
-            to = from;
-        } else if (from.number == to.number && from.number >= 0) {
-            to.addresses.merge(from.addresses);
-            to.accounts.merge(from.accounts);
-        }
-    }
-    if (other.changed_ && (!changed_ || *other.changed_ > *changed_)) {
-        changed_ = other.changed_;
     }
 }
 

@@ -1,7 +1,6 @@
 // Why authentications fail: counts by cause over a quarter of an hour, who is behind them, and the
-// distance to the issuer's clock, from which diagnose() says in one line what it looks like. Each
-// worker has its own AuthTally; the control thread merges copies of them. One thread each; memory
-// is fixed (about 10 KiB a tally).
+// distance to the issuer's clock, from which diagnose() says in one line what it looks like. One
+// thread; memory is fixed (about 10 KiB).
 #pragma once
 
 #include <array>
@@ -59,12 +58,12 @@ class AuthTally {
   public:
     // address and account: hashes, spread evenly; account 0 if none was named.
     void failed(AuthFailure failure, std::uint64_t address, std::uint64_t account, Instant now);
-    void succeeded(Instant now);
+    // requests: of callers whose tokens were good.
+    void succeeded(std::uint64_t requests, Instant now);
     // A token was verified that says when it was issued.
     void token_seen(WallTime issued, WallTime wall, Instant now);
     // Keys, issuer or configuration changed.
     void configuration_changed(Instant now) { changed_ = now; }
-    void merge(const AuthTally& other);
 
     struct Counts {
         std::array<std::uint64_t, kAuthFailures> failures{};

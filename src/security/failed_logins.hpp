@@ -22,8 +22,7 @@ struct FailedLoginsOptions {
     Millis address_window = std::chrono::minutes(5);
     std::uint32_t account_failures = 5;  // the same for one account
     Millis account_window = std::chrono::minutes(15);
-    bool ban = false;
-    // How long the first ban lasts, the second, and so on; the last stays.
+    // How long a ban should last at the first detection, the second, and so on; the last stays.
     std::array<std::chrono::seconds, 4> ban_lengths{std::chrono::minutes(5),
                                                     std::chrono::minutes(15), std::chrono::hours(1),
                                                     std::chrono::hours(24)};
@@ -37,7 +36,7 @@ struct BruteForce {
     IpAddress address;            // kind address; of IPv6 the /64
     std::uint64_t account = 0;    // kind account: the hash given
     std::uint32_t failures = 0;   // within the window
-    std::chrono::seconds ban{0};  // zero: none
+    std::chrono::seconds ban{0};  // how long it would be right to ban
 };
 
 // Of IPv6 the first 64 bits, the rest zero.

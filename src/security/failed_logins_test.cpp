@@ -103,7 +103,6 @@ TEST(FailedLogins, TakesTheWholeOfA64AsOneAddress) {
 
 TEST(FailedLogins, BansGrowAndStartOverAfterAQuietDay) {
     FailedLoginsOptions options;
-    options.ban = true;
     options.address_failures = 1;
     FailedLogins logins(options);
     Instant now = kBegin;
@@ -115,15 +114,6 @@ TEST(FailedLogins, BansGrowAndStartOverAfterAQuietDay) {
     }
     now += std::chrono::hours(24);
     EXPECT_EQ(ban(), seconds(300));
-}
-
-TEST(FailedLogins, BansNobodyUnlessTold) {
-    FailedLoginsOptions options;
-    options.account_failures = 1;
-    const auto found = FailedLogins(options).failed(address("::1"), 77, kBegin).account;
-    ASSERT_TRUE(found);
-    EXPECT_EQ(found->account, 77U);
-    EXPECT_EQ(found->ban, seconds(0));
 }
 
 TEST(FailedLogins, ForgetsTheLongestUnchangedWhenFull) {

@@ -248,23 +248,29 @@ class Injection(Identity):
             self.assertEqual(200, client.response().status)
         self.assertEqual("injection", self.events(gateway, "security violation", 3)[0]["violationType"])
 
+    def test_header_fields_are_looked_at_where_a_route_names_them(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block, headers: [User-Agent]},")
+        gateway = self.start(text)
+        self.assertAnswers(400, "bad_request", gateway, "/api/v1/s0/text", "user-agent: x' OR 1=1--\r\n")
+        browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
+        self.assertAnswers(200, None, gateway, "/api/v1/s0/text", f"User-Agent: {browser}\r\n")
+
     def test_elsewhere_it_is_told_and_passes(self):
         gateway = self.start(self.text)
         self.assertAnswers(200, None, gateway, f"/api/v1/s0/text?q={self.ATTACK}")
         self.assertEqual("logged", self.events(gateway, "security violation")[0]["decision"])
 
 
-class BruteForce(Identity):
-    def test_failed_sign_ins_are_counted_and_noticed(self):
-        text = self.text + """
-  - {name: auth, path: /api/v1/auth/**, service: origin, rewrite: /up, authenticate: {public: [/status]},
-     brute_force: {login_paths: [/status]}}
-"""
-        gateway = self.start(text, environment={"WORKERS": "1"})
-        for _ in range(10):
-            self.assertEqual(401, self.get(gateway, "/api/v1/auth/status?code=401").status)
-        self.assertEqual(10, len(self.events(gateway, "authentication failed", 10)))
-        self.assertEqual("brute_force", self.events(gateway, "security violation")[0]["violationType"])
+class ProtocolAbuse(Identity):
+    def test_what_is_no_request_and_what_climbs_out_of_a_path_is_told(self):
+        gateway = self.start(self.text)
+        for target, header, kind in (
+                ("/api/v1/s0/text", "Content-Length: 1\r\nContent-Length: 2\r\n", "protocol_abuse"),
+                ("/api/v1/s0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc", "", "path_traversal")):
+            self.assertAnswers(400, "bad_request", gateway, target, header)
+            wait_until(lambda: [e["decision"] for e in gateway.events if e.get("violationType") == kind] == ["blocked"],
+                       5, f"one line says {kind}")
+            self.assertEqual(1, self.metric(gateway, f'violation_type="{kind}"}} 1'))
 
 
 class Signatures(Identity):

@@ -1,5 +1,6 @@
-// Who calls: the bearer token, verified, remembered, and held against revocations and bans on every
-// request. Paths that a route calls public need none; one that is good is taken notice of there.
+// Who calls: the bearer token or the API key, verified, remembered, and held against revocations
+// and bans on every request. Paths that a route calls public need none; one that is good is taken
+// notice of there.
 #include "base/text.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
@@ -27,6 +28,7 @@ std::optional<config::Flaw> check_public_path(std::string_view path) {
 
 struct Authenticate : StageOptions {
     std::vector<std::string> public_paths;
+    bool api_keys = true;
 };
 
 template <class Visitor>
@@ -34,6 +36,7 @@ void fields(Visitor& field, Authenticate& o) {
     field("public", o.public_paths, config::Check{check_public_path, R"(^/[^?#%\\ ]*$)"},
           "paths below the route's own that need no token: `/login` is that path, `/webhooks/**` "
           "all below it, `/**` everything");
+    field("api_keys", o.api_keys, "whether a key in `X-API-Key` does instead of a token");
 }
 
 bool is_public(const Authenticate& o, std::string_view rest) {
@@ -50,20 +53,24 @@ bool is_public(const Authenticate& o, std::string_view rest) {
     return false;
 }
 
-enum class Shown : std::uint8_t { nothing, token, nonsense };
+enum class Shown : std::uint8_t { nothing, token, api_key, nonsense };
 
 // RFC 6750, 2.1. Two fields, or another scheme, are nobody's token.
 Shown find_token(const http::Headers& headers, std::string_view& token) {
     std::size_t count = 0;
+    std::size_t keys = 0;
     std::string_view value;
     for (const http::Field& field : headers) {
         if (field.known == http::Known::authorization) {
             ++count;
             value = field.value;
+        } else if (field.known == http::Known::x_api_key) {
+            ++keys;
+            token = field.value;
         }
     }
     if (count == 0) {
-        return Shown::nothing;
+        return keys == 0 ? Shown::nothing : keys == 1 ? Shown::api_key : Shown::nonsense;
     }
     constexpr std::string_view kScheme = "bearer ";
     if (count > 1 || value.size() <= kScheme.size() ||
@@ -164,7 +171,17 @@ Verdict verify(Exchange& x, std::string_view token, bool open, bool may_wait) {
         x.identity =
             access.tokens().keep(token, std::move(*verified),
                                  verified->expires_at + x.generation.site->token_checks.leeway);
+        report_verified_token(x);
     }
+    return admit(x, open);
+}
+
+Verdict look_up_key(Exchange& x, std::string_view key, bool open) {
+    auto found = x.generation.site->api_keys.find(key, x.shard.loop().clock().wall);
+    if (!found) {
+        return open ? go_on() : reject(x, found.error());
+    }
+    x.identity = std::move(*found);
     return admit(x, open);
 }
 
@@ -176,6 +193,10 @@ Verdict decide(Exchange& x, const Authenticate& o) {
             return open ? go_on() : reject(x, TokenFault::missing);
         case Shown::nonsense:
             return open ? go_on() : reject(x, TokenFault::malformed);
+        case Shown::api_key:
+            return o.api_keys ? look_up_key(x, token, open)
+                   : open     ? go_on()
+                              : reject(x, TokenFault::missing);
         case Shown::token:
             break;
     }

@@ -19,12 +19,14 @@ constexpr std::array<std::pair<std::string_view, Mode>, 3> names_of(Mode) {
 
 struct InjectionOptions : StageOptions {
     Mode mode = Mode::log;
+    std::vector<std::string> headers;
     std::uint64_t body_bytes_max = 16'384;
 };
 
 template <class Visitor>
 void fields(Visitor& field, InjectionOptions& o) {
     field("mode", o.mode, "what becomes of a request in which one is found");
+    field("headers", o.headers, "header fields that are looked at too, by name");
     field("body_bytes_max", o.body_bytes_max, config::Range{0, 1'048'576},
           "form and JSON bodies up to this size are held and looked at; 0: none");
 }
@@ -50,25 +52,6 @@ Verdict judged(Exchange& x, const Finder& finder, const InjectionOptions& o) {
                  : go_on();
 }
 
-enum class BodyKind : std::uint8_t { other, form, json };
-
-BodyKind body_kind(const http::RequestHead& head) {
-    std::string_view type = head.headers.value(http::Known::content_type);
-    type = type.substr(0, type.find_first_of("; \t"));
-    if (equal_ignore_case(type, "application/x-www-form-urlencoded")) {
-        return BodyKind::form;
-    }
-    const bool json = equal_ignore_case(type, "application/json") ||
-                      (type.size() > 5 && equal_ignore_case(type.substr(type.size() - 5), "+json"));
-    return json ? BodyKind::json : BodyKind::other;
-}
-
-bool wants_body(const http::RequestHead& head, const InjectionOptions& o) {
-    return head.framing == http::Framing::length && head.content_length > 0 &&
-           head.content_length <= o.body_bytes_max && body_kind(head) != BodyKind::other &&
-           !head.headers.has(http::Known::content_encoding);
-}
-
 Verdict look_at_body(Exchange& x, const InjectionOptions& o) {
     Finder finder;
     security::RequestValues& values = x.shard.request_values();
@@ -77,6 +60,18 @@ Verdict look_at_body(Exchange& x, const InjectionOptions& o) {
                                                      ? values.form(x.held->bytes, finder)
                                                      : values.json(x.held->bytes, finder);
     return judged(x, finder, o);
+}
+
+void look_at_headers(Exchange& x, Finder& finder, const InjectionOptions& o) {
+    security::RequestValues& values = x.shard.request_values();
+    for (const http::Field& field : x.head().headers) {
+        for (const std::string& name : o.headers) {
+            if (!finder.found && equal_ignore_case(field.name, name)) {
+                [[maybe_unused]] const security::Walk walk =
+                    values.header(field.name, field.value, finder);
+            }
+        }
+    }
 }
 
 Verdict decide(Exchange& x, const InjectionOptions& o) {
@@ -88,8 +83,11 @@ Verdict decide(Exchange& x, const InjectionOptions& o) {
     if (values.path(x.path, finder) != security::Walk::stopped && !x.query().empty()) {
         [[maybe_unused]] const security::Walk walk = values.query(x.query(), finder);
     }
+    if (!o.headers.empty()) {
+        look_at_headers(x, finder, o);
+    }
     const Verdict verdict = judged(x, finder, o);
-    if (!verdict.goes_on() || !wants_body(x.head(), o)) {
+    if (!verdict.goes_on() || !has_readable_body(x.head(), o.body_bytes_max)) {
         return verdict;
     }
     return hold_what_is_here(x) ? look_at_body(x, o) : wait();

@@ -2,6 +2,7 @@
 // the service gets.
 #include <algorithm>
 
+#include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 #include "http/uri.hpp"
@@ -42,7 +43,8 @@ Verdict decide(Exchange& x) {
             break;
         case http::PathOutcome::refused:
             if (refusal.traversal) {
-                x.shard.metrics().violation(observe::Violation::path_traversal).add();
+                report_violation(x, observe::Violation::path_traversal, refusal.detail, "blocked",
+                                 400);
             }
             return refuse(Code::bad_request, refusal.detail);
     }

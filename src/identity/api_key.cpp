@@ -1,0 +1,142 @@
+#include "identity/api_key.hpp"
+
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include <cstring>
+
+#include "base/encoding.hpp"
+#include "base/ensure.hpp"
+
+namespace gw::identity {
+namespace {
+
+constexpr std::string_view kHashPrefix = "sha256:";
+constexpr std::string_view kKeyPrefix = "tt_";
+
+// The number at text[at, at + digits), or nothing.
+std::optional<int> number_at(std::string_view text, std::size_t at, std::size_t digits) {
+    int value = 0;
+    for (const char c : text.substr(at, digits)) {
+        if (c < '0' || c > '9') {
+            return std::nullopt;
+        }
+        value = value * 10 + (c - '0');
+    }
+    return value;
+}
+
+std::optional<WallTime> parse_moment(std::string_view text) {
+    constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
+    if (text.size() != kForm.size()) {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < kForm.size(); ++i) {
+        if (kForm[i] != '0' && text[i] != kForm[i]) {
+            return std::nullopt;
+        }
+    }
+    const auto year = number_at(text, 0, 4);
+    const auto month = number_at(text, 5, 2);
+    const auto day = number_at(text, 8, 2);
+    const auto hour = number_at(text, 11, 2);
+    const auto minute = number_at(text, 14, 2);
+    const auto second = number_at(text, 17, 2);
+    if (!year || !month || !day || !hour || !minute || !second) {
+        return std::nullopt;
+    }
+    const std::chrono::year_month_day date{std::chrono::year(*year),
+                                           std::chrono::month(static_cast<unsigned>(*month)),
+                                           std::chrono::day(static_cast<unsigned>(*day))};
+    if (!date.ok() || *year < 1970 || *year > 2200 || *hour > 23 || *minute > 59 || *second > 59) {
+        return std::nullopt;
+    }
+    return std::chrono::sys_days(date) + std::chrono::hours(*hour) + std::chrono::minutes(*minute) +
+           std::chrono::seconds(*second);
+}
+
+}  // namespace
+
+std::expected<ApiKeyHash, config::Flaw> ApiKeyHash::parse(std::string_view text) {
+    const auto bytes =
+        text.starts_with(kHashPrefix) ? from_hex(text.substr(kHashPrefix.size())) : std::nullopt;
+    ApiKeyHash hash;
+    if (!bytes || bytes->size() != hash.bytes.size()) {
+        // Not shown: somebody may have put the key itself here.
+        return std::unexpected(config::Flaw{
+            "is no hash of a key",
+            "let `api-gateway api-key` make a key, and write what it prints as its hash"});
+    }
+    std::memcpy(hash.bytes.data(), bytes->data(), bytes->size());
+    return hash;
+}
+
+ApiKeyHash ApiKeyHash::of(std::string_view key) {
+    ApiKeyHash hash;
+    ::SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+             reinterpret_cast<unsigned char*>(hash.bytes.data()));
+    return hash;
+}
+
+std::string ApiKeyHash::to_string() const {
+    return std::string(kHashPrefix) + to_hex({bytes.data(), bytes.size()});
+}
+
+std::expected<ApiKeyEnd, config::Flaw> ApiKeyEnd::parse(std::string_view text) {
+    if (text.empty()) {
+        return ApiKeyEnd{};
+    }
+    const auto at = parse_moment(text);
+    if (!at) {
+        return std::unexpected(config::Flaw{"is " + config::quote(text),
+                                            "write a moment in UTC: 2027-01-31T00:00:00Z"});
+    }
+    return ApiKeyEnd{at, std::string(text)};
+}
+
+std::size_t ApiKeys::Hash::operator()(const ApiKeyHash& hash) const {
+    std::size_t value = 0;
+    std::memcpy(&value, hash.bytes.data(), sizeof value);
+    return value;
+}
+
+ApiKeys::ApiKeys(const std::map<std::string, ApiKeyOptions>& options) {
+    for (const auto& [name, key] : options) {
+        auto identity = std::make_shared<Identity>();
+        identity->by_api_key = true;
+        identity->subject = "api-key:" + name;
+        identity->tenant = key.tenant;
+        identity->role = key.role;
+        identity->permissions = key.permissions;
+        identity->venues = key.venues;
+        // Issued whenever it is shown: revocations of a tenant's tokens leave its keys alone; a
+        // ban of the user `api-key:<name>` or of the tenant does not.
+        identity->issued_at = WallTime::max();
+        identity->expires_at = key.expires.at.value_or(WallTime::max());
+        keys_.emplace(key.hash, std::move(identity));
+    }
+}
+
+std::expected<std::shared_ptr<const Identity>, TokenFault> ApiKeys::find(std::string_view key,
+                                                                         WallTime now) const {
+    if (keys_.empty() || key.size() > kKeyBytesMax) {
+        return std::unexpected(TokenFault::api_key);
+    }
+    const auto found = keys_.find(ApiKeyHash::of(key));
+    if (found == keys_.end()) {
+        return std::unexpected(TokenFault::api_key);
+    }
+    if (now >= found->second->expires_at) {
+        return std::unexpected(TokenFault::expired);
+    }
+    return found->second;
+}
+
+std::string new_api_key() {
+    std::array<unsigned char, 32> random{};
+    ensure(::RAND_bytes(random.data(), random.size()) == 1, "the system has no randomness");
+    return std::string(kKeyPrefix) +
+           base64url_encode({reinterpret_cast<const char*>(random.data()), random.size()});
+}
+
+}  // namespace gw::identity

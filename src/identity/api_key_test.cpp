@@ -1,0 +1,71 @@
+#include "identity/api_key.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gw::identity {
+namespace {
+
+constexpr WallTime kNow{std::chrono::seconds(1'800'000'000)};
+
+TEST(ApiKeyHash, IsTheSha256OfTheKey) {
+    // FIPS 180-4, "abc".
+    const std::string text =
+        "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    EXPECT_EQ(ApiKeyHash::of("abc").to_string(), text);
+    EXPECT_EQ(ApiKeyHash::parse(text).value(), ApiKeyHash::of("abc"));
+}
+
+TEST(ApiKeyHash, OfAKeyThatWasPutInItsPlaceIsNotShown) {
+    const auto flaw = ApiKeyHash::parse("tt_secret");
+    ASSERT_FALSE(flaw);
+    EXPECT_EQ(flaw.error().what.find("secret"), std::string::npos);
+}
+
+TEST(ApiKeyEnd, IsAMomentThatExists) {
+    EXPECT_EQ(ApiKeyEnd::parse("2027-01-15T08:00:00Z").value().at, kNow);
+    EXPECT_FALSE(ApiKeyEnd::parse("").value().at);
+    for (const char* text : {"2027-02-29T00:00:00Z", "2027-13-01T00:00:00Z", "2027-01-01T24:00:00Z",
+                             "2027-01-01 00:00:00Z", "2027-01-01T00:00:00", "tomorrow",
+                             "2027-0a-01T00:00:00Z", "2027-01-01T00:00:00+01:00"}) {
+        EXPECT_FALSE(ApiKeyEnd::parse(text)) << text;
+    }
+}
+
+TEST(ApiKeys, SayWhoseAKeyIs) {
+    const ApiKeys keys({{"scanner",
+                         {.hash = ApiKeyHash::of("tt_1"),
+                          .tenant = "t1",
+                          .venues = {"v1"},
+                          .role = "scanner",
+                          .permissions = {"tickets:scan"},
+                          .expires = {}}}});
+    const auto found = keys.find("tt_1", kNow);
+    ASSERT_TRUE(found);
+    EXPECT_EQ((*found)->subject, "api-key:scanner");
+    EXPECT_EQ((*found)->tenant, "t1");
+    EXPECT_EQ((*found)->venues, std::vector<std::string>{"v1"});
+    EXPECT_TRUE((*found)->by_api_key);
+    EXPECT_EQ(keys.find("tt_2", kNow).error(), TokenFault::api_key);
+    EXPECT_EQ(keys.find("", kNow).error(), TokenFault::api_key);
+    EXPECT_EQ(keys.find(std::string(10'000, 'x'), kNow).error(), TokenFault::api_key);
+}
+
+TEST(ApiKeys, End) {
+    ApiKeyOptions key{.hash = ApiKeyHash::of("tt_1"),
+                      .tenant = "t1",
+                      .venues = {},
+                      .role = {},
+                      .permissions = {},
+                      .expires = *ApiKeyEnd::parse("2027-01-15T08:00:00Z")};
+    const ApiKeys keys({{"a", key}});
+    EXPECT_TRUE(keys.find("tt_1", kNow - Millis(1)));
+    EXPECT_EQ(keys.find("tt_1", kNow).error(), TokenFault::expired);
+}
+
+TEST(NewApiKey, IsNeverTheSame) {
+    EXPECT_NE(new_api_key(), new_api_key());
+    EXPECT_EQ(new_api_key().size(), 46U);
+}
+
+}  // namespace
+}  // namespace gw::identity

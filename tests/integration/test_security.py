@@ -1,0 +1,229 @@
+"""What security people live by: the audit record, failed sign-ins over all workers and automatic bans, the diagnosis
+of failed authentication, keys of machines."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from support import tokens
+from support.clients import Client
+from support.process import DEFAULT_BINARY
+from support.wait import wait_until
+from test_state import BANNED, FINE, Redis, State, cli
+
+
+def tool(*words, binary=None, **environment):
+    inherited = {k: v for k, v in os.environ.items() if k not in ("CONFIG_FILE",)}
+    return subprocess.run([str(binary or DEFAULT_BINARY), *words], capture_output=True, text=True, timeout=20,
+                          env=inherited | environment)
+
+
+class Audit(State):
+    def setUp(self):
+        super().setUp()
+        self.path = pathlib.Path(self.folder) / "audit.log"
+        self.environment = {"AUDIT_PATH": str(self.path)}
+
+    def records(self, count):
+        def found():
+            lines = self.path.read_text().splitlines() if self.path.exists() else []
+            return [json.loads(line) for line in lines]
+        wait_until(lambda: len(found()) >= count, 5, f"{count} records")
+        return found()
+
+    def attempt(self, gateway):
+        answer = self.get(gateway, f"/api/v1/tenants/{tokens.OTHER_TENANT}/text", tokens.bearer())
+        self.assertEqual(403, answer.status)
+
+    def test_each_event_is_a_record_of_who_did_what(self):
+        gateway = self.start()
+        self.attempt(gateway)
+        record = self.records(1)[0]
+        self.assertEqual(("tenant_bypass", "user-1", tokens.TENANT, "127.0.0.1", "blocked"), tuple(
+            record[name] for name in ("event", "requester", "tenant", "address", "decision")))
+        self.assertEqual(f"GET /api/v1/tenants/{tokens.OTHER_TENANT}/text", record["resource"])
+        self.assertIn("(403)", record["detail"])
+
+    def test_a_chain_goes_on_after_a_restart_and_its_verification_finds_a_change(self):
+        for _ in range(2):
+            gateway = self.start()
+            self.attempt(gateway)
+            self.attempt(gateway)
+            self.assertEqual(0, gateway.stop())
+        self.records(4)
+        whole = tool("audit", "verify", str(self.path))
+        self.assertEqual((0, True), (whole.returncode, "4 records, whole" in whole.stdout), whole)
+        head = whole.stdout.split()[-1]
+        lines = self.path.read_text().splitlines(keepends=True)
+        self.path.write_text("".join(lines[:1] + [lines[1].replace("blocked", "allowed")] + lines[2:]))
+        broken = tool("audit", "verify", "--json", str(self.path))
+        self.assertEqual((1, "changed", 2), (broken.returncode, json.loads(broken.stdout)["finding"],
+                                             json.loads(broken.stdout)["line"]))
+        self.path.write_text("".join(lines[:-1]))
+        self.assertEqual(0, tool("audit", "verify", str(self.path)).returncode)
+        self.assertEqual(1, tool("audit", "verify", "--at-least", head, str(self.path)).returncode)
+        self.assertEqual(1, tool("audit", "verify", str(self.path) + ".none").returncode)
+        self.assertEqual(2, tool("audit", "verify").returncode)
+
+    def test_a_secret_makes_the_chain_its_own(self):
+        gateway = self.start(environment={"AUDIT_SECRET": "kept elsewhere"})
+        self.attempt(gateway)
+        self.records(1)
+        self.assertEqual(0, tool("audit", "verify", str(self.path), AUDIT_SECRET="kept elsewhere").returncode)
+        self.assertEqual(1, tool("audit", "verify", str(self.path)).returncode)
+
+    def test_events_wait_while_the_file_cannot_be_written(self):
+        self.path.mkdir()
+        gateway = self.start()
+        self.attempt(gateway)
+        self.events(gateway, "the audit record cannot be written")
+        self.attempt(gateway)
+        self.path.rmdir()
+        self.records(2)
+        self.events(gateway, "the audit record is written again")
+        self.assertEqual(1, len(self.events(gateway, "the audit record cannot be written")))
+
+    @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+    def test_with_redis_there_is_a_bounded_stream_too(self):
+        redis = Redis(self.folder)
+        self.addCleanup(redis.kill)
+        gateway = self.start(environment={"REDIS_URL": f"redis://127.0.0.1:{redis.port}"})
+        self.events(gateway, "the state backend answers")
+        self.attempt(gateway)
+        wait_until(lambda: cli(redis.port, "XLEN", "audit:events") == "1", 5, "the stream has the event")
+        self.assertIn("tenant_bypass", cli(redis.port, "XRANGE", "audit:events", "-", "+"))
+
+
+class BruteForce(State):
+    def start(self, mode="log", **options):
+        text = "watch: {diagnosis_interval_ms: 100}\n" + self.text + f"""
+  - {{name: auth, path: /api/v1/auth/**, service: origin, rewrite: /up, authenticate: {{public: [/status]}},
+     brute_force: {{mode: {mode}, login_paths: [/status]}}}}
+"""
+        return super().start(text, **options)
+
+    def sign_in(self, gateway, status, email, address="203.0.113.7"):
+        """On a connection of its own, so that all workers get their share."""
+        body = json.dumps({"email": email, "password": "x"}).encode()
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/auth/status?code={status} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n"
+                        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            self.assertEqual(status, client.response().status)
+
+    def violations(self, gateway):
+        return [e for e in gateway.events if e.get("violationType") == "brute_force"]
+
+    def test_failures_of_an_address_are_counted_over_all_workers(self):
+        gateway = self.start(environment={"WORKERS": "4"})
+        for i in range(10):
+            self.sign_in(gateway, 401, f"user-{i}@example.org")
+        wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
+        line = self.violations(gateway)[0]
+        self.assertEqual(("203.0.113.7", "logged", 10), (line["ip"], line["decision"], line["failures"]))
+        self.assertEqual(10, len(self.events(gateway, "authentication failed", 10)))
+        wait_until(lambda: self.metric(
+            gateway, 'security_violations_total{service="api-gateway",violation_type="brute_force"} 1'), 5, "it counts")
+        self.assertEqual(FINE, self.answer(gateway, address="203.0.113.7"))
+
+    def test_failures_of_an_account_are_counted_over_all_addresses(self):
+        gateway = self.start()
+        for i in range(4):
+            self.sign_in(gateway, 401, "Victim@example.org", f"203.0.113.{i}")
+        self.sign_in(gateway, 200, "victim@example.org")
+        for i in range(4):
+            self.sign_in(gateway, 401, "victim@example.org", f"203.0.113.{i}")
+        self.sign_in(gateway, 401, "other@example.org")
+        self.assertEqual([], self.violations(gateway))
+        self.sign_in(gateway, 401, "victim@example.org", "203.0.113.9")
+        wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
+        self.assertIn("account", self.violations(gateway)[0]["detail"])
+        self.assertNotIn("victim", json.dumps(self.violations(gateway)))
+
+    def test_whoever_goes_on_is_banned_where_the_route_says_so(self):
+        gateway = self.start("block")
+        for i in range(10):
+            self.sign_in(gateway, 401, f"user-{i}@example.org")
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        self.assertEqual(FINE, self.answer(gateway))
+        self.assertTrue(280 < int(cli(self.resp_port, "TTL", "banned:ip:203.0.113.7")) <= 300)
+        value = json.loads(cli(self.resp_port, "GET", "banned:ip:203.0.113.7"))
+        self.assertEqual(("10 failed sign-ins", "api-gateway"), (value["reason"], value["by"]))
+
+    def test_an_address_that_many_share_is_not_banned(self):
+        gateway = self.start("block")
+        for i in range(30):
+            answer = self.get(gateway, "/api/v1/s0/seen",
+                              "X-Forwarded-For: 203.0.113.7\r\n" + tokens.bearer(sub=f"user-{i}"))
+            self.assertEqual(200, answer.status)
+        for i in range(10):
+            self.sign_in(gateway, 401, f"user-{i}@example.org")
+        wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
+        line = self.violations(gateway)[0]
+        self.assertEqual("logged", line["decision"])
+        self.assertGreater(line["usersLastHour"], 20)
+        self.assertEqual("", cli(self.resp_port, "GET", "banned:ip:203.0.113.7"))
+
+    def test_a_wave_of_failures_is_explained_in_one_line(self):
+        gateway = self.start()
+        for i in range(30):
+            self.sign_in(gateway, 401, f"user-{i}@example.org")
+        self.assertEqual("brute_force", self.events(gateway, "looks like brute force")[0]["cause"])
+
+    def test_expired_tokens_are_no_attack(self):
+        gateway = self.start()
+        for i in range(30):
+            self.get(gateway, "/api/v1/s0/seen",
+                     f"X-Forwarded-For: 198.51.100.{i}\r\n" + tokens.bearer(iat=1_700_000_000, exp=1_700_000_600))
+        self.assertEqual("expiry", self.events(gateway, "tokens expire before clients renew them")[0]["cause"])
+        self.assertEqual([], self.violations(gateway))
+
+
+class ApiKeys(State):
+    def setUp(self):
+        super().setUp()
+        made = tool("api-key")
+        self.key, hash_ = made.stdout.split()[1], made.stdout.split()[3]
+        ended = tool("api-key").stdout.split()
+        self.ended = ended[1]
+        self.text = f"""
+api_keys:
+  scanner: {{hash: "{hash_}", tenant: "{tokens.TENANT}", role: scanner, permissions: ["tickets:purchase"]}}
+  ended: {{hash: "{ended[3]}", tenant: "{tokens.TENANT}", expires: "2020-01-01T00:00:00Z"}}
+""" + self.text + """
+  - {name: people, path: /api/v1/people/**, service: origin, rewrite: /up, authenticate: {api_keys: false}}
+"""
+
+    def test_a_machine_is_who_the_configuration_says(self):
+        gateway = self.start()
+        headers = self.seen(gateway, header=f"X-API-Key: {self.key}\r\n")["headers"]
+        self.assertEqual(("api-key:scanner", tokens.TENANT, "scanner"), tuple(
+            headers[name] for name in ("x-user-id", "x-tenant-id", "x-user-role")))
+        self.assertNotIn("x-api-key", headers)
+        self.assertAnswers(200, None, gateway, "/api/v1/sale/text", f"X-API-Key: {self.key}\r\n")
+        self.assertAnswers(403, "cross_tenant", gateway, f"/api/v1/tenants/{tokens.OTHER_TENANT}/text",
+                           f"X-API-Key: {self.key}\r\n")
+        self.assertNotIn(self.key, json.dumps(gateway.lines))
+
+    def test_any_other_key_is_nobody(self):
+        gateway = self.start()
+        for header, code in ((f"X-API-Key: {self.key}x\r\n", "token_invalid"), ("X-API-Key: \r\n", "token_invalid"),
+                             (f"X-API-Key: {self.ended}\r\n", "token_expired"),
+                             (f"X-API-Key: {self.key}\r\nX-API-Key: {self.key}\r\n", "token_malformed")):
+            self.assertAnswers(401, code, gateway, "/api/v1/s0/seen", header)
+        self.assertEqual(1, self.metric(gateway, 'error_type="api_key"} 2'))
+        self.assertAnswers(401, "token_missing", gateway, "/api/v1/people/seen", f"X-API-Key: {self.key}\r\n")
+        self.assertEqual(0, self.origin.requests)
+
+    def test_a_ban_of_a_machine_or_its_tenant_is_in_force(self):
+        gateway = self.start()
+        for key in ("banned:user:api-key:scanner", f"banned:tenant:{tokens.TENANT}"):
+            cli(self.resp_port, "SET", key, "1", "EX", "60")
+            self.becomes(BANNED, gateway, f"X-API-Key: {self.key}\r\n", target="/api/v1/s0/seen")
+            cli(self.resp_port, "DEL", key)
+            self.becomes(FINE, gateway, f"X-API-Key: {self.key}\r\n", target="/api/v1/s0/seen")
+
+
+if __name__ == "__main__":
+    unittest.main()
