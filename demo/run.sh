@@ -78,6 +78,7 @@ for role in auth venue event ticket; do
 done
 export JWT_JWKS_URL="http://127.0.0.1:$base/.well-known/jwks.json"
 export JWT_ISSUER="${JWT_ISSUER:-https://auth.tickettoken.com}" JWT_AUDIENCE="${JWT_AUDIENCE:-https://auth.tickettoken.com}"
+export AUDIT_PATH="${AUDIT_PATH:-$logs/audit.log}"
 export SHUTDOWN_DRAIN_MS="${SHUTDOWN_DRAIN_MS:-0}"   # no load balancer is to notice
 start gateway "http://127.0.0.1:$PORT/health/ready" "$gateway" run --config config/gateway.yaml
 
