@@ -149,7 +149,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         const Result<void> done = co_await relay.run();
         watch.on(nullptr);
         if (service.reusable()) {
-            leased->give_back();
+            leased->give_back(service.keep_alive());
         }
         if (done) {
             co_return done;
@@ -169,6 +169,9 @@ net::Task<Result<void>> forward(Exchange& x) {
             co_return done;
         }
         series.retried();
+        if (leased->reused()) {
+            series.retried_stale();
+        }
     }
 }
 

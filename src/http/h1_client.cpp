@@ -1,9 +1,36 @@
 #include "http/h1_client.hpp"
 
+#include <charconv>
+
+#include "base/text.hpp"
 #include "http/h1_part.hpp"
 #include "http/h1_writer.hpp"
 
 namespace gw::http {
+namespace {
+
+// Of "timeout=5, max=100". Zero: nothing is said, or nothing sensible.
+std::chrono::seconds keep_alive_timeout(std::string_view value) {
+    constexpr std::string_view kName = "timeout=";
+    while (!value.empty()) {
+        const std::size_t comma = value.find(',');
+        const std::string_view each = trim_ows(value.substr(0, comma));
+        value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
+        if (each.size() <= kName.size() ||
+            !equal_ignore_case(each.substr(0, kName.size()), kName)) {
+            continue;
+        }
+        std::uint32_t seconds = 0;
+        const auto [end, error] =
+            std::from_chars(each.data() + kName.size(), each.data() + each.size(), seconds);
+        if (error == std::errc{} && end == each.data() + each.size() && seconds <= 86'400) {
+            return std::chrono::seconds(seconds);
+        }
+    }
+    return std::chrono::seconds::zero();
+}
+
+}  // namespace
 
 H1Client::H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits,
                    const net::PaceLimits& pace, bool reused)
@@ -12,6 +39,7 @@ H1Client::H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits,
       limits_(limits),
       pace_(pace),
       work_(pool.client),
+      written_before_(stream.written()),
       reused_(reused) {
     work_->body = H1Body();
 }
@@ -49,12 +77,24 @@ Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const H
     co_return written(co_await stream_.write(part.before, part.body, part.after, pace_));
 }
 
+// What was acknowledged by nobody may be sent again, whatever it is; else it depends on whether
+// twice is the same as once, and on whether the connection may have been stale.
+Retry H1Client::retry_after(Retry said) const {
+    if (said != Retry::if_reused) {
+        return said;
+    }
+    if (got_any_) {
+        return Retry::never;
+    }
+    return stream_.is_unread_since(written_before_) ? Retry::yes
+           : reused_                                ? Retry::if_reused
+                                                    : Retry::never;
+}
+
 Result<void> H1Client::written(Result<void> result) {
     if (!result) {
         failed_ = true;
-        if (result.error().retry == Retry::if_reused && !reused_) {
-            result.error().retry = Retry::never;
-        }
+        result.error().retry = retry_after(result.error().retry);
     }
     return result;
 }
@@ -74,6 +114,7 @@ Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
                 pending_.remove_prefix(parse.consumed);
                 if (work.head.status >= 200) {
                     got_head_ = true;
+                    keep_alive_ = keep_alive_timeout(work.head.headers.value(Known::keep_alive));
                     work.body = H1Body(work.head.framing, work.head.content_length);
                 }
                 co_return &work.head;
@@ -90,9 +131,7 @@ Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
             Error error = got ? Error{Errc::closed, Fault::upstream, Retry::if_reused,
                                       "the service closed without an answer"}
                               : got.error();
-            if (got_any_ || !reused_) {
-                error.retry = Retry::never;
-            }
+            error.retry = retry_after(error.retry);
             co_return std::unexpected(error);
         }
         got_any_ = true;

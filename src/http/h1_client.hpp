@@ -29,8 +29,12 @@ class H1Client final : public ClientStream {
     [[nodiscard]] const Headers* trailers() const override { return work_->body.trailers(); }
     void cancel() override { stream_.cancel(); }
     [[nodiscard]] bool reusable() const override;
+    // `timeout` of the answer's Keep-Alive; zero: it said nothing.
+    [[nodiscard]] std::chrono::seconds keep_alive() const { return keep_alive_; }
 
   private:
+    // After a failure: may the request be sent again?
+    [[nodiscard]] Retry retry_after(Retry said) const;
     bool step(Result<BodyPart>& part);
     Result<void> written(Result<void> result);
     std::unexpected<Error> broken(Errc code, const char* detail);
@@ -40,8 +44,10 @@ class H1Client final : public ClientStream {
     const H1Limits& limits_;
     const net::PaceLimits& pace_;
     Borrowed<H1ClientWork> work_;
-    std::string_view pending_;  // bytes received and not yet taken
+    std::uint64_t written_before_;  // on this connection, by other requests
+    std::string_view pending_;      // bytes received and not yet taken
     Method method_ = Method::get;
+    std::chrono::seconds keep_alive_{0};
     bool reused_;
     bool chunked_out_ = false;
     bool sent_all_ = false;

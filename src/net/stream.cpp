@@ -8,6 +8,7 @@
 
 #include "net/sockaddr.hpp"
 #include "net/socket_calls.hpp"
+#include "net/tcp_state.hpp"
 
 namespace gw::net {
 
@@ -131,6 +132,12 @@ bool Stream::has_news(bool exact) const {
     char byte = 0;
     const ssize_t got = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+bool Stream::is_unread_since(std::uint64_t since) const {
+    const auto acknowledged = acknowledged_bytes(fd_.get());
+    constexpr std::uint64_t kSyn = 1;
+    return acknowledged && *acknowledged <= since + kSyn && written_ > since + kSyn;
 }
 
 std::unexpected<Error> Stream::broken(int error) const {
@@ -299,6 +306,7 @@ bool Stream::WriteOp::push() {
             return true;
         }
         auto left = static_cast<std::size_t>(sent);
+        stream->written_ += left;
         any_ = any_ || sent > 0;
         moved_ += left;
         while (next_ < count_ && left >= pieces_[next_].iov_len) {

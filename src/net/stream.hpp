@@ -85,6 +85,12 @@ class Stream final : Pollable {
     // for reuse. exact: asks the kernel instead of going by what the loop has seen.
     [[nodiscard]] bool has_news(bool exact) const;
 
+    // Bytes that the kernel has taken from us, ever.
+    [[nodiscard]] std::uint64_t written() const { return written_; }
+    // True if nobody can have read anything that was written after the first `since` bytes, also
+    // when the connection has ended: then the same may be sent elsewhere, whatever it is.
+    [[nodiscard]] bool is_unread_since(std::uint64_t since) const;
+
     [[nodiscard]] Loop& loop() const { return loop_; }
     [[nodiscard]] int fd() const { return fd_.get(); }
 
@@ -125,6 +131,7 @@ class Stream final : Pollable {
     Op* reader_ = nullptr;
     Op* writer_ = nullptr;
     Watcher* watcher_ = nullptr;
+    std::uint64_t written_ = 0;
     OpTimer read_timer_{*this, &read_timed_out};
     OpTimer write_timer_{*this, &write_timed_out};
 

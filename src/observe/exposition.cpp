@@ -153,6 +153,7 @@ void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
                  upstream.errors[i].value());
     }
     sums.add(Metric::downstream_retries_total, {name}, upstream.retries.value());
+    sums.add(Metric::upstream_stale_retries_total, {name}, upstream.stale_retries.value());
     sums.add(Metric::upstream_connections, {name, "idle"}, upstream.connections_idle.value());
     sums.add(Metric::upstream_connections, {name, "active"}, upstream.connections_active.value());
 }

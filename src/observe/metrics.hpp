@@ -170,12 +170,15 @@ class UpstreamSeries {
     void answered(int status, Instant::duration took);
     void failed(UpstreamError error) { errors[static_cast<std::size_t>(error)].add(); }
     void retried() { retries.add(); }
+    // Once more, because the service had closed the connection.
+    void retried_stale() { stale_retries.add(); }
 
     const std::string name;
     GrowingList<StatusSeries> statuses;
     DurationHistogram duration;
     std::array<Counter, kUpstreamErrors.size()> errors;
     Counter retries;
+    Counter stale_retries;
     Gauge connections_idle;
     Gauge connections_active;
 };
@@ -206,9 +209,9 @@ inline constexpr std::array<std::string_view, 3> kAuthAttempts{"success", "failu
 
 // In the order of identity::TokenFault.
 inline constexpr std::array<std::string_view, 14> kTokenErrors{
-    "missing",   "malformed",     "algorithm", "unknown_key", "signature",
-    "expired",   "not_yet_valid", "issuer",    "audience",    "type",
-    "claims",    "too_long_lived", "revoked",  "api_key"};
+    "missing", "malformed",      "algorithm", "unknown_key", "signature",
+    "expired", "not_yet_valid",  "issuer",    "audience",    "type",
+    "claims",  "too_long_lived", "revoked",   "api_key"};
 
 enum class CrossTenant : std::uint8_t { blocked, allowed };
 inline constexpr std::array<std::string_view, 2> kCrossTenant{"blocked", "allowed"};

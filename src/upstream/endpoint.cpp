@@ -10,9 +10,12 @@ Lease::~Lease() {
     }
 }
 
-void Lease::give_back() {
+void Lease::give_back(std::chrono::seconds keep_alive) {
     Endpoint* endpoint = std::exchange(endpoint_, nullptr);
     --endpoint->lent_;
+    if (keep_alive != std::chrono::seconds::zero()) {
+        endpoint->idle_limit_.announced(keep_alive);
+    }
     endpoint->take_back(std::move(connection_));
 }
 
@@ -20,9 +23,10 @@ std::optional<Lease> Endpoint::reuse(bool exact) {
     while (!idle_.empty()) {
         std::unique_ptr<Connection> connection = std::move(idle_.back());
         idle_.pop_back();
-        if (connection->stream.has_news(exact) || worn_out(*connection)) {
+        if (!is_fit(*connection, exact)) {
             continue;
         }
+        connection->stream.watch_peer(nullptr);
         ++lent_;
         return std::optional<Lease>(std::in_place, *this, std::move(connection));
     }
@@ -51,9 +55,20 @@ net::Task<Result<Lease>> Endpoint::open(Instant deadline, net::Connector*& attem
 }
 
 bool Endpoint::worn_out(const Connection& connection) const {
-    return loop_.now() - connection.idle_since > options_.idle_timeout ||
+    const Instant::duration idle = loop_.now() - connection.idle_since;
+    return idle > idle_limit_.limit(options_.idle_timeout, loop_.now()) ||
            (options_.age_max > Millis::zero() &&
             loop_.now() - connection.opened > options_.age_max);
+}
+
+bool Endpoint::is_fit(const Connection& connection, bool exact) {
+    if (connection.stream.has_news(exact)) {
+        if (connection.closed != kNever) {
+            idle_limit_.closed_after(connection.closed - connection.idle_since, connection.closed);
+        }
+        return false;
+    }
+    return !worn_out(connection);
 }
 
 void Endpoint::take_back(std::unique_ptr<Connection> connection) {
@@ -63,12 +78,13 @@ void Endpoint::take_back(std::unique_ptr<Connection> connection) {
     }
     connection->idle_since = loop_.now();
     ++connection->served;
+    connection->stream.watch_peer(connection.get());
     idle_.push_back(std::move(connection));
 }
 
 void Endpoint::sweep() {
     std::erase_if(idle_, [this](const std::unique_ptr<Connection>& connection) {
-        return connection->stream.has_news(false) || worn_out(*connection);
+        return !is_fit(*connection, false);
     });
 }
 

@@ -11,16 +11,20 @@
 #include "net/connector.hpp"
 #include "net/stream.hpp"
 #include "net/task.hpp"
+#include "upstream/idle_limit.hpp"
 #include "upstream/service_options.hpp"
 
 namespace gw::upstream {
 
-struct Connection {
+struct Connection final : net::Stream::Watcher {
     Connection(net::Loop& loop, net::Fd fd, Instant now)
         : stream(loop, std::move(fd), Fault::upstream), opened(now), idle_since(now) {}
+    void peer_left(bool) override { closed = stream.loop().now(); }
+
     net::Stream stream;
     Instant opened;
     Instant idle_since;
+    Instant closed = kNever;  // by the service, while it was unused
     std::uint64_t served = 0;
 };
 
@@ -44,7 +48,8 @@ class Lease {
 
     [[nodiscard]] net::Stream& stream() const { return connection_->stream; }
     [[nodiscard]] bool reused() const { return connection_->served > 0; }
-    void give_back();
+    // keep_alive: how long the service said that it keeps it; zero: nothing was said.
+    void give_back(std::chrono::seconds keep_alive);
 
   private:
     Endpoint* endpoint_ = nullptr;
@@ -79,11 +84,14 @@ class Endpoint {
     friend class Lease;
     [[nodiscard]] bool worn_out(const Connection& connection) const;
     void take_back(std::unique_ptr<Connection> connection);
+    // False: no longer; learns from it what there is to learn.
+    bool is_fit(const Connection& connection, bool exact);
 
     net::Loop& loop_;
     net::Address address_;
     const ServiceOptions& options_;  // the service's: they change with its configuration
     std::vector<std::unique_ptr<Connection>> idle_;  // the most recently used last
+    IdleLimit idle_limit_;
     std::size_t lent_ = 0;
     bool retired_ = false;
 };

@@ -1,0 +1,123 @@
+"""A service that closes idle connections at the worst moment: no client notices, and nothing is done twice."""
+import random
+import select
+import socket
+import threading
+import unittest
+
+from support.clients import Client
+from support.process import ask
+from support.scenario import Scenario, config
+
+TRIALS = 1000
+
+
+class Closing:
+    """Answers, then closes its connection after a moment that nobody can foresee. Keeps the ids that it has read."""
+
+    def __init__(self, pauses, keep_alive=None):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.pauses, self.keep_alive = pauses, keep_alive
+        self.read, self.connections = [], 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        data = b""
+        pause = 10
+        with sock:
+            while True:
+                while b"\r\n\r\n" not in data:
+                    if not select.select([sock], [], [], pause)[0]:
+                        return
+                    try:
+                        piece = sock.recv(65536)
+                    except OSError:
+                        return
+                    if not piece:
+                        return
+                    data += piece
+                self.read.append(data.split(b" ", 2)[1].rsplit(b"=", 1)[1].decode())
+                data = data.split(b"\r\n\r\n", 1)[1]
+                header = f"Keep-Alive: timeout={self.keep_alive}\r\n" if self.keep_alive else ""
+                sock.sendall(f"HTTP/1.1 200 OK\r\n{header}Content-Length: 2\r\n\r\nok".encode())
+                pause = self.pauses()
+
+    def close(self):
+        self.listener.close()
+
+
+class Stale(Scenario):
+    def service(self, pauses, **options):
+        service = Closing(pauses, **options)
+        self.addCleanup(service.close)
+        return service
+
+    def ask_often(self, gateway, method, pauses, trials=TRIALS):
+        statuses = []
+        with Client(gateway.port) as client:
+            for number in range(trials):
+                client.send(f"{method} /api/v1/s0/text?id={number} HTTP/1.1\r\nHost: a\r\n"
+                            f"{'Content-Length: 0' + chr(13) + chr(10) if method == 'POST' else ''}\r\n".encode())
+                statuses.append(client.response().status)
+                threading.Event().wait(pauses())     # the client's pace, not a wait for something
+        return statuses
+
+    def test_a_request_that_may_be_sent_again_is_never_lost(self):
+        dice = random.Random(7)
+        service = self.service(lambda: dice.uniform(0, 0.002))
+        gateway = self.start(config(service.url), environment={"WORKERS": "1"})
+        statuses = self.ask_often(gateway, "GET", lambda: dice.uniform(0, 0.002))
+        self.assertEqual([200] * TRIALS, statuses)
+
+    def test_a_request_that_may_not_is_never_done_twice(self):
+        dice = random.Random(8)
+        service = self.service(lambda: dice.uniform(0, 0.002))
+        gateway = self.start(config(service.url), environment={"WORKERS": "1"})
+        statuses = self.ask_often(gateway, "POST", lambda: dice.uniform(0, 0.002))
+        self.assertEqual(len(set(service.read)), len(service.read))
+        for number, status in enumerate(statuses):
+            self.assertEqual(200 if str(number) in service.read else 502, status)
+
+    def test_what_a_service_allows_is_learnt_and_undercut(self):
+        service = self.service(lambda: 0.8)
+        gateway = self.start(config(service.url), environment={"WORKERS": "1"})
+        for _ in range(3):      # closings that are seen
+            self.ask_often(gateway, "GET", lambda: 1.0, 1)
+        before = service.connections
+        # Now a connection lies unused for longer than the gateway keeps it, and shorter than the service does.
+        self.ask_often(gateway, "POST", lambda: 0.7, 3)
+        self.assertEqual(before + 3, service.connections)
+
+    def test_a_service_is_taken_at_its_word(self):
+        service = self.service(lambda: 10, keep_alive=1)
+        gateway = self.start(config(service.url), environment={"WORKERS": "1"})
+        self.ask_often(gateway, "GET", lambda: 0.9, 2)
+        self.assertEqual(2, service.connections)
+
+    def test_requests_sent_again_for_it_are_counted(self):
+        dice = random.Random(9)
+        service = self.service(lambda: dice.uniform(0, 0.001))
+        gateway = self.start(config(service.url), environment={"WORKERS": "1"})
+        counted = 0
+        for _ in range(20):
+            self.ask_often(gateway, "GET", lambda: dice.uniform(0, 0.001), 200)
+            text = ask(gateway.admin_port, "/metrics")[2]
+            line = next(l for l in text.splitlines() if l.startswith("upstream_stale_retries_total"))
+            counted = float(line.rsplit(" ", 1)[1])
+            if counted:
+                break
+        self.assertGreater(counted, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
