@@ -92,6 +92,7 @@ class Process {
     void open_resp_socket(std::vector<net::NamedSocket>& inherited);
     void start_state();
     void backend_changed(bool available, const char* why);
+    void tell_maintenance(const state::Known& known);
     bool adopt_key_set(const std::string& document);
     control::AccessWatchPorts access_ports();
     void configure_desk();
@@ -131,6 +132,8 @@ class Process {
     std::unique_ptr<state::Store> store_;
     std::unique_ptr<state::RespServer> resp_;
     bool store_available_ = true;
+    state::Maintenance maintenance_ = state::Maintenance::off;  // as last told
+    std::string banner_;
 
     std::unique_ptr<control::NameWatch> names_;
     std::unique_ptr<control::KeyWatch> key_watch_;
@@ -312,6 +315,7 @@ void Process::start_state() {
                     for (const auto& worker : workers_) {
                         worker->adopt_known(known);
                     }
+                    tell_maintenance(*known);
                 },
             .changed = {},
             .complained =
@@ -337,6 +341,21 @@ void Process::start_state() {
     if (resp_socket_.valid()) {
         resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_);
     }
+}
+
+void Process::tell_maintenance(const state::Known& known) {
+    const state::Maintenance mode = known.maintenance(loop_.clock().wall);
+    const std::string_view banner = known.banner(loop_.clock().wall);
+    if (mode == maintenance_ && banner == banner_) {
+        return;
+    }
+    if (mode != maintenance_) {
+        log_.warn("maintenance mode changed",
+                  {{"from", state::name_of(maintenance_)}, {"to", state::name_of(mode)}});
+    }
+    maintenance_ = mode;
+    banner_ = banner;
+    publish_health();
 }
 
 control::AccessWatchPorts Process::access_ports() {
@@ -469,7 +488,12 @@ bool Process::adopt_key_set(const std::string& document) {
 
 void Process::publish_health() {
     auto report = std::make_shared<gateway::HealthReport>();
-    report->body = health_body(*settings_, stopping_, store_->backend(), store_available_);
+    const state::Known& known = *known_->state().current();
+    report->body = health_body(*settings_, {.draining = stopping_,
+                                            .backend = store_->backend(),
+                                            .store_available = store_available_,
+                                            .maintenance = known.maintenance(loop_.clock().wall),
+                                            .banner = known.banner(loop_.clock().wall)});
     report->started = true;
     report->draining = stopping_;
     report->since = started_;

@@ -201,11 +201,12 @@ std::vector<control::NamedService> names_of(const Settings& settings) {
     return names;
 }
 
-std::string health_body(const Settings& settings, bool draining, std::string_view backend,
-                        bool store_available) {
+std::string health_body(const Settings& settings, const HealthFacts& facts) {
     std::string body;
     observe::JsonLine line(body);
-    line.add_plain("status", draining ? "draining" : store_available ? "ok" : "degraded");
+    line.add_plain("status", facts.draining          ? "draining"
+                             : facts.store_available ? "ok"
+                                                     : "degraded");
     line.add_plain("service", "api-gateway");
     line.add_plain("version", kVersion);
     line.add("instance", settings.instance_id);
@@ -213,9 +214,13 @@ std::string health_body(const Settings& settings, bool draining, std::string_vie
         line.add("region", settings.region);
     }
     body += R"(,"circuitBreakers":{},"state":{"backend":")";
-    body += backend;
-    body += store_available ? R"(","status":"ok"})" : R"(","status":"down"})";
-    body += R"(,"maintenance":"off","uptime":)";
+    body += facts.backend;
+    body += facts.store_available ? R"(","status":"ok"})" : R"(","status":"down"})";
+    line.add_plain("maintenance", state::name_of(facts.maintenance));
+    if (!facts.banner.empty()) {
+        line.add("banner", facts.banner);
+    }
+    body += R"(,"uptime":)";
     return body;
 }
 

@@ -10,6 +10,7 @@
 #include "control/name_watch.hpp"
 #include "gateway/site.hpp"
 #include "identity/key_set.hpp"
+#include "state/known_state.hpp"
 
 namespace gw::app {
 
@@ -29,9 +30,16 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::u
 // The names whose addresses are to be kept.
 std::vector<control::NamedService> names_of(const Settings& settings);
 
+struct HealthFacts {
+    bool draining = false;
+    std::string_view backend;
+    bool store_available = true;
+    state::Maintenance maintenance = state::Maintenance::off;
+    std::string_view banner;
+};
+
 // The fixed part of /health, up to the value of "uptime".
-std::string health_body(const Settings& settings, bool draining, std::string_view backend,
-                        bool store_available);
+std::string health_body(const Settings& settings, const HealthFacts& facts);
 
 // How many workers: as configured, else the CPUs that this process may use (its cgroup's quota, its
 // affinity).

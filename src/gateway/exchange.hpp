@@ -104,7 +104,8 @@ struct Exchange {
     std::string_view path;  // canonical
     std::string_view rest;  // of it, below a prefix route's own path: "" or "/…"
     std::string_view upstream_path;
-    std::string_view allow;  // of a 405
+    std::string_view allow;          // of a 405
+    std::int64_t retry_after_s = 0;  // instead of the one that the refusal's kind has
     std::uint64_t body_max = 0;
     Instant deadline{};  // for the answer's head
 

@@ -63,6 +63,9 @@ constexpr bool replaced_in_request(Known known) {
     }
 }
 
+// Of a response: our ids, the date, the banner and five about limits.
+constexpr std::size_t kOwnFieldsMax = 12;
+
 // Fields of responses that tell of what is behind us, or that the gateway sets.
 constexpr bool replaced_in_response(Known known) {
     switch (known) {
@@ -264,6 +267,11 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     if (!head.headers.has(Known::date)) {
         added = added && head.headers.add(Known::date, x.memory.arena.copy(x.shard.date()));
     }
+    const std::string_view banner = x.shard.access().known().banner(x.shard.loop().clock().wall);
+    if (!banner.empty()) {
+        // The version of what is known may be replaced while the response is on its way.
+        added = added && head.headers.add("X-Maintenance-Banner", x.memory.arena.copy(banner));
+    }
     ensure(added, "no room was kept for our own fields");
 }
 
@@ -289,7 +297,7 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
         }
         const std::string_view value =
             field.known == Known::location ? public_location(x, field.value) : field.value;
-        if (out.headers.size() + 8 > Headers::kFieldsMax ||
+        if (out.headers.size() + kOwnFieldsMax > Headers::kFieldsMax ||
             !out.headers.add(field.name, value, field.known)) {
             return false;
         }

@@ -20,7 +20,7 @@ std::string_view decimal(Arena& arena, std::int64_t number) {
     return {at, std::to_chars(at, at + 20, number).ptr};
 }
 
-net::Task<void> send(Exchange& x, OwnAnswer answer, int retry_after_s) {
+net::Task<void> send(Exchange& x, OwnAnswer answer, std::int64_t retry_after_s) {
     http::ResponseHead& head = x.memory.response;
     head.headers.clear();
     head.status = answer.status;
@@ -69,7 +69,7 @@ net::Task<void> respond(Exchange& x, Verdict verdict) {
                                   .time = x.shard.loop().clock().wall});
     const OwnAnswer answer{
         .status = kind.status, .content_type = "application/problem+json", .body = x.memory.text};
-    co_await send(x, answer, kind.retry_after_s);
+    co_await send(x, answer, x.retry_after_s > 0 ? x.retry_after_s : kind.retry_after_s);
 }
 
 net::Task<void> respond_to(Exchange& x, Error error) {

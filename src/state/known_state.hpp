@@ -50,9 +50,11 @@ class Known {
     [[nodiscard]] Maintenance maintenance(WallTime now) const {
         return mode_ != Maintenance::off && now < mode_end_ ? mode_ : Maintenance::off;
     }
+    // When the mode ends by itself; WallTime::max(): when somebody ends it.
+    [[nodiscard]] WallTime maintenance_end() const { return mode_end_; }
     // Empty: none. Lives as long as this version.
     [[nodiscard]] std::string_view banner(WallTime now) const {
-        return now < banner_end_ ? std::string_view(banner_) : std::string_view();
+        return !banner_.empty() && now < banner_end_ ? std::string_view(banner_) : std::string_view();
     }
 
   private:

@@ -124,6 +124,37 @@ class Embedded(State):
         self.assertEqual("OK", cli(port, "FLUSHALL"))
         self.assertEqual("0", cli(port, "DBSIZE"))
 
+    def test_maintenance_by_key(self):
+        gateway = self.start()
+        health = lambda: json.loads(ask(gateway.port, "/health")[2])
+        write = lambda: self.writes(gateway)
+        cli(self.resp_port, "SET", "maintenance:mode", "read-only", "EX", "2")
+        wait_until(lambda: write().status == 503, 5, "writes are turned away")
+        refused = write()
+        self.assertEqual("maintenance", json.loads(refused.body)["code"])
+        self.assertIn(int(refused.values("Retry-After")[0]), (1, 2))
+        self.assertEqual(FINE, self.answer(gateway))
+        wait_until(lambda: health()["maintenance"] == "read-only", 5, "health says so")
+        wait_until(lambda: write().status == 200, 10, "it ends by itself")
+        wait_until(lambda: health()["maintenance"] == "off", 5, "health says so")
+        cli(self.resp_port, "SET", "maintenance:mode", "down")
+        self.becomes((503, "maintenance"), gateway)
+        self.assertEqual(200, ask(gateway.port, "/health/ready")[0])
+        self.assertEqual(200, ask(gateway.admin_port, "/metrics")[0])
+        cli(self.resp_port, "SET", "maintenance:banner", "back at 04:00 UTC")
+        cli(self.resp_port, "DEL", "maintenance:mode")
+        self.becomes(FINE, gateway)
+        wait_until(lambda: health().get("banner") == "back at 04:00 UTC", 5, "health shows the banner")
+        for target in ("/api/v1/s0/text", "/health", "/nowhere"):
+            self.assertEqual(["back at 04:00 UTC"], self.get(gateway, target).values("X-Maintenance-Banner"), target)
+        cli(self.resp_port, "DEL", "maintenance:banner")
+        wait_until(lambda: not self.get(gateway, "/api/v1/s0/text").values("X-Maintenance-Banner"), 5, "it is gone")
+
+    def writes(self, gateway):
+        with Client(gateway.port) as client:
+            client.send(b"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+            return client.response()
+
     def test_a_ban_ends_what_is_in_flight(self):
         gateway = self.start()
         with Client(gateway.port) as client:
