@@ -8,10 +8,12 @@
 
 #include "app/site_builder.hpp"
 #include "app/worker.hpp"
+#include "base/version.hpp"
 #include "control/admin.hpp"
 #include "control/file_watch.hpp"
 #include "control/key_watch.hpp"
 #include "control/name_watch.hpp"
+#include "control/operate.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
 #include "net/handover.hpp"
@@ -84,6 +86,7 @@ class Process {
                     std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
     void start_workers();
     void start_admin();
+    boost::json::object status();
     void offer_sockets();
     void on_signal(int signal);
     void reload(std::string_view why);
@@ -122,6 +125,9 @@ class Process {
 
     net::BufferPool admin_buffers_{16UL * 1024, 4};
     http::H1Pool admin_h1_{.buffers = admin_buffers_, .server = {}, .client = {}};
+    control::AdminApi admin_api_{
+        loop_, [this](const gateway::SecurityEvent& event) { desk_.audit().keep(event); }};
+    std::unique_ptr<control::Operations> operations_;
     std::unique_ptr<control::Admin> admin_;
     std::unique_ptr<http::H1ServerShared> admin_shared_;
     std::unique_ptr<http::H1Server> admin_server_;
@@ -296,7 +302,8 @@ void Process::start_workers() {
 }
 
 void Process::start_admin() {
-    admin_ = std::make_unique<control::Admin>(loop_, [this] { return exposition_.text(); });
+    admin_ =
+        std::make_unique<control::Admin>(loop_, [this] { return exposition_.text(); }, admin_api_);
     admin_shared_ = std::make_unique<http::H1ServerShared>(http::H1ServerShared{
         .loop = loop_, .pool = admin_h1_, .responder = *admin_, .limits = site_->limits});
     admin_server_ = std::make_unique<http::H1Server>(*admin_shared_, admin_budget_);
@@ -337,6 +344,14 @@ void Process::start_state() {
     desk_.audit().use_store(*store_);
     desk_.watch().use_store(*store_);
     configure_desk();
+    operations_ = std::make_unique<control::Operations>(control::OperatedParts{
+        .loop = loop_,
+        .store = *store_,
+        .known = known_->state(),
+        .watch = desk_.watch(),
+        .status = [this] { return status(); },
+        .set_log_level = [this](observe::LogLevel level) { log_.set_level(level); }});
+    operations_->add_to(admin_api_);
     store_->follow(state::KnownState::prefixes(), known_->state());
     if (resp_socket_.valid()) {
         resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_);
@@ -373,7 +388,32 @@ control::AccessWatchPorts Process::access_ports() {
             [this](observe::Violation violation) { workers_.front()->count_violation(violation); }};
 }
 
+boost::json::object Process::status() {
+    const state::Known& known = *known_->state().current();
+    std::size_t connections = 0;
+    for (const auto& worker : workers_) {
+        connections += worker->connections();
+    }
+    const auto up = std::chrono::duration_cast<std::chrono::seconds>(loop_.clock().wall - started_);
+    return {{"instance", settings_->instance_id},
+            {"region", settings_->region},
+            {"version", kVersion},
+            {"uptimeSeconds", up.count()},
+            {"draining", stopping_},
+            {"configHash", site_->hash},
+            {"configGeneration", site_->generation},
+            {"workers", workers_.size()},
+            {"connections", connections},
+            {"connectionsMax", budget_.most()},
+            {"state", {{"backend", store_->backend()}, {"available", store_available_}}},
+            {"maintenance", state::name_of(known.maintenance(loop_.clock().wall))},
+            {"bans", known.bans.size()},
+            {"revocations", known.revocations.size()}};
+}
+
 void Process::configure_desk() {
+    admin_api_.set_tokens(
+        {.operator_ = settings_->admin.token, .viewer = settings_->admin.viewer_token});
     desk_.audit().configure(settings_->audit);
     desk_.watch().configure(settings_->watch);
 }

@@ -52,7 +52,23 @@ bool is_a_guess(TokenFault fault) {
     }
 }
 
-std::string_view name_of(AuthDiagnosis::Cause cause) {
+security::FailedLoginsOptions limits_of(const security::WatchOptions& options) {
+    const std::chrono::seconds first = options.ban_first.value;
+    return {.address_failures = options.address_failures,
+            .address_window = options.address_window,
+            .account_failures = options.account_failures,
+            .account_window = options.account_window,
+            .ban_lengths = {first, first * 3, first * 12, first * 288}};
+}
+
+// As a log line and a ban name it.
+std::string block_text(const IpAddress& address) {
+    return address.is_v4() ? address.to_string() : address.to_string() + "/64";
+}
+
+}  // namespace
+
+std::string_view cause_name(AuthDiagnosis::Cause cause) {
     switch (cause) {
         case AuthDiagnosis::Cause::quiet:
             return "quiet";
@@ -71,22 +87,6 @@ std::string_view name_of(AuthDiagnosis::Cause cause) {
     }
     return "mixed";
 }
-
-security::FailedLoginsOptions limits_of(const security::WatchOptions& options) {
-    const std::chrono::seconds first = options.ban_first.value;
-    return {.address_failures = options.address_failures,
-            .address_window = options.address_window,
-            .account_failures = options.account_failures,
-            .account_window = options.account_window,
-            .ban_lengths = {first, first * 3, first * 12, first * 288}};
-}
-
-// As a log line and a ban name it.
-std::string block_text(const IpAddress& address) {
-    return address.is_v4() ? address.to_string() : address.to_string() + "/64";
-}
-
-}  // namespace
 
 AccessWatch::AccessWatch(net::Loop& loop, observe::Log& log, std::uint64_t seed,
                          AccessWatchPorts ports)
@@ -202,7 +202,7 @@ void AccessWatch::look() {
     if (changed || (!quiet && loop_.now() - told_ >= kTellAgain)) {
         told_ = loop_.now();
         log_.write(quiet ? observe::LogLevel::info : observe::LogLevel::warn, next.line,
-                   {{"cause", name_of(next.cause)}});
+                   {{"cause", cause_name(next.cause)}});
     }
     diagnosis_ = std::move(next);
     loop_.timers().arm(timer_, loop_.now() + options_.diagnosis_interval);

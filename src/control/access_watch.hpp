@@ -25,6 +25,9 @@ struct AccessWatchPorts {
     std::function<void(observe::Violation violation)> count;
 };
 
+// "brute_force", "clock", …
+std::string_view cause_name(security::AuthDiagnosis::Cause cause);
+
 class AccessWatch {
   public:
     AccessWatch(net::Loop& loop, observe::Log& log, std::uint64_t seed, AccessWatchPorts ports);

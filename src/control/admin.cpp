@@ -1,5 +1,7 @@
 #include "control/admin.hpp"
 
+#include <boost/json/serialize.hpp>
+
 #include "gateway/refusal.hpp"
 
 namespace gw::control {
@@ -10,61 +12,86 @@ constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset
 
 }  // namespace
 
-Admin::Answer Admin::answer_to(const http::RequestHead& head) {
+std::expected<Admin::Answer, Admin::Refusal> Admin::answer_to(const http::RequestHead& head) {
+    if (head.method != http::Method::get && head.method != http::Method::head) {
+        return std::unexpected(
+            Refusal{gateway::Code::method_not_allowed, "this port is read with GET or HEAD"});
+    }
     Arena arena;
     if (head.path == "/metrics") {
-        return {.status = 200, .content_type = kPrometheusText, .body = metrics_()};
+        return Answer{.status = 200, .content_type = kPrometheusText, .body = metrics_()};
     }
     if (const auto health =
             gateway::health_answer(head.path, *health_, loop_.clock().wall, arena)) {
-        return {.status = health->status, .body = std::string(health->body)};
+        return Answer{.status = health->status, .body = std::string(health->body)};
     }
-    return {.status = 0, .body = {}};
+    return std::unexpected(Refusal{
+        gateway::Code::not_found,
+        "there is /metrics, /health, /health/live, /health/ready, /health/startup and /admin/v1"});
+}
+
+net::Task<std::expected<Admin::Answer, Admin::Refusal>> Admin::call_api(http::Stream& stream) {
+    stream.limit_body(AdminApi::kBodyBytesMax);
+    http::BodyPart part = stream.body_at_hand();
+    std::string body(part.bytes);
+    while (!part.last) {
+        const Result<http::BodyPart> next = co_await stream.read_body();
+        if (!next) {
+            co_return std::unexpected(Refusal{gateway::Code::bad_request, next.error().detail});
+        }
+        part = *next;
+        body += part.bytes;
+    }
+    AdminAnswer answer =
+        co_await api_.serve(&stream.head(), std::move(body), stream.peer().ip.to_string());
+    if (answer.code) {
+        co_return std::unexpected(Refusal{*answer.code, std::move(answer.detail)});
+    }
+    co_return Answer{.status = answer.status, .body = boost::json::serialize(answer.body)};
+}
+
+net::Task<std::expected<Admin::Answer, Admin::Refusal>> Admin::answer(http::Stream& stream) {
+    const http::RequestHead& head = stream.head();
+    if (const http::H1Refusal* defect = stream.defect(); defect != nullptr) {
+        co_return std::unexpected(
+            Refusal{gateway::code_for_status(defect->status), defect->detail});
+    }
+    const bool api =
+        head.path == AdminApi::kBase || head.path.starts_with(std::string(AdminApi::kBase) + "/");
+    if (api) {
+        co_return co_await call_api(stream);
+    }
+    co_return answer_to(head);
 }
 
 net::Task<void> Admin::serve(http::Stream& stream) {
-    const http::RequestHead& head = stream.head();
     std::array<char, 36> id;
     random_.uuid(id);
     const std::string_view request_id{id.data(), id.size()};
 
-    Answer answer;
-    std::optional<gateway::Code> refusal;
-    const char* why = "";
-    if (const http::H1Refusal* defect = stream.defect(); defect != nullptr) {
-        refusal = gateway::code_for_status(defect->status);
-        why = defect->detail;
-    } else if (head.method != http::Method::get && head.method != http::Method::head) {
-        refusal = gateway::Code::method_not_allowed;
-        why = "this port is read with GET or HEAD";
-    } else {
-        answer = answer_to(head);
-        if (answer.status == 0) {
-            refusal = gateway::Code::not_found;
-            why = "there is /metrics, /health, /health/live, /health/ready and /health/startup";
-        }
-    }
-    if (refusal) {
-        answer = {
-            .status = gateway::kind_of(*refusal).status, .content_type = kProblem, .body = {}};
-        gateway::write_problem(answer.body, {.code = *refusal,
-                                             .detail = why,
-                                             .instance = head.path,
-                                             .correlation_id = request_id,
-                                             .time = loop_.clock().wall});
+    std::expected<Answer, Refusal> made = co_await answer(stream);
+    if (!made) {
+        const Refusal& refusal = made.error();
+        Answer problem{
+            .status = gateway::kind_of(refusal.code).status, .content_type = kProblem, .body = {}};
+        gateway::write_problem(problem.body, {.code = refusal.code,
+                                              .detail = refusal.why,
+                                              .instance = stream.head().path,
+                                              .correlation_id = request_id,
+                                              .time = loop_.clock().wall});
+        made = std::move(problem);
     }
     http::ResponseHead out;
-    out.status = answer.status;
-    out.reason = http::reason_phrase(answer.status);
+    out.status = made->status;
+    out.reason = http::reason_phrase(made->status);
     out.framing = http::Framing::length;
-    out.content_length = answer.body.size();
-    const bool added = out.headers.add("Content-Type", answer.content_type) &&
+    out.content_length = made->body.size();
+    const bool added = out.headers.add("Content-Type", made->content_type) &&
                        out.headers.add("Cache-Control", "no-store") &&
                        out.headers.add("X-Request-Id", request_id) &&
                        out.headers.add("X-Correlation-Id", request_id);
     ensure(added, "four fields fit");
-    [[maybe_unused]] const Result<void> sent =
-        co_await stream.send(out, answer.body, true, nullptr);
+    [[maybe_unused]] const Result<void> sent = co_await stream.send(out, made->body, true, nullptr);
 }
 
 }  // namespace gw::control

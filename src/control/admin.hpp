@@ -1,5 +1,5 @@
-// The operators' port: metrics and health. Runs on the control thread, so that a scrape under load
-// costs no worker anything; the admin API takes its place here.
+// The operators' port: metrics, health and the admin API. Runs on the control thread, so that a
+// scrape under load costs no worker anything.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/random.hpp"
+#include "control/admin_api.hpp"
 #include "gateway/health.hpp"
 #include "http/stream.hpp"
 #include "net/loop.hpp"
@@ -16,8 +17,8 @@ namespace gw::control {
 class Admin final : public http::Responder {
   public:
     // metrics: makes the Prometheus text when asked.
-    Admin(net::Loop& loop, std::function<std::string()> metrics)
-        : loop_(loop), metrics_(std::move(metrics)) {}
+    Admin(net::Loop& loop, std::function<std::string()> metrics, AdminApi& api)
+        : loop_(loop), metrics_(std::move(metrics)), api_(api) {}
 
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
         health_ = std::move(report);
@@ -30,10 +31,17 @@ class Admin final : public http::Responder {
         std::string_view content_type = "application/json";
         std::string body;
     };
-    Answer answer_to(const http::RequestHead& head);
+    struct Refusal {
+        gateway::Code code{};
+        std::string why;
+    };
+    std::expected<Answer, Refusal> answer_to(const http::RequestHead& head);
+    net::Task<std::expected<Answer, Refusal>> call_api(http::Stream& stream);
+    net::Task<std::expected<Answer, Refusal>> answer(http::Stream& stream);
 
     net::Loop& loop_;
     std::function<std::string()> metrics_;
+    AdminApi& api_;
     std::shared_ptr<const gateway::HealthReport> health_ =
         std::make_shared<gateway::HealthReport>();
     Random random_{Random::fresh_seed()};

@@ -47,7 +47,8 @@ void fields(Visitor& field, ListenOptions& o) {
 struct AdminOptions {
     std::string host = "127.0.0.1";
     std::uint16_t port = 9300;
-    std::string token;  // empty: the admin API is off
+    std::string token;         // empty: the admin API is off
+    std::string viewer_token;  // empty: there is none
 };
 
 template <class Visitor>
@@ -59,6 +60,9 @@ void fields(Visitor& field, AdminOptions& o) {
           "port for operators; 0 takes a free one and logs it");
     field("token", o.token, Env{"ADMIN_TOKEN"}, Secret{}, Check{check_token, "^[!-~]*$"},
           "bearer token of the admin API, which is off without one");
+    field("viewer_token", o.viewer_token, Env{"ADMIN_VIEWER_TOKEN"}, Secret{},
+          Check{check_token, "^[!-~]*$"},
+          "bearer token with which one may look, and change nothing");
 }
 
 struct ConnectionOptions {

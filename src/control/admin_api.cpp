@@ -1,0 +1,172 @@
+#include "control/admin_api.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "base/encoding.hpp"
+#include "base/ensure.hpp"
+#include "base/text.hpp"
+
+namespace gw::control {
+namespace {
+
+using gateway::Code;
+
+// Takes as long whatever the difference is.
+bool same_secret(std::string_view given, std::string_view secret) {
+    unsigned char difference = given.size() == secret.size() ? 0 : 1;
+    for (std::size_t i = 0; i < secret.size(); ++i) {
+        const char at = i < given.size() ? given[i] : '\0';
+        difference = static_cast<unsigned char>(difference | (at ^ secret[i]));
+    }
+    return difference == 0;
+}
+
+std::vector<std::string_view> segments_of(std::string_view path) {
+    std::vector<std::string_view> segments;
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        const std::size_t slash = path.find('/');
+        segments.push_back(path.substr(0, slash));
+        path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash);
+    }
+    return segments;
+}
+
+bool matches(const gateway::PathPattern& pattern, const std::vector<std::string_view>& segments,
+             std::vector<std::string>& parameters) {
+    parameters.clear();
+    if (pattern.segments.size() != segments.size()) {
+        return false;
+    }
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        const auto text = percent_decode(segments[i]);
+        if (!text || text->empty() ||
+            (!pattern.segments[i].parameter && pattern.segments[i].text != *text)) {
+            return false;
+        }
+        if (pattern.segments[i].parameter) {
+            parameters.push_back(*text);
+        }
+    }
+    return true;
+}
+
+std::string_view name_of(AdminRole role) {
+    return role == AdminRole::operator_ ? "operator" : "viewer";
+}
+
+bool changes(http::Method method) {
+    return method != http::Method::get && method != http::Method::head;
+}
+
+}  // namespace
+
+void AdminApi::add(AdminOperation operation) {
+    auto pattern = gateway::PathPattern::parse(operation.path);
+    ensure(pattern.has_value(), "the path of an admin operation is well formed");
+    rows_.push_back({std::move(*pattern), std::move(operation)});
+}
+
+std::optional<AdminRole> AdminApi::role_of(const http::Headers& headers) const {
+    constexpr std::string_view kScheme = "bearer ";
+    const std::string_view value = headers.value(http::Known::authorization);
+    if (value.size() <= kScheme.size() ||
+        !equal_ignore_case(value.substr(0, kScheme.size()), kScheme)) {
+        return std::nullopt;
+    }
+    const std::string_view token = value.substr(kScheme.size());
+    if (same_secret(token, tokens_.operator_)) {
+        return AdminRole::operator_;
+    }
+    return !tokens_.viewer.empty() && same_secret(token, tokens_.viewer)
+               ? std::optional(AdminRole::viewer)
+               : std::nullopt;
+}
+
+const AdminApi::Row* AdminApi::find(const http::RequestHead& head,
+                                    std::vector<std::string>& parameters, bool& path_known) const {
+    const auto segments = segments_of(head.path.substr(kBase.size()));
+    const http::Method method = head.method == http::Method::head ? http::Method::get : head.method;
+    for (const Row& row : rows_) {
+        if (matches(row.pattern, segments, parameters)) {
+            path_known = true;
+            if (row.operation.method == method) {
+                return &row;
+            }
+        }
+    }
+    return nullptr;
+}
+
+AdminAnswer AdminApi::index() const {
+    boost::json::array operations;
+    for (const Row& row : rows_) {
+        operations.push_back({{"method", http::method_name(row.operation.method)},
+                              {"path", std::string(kBase) + std::string(row.operation.path)},
+                              {"summary", row.operation.summary}});
+    }
+    return AdminAnswer::ok({{"operations", std::move(operations)}});
+}
+
+net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::string body,
+                                       std::string address) {
+    if (tokens_.operator_.empty()) {
+        co_return AdminAnswer::refused(Code::not_found,
+                                       "the admin API is off: it needs ADMIN_TOKEN");
+    }
+    const auto role = role_of(head->headers);
+    if (!role) {
+        co_return AdminAnswer::refused(head->headers.has(http::Known::authorization)
+                                           ? Code::token_invalid
+                                           : Code::token_missing,
+                                       "this needs the bearer token of the admin API");
+    }
+    if (head->path == kBase) {
+        co_return index();
+    }
+    AdminCall call;
+    bool path_known = false;
+    const Row* const row = find(*head, call.parameters, path_known);
+    if (row == nullptr) {
+        co_return AdminAnswer::refused(path_known ? Code::method_not_allowed : Code::not_found,
+                                       "GET /admin/v1 lists what there is");
+    }
+    const bool change = changes(head->method);
+    if (change && *role != AdminRole::operator_) {
+        co_return AdminAnswer::refused(Code::forbidden, "a viewer changes nothing");
+    }
+    if (!body.empty()) {
+        boost::system::error_code error;
+        boost::json::value value = boost::json::parse(body, error);
+        if (error || !value.is_object()) {
+            co_return AdminAnswer::refused(Code::bad_request, "the body must be a JSON object");
+        }
+        call.body = std::move(value.as_object());
+    }
+    call.query = head->query;
+    call.by = name_of(*role);
+    if (const auto* name = call.body.if_contains("by"); name != nullptr && name->is_string()) {
+        call.by += ":" + std::string(name->as_string());
+    }
+    gateway::SecurityEvent event{
+        .time = loop_.clock().wall,
+        .kind = "admin",
+        .user = call.by,
+        .tenant = {},
+        .address = std::move(address),
+        .resource = std::string(head->method_text) + " " + std::string(head->path),
+        .decision = "done",
+        .status = 200,
+        .detail = boost::json::serialize(call.body),
+        .request_id = {}};
+    AdminAnswer answer = co_await row->operation.run(std::move(call));
+    if (change) {
+        event.decision = answer.code ? "refused" : "done";
+        event.status = answer.code ? gateway::kind_of(*answer.code).status : answer.status;
+        keep_(event);
+    }
+    co_return answer;
+}
+
+}  // namespace gw::control

@@ -1,0 +1,93 @@
+// The admin API: /admin/v1 on the operators' port. A table of operations, each with its path, who
+// may call it, and what it does; answers and bodies are JSON. Every change is one audit record.
+// Control thread.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/path_pattern.hpp"
+#include "gateway/refusal.hpp"
+#include "gateway/security_event.hpp"
+#include "http/message.hpp"
+#include "net/loop.hpp"
+#include "net/task.hpp"
+
+namespace gw::control {
+
+// Whoever may change may look as well.
+enum class AdminRole : std::uint8_t { viewer, operator_ };
+
+struct AdminCall {
+    std::vector<std::string> parameters;  // of the path, decoded, in its order
+    std::string query;                    // as it came
+    boost::json::object body;             // empty if there was none
+    std::string by;                       // who calls: the token's role and, if named, the person
+};
+
+struct AdminAnswer {
+    int status = 200;
+    boost::json::value body{};
+    // Of a refusal: its code, and a detail for the caller.
+    std::optional<gateway::Code> code{};
+    std::string detail{};
+
+    static AdminAnswer ok(boost::json::value body) {
+        return {.status = 200, .body = std::move(body)};
+    }
+    static AdminAnswer refused(gateway::Code code, std::string detail) {
+        return {.status = 0, .body = {}, .code = code, .detail = std::move(detail)};
+    }
+};
+
+struct AdminOperation {
+    http::Method method = http::Method::get;
+    std::string_view path;     // below /admin/v1, as routes write it: "/bans/{kind}/{who}"
+    std::string_view summary;  // for the index
+    std::function<net::Task<AdminAnswer>(AdminCall call)> run;
+};
+
+struct AdminTokens {
+    std::string operator_;  // empty: the API is off
+    std::string viewer;     // empty: there is no such
+};
+
+class AdminApi {
+  public:
+    static constexpr std::string_view kBase = "/admin/v1";
+    static constexpr std::size_t kBodyBytesMax = 64UL * 1024;
+
+    // keep: for the audit record.
+    AdminApi(net::Loop& loop, std::function<void(const gateway::SecurityEvent& event)> keep)
+        : loop_(loop), keep_(std::move(keep)) {}
+    AdminApi(const AdminApi&) = delete;
+    AdminApi& operator=(const AdminApi&) = delete;
+
+    void set_tokens(AdminTokens tokens) { tokens_ = std::move(tokens); }
+    // Before the first call. Paths must not be ambiguous.
+    void add(AdminOperation operation);
+
+    // Anything under kBase. body: whole. address: of the caller.
+    net::Task<AdminAnswer> serve(const http::RequestHead* head, std::string body,
+                                 std::string address);
+
+  private:
+    struct Row {
+        gateway::PathPattern pattern;
+        AdminOperation operation;
+    };
+    std::optional<AdminRole> role_of(const http::Headers& headers) const;
+    const Row* find(const http::RequestHead& head, std::vector<std::string>& parameters,
+                    bool& path_known) const;
+    [[nodiscard]] AdminAnswer index() const;
+
+    net::Loop& loop_;
+    std::function<void(const gateway::SecurityEvent& event)> keep_;
+    AdminTokens tokens_;
+    std::vector<Row> rows_;
+};
+
+}  // namespace gw::control

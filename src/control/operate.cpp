@@ -1,0 +1,252 @@
+#include "control/operate.hpp"
+
+#include <charconv>
+
+#include "observe/timestamp.hpp"
+#include "state/banned_value.hpp"
+
+namespace gw::control {
+namespace {
+
+using gateway::Code;
+using net::Task;
+
+constexpr std::int64_t kSecondsMax = 10LL * 365 * 86'400;
+constexpr std::size_t kBansShown = 1'000;
+
+AdminAnswer bad(std::string detail) {
+    return AdminAnswer::refused(Code::bad_request, std::move(detail));
+}
+
+std::string text_of(const boost::json::object& body, std::string_view name) {
+    const auto* value = body.if_contains(name);
+    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+// `seconds` of a body: a lifetime, or none if `endless` is true. Nothing: neither was said.
+struct Lifetime {
+    std::optional<Millis> ttl;
+};
+std::optional<Lifetime> lifetime_of(const boost::json::object& body) {
+    const auto* endless = body.if_contains("endless");
+    if (endless != nullptr && endless->is_bool() && endless->as_bool()) {
+        return Lifetime{};
+    }
+    const auto* seconds = body.if_contains("seconds");
+    if (seconds == nullptr || !seconds->is_int64() || seconds->as_int64() < 1 ||
+        seconds->as_int64() > kSecondsMax) {
+        return std::nullopt;
+    }
+    return Lifetime{std::chrono::seconds(seconds->as_int64())};
+}
+
+constexpr const char* kLifetimeWanted =
+    R"(say for how long: {"seconds": 3600}, or {"endless": true})";
+
+std::string rfc3339(WallTime time) {
+    observe::Timestamp timestamp;
+    return std::string(timestamp.text(time));
+}
+
+boost::json::value time_or_null(const std::optional<WallTime>& time) {
+    return time ? boost::json::value(rfc3339(*time)) : boost::json::value(nullptr);
+}
+
+// The key of a ban, or nothing.
+std::optional<std::string> ban_key(const std::string& kind, const std::string& who) {
+    if (kind == "ip") {
+        const auto block = state::parse_banned_block(who);
+        return block ? std::optional("banned:ip:" + state::to_text(*block)) : std::nullopt;
+    }
+    return kind == "user" || kind == "tenant" ? std::optional("banned:" + kind + ":" + who)
+                                              : std::nullopt;
+}
+
+// Addresses of which one ban would hit everybody.
+bool hits_everybody(const std::string& kind, const std::string& who) {
+    const auto block = kind == "ip" ? state::parse_banned_block(who) : std::nullopt;
+    return block && block->bits < (block->base.is_v4() ? 8U : 16U);
+}
+
+}  // namespace
+
+void Operations::add_to(AdminApi& api) {
+    using enum http::Method;
+    const auto on = [&](http::Method method, std::string_view path, std::string_view summary,
+                        Answer (Operations::*run)(AdminCall)) {
+        api.add(
+            {.method = method, .path = path, .summary = summary, .run = [this, run](AdminCall c) {
+                 return (this->*run)(std::move(c));
+             }});
+    };
+    on(get, "/status", "how the gateway is", &Operations::status);
+    on(get, "/authentication", "what failed authentications look like",
+       &Operations::authentication);
+    on(get, "/bans", "who is banned, why, by whom, until when", &Operations::list_bans);
+    on(put, "/bans/{kind}/{who}", "ban an ip, user or tenant: {seconds | endless, reason}",
+       &Operations::ban);
+    on(delete_, "/bans/{kind}/{who}", "lift a ban", &Operations::unban);
+    on(post, "/revocations", "revoke: {kind: jti|user|tenant|all, who, seconds | endless}",
+       &Operations::revoke);
+    on(put, "/maintenance", "{mode: off|read-only|down, banner, seconds | endless}",
+       &Operations::set_maintenance);
+    on(put, "/log-level", "{level: DEBUG|INFO|WARN|ERROR}, until the next start or reload",
+       &Operations::set_log_level);
+}
+
+Task<AdminAnswer> Operations::status(AdminCall) {
+    co_return AdminAnswer::ok(parts_.status());
+}
+
+Task<AdminAnswer> Operations::authentication(AdminCall) {
+    const security::AuthDiagnosis& diagnosis = parts_.watch.diagnosis();
+    co_return AdminAnswer::ok({{"cause", cause_name(diagnosis.cause)}, {"line", diagnosis.line}});
+}
+
+Task<AdminAnswer> Operations::list_bans(AdminCall) {
+    const state::BanList list = parts_.known.list_bans(parts_.loop.clock().wall, kBansShown);
+    boost::json::array bans;
+    for (const state::BanRecord& ban : list.bans) {
+        boost::json::object entry{{"key", ban.key},
+                                  {"reason", ban.note.reason},
+                                  {"by", ban.note.by},
+                                  {"since", time_or_null(ban.note.since)},
+                                  {"until", time_or_null(ban.note.until)},
+                                  {"byHand", ban.note.by_hand}};
+        constexpr std::string_view kAddress = "banned:ip:";
+        if (ban.key.starts_with(kAddress)) {
+            if (const auto block = state::parse_banned_block(ban.key.substr(kAddress.size()))) {
+                entry["usersLastHour"] = parts_.watch.users_of(block->base);
+            }
+        }
+        if (!ban.note.until) {
+            entry["warning"] = "it has no end";
+        } else if (*ban.warning != '\0') {
+            entry["warning"] = ban.warning;
+        }
+        bans.push_back(std::move(entry));
+    }
+    co_return AdminAnswer::ok({{"bans", std::move(bans)},
+                               {"total", list.total},
+                               {"endless", list.endless},
+                               {"byHand", list.by_hand}});
+}
+
+Task<AdminAnswer> Operations::set(std::string key, std::string value, std::optional<Millis> ttl) {
+    const Result<bool> done = co_await parts_.store.set(key, std::move(value), {.ttl = ttl});
+    if (!done) {
+        co_return AdminAnswer::refused(Code::no_healthy_upstream,
+                                       std::string("the state store: ") + done.error().detail);
+    }
+    boost::json::object body{{"key", key}, {"until", nullptr}};
+    if (ttl) {
+        body["until"] = rfc3339(parts_.loop.clock().wall + *ttl);
+    }
+    co_return AdminAnswer::ok(std::move(body));
+}
+
+Task<AdminAnswer> Operations::ban(AdminCall call) {
+    const std::string& kind = call.parameters[0];
+    const std::string& who = call.parameters[1];
+    const auto key = ban_key(kind, who);
+    if (!key) {
+        co_return bad(
+            "whom? /bans/ip/203.0.113.7, /bans/ip/203.0.113.0%2F24, /bans/user/42 or "
+            "/bans/tenant/t1");
+    }
+    if (hits_everybody(kind, who)) {
+        co_return bad("that block holds half the world; name a smaller one");
+    }
+    const auto lifetime = lifetime_of(call.body);
+    if (!lifetime) {
+        co_return bad(kLifetimeWanted);
+    }
+    const WallTime now = parts_.loop.clock().wall;
+    std::string value = state::write_ban(
+        {.reason = text_of(call.body, "reason"),
+         .by = call.by,
+         .since = now,
+         .until = lifetime->ttl ? std::optional(now + *lifetime->ttl) : std::nullopt});
+    AdminAnswer answer = co_await set(*key, std::move(value), lifetime->ttl);
+    const auto block = kind == "ip" ? state::parse_banned_block(who) : std::nullopt;
+    if (block && answer.body.is_object()) {
+        answer.body.as_object()["usersLastHour"] = parts_.watch.users_of(block->base);
+    }
+    co_return answer;
+}
+
+Task<AdminAnswer> Operations::unban(AdminCall call) {
+    const auto key = ban_key(call.parameters[0], call.parameters[1]);
+    if (!key) {
+        co_return bad("whom? /bans/ip/203.0.113.7, /bans/user/42 or /bans/tenant/t1");
+    }
+    const Result<std::int64_t> done = co_await parts_.store.erase({*key});
+    if (!done) {
+        co_return AdminAnswer::refused(Code::no_healthy_upstream,
+                                       std::string("the state store: ") + done.error().detail);
+    }
+    if (*done == 0) {
+        co_return AdminAnswer::refused(Code::not_found, "there is no such ban");
+    }
+    co_return AdminAnswer::ok({{"key", *key}, {"lifted", true}});
+}
+
+Task<AdminAnswer> Operations::revoke(AdminCall call) {
+    const std::string kind = text_of(call.body, "kind");
+    const std::string who = text_of(call.body, "who");
+    const bool all = kind == "all";
+    if (!all && ((kind != "jti" && kind != "user" && kind != "tenant") || who.empty())) {
+        co_return bad(
+            R"(what? {"kind": "user", "who": "42"}; kinds are jti, user, tenant and all)");
+    }
+    const auto lifetime = lifetime_of(call.body);
+    if (!lifetime) {
+        co_return bad(kLifetimeWanted);
+    }
+    const auto second = std::chrono::duration_cast<std::chrono::seconds>(
+                            parts_.loop.clock().wall.time_since_epoch())
+                            .count();
+    co_return co_await set(all ? "revoked:all" : "revoked:" + kind + ":" + who,
+                           kind == "jti" ? "1" : std::to_string(second), lifetime->ttl);
+}
+
+Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
+    const std::string text = text_of(call.body, "mode");
+    const auto mode = state::parse_maintenance(text);
+    if (!mode) {
+        co_return bad(R"(which? {"mode": "read-only"}, "down" or "off")");
+    }
+    if (*mode == state::Maintenance::off) {
+        const Result<std::int64_t> done =
+            co_await parts_.store.erase({"maintenance:mode", "maintenance:banner"});
+        co_return done
+            ? AdminAnswer::ok({{"maintenance", "off"}})
+            : AdminAnswer::refused(Code::no_healthy_upstream,
+                                   std::string("the state store: ") + done.error().detail);
+    }
+    const auto lifetime = lifetime_of(call.body);
+    if (!lifetime) {
+        co_return bad(kLifetimeWanted);
+    }
+    const std::string banner = text_of(call.body, "banner");
+    if (!banner.empty()) {
+        AdminAnswer answer = co_await set("maintenance:banner", banner, lifetime->ttl);
+        if (answer.code) {
+            co_return answer;
+        }
+    }
+    co_return co_await set("maintenance:mode", std::string(state::name_of(*mode)), lifetime->ttl);
+}
+
+Task<AdminAnswer> Operations::set_log_level(AdminCall call) {
+    const std::string name = text_of(call.body, "level");
+    for (const auto& [text, level] : observe::names_of(observe::LogLevel{})) {
+        if (text == name) {
+            parts_.set_log_level(level);
+            co_return AdminAnswer::ok({{"level", text}});
+        }
+    }
+    co_return bad("which? DEBUG, INFO, WARN or ERROR");
+}
+
+}  // namespace gw::control

@@ -1,0 +1,51 @@
+// What operators do through the admin API: look at bans and lift them, revoke, close the house, ask
+// how things are. Control thread.
+#pragma once
+
+#include <functional>
+
+#include "control/access_watch.hpp"
+#include "control/admin_api.hpp"
+#include "observe/log_level.hpp"
+#include "state/known_state.hpp"
+#include "state/store.hpp"
+
+namespace gw::control {
+
+// What the operations work on; all outlive the API.
+struct OperatedParts {
+    net::Loop& loop;
+    state::Store& store;
+    const state::KnownState& known;
+    const AccessWatch& watch;
+    // The facts of GET /status.
+    std::function<boost::json::object()> status;
+    std::function<void(observe::LogLevel level)> set_log_level;
+};
+
+// Pinned; outlives the API that it was added to.
+class Operations {
+  public:
+    explicit Operations(OperatedParts parts) : parts_(std::move(parts)) {}
+    Operations(const Operations&) = delete;
+    Operations& operator=(const Operations&) = delete;
+
+    void add_to(AdminApi& api);
+
+  private:
+    using Answer = net::Task<AdminAnswer>;
+    Answer status(AdminCall call);
+    Answer authentication(AdminCall call);
+    Answer list_bans(AdminCall call);
+    Answer ban(AdminCall call);
+    Answer unban(AdminCall call);
+    Answer revoke(AdminCall call);
+    Answer set_maintenance(AdminCall call);
+    Answer set_log_level(AdminCall call);
+    // Sets a key, or refuses with what the store said.
+    Answer set(std::string key, std::string value, std::optional<Millis> ttl);
+
+    const OperatedParts parts_;
+};
+
+}  // namespace gw::control

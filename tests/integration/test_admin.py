@@ -1,0 +1,112 @@
+"""The admin API: who may call it, what it does, and that each change is recorded."""
+import http.client
+import json
+import pathlib
+import time
+import unittest
+
+from support import tokens
+from support.wait import wait_until
+from test_state import BANNED, FINE, REVOKED, State, cli
+
+OPERATOR, VIEWER = "operator-token", "viewer-token"
+
+
+class Admin(State):
+    def setUp(self):
+        super().setUp()
+        self.audit = pathlib.Path(self.folder) / "audit.log"
+        self.environment = {"ADMIN_TOKEN": OPERATOR, "ADMIN_VIEWER_TOKEN": VIEWER, "AUDIT_PATH": str(self.audit)}
+
+    def call(self, gateway, method, path, body=None, token=OPERATOR):
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.admin_port, timeout=5)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        text = body if isinstance(body, str) or body is None else json.dumps(body)
+        connection.request(method, "/admin/v1" + path, text, headers)
+        answer = connection.getresponse()
+        found = answer.status, json.loads(answer.read())
+        connection.close()
+        return found
+
+    def refused(self, status, gateway, method, path, body=None, token=OPERATOR):
+        found, problem = self.call(gateway, method, path, body, token)
+        self.assertEqual(status, found, problem)
+        self.assertTrue(problem["detail"])
+        return problem
+
+    def test_it_is_off_without_a_token(self):
+        self.environment = {}
+        gateway = self.start()
+        self.assertIn("ADMIN_TOKEN", self.refused(404, gateway, "GET", "/status")["detail"])
+
+    def test_a_viewer_looks_and_an_operator_changes(self):
+        gateway = self.start()
+        self.refused(401, gateway, "GET", "/status", token=None)
+        self.refused(401, gateway, "GET", "/status", token=OPERATOR + "x")
+        self.assertEqual("embedded", self.call(gateway, "GET", "/status", token=VIEWER)[1]["state"]["backend"])
+        self.refused(403, gateway, "PUT", "/bans/ip/203.0.113.7", {"seconds": 60}, VIEWER)
+        self.assertEqual(FINE, self.answer(gateway, address="203.0.113.7"))
+        listed = self.call(gateway, "GET", "")[1]["operations"]
+        self.assertIn({"method": "PUT", "path": "/admin/v1/bans/{kind}/{who}"},
+                      [{k: o[k] for k in ("method", "path")} for o in listed])
+
+    def test_bans_come_with_reason_end_and_author_and_can_be_lifted(self):
+        gateway = self.start()
+        for i in range(3):
+            self.get(gateway, "/api/v1/s0/seen", "X-Forwarded-For: 203.0.113.7\r\n" + tokens.bearer(sub=f"user-{i}"))
+        status, answer = self.call(gateway, "PUT", "/bans/ip/203.0.113.7",
+                                   {"seconds": 60, "reason": "probing", "by": "ana"})
+        self.assertEqual((200, "banned:ip:203.0.113.7", 3), (status, answer["key"], answer["usersLastHour"]))
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        cli(self.resp_port, "SET", "banned:user:42", "1")
+        wait_until(lambda: self.call(gateway, "GET", "/bans", token=VIEWER)[1]["total"] == 2, 5, "both are listed")
+        ours, theirs = sorted(self.call(gateway, "GET", "/bans")[1]["bans"], key=lambda b: b["key"])
+        self.assertEqual(("probing", "operator:ana", False, 3), tuple(
+            ours[name] for name in ("reason", "by", "byHand", "usersLastHour")))
+        self.assertEqual((True, None, "it has no end"), tuple(theirs[name] for name in ("byHand", "until", "warning")))
+        self.assertEqual(200, self.call(gateway, "DELETE", "/bans/ip/203.0.113.7")[0])
+        self.becomes(FINE, gateway, address="203.0.113.7")
+        self.refused(404, gateway, "DELETE", "/bans/ip/203.0.113.7")
+        changes = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        self.assertEqual([("admin", "operator:ana", "done"), ("admin", "operator", "done"), ("admin", "operator", "refused")],
+                         [(c["event"], c["requester"], c["decision"]) for c in changes if c["event"] == "admin"])
+
+    def test_bad_calls_say_what_would_be_right(self):
+        gateway = self.start()
+        for method, path, body in (("PUT", "/bans/ip/nonsense", {"seconds": 1}), ("PUT", "/bans/ip/0.0.0.0%2F0", {"seconds": 1}),
+                                   ("PUT", "/bans/ip/203.0.113.7", {}), ("PUT", "/bans/ip/203.0.113.7", {"seconds": -1}),
+                                   ("PUT", "/bans/ip/203.0.113.7", "no json"), ("PUT", "/bans/ip/203.0.113.7", "[]"),
+                                   ("POST", "/revocations", {"kind": "user", "seconds": 5}),
+                                   ("PUT", "/maintenance", {"mode": "sideways"}), ("PUT", "/log-level", {"level": "loud"})):
+            self.refused(400, gateway, method, path, body)
+        self.refused(404, gateway, "GET", "/nowhere")
+        self.refused(405, gateway, "POST", "/status")
+        self.refused(400, gateway, "PUT", "/log-level", json.dumps({"level": "x" * 100_000}))
+
+    def test_revocations(self):
+        gateway = self.start()
+        old = tokens.bearer(iat=int(time.time()) - 5, exp=int(time.time()) + 300)
+        for body in ({"kind": "user", "who": "user-1", "seconds": 60}, {"kind": "all", "seconds": 60}):
+            self.assertEqual(200, self.call(gateway, "POST", "/revocations", body)[0])
+            self.becomes(REVOKED, gateway, old, target="/api/v1/s0/seen")
+            cli(self.resp_port, "FLUSHALL")
+            self.becomes(FINE, gateway, old, target="/api/v1/s0/seen")
+
+    def test_maintenance_and_log_level(self):
+        gateway = self.start()
+        self.assertEqual(200, self.call(gateway, "PUT", "/maintenance",
+                                        {"mode": "down", "banner": "soon back", "seconds": 60})[0])
+        self.becomes((503, "maintenance"), gateway)
+        self.assertEqual(200, self.call(gateway, "PUT", "/maintenance", {"mode": "off"})[0])
+        self.becomes(FINE, gateway)
+        self.assertEqual(200, self.call(gateway, "PUT", "/log-level", {"level": "ERROR"})[0])
+        before = len(gateway.events)
+        self.get(gateway, "/api/v1/s0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc")
+        self.assertEqual(200, self.call(gateway, "PUT", "/log-level", {"level": "INFO"})[0])
+        self.get(gateway, "/api/v1/s0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc")
+        wait_until(lambda: len(gateway.events) > before, 5, "the second is logged")
+        self.assertEqual(1, len([e for e in gateway.events[before:] if e["msg"] == "security violation"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
