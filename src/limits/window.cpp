@@ -172,6 +172,20 @@ Outcome Window::look(const Quota& quota, Instant now) const {
     return copy.take(quota, now);
 }
 
+Instant::duration Window::until_free(const Quota& quota, std::uint32_t count, Instant now) const {
+    Window rest = *this;
+    rest.advance(quota, now);
+    Instant::duration wait{0};
+    while (rest.groups_ > 0 && rest.used(quota) >= count) {
+        const std::int64_t ticks =
+            later_by(rest.stamps_[0], low(static_cast<std::uint32_t>(ns_of(now) / quota.tick_ns_)));
+        wait = std::chrono::nanoseconds((ticks + kTicks) * quota.tick_ns_ -
+                                        ns_of(now) % quota.tick_ns_);
+        rest.drop(quota, 0);
+    }
+    return wait;
+}
+
 void Window::give_back(const Quota& quota, Instant taken, Instant now) {
     const std::uint32_t tick = advance(quota, now);
     const auto stamp = static_cast<std::uint32_t>(ns_of(taken) / quota.tick_ns_) + 1;

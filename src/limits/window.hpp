@@ -77,6 +77,10 @@ class Window {
     // One that was admitted at `taken` does not count after all. A block stays.
     void give_back(const Quota& quota, Instant taken, Instant now);
 
+    // Until fewer than `count` of those admitted are left; zero: it is so.
+    [[nodiscard]] Instant::duration until_free(const Quota& quota, std::uint32_t count,
+                                               Instant now) const;
+
     // Nothing in it matters any more.
     [[nodiscard]] bool is_over(Instant now) const;
     // The same for any moment from here on, in seconds of the monotonic clock.
