@@ -56,6 +56,12 @@ void EmbeddedStore::follow(std::vector<std::string> prefixes, Follower& follower
     follower.listing_ended();
 }
 
+net::Task<Result<RedisReply>> EmbeddedStore::run_script(std::string_view /*script*/,
+                                                        std::string /*key*/,
+                                                        std::vector<std::string> /*arguments*/) {
+    co_return fail(Errc::unreachable, Fault::store, "the embedded store runs no scripts");
+}
+
 net::Task<std::string> EmbeddedStore::run_command(std::vector<std::string> arguments) {
     co_return run_embedded_command(*this, arguments);
 }

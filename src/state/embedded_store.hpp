@@ -26,6 +26,8 @@ class EmbeddedStore final : public Store {
     net::Task<Result<bool>> set(std::string key, std::string value, SetOptions options) override;
     net::Task<Result<std::optional<KnownEntry>>> get(std::string key) override;
     net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) override;
+    net::Task<Result<RedisReply>> run_script(std::string_view script, std::string key,
+                                             std::vector<std::string> arguments) override;
     void follow(std::vector<std::string> prefixes, Follower& follower) override;
     net::Task<std::string> run_command(std::vector<std::string> arguments) override;
     net::Task<void> stop() override;

@@ -207,13 +207,17 @@ void RedisStore::tell(const Error* why) {
 }
 
 net::Task<Result<RedisReply>> RedisStore::run(RedisCommand command) {
-    auto reply = co_await servers_.run(std::move(command), RedisServers::Via::commands,
-                                       place_.command_timeout);
+    co_return judged(co_await servers_.run(std::move(command), RedisServers::Via::commands,
+                                           place_.command_timeout));
+}
+
+// What a reply says about the servers; an error of Redis becomes one of ours.
+Result<RedisReply> RedisStore::judged(Result<RedisReply> reply) {
     if (servers_.map_is_old()) {
         work_.wake();
     }
     if (!reply || !reply->is(Kind::error)) {
-        co_return reply;
+        return reply;
     }
     const Error error = error_of(reply->text);
     const Complaint complaint = complaint_of(reply->text);
@@ -223,7 +227,36 @@ net::Task<Result<RedisReply>> RedisStore::run(RedisCommand command) {
         write_trouble_ = error.detail;
         work_.wake();
     }
-    co_return std::unexpected(error);
+    return std::unexpected(error);
+}
+
+net::Task<Result<RedisReply>> RedisStore::run_script(std::string_view script, std::string key,
+                                                     std::vector<std::string> arguments) {
+    const auto same = [script](const Script& s) { return s.text.data() == script.data(); };
+    auto known = std::ranges::find_if(scripts_, same);
+    if (known == scripts_.end()) {
+        const auto hash = co_await run({"SCRIPT", "LOAD", std::string(script)});
+        if (!hash) {
+            co_return std::unexpected(hash.error());
+        }
+        // Others may have asked the same meanwhile.
+        known = std::ranges::find_if(scripts_, same);
+        if (known == scripts_.end()) {
+            known = scripts_.insert(known, Script{script, hash->text});
+        }
+    }
+    RedisCommand command{"EVALSHA", known->hash, "1", std::move(key)};
+    command.insert(command.end(), std::make_move_iterator(arguments.begin()),
+                   std::make_move_iterator(arguments.end()));
+    auto reply =
+        co_await servers_.run(command, RedisServers::Via::commands, place_.command_timeout);
+    if (reply && reply->is(Kind::error) && complaint_of(reply->text) == Complaint::no_script) {
+        // A server that was restarted, or another one of the Cluster: EVAL teaches it.
+        command[0] = "EVAL";
+        command[1] = script;
+        co_return co_await run(std::move(command));
+    }
+    co_return judged(std::move(reply));
 }
 
 net::Task<Result<bool>> RedisStore::set(std::string key, std::string value, SetOptions options) {

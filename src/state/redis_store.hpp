@@ -39,6 +39,8 @@ class RedisStore final : public Store, RedisNode::Owner {
     net::Task<Result<bool>> set(std::string key, std::string value, SetOptions options) override;
     net::Task<Result<std::optional<KnownEntry>>> get(std::string key) override;
     net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) override;
+    net::Task<Result<RedisReply>> run_script(std::string_view script, std::string key,
+                                             std::vector<std::string> arguments) override;
     void follow(std::vector<std::string> prefixes, Follower& follower) override;
     net::Task<std::string> run_command(std::vector<std::string> arguments) override;
     net::Task<void> stop() override;
@@ -57,6 +59,11 @@ class RedisStore final : public Store, RedisNode::Owner {
     [[nodiscard]] Millis next_pause();
     void tell(const Error* why);
     net::Task<Result<RedisReply>> run(RedisCommand command);
+    Result<RedisReply> judged(Result<RedisReply> reply);
+    struct Script {
+        std::string_view text;
+        std::string hash;  // by which Redis knows it
+    };
 
     net::Loop& loop_;
     const RedisPlace place_;
@@ -72,7 +79,8 @@ class RedisStore final : public Store, RedisNode::Owner {
     std::optional<Error> lost_;            // the connections ended, and why
     std::optional<bool> told_;             // what the follower was told last
     const char* told_why_ = "";
-    unsigned failures_ = 0;  // in a row
+    std::vector<Script> scripts_;  // the few of this program, once they were used
+    unsigned failures_ = 0;        // in a row
     net::Pause work_;
     net::Scope scope_;
 };

@@ -269,6 +269,33 @@ TEST(RedisStore, RelaysOperatorsCommands) {
     Bench(place_at(redis.port())).run(relays, redis);
 }
 
+constexpr std::string_view kScript = "return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}";
+
+net::Task<void> runs_scripts(Bench& b, RedisProcess& redis) {
+    EXPECT_TRUE(co_await b.up());
+    for (std::int64_t i = 1; i <= 3; ++i) {
+        const auto reply = co_await b.store.run_script(kScript, "counter", {"x"});
+        EXPECT_TRUE(reply && reply->items.size() == 3);
+        if (reply && reply->items.size() == 3) {
+            EXPECT_EQ(reply->items[0].text, "counter");
+            EXPECT_EQ(reply->items[1].text, "x");
+            EXPECT_EQ(reply->items[2].integer, i);
+        }
+        // Also when the server has forgotten it.
+        redis.cli("SCRIPT FLUSH");
+    }
+    redis.cli("SET counter letters");
+    const auto failed = co_await b.store.run_script(kScript, "counter", {"x"});
+    EXPECT_FALSE(failed.has_value());
+    EXPECT_TRUE(b.store.available());
+}
+
+TEST(RedisStore, RunsScripts) {
+    NEEDS_REDIS();
+    RedisProcess redis;
+    Bench(place_at(redis.port())).run(runs_scripts, redis);
+}
+
 net::Task<void> fails_over(Bench& b, RedisProcess& master) {
     EXPECT_TRUE(co_await b.up());
     master.cli("SET banned:user:x 1");

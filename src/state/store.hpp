@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "net/task.hpp"
+#include "state/redis_reply.hpp"
 
 namespace gw::state {
 
@@ -67,6 +68,12 @@ class Store {
     virtual net::Task<Result<std::optional<KnownEntry>>> get(std::string key) = 0;
     // How many of them there were.
     virtual net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) = 0;
+
+    // Runs a Lua script (EVALSHA) on the server that has `key`, which is KEYS[1]. script: a literal
+    // whose text lives as long as the store. The reply is never an error. Unreachable, never to be
+    // tried again, where the backend runs no scripts.
+    virtual net::Task<Result<RedisReply>> run_script(std::string_view script, std::string key,
+                                                     std::vector<std::string> arguments) = 0;
 
     // From here on `follower` is told of all keys that begin with one of `prefixes`, at once with
     // what exists. Once, before the loop turns; it must outlive the store.

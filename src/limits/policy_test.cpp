@@ -1,0 +1,182 @@
+#include "limits/policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "config/reader.hpp"
+
+namespace gw::limits {
+namespace {
+
+Policy with_key(std::vector<KeyPart> key) {
+    PolicyOptions options;
+    options.key = std::move(key);
+    return {"general", options};
+}
+
+std::string text(const Policy& policy, const KeyValues& values) {
+    return std::string(KeyText(policy, values).view());
+}
+
+IpAddress address(std::string_view of) {
+    return IpAddress::parse(of).value();
+}
+
+TEST(KeyPart, ReadsWhatItWrites) {
+    for (const char* part :
+         {"caller", "user", "tenant", "api_key", "address", "route", "parameter:eventId"}) {
+        ASSERT_TRUE(KeyPart::parse(part).has_value()) << part;
+        EXPECT_EQ(KeyPart::parse(part)->to_string(), part);
+    }
+    for (const char* part : {"", "User", "parameter", "parameter:", "parameter:a b", "user ",
+                             "parameter:0123456789012345678901234567890123"}) {
+        EXPECT_FALSE(KeyPart::parse(part).has_value()) << part;
+    }
+}
+
+TEST(KeyText, NamesTheCallerByTheBestThatIsKnown) {
+    const Policy policy = with_key({KeyPart{}});
+    KeyValues values;
+    values.address = address("203.0.113.7");
+    EXPECT_EQ(text(policy, values), "general:a=cb007107");
+    values.api_key = "k-1";
+    EXPECT_EQ(text(policy, values), "general:k=k-1");
+    values.user = "8f14e45f-ceea-467f-a1b2-000000000001";
+    EXPECT_EQ(text(policy, values), "general:u=8f14e45f-ceea-467f-a1b2-000000000001");
+}
+
+TEST(KeyText, TakesTheBlockOfAnIpv6Address) {
+    const Policy policy = with_key({{KeyPart::Of::address, ""}});
+    KeyValues values;
+    values.address = address("2001:db8:1:2:3:4:5:6");
+    const std::string one = text(policy, values);
+    values.address = address("2001:db8:1:2:ffff::1");
+    EXPECT_EQ(text(policy, values), one);
+    values.address = address("2001:db8:1:3::1");
+    EXPECT_NE(text(policy, values), one);
+    values.address = address("::ffff:203.0.113.7");
+    EXPECT_EQ(text(policy, values), "general:a=cb007107");
+}
+
+TEST(KeyText, TellsAllValuesApart) {
+    const Policy policy = with_key(
+        {{KeyPart::Of::user, ""}, {KeyPart::Of::tenant, ""}, {KeyPart::Of::parameter, "eventId"}});
+    const std::vector<std::string> values{"",
+                                          "a",
+                                          "a|t=b",
+                                          "#AAAA",
+                                          "a=b",
+                                          "|",
+                                          "{a}",
+                                          std::string("a\0b", 3),
+                                          "a b",
+                                          "\xC3\xA4",
+                                          std::string(40, 'x'),
+                                          std::string(41, 'x'),
+                                          std::string(5'000, 'x'),
+                                          std::string(5'001, 'x')};
+    std::set<std::string> seen;
+    for (const std::string& user : values) {
+        for (const std::string& tenant : values) {
+            for (const std::string& event : values) {
+                const std::pair<std::string_view, std::string_view> parameter{"eventId", event};
+                KeyValues all;
+                all.user = user;
+                all.tenant = tenant;
+                all.parameters = {&parameter, 1};
+                const std::string key = text(policy, all);
+                EXPECT_TRUE(seen.insert(key).second) << key;
+                EXPECT_EQ(key.find_first_of(" {}\xC3"), std::string::npos) << key;
+                EXPECT_EQ(key.find('\0'), std::string::npos);
+            }
+        }
+    }
+}
+
+TEST(KeyText, HasRoomForTheLongestKey) {
+    PolicyOptions options;
+    options.key.clear();
+    for (char c = 'a'; c < 'a' + static_cast<char>(kKeyPartsMax); ++c) {
+        options.key.push_back({KeyPart::Of::parameter, std::string(KeyPart::kNameMax, c)});
+    }
+    const Policy policy(std::string(kPolicyNameMax, 'p'), options);
+    std::vector<std::pair<std::string_view, std::string_view>> parameters;
+    const std::string value(KeyText::kValueMax, 'v');
+    for (const KeyPart& part : policy.key()) {
+        parameters.emplace_back(part.parameter, value);
+    }
+    KeyValues values;
+    values.parameters = parameters;
+    EXPECT_GT(KeyText(policy, values).view().size(), kKeyPartsMax * KeyText::kValueMax);
+}
+
+TEST(Policy, GivesTenantsTheLimitOfTheirTier) {
+    PolicyOptions options;
+    options.tiers["gold"] = {1'000, {"acme", "globex"}};
+    options.tiers["small"] = {10, {"initech"}};
+    const Policy policy("general", options);
+    EXPECT_EQ(policy.quota("acme").limit(), 1'000U);
+    EXPECT_EQ(policy.quota("initech").limit(), 10U);
+    EXPECT_EQ(policy.quota("other").limit(), 100U);
+    EXPECT_EQ(policy.quota("").limit(), 100U);
+}
+
+TEST(Policy, NamesWhatContradicts) {
+    EXPECT_TRUE(flaws_of({}).empty());
+    EXPECT_TRUE(flaws_of(LimitsOptions{}.tickets).empty());
+    PolicyOptions options;
+    options.key = {};
+    EXPECT_EQ(flaws_of(options).size(), 1U);
+    options.key = {KeyPart{}, KeyPart{}};
+    options.tiers["a"] = {1, {"x"}};
+    options.tiers["b"] = {2, {"x"}};
+    options.counted = Counted::failures;
+    options.block = Millis{1};
+    EXPECT_EQ(flaws_of(options).size(), 4U);
+}
+
+TEST(Policy, HasTheLimitsOfTheContract) {
+    const LimitsOptions options;
+    EXPECT_EQ(options.general.requests, 100U);
+    EXPECT_EQ(options.general.window, Millis{60'000});
+    EXPECT_EQ(options.tickets.requests, 5U);
+    EXPECT_EQ(options.tickets.window, Millis{60'000});
+    EXPECT_EQ(options.tickets.block, Millis{300'000});
+    EXPECT_EQ(options.tickets.mode, Mode::exact);
+}
+
+TEST(Policy, RefusesNamesThatAreNoLabels) {
+    EXPECT_FALSE(check_policy_name("payments-2"));
+    for (const char* name : {"", "2a", "A", "a:b", "a_b", "abcdefghijklmnopqrstuvwxyzabcdefgh"}) {
+        EXPECT_TRUE(check_policy_name(name)) << name;
+    }
+}
+
+// Counts what is declared.
+struct Declared {
+    std::set<std::string> variables;
+    template <class T, class... Options>
+    void operator()(std::string_view name, T& value, const Options&... options) {
+        const config::Field field = config::Field::of(name, options...);
+        if (!field.env.empty()) {
+            variables.emplace(field.env);
+        }
+        if constexpr (!config::Scalar<T> && !config::kIsVector<T> && !config::kIsMap<T>) {
+            fields(*this, value);
+        }
+    }
+};
+
+TEST(Policy, IsSetByTheVariablesOfTheContract) {
+    Declared declared;
+    LimitsOptions options;
+    fields(declared, options);
+    EXPECT_EQ(declared.variables,
+              (std::set<std::string>{"RATE_LIMIT_ENABLED", "RATE_LIMIT_MAX", "RATE_LIMIT_WINDOW_MS",
+                                     "RATE_LIMIT_TICKET_MAX", "RATE_LIMIT_TICKET_WINDOW",
+                                     "RATE_LIMIT_TICKET_BLOCK"}));
+}
+
+}  // namespace
+}  // namespace gw::limits
