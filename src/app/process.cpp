@@ -12,6 +12,7 @@
 #include "control/admin.hpp"
 #include "control/file_watch.hpp"
 #include "control/key_watch.hpp"
+#include "control/limit_link.hpp"
 #include "control/name_watch.hpp"
 #include "control/operate.hpp"
 #include "control/security_desk.hpp"
@@ -66,6 +67,12 @@ std::string joined(const std::vector<std::string>& parts) {
     return text;
 }
 
+// Two processes of one host, and a process and its successor, are different.
+std::string unique_name(const std::string& instance) {
+    return instance + "-" + std::to_string(::getpid()) + "-" +
+           std::to_string(Random::fresh_seed() % 1'000'000);
+}
+
 net::Address address_of(const std::string& host, std::uint16_t port) {
     return {IpAddress::parse(host).value_or(IpAddress{}), port};
 }
@@ -99,6 +106,7 @@ class Process {
     bool adopt_key_set(const std::string& document);
     control::AccessWatchPorts access_ports();
     void configure_desk();
+    void sweep_limits();
     void publish_health();
     net::Task<void> stop();
     net::Task<void> wait_for_connections(Instant until);
@@ -134,6 +142,15 @@ class Process {
     std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
 
     control::SecurityDesk desk_{loop_, log_, Random::fresh_seed(), access_ports()};
+    control::LimitLink limit_link_;
+    std::unique_ptr<gateway::RateLimits> limits_;
+    struct LimitTimer : net::Timer {
+        explicit LimitTimer(Process& p)
+            : Timer([](Timer& timer) { static_cast<LimitTimer&>(timer).process.sweep_limits(); }),
+              process(p) {}
+        Process& process;
+    };
+    LimitTimer limit_timer_{*this};
     std::unique_ptr<state::KnownKeeper> known_;
     std::unique_ptr<state::Store> store_;
     std::unique_ptr<state::RespServer> resp_;
@@ -160,7 +177,8 @@ Process::Process(std::string config_path, LoadedSite loaded)
       log_(sink_, settings_->log_level),
       budget_(settings_->connections.connections_max != 0
                   ? settings_->connections.connections_max
-                  : derived_connections_max(raise_descriptor_limit())) {}
+                  : derived_connections_max(raise_descriptor_limit())),
+      limit_link_(loop_, unique_name(settings_->instance_id)) {}
 
 int Process::run() {
     raise_descriptor_limit();
@@ -290,9 +308,12 @@ void Process::open_resp_socket(std::vector<net::NamedSocket>& inherited) {
 }
 
 void Process::start_workers() {
+    limits_ = std::make_unique<gateway::RateLimits>(
+        std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), &limit_link_);
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(sink_, budget_));
         workers_.back()->report_to(log_, &desk_);
+        workers_.back()->limit_by(*limits_);
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
@@ -341,6 +362,8 @@ void Process::start_state() {
     } else {
         store_ = std::make_unique<state::EmbeddedStore>(loop_);
     }
+    limit_link_.use_store(*store_);
+    sweep_limits();
     desk_.audit().use_store(*store_);
     desk_.watch().use_store(*store_);
     configure_desk();
@@ -411,7 +434,16 @@ boost::json::object Process::status() {
             {"revocations", known.revocations.size()}};
 }
 
+void Process::sweep_limits() {
+    constexpr Millis kSweepEvery{10};
+    if (!stopping_) {
+        limits_->sweep(loop_.now());
+        loop_.timers().arm(limit_timer_, loop_.now() + kSweepEvery);
+    }
+}
+
 void Process::configure_desk() {
+    limit_link_.assume_gateways(settings_->limits.gateways);
     admin_api_.set_tokens(
         {.operator_ = settings_->admin.token, .viewer = settings_->admin.viewer_token});
     desk_.audit().configure(settings_->audit);
@@ -423,6 +455,7 @@ void Process::backend_changed(bool available, const char* why) {
         return;
     }
     store_available_ = available;
+    limit_link_.store_changed(available);
     if (available) {
         log_.info("the state backend answers", {{"backend", store_->backend()}});
     } else {
@@ -581,6 +614,8 @@ net::Task<void> Process::stop() {
         resp_->stop();
         co_await resp_->all_done();
     }
+    limit_link_.stop();
+    co_await limit_link_.all_done();
     desk_.stop();
     co_await desk_.watch().all_done();
     co_await desk_.audit().all_done();

@@ -9,6 +9,7 @@
 
 #include "app/upcoming.hpp"
 #include "config/reader.hpp"
+#include "gateway/rate_limit_options.hpp"
 
 namespace gw::app {
 namespace {
@@ -119,6 +120,45 @@ class Overlaps {
     std::unordered_map<std::string, const std::string*> owners_;
 };
 
+void check_policy(config::Reader reader, const std::string& name,
+                  const limits::PolicyOptions& policy) {
+    for (config::Flaw& flaw : limits::flaws_of(policy)) {
+        reader.blame(name, "the policy " + config::quote(name) + " " + flaw.what,
+                     std::move(flaw.remedy));
+    }
+}
+
+void check_limits(config::Reader& root, const Settings& s) {
+    config::Reader reader = root.section("limits");
+    check_policy(reader, "general", s.limits.general);
+    check_policy(reader, "tickets", s.limits.tickets);
+    for (const auto& [name, policy] : s.limits.policies) {
+        check_policy(reader.section("policies"), name, policy);
+        if (name == "general" || name == "tickets") {
+            reader.section("policies")
+                .blame(name, "there is the policy " + config::quote(name) + " already",
+                       "describe it under `limits." + name + "`, or name this one otherwise");
+        }
+    }
+}
+
+void check_policies_of(gateway::RouteOptions& route, const Settings& s) {
+    const gateway::RateLimitOptions* const options = gateway::rate_limit_of(route.stage_options);
+    std::vector<std::string_view> names{"general", "tickets"};
+    for (const auto& [name, policy] : s.limits.policies) {
+        names.push_back(name);
+    }
+    for (const std::string& name : options->policies) {
+        if (std::ranges::find(names, name) == names.end()) {
+            const std::string_view meant = config::nearest(name, names);
+            route.stages.section("rate_limit")
+                .blame("policies", "there is no policy " + config::quote(name),
+                       meant.empty() ? "describe it under `limits.policies`"
+                                     : "did you mean " + config::quote(meant) + "?");
+        }
+    }
+}
+
 void check_routes(config::Reader& root, Settings& s) {
     if (s.routes.empty()) {
         root.blame("routes", "there are no routes", "describe at least one under `routes`");
@@ -141,6 +181,7 @@ void check_routes(config::Reader& root, Settings& s) {
                                "remove one of them, or tell them apart by methods or hosts");
         }
         route.stage_options = gateway::read_stage_options(route.stages);
+        check_policies_of(route, s);
         route.stages.finish();
     }
 }
@@ -199,6 +240,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     settings->unused_variables = check_upcoming(*reading);
     if (readable) {  // of a file that is no YAML, nothing more would be true
         check_services(root, *settings);
+        check_limits(root, *settings);
         check_routes(root, *settings);
         check_unknown_variables(*reading);
     }

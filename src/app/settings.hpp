@@ -18,6 +18,7 @@
 #include "http/limits_options.hpp"
 #include "identity/api_key.hpp"
 #include "identity/token_options.hpp"
+#include "limits/policy.hpp"
 #include "net/dns_options.hpp"
 #include "net/listen_options.hpp"
 #include "observe/log_level.hpp"
@@ -66,6 +67,7 @@ struct Settings {
     security::WatchOptions watch;
     security::AuditOptions audit;
     state::StateOptions state;
+    limits::LimitsOptions limits;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
     // those come first that are tried first.
@@ -109,6 +111,7 @@ void fields(Visitor& field, Settings& o) {
     field("audit", o.audit, "the record of security events");
     field("signing", o.signing, "proof for services that a request came through the gateway");
     field("state", o.state, "bans, revocations and what else gateways share");
+    field("limits", o.limits, "how often somebody may ask");
     field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},
           "the services behind the gateway, by name");
     field("routes", o.routes, "which requests go to which service");

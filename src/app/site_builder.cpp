@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/version.hpp"
+#include "gateway/rate_limit_options.hpp"
 #include "observe/json_line.hpp"
 
 namespace gw::app {
@@ -85,6 +86,24 @@ std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
     return route;
 }
 
+// Which policies a route's requests count under, and what their keys want of bodies.
+void add_policies(Route& route, const gateway::Site& site) {
+    for (const std::string& name : gateway::rate_limit_of(route.options)->policies) {
+        const auto policy = std::ranges::find_if(
+            site.policies, [&](const auto& each) { return each->name() == name; });
+        route.policies.push_back(policy->get());
+        for (const limits::KeyPart& part : (*policy)->key()) {
+            if (part.of == limits::KeyPart::Of::parameter &&
+                std::ranges::find(route.parameters, part.parameter) == route.parameters.end() &&
+                std::ranges::find(route.body_parameters, part.parameter) ==
+                    route.body_parameters.end() &&
+                route.body_parameters.size() < Route::kBodyParametersMax) {
+                route.body_parameters.push_back(part.parameter);
+            }
+        }
+    }
+}
+
 // FNV-1a: tells configurations apart, no more.
 std::string hash_of(std::string_view text) {
     std::uint64_t hash = 0xcbf29ce484222325;
@@ -158,7 +177,22 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     for (const gateway::RouteOptions& options : settings.routes) {
         routes.push_back(build_route(options, index.at(options.service)));
     }
+    std::vector<Route*> limited;
+    for (const auto& route : routes) {
+        limited.push_back(route.get());
+    }
     auto site = std::make_shared<gateway::Site>(std::move(routes), std::move(services));
+    site->rate_limited = settings.limits.enabled;
+    site->policies.push_back(
+        std::make_unique<limits::Policy>("general", settings.limits.general));
+    site->policies.push_back(
+        std::make_unique<limits::Policy>("tickets", settings.limits.tickets));
+    for (const auto& [name, policy] : settings.limits.policies) {
+        site->policies.push_back(std::make_unique<limits::Policy>(name, policy));
+    }
+    for (Route* const route : limited) {
+        add_policies(*route, *site);
+    }
     site->trusted_proxies = settings.trusted_proxies;
     site->instance_id = settings.instance_id;
     site->signing = settings.signing;

@@ -1,9 +1,16 @@
 #include "app/worker.hpp"
 
+#include "gateway/rate_limits.hpp"
+
 namespace gw::app {
 
 Worker::Worker(observe::LogSink& sink, net::ConnectionBudget& budget)
     : access_log_(sink), server_(shared_, budget), budget_(budget) {}
+
+void Worker::limit_by(gateway::RateLimits& limits) {
+    shard_.limit_by(limits);
+    limits.when_answered([this] { loop_.post([this] { shard_.limits_answered(); }); });
+}
 
 void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets) {
     shared_.limits = site->limits;

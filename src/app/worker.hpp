@@ -29,6 +29,7 @@ class Worker {
     void report_to(observe::Log& log, gateway::SecurityRecord* record) {
         shard_.report_to(log, record);
     }
+    void limit_by(gateway::RateLimits& limits);
     void ask_for_keys_by(std::move_only_function<void()> ask) {
         shard_.access().ask_for_keys_by(std::move(ask));
     }

@@ -14,6 +14,8 @@
 #include "gateway/stage.hpp"
 #include "http/message.hpp"
 #include "http/stream.hpp"
+#include "limits/exact.hpp"
+#include "limits/policy.hpp"
 #include "observe/trace.hpp"
 
 namespace gw::upstream {
@@ -58,6 +60,19 @@ struct ExchangeMemory {
         request.headers.clear();
         response.headers.clear();
     }
+};
+
+// What the tightest of its limits said.
+struct Limited {
+    const limits::Policy* policy = nullptr;
+    limits::Outcome outcome;
+};
+// Of a policy that counts failures only: goes back if the request succeeds.
+struct HeldPermit {
+    const limits::Policy* policy = nullptr;
+    limits::Mode mode{};
+    limits::PermitId id = 0;
+    Instant at{};
 };
 
 // How a request ended, for its access line and its counters.
@@ -110,6 +125,12 @@ struct Exchange {
     Instant deadline{};  // for the answer's head
 
     std::size_t stages_passed = 0;
+    std::size_t policies_passed = 0;
+    bool waits_for_lease = false;
+    std::uint8_t permits_held = 0;
+    std::array<HeldPermit, 2> permits;
+    Limited limited;
+    std::array<std::string_view, 2> body_parameters;  // Route::body_parameters
     OwnAnswer own;
     std::optional<http::BodyPart> held;  // of the request's body, see held_body.hpp
     std::string_view body_hash;          // of the signature; empty: no body

@@ -261,6 +261,30 @@ bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t conten
            (!x.identity || add_identity_fields(x, out.headers)) && add_signature(x, out);
 }
 
+namespace {
+
+// draft-ietf-httpapi-ratelimit-headers, and the fields that came before it. Seconds are until then.
+bool add_limit_fields(Exchange& x, Headers& out) {
+    Arena& arena = x.memory.arena;
+    const limits::Policy& policy = *x.limited.policy;
+    const limits::Outcome& outcome = x.limited.outcome;
+    const auto seconds = [&](Instant::duration time) {
+        return decimal(arena, std::chrono::ceil<std::chrono::seconds>(time).count());
+    };
+    const std::string_view limit = decimal(arena, outcome.limit);
+    const std::string_view remaining = decimal(arena, outcome.remaining);
+    const std::string_view reset =
+        seconds(outcome.admitted ? outcome.reset : outcome.retry_after);
+    const std::string_view name = arena.join("\"", policy.name(), "\"");
+    const std::string_view window = seconds(policy.window());
+    return out.add("RateLimit-Policy", arena.join(name, ";q=", limit, ";w=", window)) &&
+           out.add("RateLimit", arena.join(name, ";r=", remaining, ";t=", reset)) &&
+           out.add("X-RateLimit-Limit", limit) && out.add("X-RateLimit-Remaining", remaining) &&
+           out.add("X-RateLimit-Reset", reset);
+}
+
+}  // namespace
+
 void add_own_fields(Exchange& x, http::ResponseHead& head) {
     bool added = head.headers.add(Known::x_request_id, x.request_id) &&
                  head.headers.add(Known::x_correlation_id, x.correlation_id);
@@ -271,6 +295,9 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     if (!banner.empty()) {
         // The version of what is known may be replaced while the response is on its way.
         added = added && head.headers.add("X-Maintenance-Banner", x.memory.arena.copy(banner));
+    }
+    if (x.limited.policy != nullptr) {
+        added = added && add_limit_fields(x, head.headers);
     }
     ensure(added, "no room was kept for our own fields");
 }

@@ -19,6 +19,10 @@
 #include "gateway/stage.hpp"
 #include "http/message.hpp"
 
+namespace gw::limits {
+class Policy;
+}
+
 namespace gw::gateway {
 
 inline constexpr std::size_t kParametersMax = 8;  // of one template
@@ -42,6 +46,9 @@ struct Route {
     std::vector<std::string> parameters;  // the names in its template, in order
     std::vector<Piece> rewrite;           // of the service's path; a prefix route adds the rest
     StageOptionsList options;
+    std::vector<const limits::Policy*> policies;  // of the site; those under which requests count
+    static constexpr std::size_t kBodyParametersMax = 2;
+    std::vector<std::string> body_parameters;  // that keys name and the path has not
 };
 
 struct RouteMatch {

@@ -52,11 +52,21 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     if (!next.site->signing.secret.empty()) {
         next.signer = std::make_unique<security::RequestSigner>(next.site->signing.secret);
     }
+    rate_limits_ = next.site->rate_limited ? limits_given_ : nullptr;
+    for (const auto& policy : next.site->policies) {
+        metrics_.rate_limited(policy->name(), policy->dry_run());
+    }
     next.unrouted = &metrics_.route("none");
     generations_.push_back(std::move(next));
     current_ = &generations_.back();
     std::erase_if(generations_,
                   [this](const Generation& g) { return g.exchanges == 0 && &g != current_; });
+}
+
+void Shard::limits_answered() {
+    for (net::Pause* pause : std::exchange(limit_waits_, {})) {
+        pause->wake();
+    }
 }
 
 void Shard::adopt_addresses(const std::string& service, std::span<const net::Address> addresses) {

@@ -25,6 +25,7 @@
 
 namespace gw::gateway {
 
+class RateLimits;
 class SecurityRecord;
 
 // A configuration in use by this worker, with what the worker has for it.
@@ -95,6 +96,14 @@ class Shard final : public http::Responder {
         log_ = &log;
         security_record_ = record;
     }
+    // Null where rates are not limited.
+    [[nodiscard]] RateLimits* rate_limits() const { return rate_limits_; }
+    // Before the first request; must outlive the shard.
+    void limit_by(RateLimits& limits) { limits_given_ = &limits; }
+    // Requests that wait for the store's word about a limit.
+    void wait_for_limits(net::Pause& pause) { limit_waits_.push_back(&pause); }
+    void wait_for_limits_no_more(net::Pause& pause) { std::erase(limit_waits_, &pause); }
+    void limits_answered();
     [[nodiscard]] bool draining() const { return draining_; }
     // The Date of a response that begins now.
     [[nodiscard]] std::string_view date() { return date_.at(loop_.clock().wall); }
@@ -131,6 +140,9 @@ class Shard final : public http::Responder {
     std::shared_ptr<const HealthReport> health_;
     observe::Log* log_ = nullptr;
     SecurityRecord* security_record_ = nullptr;
+    RateLimits* limits_given_ = nullptr;
+    RateLimits* rate_limits_ = nullptr;  // the same, while configuration wants it
+    std::vector<net::Pause*> limit_waits_;
     bool draining_ = false;
     std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};
     SweepTimer sweep_timer_{*this};

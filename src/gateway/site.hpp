@@ -12,6 +12,7 @@
 #include "http/h1_server.hpp"
 #include "identity/api_key.hpp"
 #include "identity/verifier.hpp"
+#include "limits/policy.hpp"
 #include "security/signing_options.hpp"
 #include "upstream/service_options.hpp"
 
@@ -36,6 +37,8 @@ struct Site {
     security::SigningOptions signing;
     identity::TokenChecks token_checks;
     identity::ApiKeys api_keys;
+    bool rate_limited = false;
+    std::vector<std::unique_ptr<limits::Policy>> policies;
     std::uint32_t tokens_cached = 0;  // by each worker
     http::H1ServerLimits limits;
     std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted

@@ -163,6 +163,7 @@ class Policy {
     // Of that tenant; "" for none.
     [[nodiscard]] const Quota& quota(std::string_view tenant) const;
     [[nodiscard]] const std::vector<KeyPart>& key() const { return key_; }
+    [[nodiscard]] Millis window() const { return quota_.window(); }
     [[nodiscard]] Mode mode() const { return mode_; }
     [[nodiscard]] bool failures_only() const { return counted_ == Counted::failures; }
     [[nodiscard]] bool dry_run() const { return dry_run_; }

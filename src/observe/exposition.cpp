@@ -174,6 +174,9 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     add_each(Metric::jwt_validation_errors_total, kTokenErrors, block.token_errors);
     add_each(Metric::cross_tenant_attempts_total, kCrossTenant, block.cross_tenant);
     add_each(Metric::security_violations_total, kViolations, block.violations);
+    block.rate_limits.each([&](const NamedCounter& policy) {
+        sums.add(Metric::rate_limit_exceeded_total, {policy.name}, policy.count.value());
+    });
     block.dangerous_headers.each([&](const NamedCounter& header) {
         sums.add(Metric::dangerous_headers_filtered_total, {header.name}, header.count.value());
     });

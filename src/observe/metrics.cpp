@@ -44,6 +44,19 @@ ProtocolGauges& MetricBlock::protocol(std::string_view name) {
     return protocols.find_or_add([&](const ProtocolGauges& p) { return p.name == name; }, name);
 }
 
+// In a dry run nothing is refused: it is told apart, so that no alert counts it.
+Counter& MetricBlock::rate_limited(std::string_view policy, bool dry_run) {
+    constexpr std::string_view kDry = ":dry-run";
+    const auto same = [&](const NamedCounter& c) {
+        const std::string_view name = c.name;
+        return dry_run ? name.size() == policy.size() + kDry.size() && name.starts_with(policy) &&
+                             name.ends_with(kDry)
+                       : name == policy;
+    };
+    return rate_limits.find_or_add(same, std::string(policy) + std::string(dry_run ? kDry : ""))
+        .count;
+}
+
 Counter& MetricBlock::dangerous_header(std::string_view name) {
     return dangerous_headers
         .find_or_add([&](const NamedCounter& c) { return c.name == name; }, name)

@@ -229,6 +229,7 @@ class MetricBlock {
     RouteSeries& route(std::string_view route_template);
     UpstreamSeries& upstream(std::string_view service);
     ProtocolGauges& protocol(std::string_view name);
+    Counter& rate_limited(std::string_view policy, bool dry_run);
     Counter& dangerous_header(std::string_view name);  // of a bounded set of names
     Counter& auth_attempt(AuthAttempt attempt) {
         return auth_attempts[static_cast<std::size_t>(attempt)];
@@ -243,6 +244,7 @@ class MetricBlock {
     GrowingList<RouteSeries> routes;
     GrowingList<UpstreamSeries> upstreams;
     GrowingList<ProtocolGauges> protocols;
+    GrowingList<NamedCounter> rate_limits;  // by policy
     GrowingList<NamedCounter> dangerous_headers;
     std::array<Counter, kViolations.size()> violations;
     std::array<Counter, kAuthAttempts.size()> auth_attempts;

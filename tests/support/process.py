@@ -74,7 +74,7 @@ class Gateway:
         env = inherited | {
             "PORT": str(self.port), "HOST": "127.0.0.1", "ADMIN_PORT": str(self.admin_port),
             "RESP_PORT": str(ports[2]), "CONFIG_FILE": str(self.config), "SHUTDOWN_DRAIN_MS": "200",
-            "WORKERS": "2", "JWT_SECRET": JWT_SECRET, "JWT_ISSUER": "tests"} | (environment or {})
+            "WORKERS": "2", "RATE_LIMIT_ENABLED": "false", "JWT_SECRET": JWT_SECRET, "JWT_ISSUER": "tests"} | (environment or {})
         with open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen(
                 [str(binary), "run"], env=env, stdin=subprocess.DEVNULL, stderr=errors,

@@ -25,7 +25,8 @@ template <class Visitor>
 void fields(Visitor& field, BruteForceOptions& o) {
     field("mode", o.mode, "`block` bans addresses that go on, for a time that grows");
     field("login_paths", o.login_paths,
-          "paths below the route's own where people sign in: an answer of 401 or 403 is a failure");
+          "paths below the route's own where people sign in: an answer of 401 or 403 is a failure; "
+          "on a route without `/**` it is the route's own path");
     field("account_fields", o.account_fields,
           "members of the form or JSON body that name the account; the first that is there counts");
     field("body_bytes_max", o.body_bytes_max, config::Range{0, 1'048'576},
@@ -66,7 +67,10 @@ void find_account(Exchange& x, const BruteForceOptions& o) {
 }
 
 bool is_login(const Exchange& x, const BruteForceOptions& o) {
-    return o.mode != Mode::off && std::ranges::find(o.login_paths, x.rest) != o.login_paths.end();
+    // A route of one path is that path.
+    return o.mode != Mode::off &&
+           (!x.route->prefix ||
+            std::ranges::find(o.login_paths, x.rest) != o.login_paths.end());
 }
 
 Verdict decide(Exchange& x, const BruteForceOptions& o) {

@@ -1,0 +1,103 @@
+#include "control/limit_link.hpp"
+
+namespace gw::control {
+namespace {
+
+constexpr std::string_view kGatewaysKey = "gateways:alive";
+constexpr Millis kSayEvery{3'000};
+constexpr int kForgottenAfter = 10;  // seconds
+
+// KEYS[1]: who lives, by when it last said so. ARGV: name, seconds until it is forgotten. How many
+// there are.
+constexpr std::string_view kAliveScript = R"(
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
+redis.call('EXPIRE', KEYS[1], tonumber(ARGV[2]) * 2)
+return redis.call('ZCARD', KEYS[1])
+)";
+
+}  // namespace
+
+void LimitLink::ask(std::string key, const limits::Quota& quota, const limits::StoreAsk& ask,
+                    std::uint32_t groups, Answered answered) {
+    Question question{std::move(key), limits::take_arguments(quota, ask, groups),
+                      std::move(answered)};
+    bool first = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        first = questions_.empty();
+        questions_.push_back(std::move(question));
+    }
+    if (first) {
+        loop_.post([this] { take_in(); });
+    }
+}
+
+void LimitLink::take_in() {
+    std::vector<Question> questions;
+    {
+        const std::scoped_lock lock(mutex_);
+        questions.swap(questions_);
+    }
+    for (Question& question : questions) {
+        if (stopping_ || !available()) {
+            question.answered(std::nullopt, loop_.now());
+        } else {
+            scope_.spawn(put(std::move(question)));
+        }
+    }
+}
+
+net::Task<void> LimitLink::put(Question question) {
+    const Result<state::RedisReply> reply =
+        co_await store_->run_script(limits::kTakeScript, limits::store_key(question.key),
+                                    std::move(question.arguments));
+    question.answered(reply ? limits::read_answer(*reply) : std::nullopt, loop_.now());
+}
+
+void LimitLink::use_store(state::Store& store) {
+    store_ = &store;
+    store_changed(store.available());
+}
+
+void LimitLink::store_changed(bool available) {
+    const bool counts = available && store_ != nullptr && store_->backend() == "redis";
+    available_.store(counts, std::memory_order_relaxed);
+    if (counts) {
+        say_alive();
+    }
+}
+
+void LimitLink::assume_gateways(std::uint32_t count) {
+    if (!available()) {
+        gateways_.store(count, std::memory_order_relaxed);
+    }
+}
+
+void LimitLink::say_alive() {
+    if (stopping_) {
+        return;
+    }
+    loop_.timers().arm(life_, loop_.now() + kSayEvery);
+    if (available() && scope_.live() < 1'000) {
+        scope_.spawn(count_gateways());
+    }
+}
+
+net::Task<void> LimitLink::count_gateways() {
+    const Result<state::RedisReply> reply = co_await store_->run_script(
+        kAliveScript, std::string(kGatewaysKey), {name_, std::to_string(kForgottenAfter)});
+    if (reply && reply->kind == state::RedisReply::Kind::integer && reply->integer > 0) {
+        gateways_.store(static_cast<std::uint32_t>(std::min<std::int64_t>(reply->integer, 10'000)),
+                        std::memory_order_relaxed);
+    }
+}
+
+void LimitLink::stop() {
+    stopping_ = true;
+    life_.disarm();
+    take_in();
+}
+
+}  // namespace gw::control

@@ -1,0 +1,72 @@
+// Takes the workers' questions about rate limits to the store, and counts the gateways that share
+// them: each says every few seconds that it lives. Control thread, unless said otherwise.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "gateway/rate_limits.hpp"
+#include "net/loop.hpp"
+#include "net/scope.hpp"
+#include "state/store.hpp"
+
+namespace gw::control {
+
+class LimitLink final : public gateway::LimitStore {
+  public:
+    // name: of this process, different from all others'.
+    LimitLink(net::Loop& loop, std::string name) : loop_(loop), name_(std::move(name)) {}
+    LimitLink(const LimitLink&) = delete;
+    LimitLink& operator=(const LimitLink&) = delete;
+
+    // Any thread.
+    [[nodiscard]] bool available() const override {
+        return available_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint32_t gateways() const override {
+        return gateways_.load(std::memory_order_relaxed);
+    }
+    void ask(std::string key, const limits::Quota& quota, const limits::StoreAsk& ask,
+             std::uint32_t groups, Answered answered) override;
+
+    // The store must outlive stop(). Where it runs no scripts, gateways count alone.
+    void use_store(state::Store& store);
+    void store_changed(bool available);
+    // How many gateways there are where the store cannot say.
+    void assume_gateways(std::uint32_t count);
+
+    void stop();
+    net::Scope::AllDone all_done() { return scope_.all_done(); }
+
+  private:
+    struct Question {
+        std::string key;
+        std::vector<std::string> arguments;
+        Answered answered;
+    };
+    struct LifeTimer : net::Timer {
+        explicit LifeTimer(LimitLink& l)
+            : Timer([](Timer& timer) { static_cast<LifeTimer&>(timer).link.say_alive(); }),
+              link(l) {}
+        LimitLink& link;
+    };
+
+    void take_in();
+    void say_alive();
+    net::Task<void> put(Question question);
+    net::Task<void> count_gateways();
+
+    net::Loop& loop_;
+    const std::string name_;
+    state::Store* store_ = nullptr;
+    std::atomic<bool> available_{false};
+    std::atomic<std::uint32_t> gateways_{1};
+    std::mutex mutex_;
+    std::vector<Question> questions_;
+    LifeTimer life_{*this};
+    net::Scope scope_;
+    bool stopping_ = false;
+};
+
+}  // namespace gw::control

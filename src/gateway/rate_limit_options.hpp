@@ -1,0 +1,29 @@
+// Which policies a route's requests count under.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gateway/stage.hpp"
+#include "limits/policy.hpp"
+
+namespace gw::gateway {
+
+struct RateLimitOptions : StageOptions {
+    std::vector<std::string> policies{"general"};
+    std::uint64_t body_bytes_max = 16'384;
+};
+
+template <class Visitor>
+void fields(Visitor& field, RateLimitOptions& o) {
+    field("policies", o.policies,
+          "policies of `limits` under which requests count, all of them; an empty list: none");
+    field("body_bytes_max", o.body_bytes_max, config::Range{0, 1'048'576},
+          "form and JSON bodies up to this size are held where a policy's key names a parameter "
+          "that the path has not");
+}
+
+// Those of a route; null where the stage does not run.
+const RateLimitOptions* rate_limit_of(const StageOptionsList& options);
+
+}  // namespace gw::gateway

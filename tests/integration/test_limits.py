@@ -1,0 +1,162 @@
+"""Rate limits: by whom they count, what clients are told, and that gateways count together."""
+import concurrent.futures
+import json
+import re
+import shutil
+import time
+import unittest
+
+from support import tokens
+from support.clients import Client
+from support.process import ask
+from support.redis import Redis, cli
+from support.wait import wait_until
+from test_state import State
+
+
+class Limits(State):
+    limits = ""
+
+    def start(self, limits="", **environment):
+        text = f"limits: {{{limits}}}\n" + self.text + """
+  - {name: sell, path: /api/v1/sell, service: origin, rewrite: /up/text, rate_limit: {policies: [tickets]}}
+  - {name: pay, path: /api/v1/pay/**, service: origin, rewrite: /up, rate_limit: {policies: [failed]}}
+  - {name: free, path: /api/v1/free/**, service: origin, rewrite: /up, rate_limit: {policies: []}}
+"""
+        return super().start(text, environment={"RATE_LIMIT_ENABLED": "true"} | environment)
+
+    FAILED = "policies: {failed: {requests: 3, window_ms: 60000, count: failures, mode: exact}}"
+
+    def statuses(self, gateway, count, header="", target="/api/v1/s0/text"):
+        return [self.get(gateway, target, header).status for _ in range(count)]
+
+    def sell(self, gateway, event, user="user-1", clients={}):
+        body = json.dumps({"eventId": event, "tickets": [{"quantity": 1}]}).encode()
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/sell HTTP/1.1\r\nHost: a\r\n{tokens.bearer(sub=user)}"
+                        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+            return client.response()
+
+
+class Alone(Limits):
+    def test_so_many_in_a_window_and_no_more(self):
+        gateway = self.start(self.FAILED, RATE_LIMIT_MAX="3")
+        answers = [self.get(gateway, "/api/v1/s0/text") for _ in range(5)]
+        self.assertEqual([200, 200, 200, 429, 429], [a.status for a in answers])
+        first, refused = answers[0], answers[3]
+        self.assertEqual(['"general";q=3;w=60'], first.values("RateLimit-Policy"))
+        self.assertRegex(first.values("RateLimit")[0], r'^"general";r=2;t=\d+$')
+        self.assertEqual((["3"], ["2"]), (first.values("X-RateLimit-Limit"), first.values("X-RateLimit-Remaining")))
+        self.assertEqual("rate_limited", json.loads(refused.body)["code"])
+        self.assertTrue(50 < int(refused.values("Retry-After")[0]) <= 60)
+        self.assertEqual(["0"], refused.values("X-RateLimit-Remaining"))
+        self.assertEqual(1, self.metric(gateway, 'rate_limit_exceeded_total{service="api-gateway",policy="general"} 2'))
+        self.assertEqual(1, self.metric(gateway, 'rate_limit_exceeded_total{service="api-gateway",policy="tickets"} 0'))
+        for path in ("/health", "/health/ready", "/health/live"):
+            self.assertEqual([200] * 5, [ask(gateway.port, path)[0] for _ in range(5)])
+        self.assertEqual([200] * 5, self.statuses(gateway, 5, tokens.bearer(), "/api/v1/free/text"))
+
+    def test_it_counts_by_user_where_there_is_one_else_by_address(self):
+        gateway = self.start(self.FAILED, RATE_LIMIT_MAX="3")
+        one, other = tokens.bearer(sub="one"), tokens.bearer(sub="other")
+        self.assertEqual([200] * 3 + [429], self.statuses(gateway, 4, one))
+        self.assertEqual([200] * 3 + [429], self.statuses(gateway, 4, other))
+        self.assertEqual([200] * 3 + [429], self.statuses(gateway, 4))
+        self.assertEqual([200] * 3 + [429], self.statuses(gateway, 4, "X-Forwarded-For: 2001:db8:1:2::1\r\n"))
+        self.assertEqual([429], self.statuses(gateway, 1, "X-Forwarded-For: 2001:db8:1:2:aaaa::9\r\n"))
+        self.assertEqual([200], self.statuses(gateway, 1, "X-Forwarded-For: 2001:db8:1:3::1\r\n"))
+        # A token that is not good is nobody's: it is refused before it is counted.
+        self.assertEqual([401] * 5, self.statuses(gateway, 5, tokens.bearer("x.y.z"), "/api/v1/s0/seen"))
+
+    def test_a_purchase_counts_by_user_and_event_and_blocks(self):
+        gateway = self.start('tickets: {key: [caller, "parameter:eventId"], mode: exact}, ' + self.FAILED)
+        self.assertEqual([200] * 5, [self.sell(gateway, "e1").status for _ in range(5)])
+        refused = self.sell(gateway, "e1")
+        self.assertEqual((429, 300), (refused.status, int(refused.values("Retry-After")[0])))
+        self.assertEqual(200, self.sell(gateway, "e2").status)
+        self.assertEqual(200, self.sell(gateway, "e1", "user-2").status)
+        self.assertEqual("tickets", self.events(gateway, "rate limit: blocked")[0]["policy"])
+
+    def test_where_only_failures_count_success_is_free(self):
+        gateway = self.start(self.FAILED)
+        fine = lambda count: self.statuses(gateway, count, tokens.bearer(), "/api/v1/pay/text")
+        failing = lambda: self.statuses(gateway, 1, tokens.bearer(), "/api/v1/pay/status?code=402")
+        self.assertEqual([200] * 10, fine(10))
+        self.assertEqual([402], failing())
+        self.assertEqual([200] * 5, fine(5))
+        self.assertEqual([402, 402, 429], failing() + failing() + failing())
+        self.assertEqual([429], fine(1))
+
+    def test_a_dry_run_refuses_nothing_and_tells(self):
+        gateway = self.start(self.FAILED + ", general: {requests: 2, dry_run: true}")
+        self.assertEqual([200] * 5, self.statuses(gateway, 5))
+        self.assertEqual(1, self.metric(
+            gateway, 'rate_limit_exceeded_total{service="api-gateway",policy="general:dry-run"} 3'))
+
+    def test_tiers_give_tenants_their_own_numbers(self):
+        gateway = self.start(f'general: {{requests: 2, tiers: {{big: {{requests: 4, tenants: ["{tokens.TENANT}"]}}}}}}, '
+                             + self.FAILED)
+        self.assertEqual([200] * 4 + [429], self.statuses(gateway, 5, tokens.bearer()))
+        self.assertEqual([200] * 2 + [429], self.statuses(gateway, 3, tokens.bearer(tenant_id=tokens.OTHER_TENANT)))
+
+    def test_it_can_be_turned_off(self):
+        gateway = self.start(self.FAILED, RATE_LIMIT_MAX="1", RATE_LIMIT_ENABLED="false")
+        answers = [self.get(gateway, "/api/v1/s0/text") for _ in range(5)]
+        self.assertEqual([200] * 5, [a.status for a in answers])
+        self.assertEqual([], answers[0].values("RateLimit"))
+
+
+@unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+class Together(Limits):
+    def setUp(self):
+        super().setUp()
+        self.redis = Redis(self.folder)
+        self.addCleanup(lambda: self.redis.kill())
+        self.environment = {"REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0"}
+
+    def fleet(self, count, limits=Limits.FAILED, **environment):
+        gateways = [self.start(limits, **environment) for _ in range(count)]
+        for gateway in gateways:
+            wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "ok", 10, "Redis")
+        wait_until(lambda: cli(self.redis.port, "ZCARD", "gateways:alive") == str(count), 10, "all say that they live")
+        return gateways
+
+    def ask_all(self, gateways, count, header, target, workers=32):
+        def one(number):
+            with Client(gateways[number % len(gateways)].port, seconds=30) as client:
+                return client.get(target, header).status
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(one, range(count)))
+
+    def test_five_hundred_purchases_at_once_buy_five(self):
+        gateways = self.fleet(4)
+        statuses = self.ask_all(gateways, 500, tokens.bearer(), "/api/v1/sell", 64)
+        self.assertEqual((5, 495), (statuses.count(200), statuses.count(429)))
+
+    def test_four_gateways_with_permits_ahead_keep_the_limit(self):
+        limit = 400
+        gateways = self.fleet(4, RATE_LIMIT_MAX=str(limit))
+        statuses = self.ask_all(gateways, 1200, tokens.bearer(), "/api/v1/s0/text")
+        self.assertLessEqual(statuses.count(200), limit * 1.01)
+        self.assertGreaterEqual(statuses.count(200), limit * 0.95)
+        self.assertEqual(1200, statuses.count(200) + statuses.count(429))
+
+    def test_without_redis_each_gateway_has_its_share(self):
+        gateways = self.fleet(2, RATE_LIMIT_MAX="20")
+        # Each has heard of the other.
+        time_limit = time.monotonic() + 10
+        while time.monotonic() < time_limit:
+            header = tokens.bearer(sub=f"probe-{time.monotonic()}")
+            self.get(gateways[0], "/api/v1/s0/text", header)
+            if cli(self.redis.port, "ZCARD", "gateways:alive") == "2" and time_limit - time.monotonic() < 6:
+                break
+        self.redis.kill()
+        for gateway in gateways:
+            wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "down", 10, "noticed")
+        for gateway in gateways:
+            found = self.statuses(gateway, 20, tokens.bearer())
+            self.assertEqual((10, 10), (found.count(200), found.count(429)))
+
+
+if __name__ == "__main__":
+    unittest.main()
