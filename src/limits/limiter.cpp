@@ -67,14 +67,6 @@ std::size_t Limiter::room() const {
     return kShards * sets_ * kWays;
 }
 
-std::uint64_t Limiter::hash_of(std::string_view key, const Quota& quota) const {
-    HashSecret secret = secret_;
-    secret.second ^=
-        mix(quota.limit() ^ mix(static_cast<std::uint64_t>(quota.window().count()) ^
-                                mix(static_cast<std::uint64_t>(quota.block().count()))));
-    return key_hash(secret, key);
-}
-
 Limiter::Place Limiter::place_of(std::uint64_t hash) const {
     Place place;
     place.shard = hash % kShards;
@@ -167,7 +159,7 @@ Limiter::Entry& Limiter::make_room(const Place& place, std::uint64_t hash, Insta
 }
 
 Outcome Limiter::take(std::string_view key, const Quota& quota, Instant now) {
-    const std::uint64_t hash = hash_of(key, quota);
+    const std::uint64_t hash = key_hash(secret_, key, quota);
     const Place place = place_of(hash);
     const Lock lock(shards_[place.shard]);
     Entry* entry = find(place, hash);
@@ -178,7 +170,7 @@ Outcome Limiter::take(std::string_view key, const Quota& quota, Instant now) {
 }
 
 Outcome Limiter::look(std::string_view key, const Quota& quota, Instant now) const {
-    const std::uint64_t hash = hash_of(key, quota);
+    const std::uint64_t hash = key_hash(secret_, key, quota);
     const Place place = place_of(hash);
     const Lock lock(shards_[place.shard]);
     const Entry* const entry = find(place, hash);
@@ -186,7 +178,7 @@ Outcome Limiter::look(std::string_view key, const Quota& quota, Instant now) con
 }
 
 void Limiter::give_back(std::string_view key, const Quota& quota, Instant taken, Instant now) {
-    const std::uint64_t hash = hash_of(key, quota);
+    const std::uint64_t hash = key_hash(secret_, key, quota);
     const Place place = place_of(hash);
     const Lock lock(shards_[place.shard]);
     if (Entry* const entry = find(place, hash)) {
