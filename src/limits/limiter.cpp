@@ -13,6 +13,15 @@ constexpr std::size_t kSetsMin = 2;
 // Longer than any holder needs, so whoever spins so long waits for a thread that is not running.
 constexpr int kSpins = 200;
 
+// Tells the processor that this is a spin.
+void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
 // More is worth more. Half of the limit is where a key begins to be worth keeping for its use.
 std::uint64_t worth(const Window& window, Instant now) {
     if (window.is_over(now)) {
@@ -39,7 +48,7 @@ class Limiter::Lock {
     explicit Lock(Shard& shard) : shard_(shard) {
         while (shard_.taken.exchange(true, std::memory_order_acquire)) {
             for (int i = 0; i < kSpins && shard_.taken.load(std::memory_order_relaxed); ++i) {
-                __builtin_ia32_pause();
+                pause();
             }
             if (shard_.taken.load(std::memory_order_relaxed)) {
                 ::sched_yield();
