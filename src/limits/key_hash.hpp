@@ -7,6 +7,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "limits/window.hpp"
+
 namespace gw::limits {
 
 struct HashSecret {
@@ -62,6 +64,18 @@ inline std::uint64_t key_hash(const HashSecret& secret, std::string_view key) {
         s.round();
     }
     return s.a ^ s.b ^ s.c ^ s.d;
+}
+
+// Of the key under that quota: under another one it is another key, and counts anew.
+inline std::uint64_t key_hash(HashSecret secret, std::string_view key, const Quota& quota) {
+    const auto mixed = [](std::uint64_t word) {
+        word = (word ^ (word >> 32U)) * 0x9E3779B97F4A7C15ULL;
+        return word ^ (word >> 29U);
+    };
+    const auto window = static_cast<std::uint64_t>(quota.window().count());
+    const auto block = static_cast<std::uint64_t>(quota.block().count());
+    secret.second ^= mixed(quota.limit() ^ mixed(window ^ mixed(block)));
+    return key_hash(secret, key);
 }
 
 }  // namespace gw::limits

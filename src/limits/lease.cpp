@@ -205,16 +205,17 @@ void Lease::failed(Instant now) {
     ensure(sent_.has_value(), "a failure of what was asked");
     sent_.reset();
     waiting_ = 0;
+    debt_ = 0;  // there is nobody to pay; what was admitted counts in the share
     away_ = true;
     try_at_ = now + kTryAgainAfter;
 }
 
 Instant Lease::due() const {
-    if (sent_) {
+    if (sent_ || away_) {
         return kNever;
     }
     if (back_ > 0) {
-        return away_ ? kNever : std::max(asked_at_ + interval_, exhausted_until_);
+        return std::max(asked_at_ + interval_, exhausted_until_);
     }
     Instant first = debt_ > 0 ? std::max(asked_at_ + interval_, exhausted_until_) : kNever;
     for (const Batch& batch : batches_) {
@@ -226,8 +227,10 @@ Instant Lease::due() const {
 }
 
 bool Lease::is_over(Instant now) const {
-    return !sent_ && debt_ == 0 && back_ == 0 && left() == 0 && admitted_.is_over(now) &&
-           now >= exhausted_until_;
+    const bool owes = !away_ && (debt_ > 0 || back_ > 0);
+    const bool has = std::ranges::any_of(
+        batches_, [&](const Batch& b) { return b.left > 0 && (!away_ || b.ends > now); });
+    return !sent_ && !owes && !has && admitted_.is_over(now) && now >= exhausted_until_;
 }
 
 }  // namespace gw::limits

@@ -13,6 +13,15 @@ constexpr std::size_t kSetsMin = 2;
 // Longer than any holder needs, so whoever spins so long waits for a thread that is not running.
 constexpr int kSpins = 200;
 
+// Tells the processor that this is a spin.
+void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
 // More is worth more. Half of the limit is where a key begins to be worth keeping for its use.
 std::uint64_t worth(const Window& window, Instant now) {
     if (window.is_over(now)) {
@@ -39,7 +48,7 @@ class Limiter::Lock {
     explicit Lock(Shard& shard) : shard_(shard) {
         while (shard_.taken.exchange(true, std::memory_order_acquire)) {
             for (int i = 0; i < kSpins && shard_.taken.load(std::memory_order_relaxed); ++i) {
-                __builtin_ia32_pause();
+                pause();
             }
             if (shard_.taken.load(std::memory_order_relaxed)) {
                 ::sched_yield();
@@ -65,14 +74,6 @@ Limiter::Limiter(std::size_t bytes, std::uint64_t seed)
 
 std::size_t Limiter::room() const {
     return kShards * sets_ * kWays;
-}
-
-std::uint64_t Limiter::hash_of(std::string_view key, const Quota& quota) const {
-    HashSecret secret = secret_;
-    secret.second ^=
-        mix(quota.limit() ^ mix(static_cast<std::uint64_t>(quota.window().count()) ^
-                                mix(static_cast<std::uint64_t>(quota.block().count()))));
-    return key_hash(secret, key);
 }
 
 Limiter::Place Limiter::place_of(std::uint64_t hash) const {
@@ -167,7 +168,7 @@ Limiter::Entry& Limiter::make_room(const Place& place, std::uint64_t hash, Insta
 }
 
 Outcome Limiter::take(std::string_view key, const Quota& quota, Instant now) {
-    const std::uint64_t hash = hash_of(key, quota);
+    const std::uint64_t hash = key_hash(secret_, key, quota);
     const Place place = place_of(hash);
     const Lock lock(shards_[place.shard]);
     Entry* entry = find(place, hash);
@@ -178,7 +179,7 @@ Outcome Limiter::take(std::string_view key, const Quota& quota, Instant now) {
 }
 
 Outcome Limiter::look(std::string_view key, const Quota& quota, Instant now) const {
-    const std::uint64_t hash = hash_of(key, quota);
+    const std::uint64_t hash = key_hash(secret_, key, quota);
     const Place place = place_of(hash);
     const Lock lock(shards_[place.shard]);
     const Entry* const entry = find(place, hash);
@@ -186,7 +187,7 @@ Outcome Limiter::look(std::string_view key, const Quota& quota, Instant now) con
 }
 
 void Limiter::give_back(std::string_view key, const Quota& quota, Instant taken, Instant now) {
-    const std::uint64_t hash = hash_of(key, quota);
+    const std::uint64_t hash = key_hash(secret_, key, quota);
     const Place place = place_of(hash);
     const Lock lock(shards_[place.shard]);
     if (Entry* const entry = find(place, hash)) {

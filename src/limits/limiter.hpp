@@ -75,7 +75,6 @@ class Limiter {
         std::uint16_t tag = 0;
     };
 
-    [[nodiscard]] std::uint64_t hash_of(std::string_view key, const Quota& quota) const;
     [[nodiscard]] Place place_of(std::uint64_t hash) const;
     [[nodiscard]] Entry* find(const Place& place, std::uint64_t hash) const;
     [[nodiscard]] std::size_t worth_moving() const;

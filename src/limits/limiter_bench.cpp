@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "limits/lease_table.hpp"
+#include "limits/policy.hpp"
 
 namespace gw::limits {
 namespace {
@@ -76,6 +78,53 @@ void WindowOnly(benchmark::State& state) {
     }
 }
 BENCHMARK(WindowOnly);
+
+void WriteKey(benchmark::State& state) {
+    PolicyOptions options;
+    options.key = {KeyPart{}, {KeyPart::Of::tenant, ""}};
+    const Policy policy("general", options);
+    KeyValues values;
+    values.user = "8f14e45f-ceea-467f-a1b2-000000000001";
+    values.tenant = "acme";
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(values);
+        benchmark::DoNotOptimize(KeyText(policy, values).view());
+    }
+}
+BENCHMARK(WriteKey);
+
+// One that has to be digested.
+void WriteLongKey(benchmark::State& state) {
+    const Policy policy("general", {});
+    const std::string user(100, 'x');
+    KeyValues values;
+    values.user = user;
+    for (auto _ : state) {
+        benchmark::DoNotOptimize(values);
+        benchmark::DoNotOptimize(KeyText(policy, values).view());
+    }
+}
+BENCHMARK(WriteLongKey);
+
+// With permits there, and an order now and then.
+void TakeLeased(benchmark::State& state) {
+    LeaseTable table(LeaseTable::kKeys, 7);
+    const Quota quota(1'000'000, Millis{1'000});
+    Instant now = kBegin;
+    for (auto _ : state) {
+        now += std::chrono::microseconds(2);
+        const auto taken = table.take("general:u=8f14e45f", quota, now, 4);
+        if (taken->wake) {
+            for (const auto& order : table.fetch_orders()) {
+                StoreAnswer answer;
+                answer.granted = order.ask.permits;
+                answer.remaining = 500'000;
+                table.answered(order, answer, now);
+            }
+        }
+    }
+}
+BENCHMARK(TakeLeased);
 
 }  // namespace
 }  // namespace gw::limits

@@ -187,7 +187,7 @@ void KeyText::append_value(std::string_view value) {
 
 void KeyText::append_address(const IpAddress& address) {
     append("=");
-    std::array<char, 2 * 8> text{};
+    std::array<char, 16> text{};
     constexpr std::string_view kDigits = "0123456789abcdef";
     const std::size_t counted = address.is_v4() ? 4 : 8;
     for (std::size_t i = 0; i < counted; ++i) {

@@ -153,6 +153,55 @@ TEST(Policy, RefusesNamesThatAreNoLabels) {
     }
 }
 
+struct Read {
+    LimitsOptions options;
+    std::vector<config::Mistake> mistakes;
+};
+
+Read read(const std::string& yaml, config::Environment::Values variables = {}) {
+    auto reading = std::make_shared<config::Reading>();
+    reading->document = config::Document::parse("test.yaml", yaml, reading->mistakes);
+    reading->environment = config::Environment(std::move(variables));
+    Read out;
+    config::read(config::Reader::root(reading), out.options);
+    out.mistakes = reading->mistakes;
+    return out;
+}
+
+TEST(Policy, IsReadFromFileAndEnvironment) {
+    const Read got = read(
+        "general:\n"
+        "  tiers:\n"
+        "    gold: {requests: 5000, tenants: [acme]}\n"
+        "policies:\n"
+        "  payments:\n"
+        "    requests: 5\n"
+        "    window_ms: 3600000\n"
+        "    key: [user, \"parameter:venueId\"]\n"
+        "    mode: exact\n"
+        "    count: failures\n",
+        {{"RATE_LIMIT_MAX", "250"}, {"RATE_LIMIT_TICKET_BLOCK", "1000"}});
+    EXPECT_TRUE(got.mistakes.empty());
+    EXPECT_EQ(got.options.general.requests, 250U);
+    EXPECT_EQ(got.options.general.tiers.at("gold").requests, 5'000U);
+    EXPECT_EQ(got.options.tickets.requests, 5U);
+    EXPECT_EQ(got.options.tickets.block, Millis{1'000});
+    const Policy payments("payments", got.options.policies.at("payments"));
+    EXPECT_TRUE(payments.failures_only());
+    EXPECT_EQ(payments.quota("").window(), Millis{3'600'000});
+    KeyValues values;
+    values.user = "u1";
+    EXPECT_EQ(text(payments, values), "payments:u=u1|p.venueId");
+}
+
+TEST(Policy, TellsEveryMistakeInWhatIsWritten) {
+    const Read got = read(
+        "general: {requests: 0, window_ms: 10, key: [venue], mode: sometimes}\n"
+        "policies: {Upper: {}}\n",
+        {{"RATE_LIMIT_TICKET_MAX", "many"}});
+    EXPECT_EQ(got.mistakes.size(), 6U);
+}
+
 // Counts what is declared.
 struct Declared {
     std::set<std::string> variables;
