@@ -109,7 +109,7 @@ if [ "${1:-}" = "--check" ]; then
     try "events" 200 '"Opening Night"' "$events"
     try "a ticket" 201 '"orderId"' "$purchase"
     try "health" 200 '"status":"ok"' "curl -s http://localhost:$PORT/health"
-    try "metrics" 200 'http_requests_total{service="api-gateway",method="POST",route="/api/v1/auth/**",status_code="200"} 1' \
+    try "metrics" 200 'http_requests_total{service="api-gateway",method="POST",route="/api/v1/auth/login",status_code="200"} 1' \
         "curl -s http://127.0.0.1:$ADMIN_PORT/metrics"
     exit "$failed"
 fi

@@ -106,7 +106,7 @@ class Process {
     bool adopt_key_set(const std::string& document);
     control::AccessWatchPorts access_ports();
     void configure_desk();
-    void sweep_limits();
+    void tidy_limits();
     void publish_health();
     net::Task<void> stop();
     net::Task<void> wait_for_connections(Instant until);
@@ -146,7 +146,7 @@ class Process {
     std::unique_ptr<gateway::RateLimits> limits_;
     struct LimitTimer : net::Timer {
         explicit LimitTimer(Process& p)
-            : Timer([](Timer& timer) { static_cast<LimitTimer&>(timer).process.sweep_limits(); }),
+            : Timer([](Timer& timer) { static_cast<LimitTimer&>(timer).process.tidy_limits(); }),
               process(p) {}
         Process& process;
     };
@@ -309,7 +309,7 @@ void Process::open_resp_socket(std::vector<net::NamedSocket>& inherited) {
 
 void Process::start_workers() {
     limits_ = std::make_unique<gateway::RateLimits>(
-        std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), &limit_link_);
+        std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), limit_link_);
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(sink_, budget_));
         workers_.back()->report_to(log_, &desk_);
@@ -363,7 +363,7 @@ void Process::start_state() {
         store_ = std::make_unique<state::EmbeddedStore>(loop_);
     }
     limit_link_.use_store(*store_);
-    sweep_limits();
+    tidy_limits();
     desk_.audit().use_store(*store_);
     desk_.watch().use_store(*store_);
     configure_desk();
@@ -429,16 +429,17 @@ boost::json::object Process::status() {
             {"connections", connections},
             {"connectionsMax", budget_.most()},
             {"state", {{"backend", store_->backend()}, {"available", store_available_}}},
+            {"gateways", limit_link_.gateways()},
             {"maintenance", state::name_of(known.maintenance(loop_.clock().wall))},
             {"bans", known.bans.size()},
             {"revocations", known.revocations.size()}};
 }
 
-void Process::sweep_limits() {
-    constexpr Millis kSweepEvery{10};
+void Process::tidy_limits() {
+    constexpr Millis kTidyEvery{100};
     if (!stopping_) {
-        limits_->sweep(loop_.now());
-        loop_.timers().arm(limit_timer_, loop_.now() + kSweepEvery);
+        limits_->tidy(loop_.now());
+        loop_.timers().arm(limit_timer_, loop_.now() + kTidyEvery);
     }
 }
 

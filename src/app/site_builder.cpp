@@ -183,10 +183,8 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     }
     auto site = std::make_shared<gateway::Site>(std::move(routes), std::move(services));
     site->rate_limited = settings.limits.enabled;
-    site->policies.push_back(
-        std::make_unique<limits::Policy>("general", settings.limits.general));
-    site->policies.push_back(
-        std::make_unique<limits::Policy>("tickets", settings.limits.tickets));
+    site->policies.push_back(std::make_unique<limits::Policy>("general", settings.limits.general));
+    site->policies.push_back(std::make_unique<limits::Policy>("tickets", settings.limits.tickets));
     for (const auto& [name, policy] : settings.limits.policies) {
         site->policies.push_back(std::make_unique<limits::Policy>(name, policy));
     }

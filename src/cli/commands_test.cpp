@@ -73,10 +73,10 @@ TEST(Commands, RefuseWhatTheyDoNotKnow) {
 }
 
 TEST(Check, FindsTheShippedConfigurationRight) {
-    const Outcome outcome = call({"check", "--config", shipped()}, {{"RATE_LIMIT_MAX", "5"}});
+    const Outcome outcome = call({"check", "--config", shipped()}, {{"TLS_PORT", "3443"}});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
-    EXPECT_EQ(outcome.out, "warning: RATE_LIMIT_MAX is set, but this version does not use it\nOK " +
-                               shipped() + ": 19 services, 18 routes\n");
+    EXPECT_EQ(outcome.out, "warning: TLS_PORT is set, but this version does not use it\nOK " +
+                               shipped() + ": 19 services, 20 routes\n");
     EXPECT_EQ(outcome.err, "");
 }
 
@@ -110,9 +110,9 @@ TEST(Routes, AreShownAsATable) {
         rows.emplace_back(std::istream_iterator<std::string>(words),
                           std::istream_iterator<std::string>());
     }
-    ASSERT_EQ(rows.size(), 19U) << outcome.out;
+    ASSERT_EQ(rows.size(), 21U) << outcome.out;
     EXPECT_EQ(rows[0][0], "METHODS");
-    EXPECT_EQ(rows[2], (std::vector<std::string>{"*", "*", "/api/v1/auth/**", "auth-service",
+    EXPECT_EQ(rows[4], (std::vector<std::string>{"*", "*", "/api/v1/auth/**", "auth-service",
                                                  "/auth/**", "10000", "auth"}));
     EXPECT_LT(outcome.out.find("tickets-read"), outcome.out.find("  tickets\n"));
 }
@@ -121,8 +121,8 @@ TEST(Routes, AreShownAsJson) {
     const Outcome outcome = call({"routes", "--json", "--config", shipped()});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
     const auto routes = boost::json::parse(outcome.out).as_array();
-    EXPECT_EQ(routes.size(), 18U);
-    EXPECT_EQ(routes[1], boost::json::parse(
+    EXPECT_EQ(routes.size(), 20U);
+    EXPECT_EQ(routes[3], boost::json::parse(
                              R"({"name": "auth", "methods": [], "hosts": [],
                                  "path": "/api/v1/auth/**", "service": "auth-service",
                                  "upstreamPath": "/auth/**", "timeoutMs": 10000,

@@ -4,8 +4,8 @@ namespace gw::control {
 namespace {
 
 constexpr std::string_view kGatewaysKey = "gateways:alive";
-constexpr Millis kSayEvery{3'000};
-constexpr int kForgottenAfter = 10;  // seconds
+constexpr Millis kSayEvery{1'000};
+constexpr int kForgottenAfter = 5;  // seconds
 
 // KEYS[1]: who lives, by when it last said so. ARGV: name, seconds until it is forgotten. How many
 // there are.
@@ -49,10 +49,28 @@ void LimitLink::take_in() {
     }
 }
 
+void LimitLink::look_for_stall() {
+    if (asked_ == 0) {
+        return;
+    }
+    if (loop_.now() - progress_ >= kStalled) {
+        stalled_.store(true, std::memory_order_relaxed);
+    }
+    loop_.timers().arm(stall_, loop_.now() + kStalled / 3);
+}
+
 net::Task<void> LimitLink::put(Question question) {
-    const Result<state::RedisReply> reply =
-        co_await store_->run_script(limits::kTakeScript, limits::store_key(question.key),
-                                    std::move(question.arguments));
+    if (asked_++ == 0) {
+        progress_ = loop_.now();
+        loop_.timers().arm(stall_, loop_.now() + kStalled / 3);
+    }
+    const Result<state::RedisReply> reply = co_await store_->run_script(
+        limits::kTakeScript, limits::store_key(question.key), std::move(question.arguments));
+    --asked_;
+    progress_ = loop_.now();
+    if (reply || asked_ == 0) {
+        stalled_.store(false, std::memory_order_relaxed);
+    }
     question.answered(reply ? limits::read_answer(*reply) : std::nullopt, loop_.now());
 }
 
@@ -97,6 +115,7 @@ net::Task<void> LimitLink::count_gateways() {
 void LimitLink::stop() {
     stopping_ = true;
     life_.disarm();
+    stall_.disarm();
     take_in();
 }
 

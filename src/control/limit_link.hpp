@@ -22,13 +22,15 @@ class LimitLink final : public gateway::LimitStore {
 
     // Any thread.
     [[nodiscard]] bool available() const override {
-        return available_.load(std::memory_order_relaxed);
+        return available_.load(std::memory_order_relaxed) &&
+               !stalled_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint32_t gateways() const override {
         return gateways_.load(std::memory_order_relaxed);
     }
     void ask(std::string key, const limits::Quota& quota, const limits::StoreAsk& ask,
              std::uint32_t groups, Answered answered) override;
+    void post(std::move_only_function<void()> job) override { loop_.post(std::move(job)); }
 
     // The store must outlive stop(). Where it runs no scripts, gateways count alone.
     void use_store(state::Store& store);
@@ -45,6 +47,14 @@ class LimitLink final : public gateway::LimitStore {
         std::vector<std::string> arguments;
         Answered answered;
     };
+    // A store that has let questions lie for so long is not waited for.
+    static constexpr Millis kStalled{30};
+    struct StallTimer : net::Timer {
+        explicit StallTimer(LimitLink& l)
+            : Timer([](Timer& timer) { static_cast<StallTimer&>(timer).link.look_for_stall(); }),
+              link(l) {}
+        LimitLink& link;
+    };
     struct LifeTimer : net::Timer {
         explicit LifeTimer(LimitLink& l)
             : Timer([](Timer& timer) { static_cast<LifeTimer&>(timer).link.say_alive(); }),
@@ -54,6 +64,7 @@ class LimitLink final : public gateway::LimitStore {
 
     void take_in();
     void say_alive();
+    void look_for_stall();
     net::Task<void> put(Question question);
     net::Task<void> count_gateways();
 
@@ -64,6 +75,10 @@ class LimitLink final : public gateway::LimitStore {
     std::atomic<std::uint32_t> gateways_{1};
     std::mutex mutex_;
     std::vector<Question> questions_;
+    std::size_t asked_ = 0;  // and not answered
+    Instant progress_{};     // when the store last answered, or was first asked
+    std::atomic<bool> stalled_{false};
+    StallTimer stall_{*this};
     LifeTimer life_{*this};
     net::Scope scope_;
     bool stopping_ = false;

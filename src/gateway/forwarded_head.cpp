@@ -268,15 +268,13 @@ bool add_limit_fields(Exchange& x, Headers& out) {
     Arena& arena = x.memory.arena;
     const limits::Policy& policy = *x.limited.policy;
     const limits::Outcome& outcome = x.limited.outcome;
-    const auto seconds = [&](Instant::duration time) {
-        return decimal(arena, std::chrono::ceil<std::chrono::seconds>(time).count());
-    };
     const std::string_view limit = decimal(arena, outcome.limit);
     const std::string_view remaining = decimal(arena, outcome.remaining);
-    const std::string_view reset =
-        seconds(outcome.admitted ? outcome.reset : outcome.retry_after);
+    const std::string_view reset = decimal(
+        arena, limit_seconds(policy, outcome.admitted ? outcome.reset : outcome.retry_after));
     const std::string_view name = arena.join("\"", policy.name(), "\"");
-    const std::string_view window = seconds(policy.window());
+    const std::string_view window =
+        decimal(arena, std::chrono::ceil<std::chrono::seconds>(policy.window()).count());
     return out.add("RateLimit-Policy", arena.join(name, ";q=", limit, ";w=", window)) &&
            out.add("RateLimit", arena.join(name, ";r=", remaining, ";t=", reset)) &&
            out.add("X-RateLimit-Limit", limit) && out.add("X-RateLimit-Remaining", remaining) &&
@@ -284,6 +282,12 @@ bool add_limit_fields(Exchange& x, Headers& out) {
 }
 
 }  // namespace
+
+std::int64_t limit_seconds(const limits::Policy& policy, Instant::duration time) {
+    const Instant::duration late = Instant::duration(policy.window()) / 8'192;
+    return std::chrono::ceil<std::chrono::seconds>(std::max(Instant::duration::zero(), time - late))
+        .count();
+}
 
 void add_own_fields(Exchange& x, http::ResponseHead& head) {
     bool added = head.headers.add(Known::x_request_id, x.request_id) &&

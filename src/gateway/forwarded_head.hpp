@@ -19,4 +19,8 @@ namespace gw::gateway {
 // The fields that every response carries, whoever made it.
 void add_own_fields(Exchange& x, http::ResponseHead& head);
 
+// What clients are told of a time until a limit has room: whole seconds, without the two ticks by
+// which windows are late (limits/window.hpp).
+std::int64_t limit_seconds(const limits::Policy& policy, Instant::duration time);
+
 }  // namespace gw::gateway

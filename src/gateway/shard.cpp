@@ -89,8 +89,8 @@ void Shard::adopt_known(std::shared_ptr<const state::Known> known) {
             return nullptr;
         }
         const identity::Identity& caller = *x.identity;
-        if (now_known.revocations.check(caller.id, caller.subject, caller.tenant,
-                                        caller.issued_at, now)) {
+        if (now_known.revocations.check(caller.id, caller.subject, caller.tenant, caller.issued_at,
+                                        now)) {
             return "the token was revoked";
         }
         return now_known.bans.by_user(caller.subject, now) ||

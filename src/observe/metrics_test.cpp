@@ -214,6 +214,7 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     block.route("/a/**").finished("GET", 200, Millis{3}, 0, 1);
     block.upstream("s").answered(200, Millis{1});
     block.protocol("HTTP/1.1").in_progress.set(1);
+    block.rate_limited("general", false).add();
     block.dangerous_header("x-user-id").add();
     std::set<std::string> series;
     std::istringstream lines(exposition_.text());

@@ -69,8 +69,7 @@ void find_account(Exchange& x, const BruteForceOptions& o) {
 bool is_login(const Exchange& x, const BruteForceOptions& o) {
     // A route of one path is that path.
     return o.mode != Mode::off &&
-           (!x.route->prefix ||
-            std::ranges::find(o.login_paths, x.rest) != o.login_paths.end());
+           (!x.route->prefix || std::ranges::find(o.login_paths, x.rest) != o.login_paths.end());
 }
 
 Verdict decide(Exchange& x, const BruteForceOptions& o) {

@@ -1,5 +1,6 @@
 // Limits how often somebody may ask: by the route's policies, one after the other. A policy that
 // gateways count together may have to ask the store; everything else is decided here and now.
+#include "gateway/forwarded_head.hpp"
 #include "gateway/held_body.hpp"
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/rate_limits.hpp"
@@ -15,7 +16,7 @@ using limits::Mode;
 using limits::Policy;
 
 // A store that does not answer by then counts as away for this request.
-constexpr Millis kStorePatience{150};
+constexpr Millis kStorePatience{50};
 constexpr std::size_t kTriesMax = 3;  // with a lease: others may have been faster
 
 // What the body says under the names that keys ask for.
@@ -76,14 +77,14 @@ const limits::Quota& quota_of(const Exchange& x, const Policy& policy) {
 }
 
 void report_block(Exchange& x, const Policy& policy) {
-    x.shard.log_warn("rate limit: blocked for going on",
-                     {{"requestId", x.request_id},
-                      {"policy", policy.name()},
-                      {"blockMs", std::int64_t{quota_of(x, policy).block().count()}},
-                      {"ip", x.client_text},
-                      {"userId", x.identity ? std::string_view(x.identity->subject)
-                                            : std::string_view{}},
-                      {"route", x.route->path}});
+    x.shard.log_warn(
+        "rate limit: blocked for going on",
+        {{"requestId", x.request_id},
+         {"policy", policy.name()},
+         {"blockMs", std::int64_t{quota_of(x, policy).block().count()}},
+         {"ip", x.client_text},
+         {"userId", x.identity ? std::string_view(x.identity->subject) : std::string_view{}},
+         {"route", x.route->path}});
 }
 
 Verdict judged(Exchange& x, const Policy& policy, const limits::Outcome& outcome) {
@@ -102,10 +103,9 @@ Verdict judged(Exchange& x, const Policy& policy, const limits::Outcome& outcome
     if (policy.dry_run()) {
         return go_on();
     }
-    x.retry_after_s =
-        std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::seconds>(outcome.retry_after).count());
-    return refuse(Code::rate_limited, outcome.blocked ? "too many requests; blocked for a while"
-                                                      : "too many requests");
+    x.retry_after_s = std::max<std::int64_t>(1, limit_seconds(policy, outcome.retry_after));
+    return refuse(Code::rate_limited,
+                  outcome.blocked ? "too many requests; blocked for a while" : "too many requests");
 }
 
 // Of a policy that counts failures only: what may have to be given back.
@@ -178,8 +178,8 @@ net::Task<Verdict> wait_for_lease(Exchange& x) {
         x.shard.wait_for_limits(pause);
         co_await pause.until(latest);
         x.shard.wait_for_limits_no_more(pause);
-        const Lease::Taken taken = all.take_leased(key_of(x, policy).view(), quota_of(x, policy),
-                                                   true, loop.now());
+        const Lease::Taken taken =
+            all.take_leased(key_of(x, policy).view(), quota_of(x, policy), true, loop.now());
         if (taken.is != Lease::Is::waiting) {
             co_return judged(x, policy, taken.outcome);
         }
@@ -235,8 +235,8 @@ net::Task<Verdict> wait_to_count(Exchange& x, const StageOptions* options) {
         }
     }
     while (true) {
-        Verdict verdict = co_await (std::exchange(x.waits_for_lease, false) ? wait_for_lease(x)
-                                                                            : ask_store(x));
+        Verdict verdict =
+            co_await (std::exchange(x.waits_for_lease, false) ? wait_for_lease(x) : ask_store(x));
         if (!verdict.goes_on()) {
             co_return verdict;
         }
