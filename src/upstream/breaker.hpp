@@ -1,0 +1,123 @@
+// A circuit breaker for one service, shared by all workers of the process.
+//
+// Closed: everything passes, and failures are counted over a rolling window of ten buckets. Once
+// enough of enough requests have failed, or were too slow, it opens: nothing passes for a while,
+// which doubles with each time that it does not help. Then it is half open: a few requests may try.
+// If all of them succeed it closes, if one fails it opens again.
+//
+// Operators may force it open or closed for a time. What counts as a failure is the caller's to
+// say: answers of 5xx, connections refused, reset or too slow; never 4xx.
+//
+// Any thread. While closed a request costs one atomic addition; everything else takes a mutex.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "upstream/breaker_options.hpp"
+
+namespace gw::upstream {
+
+// The numbers are those of the metric circuit_breaker_state.
+enum class BreakerState : std::uint8_t { closed = 0, open = 1, half_open = 2 };
+std::string_view name_of(BreakerState state);  // "CLOSED", "OPEN", "HALF_OPEN"
+
+struct BreakerSnapshot {
+    BreakerState state = BreakerState::closed;
+    bool forced = false;
+    Instant since{};
+    Instant next_try{};  // of an open one
+    std::string why;     // for operators
+    std::array<std::uint64_t, 3> transitions{};  // ever, by where they led
+    std::uint64_t rejects = 0;
+};
+
+class Breaker {
+  public:
+    // What a request that was let through came to.
+    enum class Result : std::uint8_t { success, failure, ignored };
+
+    // changed: called after each change of state, on the thread that caused it.
+    Breaker(std::string name, const BreakerOptions& options, std::uint64_t seed,
+            std::function<void(const std::string& name)> changed);
+    Breaker(const Breaker&) = delete;
+    Breaker& operator=(const Breaker&) = delete;
+
+    void configure(const BreakerOptions& options);
+
+    // May a request pass? If not, admitted is false and retry_after says when the next may try. A
+    // request that passed must be reported once.
+    struct Admission {
+        bool admitted = true;
+        bool probe = false;
+        Instant::duration retry_after{0};
+    };
+    Admission admit(Instant now) {
+        return state_.load(std::memory_order_relaxed) == BreakerState::closed
+                   ? Admission{}
+                   : admit_carefully(now);
+    }
+    // took: until the answer's head.
+    void report(const Admission& admission, Result result, Instant::duration took, Instant now);
+
+    // closed or open, whatever happens, until then; no state: as it finds right again.
+    void force(std::optional<BreakerState> state, Instant until, Instant now);
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] BreakerSnapshot snapshot(Instant now) const;
+
+  private:
+    static constexpr std::size_t kBuckets = 10;
+    struct Bucket {
+        std::atomic<std::int64_t> number{-1};
+        std::atomic<std::uint32_t> all{0};
+        std::atomic<std::uint32_t> failed{0};
+        std::atomic<std::uint32_t> slow{0};
+    };
+    struct Sums {
+        std::uint64_t all = 0;
+        std::uint64_t failed = 0;
+        std::uint64_t slow = 0;
+    };
+
+    Admission admit_carefully(Instant now);
+    [[nodiscard]] std::int64_t bucket_number(Instant now) const;
+    void count(Result result, bool slow, Instant now);
+    [[nodiscard]] Sums sums(Instant now) const;
+    void judge(Instant now);
+    void report_probe(Result result, Instant now);
+    // With the mutex held.
+    void go_to(BreakerState state, Instant now, std::string why);
+    void open(Instant now, std::string why);
+    void forget_counts();
+
+    const std::string name_;
+    std::function<void(const std::string& name)> changed_;
+    std::atomic<BreakerState> state_{BreakerState::closed};
+    std::atomic<std::int64_t> bucket_ns_;
+    std::atomic<std::int64_t> slow_ns_;
+    std::array<Bucket, kBuckets> buckets_;
+    std::atomic<std::uint64_t> rejects_{0};
+
+    mutable std::mutex mutex_;
+    BreakerOptions options_;
+    Random random_;
+    Instant since_{};
+    Instant next_try_{};
+    Instant::duration open_for_{0};  // the next time
+    std::uint32_t probing_ = 0;      // probes under way
+    std::uint32_t probed_ = 0;       // that succeeded
+    std::optional<BreakerState> forced_;
+    Instant forced_until_{};
+    std::string why_ = "it has not opened yet";
+    std::array<std::uint64_t, 3> transitions_{};
+};
+
+}  // namespace gw::upstream
