@@ -11,6 +11,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -22,7 +23,8 @@ namespace gw::identity {
 namespace {
 
 constexpr int kRsaBitsMin = 2048;
-constexpr int kRsaBitsMax = 8192;  // larger ones only cost time, and the issuer is not ours
+constexpr std::size_t kKidMax = 256;  // as long as a token may name
+constexpr int kRsaBitsMax = 8192;     // larger ones only cost time, and the issuer is not ours
 
 template <class T, auto kFree>
 struct FreeBy {
@@ -52,6 +54,9 @@ bool is_hmac(Algorithm a) {
 }
 bool is_pss(Algorithm a) {
     return a >= Algorithm::ps256 && a <= Algorithm::ps512;
+}
+bool is_rsa(Algorithm a) {
+    return a >= Algorithm::rs256 && a <= Algorithm::ps512;
 }
 bool is_ecdsa(Algorithm a) {
     return a >= Algorithm::es256 && a <= Algorithm::es512;
@@ -126,6 +131,15 @@ std::shared_ptr<EVP_PKEY> key_from(const char* type, OSSL_PARAM_BLD* numbers) {
         return nullptr;
     }
     return {key, &EVP_PKEY_free};
+}
+
+// RFC 7517, 4.3: a key that says what it is for must be for this.
+bool may_verify(const JsonMembers& jwk) {
+    if (!jwk.has("key_ops")) {
+        return true;
+    }
+    const auto* const uses = std::get_if<std::vector<std::string>>(jwk.find("key_ops"));
+    return uses != nullptr && std::ranges::find(*uses, "verify") != uses->end();
 }
 
 std::optional<std::string> number_of(const JsonMembers& jwk, std::string_view name) {
@@ -221,6 +235,10 @@ Key::Made Key::of_secret(std::string_view secret) {
     if (secret.empty()) {
         return std::unexpected("the secret is empty");
     }
+    // A public key set in the wrong place would let everybody sign (RFC 8725, 2.1).
+    if (secret.find("-----BEGIN ") != std::string_view::npos) {
+        return std::unexpected("the secret is a key in PEM");
+    }
     Key key;
     key.secret_ = secret;
     key.algorithms_ = bit(Algorithm::hs256) | bit(Algorithm::hs384) | bit(Algorithm::hs512);
@@ -246,8 +264,19 @@ Key::Made Key::of_jwk(const JsonMembers& jwk) {
     if (type == nullptr) {
         return std::unexpected("it has no kty");
     }
-    if (jwk.has("use") && (use == nullptr || *use != "sig")) {
+    if ((jwk.has("use") && (use == nullptr || *use != "sig")) || !may_verify(jwk)) {
         return std::unexpected("it is not for signatures");
+    }
+    // Whoever can read the set could sign with it.
+    if (jwk.has("d")) {
+        return std::unexpected("its private half is published");
+    }
+    // A name or a pin that cannot be read must not turn into none: that would widen the key's use.
+    const std::string* const kid = jwk.text("kid");
+    const std::string* const algorithm = jwk.text("alg");
+    if ((jwk.has("kid") && (kid == nullptr || kid->size() > kKidMax)) ||
+        (jwk.has("alg") && algorithm == nullptr)) {
+        return std::unexpected("its kid or alg is no text");
     }
     std::shared_ptr<EVP_PKEY> made = *type == "RSA"   ? rsa_of(jwk)
                                      : *type == "EC"  ? ec_of(jwk)
@@ -261,11 +290,11 @@ Key::Made Key::of_jwk(const JsonMembers& jwk) {
     if (!key) {
         return key;
     }
-    if (const std::string* const kid = jwk.text("kid"); kid != nullptr) {
+    if (kid != nullptr) {
         key->kid_ = *kid;
     }
-    if (const std::string* const name = jwk.text("alg"); name != nullptr) {
-        const std::optional<Algorithm> only = algorithm_named(*name);
+    if (algorithm != nullptr) {
+        const std::optional<Algorithm> only = algorithm_named(*algorithm);
         if (!only || !key->allows(*only)) {
             return std::unexpected("its alg is not one of its kty");
         }
@@ -329,6 +358,11 @@ bool Key::verifies(Algorithm algorithm, std::string_view signed_text,
     }
     if (is_hmac(algorithm)) {
         return verify_hmac(algorithm, signed_text, signature);
+    }
+    // RFC 8017, 8.1.2: OpenSSL itself takes a PSS signature without its leading zeros.
+    if (is_rsa(algorithm) &&
+        signature.size() != static_cast<std::size_t>(EVP_PKEY_get_size(public_.get()))) {
+        return false;
     }
     std::string der;
     if (is_ecdsa(algorithm)) {

@@ -8,7 +8,8 @@
 namespace gw::identity {
 namespace {
 
-constexpr std::size_t kKeysMax = 64;  // each costs a try where a token names none
+constexpr std::size_t kKeysMax =
+    64;  // each costs a try where a token names none, or a line of the log
 
 }  // namespace
 
@@ -34,9 +35,9 @@ std::optional<std::vector<Key>> parse_key_set(std::string_view document,
         const std::optional<JsonMembers> jwk = JsonMembers::parse(boost::json::serialize(each));
         const std::string* const kid = jwk ? jwk->text("kid") : nullptr;
         const std::string name = kid != nullptr ? *kid : "(no kid)";
-        if (found.size() == kKeysMax) {
+        if (found.size() + skipped.size() >= kKeysMax) {
             skipped.push_back({name, "there are too many keys"});
-            continue;
+            break;
         }
         Key::Made key = jwk ? Key::of_jwk(*jwk) : std::unexpected("it is no object");
         if (key) {
