@@ -107,6 +107,8 @@ class Process {
     control::AccessWatchPorts access_ports();
     void configure_desk();
     void tidy_limits();
+    void breaker_changed(const std::string& name);
+    [[nodiscard]] std::string breakers_json() const;
     void publish_health();
     net::Task<void> stop();
     net::Task<void> wait_for_connections(Instant until);
@@ -142,6 +144,8 @@ class Process {
     std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
 
     control::SecurityDesk desk_{loop_, log_, Random::fresh_seed(), access_ports()};
+    upstream::BreakerSet breakers_{
+        [this](const std::string& name) { loop_.post([this, name] { breaker_changed(name); }); }};
     control::LimitLink limit_link_;
     std::unique_ptr<gateway::RateLimits> limits_;
     struct LimitTimer : net::Timer {
@@ -308,12 +312,23 @@ void Process::open_resp_socket(std::vector<net::NamedSocket>& inherited) {
 }
 
 void Process::start_workers() {
+    breakers_.configure(settings_->breaker);
+    exposition_.read_breakers_by([this] {
+        std::vector<observe::Exposition::BreakerFacts> facts;
+        breakers_.each([&](const upstream::Breaker& breaker) {
+            const upstream::BreakerSnapshot now = breaker.snapshot(loop_.now());
+            facts.push_back(
+                {breaker.name(), static_cast<int>(now.state), now.transitions, now.rejects});
+        });
+        return facts;
+    });
     limits_ = std::make_unique<gateway::RateLimits>(
         std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), limit_link_);
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
         workers_.push_back(std::make_unique<Worker>(sink_, budget_));
         workers_.back()->report_to(log_, &desk_);
         workers_.back()->limit_by(*limits_);
+        workers_.back()->break_by(breakers_);
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
@@ -372,6 +387,7 @@ void Process::start_state() {
         .store = *store_,
         .known = known_->state(),
         .watch = desk_.watch(),
+        .breakers = breakers_,
         .status = [this] { return status(); },
         .set_log_level = [this](observe::LogLevel level) { log_.set_level(level); }});
     operations_->add_to(admin_api_);
@@ -443,7 +459,30 @@ void Process::tidy_limits() {
     }
 }
 
+void Process::breaker_changed(const std::string& name) {
+    const upstream::BreakerSnapshot now = breakers_.of(name).snapshot(loop_.now());
+    const observe::LogLevel level = now.state == upstream::BreakerState::open
+                                        ? observe::LogLevel::error
+                                        : observe::LogLevel::warn;
+    log_.write(level, "circuit breaker changed",
+               {{"upstream", name}, {"state", upstream::name_of(now.state)}, {"reason", now.why}});
+    publish_health();
+}
+
+std::string Process::breakers_json() const {
+    std::string text = "{";
+    breakers_.each([&](const upstream::Breaker& breaker) {
+        text += text.size() > 1 ? ",\"" : "\"";
+        text += breaker.name();
+        text += R"(":{"state":")";
+        text += upstream::name_of(breaker.snapshot(loop_.now()).state);
+        text += "\"}";
+    });
+    return text + "}";
+}
+
 void Process::configure_desk() {
+    breakers_.configure(settings_->breaker);
     limit_link_.assume_gateways(settings_->limits.gateways);
     admin_api_.set_tokens(
         {.operator_ = settings_->admin.token, .viewer = settings_->admin.viewer_token});
@@ -564,6 +603,7 @@ void Process::publish_health() {
     auto report = std::make_shared<gateway::HealthReport>();
     const state::Known& known = *known_->state().current();
     report->body = health_body(*settings_, {.draining = stopping_,
+                                            .circuit_breakers = breakers_json(),
                                             .backend = store_->backend(),
                                             .store_available = store_available_,
                                             .maintenance = known.maintenance(loop_.clock().wall),

@@ -26,6 +26,7 @@
 #include "security/signing_options.hpp"
 #include "security/watch_options.hpp"
 #include "state/state_options.hpp"
+#include "upstream/breaker_options.hpp"
 #include "upstream/service_options.hpp"
 
 namespace gw::app {
@@ -68,6 +69,7 @@ struct Settings {
     security::AuditOptions audit;
     state::StateOptions state;
     limits::LimitsOptions limits;
+    upstream::BreakerOptions breaker;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
     // those come first that are tried first.
@@ -112,6 +114,7 @@ void fields(Visitor& field, Settings& o) {
     field("signing", o.signing, "proof for services that a request came through the gateway");
     field("state", o.state, "bans, revocations and what else gateways share");
     field("limits", o.limits, "how often somebody may ask");
+    field("circuit_breaker", o.breaker, "when a service that fails is no longer asked");
     field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},
           "the services behind the gateway, by name");
     field("routes", o.routes, "which requests go to which service");

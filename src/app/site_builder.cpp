@@ -245,7 +245,9 @@ std::string health_body(const Settings& settings, const HealthFacts& facts) {
     if (!settings.region.empty()) {
         line.add("region", settings.region);
     }
-    body += R"(,"circuitBreakers":{},"state":{"backend":")";
+    body += R"(,"circuitBreakers":)";
+    body += facts.circuit_breakers;
+    body += R"(,"state":{"backend":")";
     body += facts.backend;
     body += facts.store_available ? R"(","status":"ok"})" : R"(","status":"down"})";
     line.add_plain("maintenance", state::name_of(facts.maintenance));

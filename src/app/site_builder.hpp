@@ -32,6 +32,7 @@ std::vector<control::NamedService> names_of(const Settings& settings);
 
 struct HealthFacts {
     bool draining = false;
+    std::string circuit_breakers = "{}";  // JSON
     std::string_view backend;
     bool store_available = true;
     state::Maintenance maintenance = state::Maintenance::off;

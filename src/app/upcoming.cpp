@@ -20,15 +20,9 @@ struct Upcoming {
 };
 
 constexpr config::Range kPort{1, 65'535};
-constexpr config::Range kMillis{1, 86'400'000};
-constexpr config::Range kCount{1, 1'000'000'000};
 
 constexpr auto kUpcoming = std::to_array<Upcoming>({
     {"ALLOWED_ORIGINS"},
-    {"CIRCUIT_BREAKER_ERROR_THRESHOLD", Kind::integer, {1, 100}},
-    {"CIRCUIT_BREAKER_RESET_TIMEOUT", Kind::integer, kMillis},
-    {"CIRCUIT_BREAKER_TIMEOUT", Kind::integer, kMillis},
-    {"CIRCUIT_BREAKER_VOLUME_THRESHOLD", Kind::integer, kCount},
     {"OTEL_EXPORTER_OTLP_ENDPOINT", Kind::url},
     {"OTEL_TRACES_SAMPLER_ARG", Kind::share},
     {"TLS_CERT_FILE"},

@@ -36,10 +36,6 @@ TEST(Upcoming, ReturnsWhatIsSetInOrder) {
 
 TEST(Upcoming, AcceptsEveryValueOfTheInterface) {
     EXPECT_EQ(mistakes_of({{"ALLOWED_ORIGINS", "https://a.example,https://b.example"},
-                           {"CIRCUIT_BREAKER_TIMEOUT", "10000"},
-                           {"CIRCUIT_BREAKER_ERROR_THRESHOLD", "50"},
-                           {"CIRCUIT_BREAKER_RESET_TIMEOUT", "30000"},
-                           {"CIRCUIT_BREAKER_VOLUME_THRESHOLD", "10"},
                            {"TLS_PORT", "3443"},
                            {"TLS_CERT_FILE", "/tls/tls.crt"},
                            {"TLS_KEY_FILE", "/tls/tls.key"},
@@ -50,30 +46,27 @@ TEST(Upcoming, AcceptsEveryValueOfTheInterface) {
 }
 
 TEST(Upcoming, RefusesBadValues) {
-    EXPECT_EQ(
-        mistakes_of({{"TLS_PORT", "lots"}}),
-        std::vector<std::string>{"environment TLS_PORT: TLS_PORT is \"lots\"; use a "
-                                 "whole number from 1 to 65535"});
+    EXPECT_EQ(mistakes_of({{"TLS_PORT", "lots"}}),
+              std::vector<std::string>{"environment TLS_PORT: TLS_PORT is \"lots\"; use a "
+                                       "whole number from 1 to 65535"});
     for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
              {"OTEL_TRACES_SAMPLER_ARG", "1.5"},
              {"OTEL_TRACES_SAMPLER_ARG", "nan"},
-             {"CIRCUIT_BREAKER_ERROR_THRESHOLD", "101"},
              {"TLS_PORT", "0"}}) {
         EXPECT_EQ(mistakes_of({{name, value}}).size(), 1U) << name << "=" << value;
     }
 }
 
 TEST(UnknownVariables, AreMistakesWhenTheyLookLikeOurs) {
-    EXPECT_EQ(
-        mistakes_of({{"TLS_PORTT", "1"}}),
-        std::vector<std::string>{"environment TLS_PORTT: TLS_PORTT is no setting; "
-                                 "did you mean TLS_PORT?"});
+    EXPECT_EQ(mistakes_of({{"TLS_PORTT", "1"}}),
+              std::vector<std::string>{"environment TLS_PORTT: TLS_PORTT is no setting; "
+                                       "did you mean TLS_PORT?"});
     EXPECT_EQ(
         mistakes_of({{"LOYALTY_SERVICE_URL", "http://x"}}),
         std::vector<std::string>{"environment LOYALTY_SERVICE_URL: LOYALTY_SERVICE_URL is no "
                                  "setting; unset it, or describe the service under `services`"});
-    for (const char* name :
-         {"JWT_X", "REDIS_X", "RATE_LIMIT_X", "CIRCUIT_BREAKER_X", "TIMEOUT_X", "SHUTDOWN_X", "ADMIN_X", "TLS_X"}) {
+    for (const char* name : {"JWT_X", "REDIS_X", "RATE_LIMIT_X", "CIRCUIT_BREAKER_X", "TIMEOUT_X",
+                             "SHUTDOWN_X", "ADMIN_X", "TLS_X"}) {
         EXPECT_EQ(mistakes_of({{name, "1"}}).size(), 1U) << name;
     }
 }

@@ -30,6 +30,7 @@ class Worker {
         shard_.report_to(log, record);
     }
     void limit_by(gateway::RateLimits& limits);
+    void break_by(upstream::BreakerSet& breakers) { shard_.break_by(breakers); }
     void ask_for_keys_by(std::move_only_function<void()> ask) {
         shard_.access().ask_for_keys_by(std::move(ask));
     }

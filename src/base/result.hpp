@@ -22,6 +22,7 @@ enum class Errc : std::uint8_t {
     head_too_large,   // the one on heads
     refused,          // nobody listens there
     unreachable,      // no address, no route, no name
+    circuit_open,     // the service fails too often to be asked now
     exhausted,        // descriptors, memory or slots of ours ran out
     system,           // any other failure of a system call
 };

@@ -90,6 +90,9 @@ void Operations::add_to(AdminApi& api) {
        &Operations::revoke);
     on(put, "/maintenance", "{mode: off|read-only|down, banner, seconds | endless}",
        &Operations::set_maintenance);
+    on(get, "/breakers", "circuit breakers: state, why, since when", &Operations::list_breakers);
+    on(put, "/breakers/{name}", "{state: open|closed, seconds}, or {state: auto}",
+       &Operations::force_breaker);
     on(put, "/log-level", "{level: DEBUG|INFO|WARN|ERROR}, until the next start or reload",
        &Operations::set_log_level);
 }
@@ -236,6 +239,52 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
         }
     }
     co_return co_await set("maintenance:mode", std::string(state::name_of(*mode)), lifetime->ttl);
+}
+
+Task<AdminAnswer> Operations::list_breakers(AdminCall) {
+    const Instant now = parts_.loop.now();
+    boost::json::object breakers;
+    parts_.breakers.each([&](const upstream::Breaker& breaker) {
+        const upstream::BreakerSnapshot found = breaker.snapshot(now);
+        const auto seconds = [](Instant::duration time) {
+            return std::chrono::duration_cast<std::chrono::seconds>(time).count();
+        };
+        boost::json::object entry{{"state", upstream::name_of(found.state)},
+                                  {"forced", found.forced},
+                                  {"why", found.why},
+                                  {"rejects", found.rejects}};
+        if (found.since != Instant{}) {
+            entry["forSeconds"] = seconds(now - found.since);
+        }
+        if (found.state == upstream::BreakerState::open) {
+            entry["nextTrySeconds"] = std::max<std::int64_t>(0, seconds(found.next_try - now));
+        }
+        breakers[breaker.name()] = std::move(entry);
+    });
+    co_return AdminAnswer::ok(std::move(breakers));
+}
+
+Task<AdminAnswer> Operations::force_breaker(AdminCall call) {
+    upstream::Breaker* const breaker = parts_.breakers.find(call.parameters[0]);
+    if (breaker == nullptr) {
+        co_return AdminAnswer::refused(Code::not_found, "there is no service of that name");
+    }
+    const std::string state = text_of(call.body, "state");
+    const Instant now = parts_.loop.now();
+    if (state == "auto") {
+        breaker->force(std::nullopt, now, now);
+        co_return AdminAnswer::ok({{"state", "auto"}});
+    }
+    if (state != "open" && state != "closed") {
+        co_return bad(R"(which? {"state": "open"}, "closed" or "auto")");
+    }
+    const auto lifetime = lifetime_of(call.body);
+    if (!lifetime || !lifetime->ttl) {
+        co_return bad(R"(say for how long: {"seconds": 600})");
+    }
+    breaker->force(state == "open" ? upstream::BreakerState::open : upstream::BreakerState::closed,
+                   now + *lifetime->ttl, now);
+    co_return AdminAnswer::ok({{"state", state}, {"seconds", call.body["seconds"]}});
 }
 
 Task<AdminAnswer> Operations::set_log_level(AdminCall call) {

@@ -9,6 +9,7 @@
 #include "observe/log_level.hpp"
 #include "state/known_state.hpp"
 #include "state/store.hpp"
+#include "upstream/breaker_set.hpp"
 
 namespace gw::control {
 
@@ -18,6 +19,7 @@ struct OperatedParts {
     state::Store& store;
     const state::KnownState& known;
     const AccessWatch& watch;
+    upstream::BreakerSet& breakers;
     // The facts of GET /status.
     std::function<boost::json::object()> status;
     std::function<void(observe::LogLevel level)> set_log_level;
@@ -42,6 +44,8 @@ class Operations {
     Answer revoke(AdminCall call);
     Answer set_maintenance(AdminCall call);
     Answer set_log_level(AdminCall call);
+    Answer list_breakers(AdminCall call);
+    Answer force_breaker(AdminCall call);
     // Sets a key, or refuses with what the store said.
     Answer set(std::string key, std::string value, std::optional<Millis> ttl);
 

@@ -87,6 +87,7 @@ class ShardFixture {
         services[0].authority = "event-service:4003";
         auto site = std::make_shared<Site>(std::move(routes), std::move(services));
         site->via = "gw-test";
+        shard.break_by(breakers);
         shard.adopt(std::move(site));
     }
 
@@ -96,6 +97,7 @@ class ShardFixture {
     observe::MetricBlock metrics;
     observe::LogSink sink{-1};
     observe::AccessLog access_log{sink};
+    upstream::BreakerSet breakers{[](const std::string&) {}};
     Shard shard{loop, h1, metrics, access_log};
 };
 

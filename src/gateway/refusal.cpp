@@ -83,6 +83,9 @@ bool refusal_for(const Error& error, Code& code) {
         case Errc::timeout:
             code = Code::upstream_timeout;
             return true;
+        case Errc::circuit_open:
+            code = Code::circuit_open;
+            return true;
         case Errc::exhausted:
             code = Code::overloaded;
             return true;

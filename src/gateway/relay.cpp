@@ -9,6 +9,8 @@
 namespace gw::gateway {
 namespace {
 
+using upstream::Breaker;
+
 constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answer is a flood
 
 }  // namespace
@@ -53,6 +55,8 @@ net::Task<Result<void>> Relay::transfer() {
         }
     }
 
+    call_.tell(head->status >= 500 ? Breaker::Result::failure : Breaker::Result::success,
+               x_.shard.loop().now());
     if (const Verdict verdict = judge(x_, *head); !verdict.goes_on()) {
         x_.withheld = verdict;
         x_.upstream_ended = x_.shard.loop().now();

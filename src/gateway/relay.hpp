@@ -6,6 +6,7 @@
 
 #include "gateway/exchange.hpp"
 #include "net/scope.hpp"
+#include "upstream/breaker_call.hpp"
 
 namespace gw::gateway {
 
@@ -13,8 +14,10 @@ namespace gw::gateway {
 class Relay {
   public:
     // first: the part of the client's body that is already here.
-    Relay(Exchange& x, http::ClientStream& service, http::BodyPart first)
-        : x_(x), service_(service), first_(first) {}
+    // call: is told when the answer's head is there.
+    Relay(Exchange& x, http::ClientStream& service, http::BodyPart first,
+          upstream::BreakerCall& call)
+        : x_(x), service_(service), first_(first), call_(call) {}
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
 
@@ -32,6 +35,7 @@ class Relay {
     Exchange& x_;
     http::ClientStream& service_;
     http::BodyPart first_;
+    upstream::BreakerCall& call_;
     net::Scope scope_;
     bool uploading_ = false;
     bool body_read_ = false;

@@ -44,6 +44,7 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
         }
         (*known)->configure(entry.options);
         next.services.push_back(known->get());
+        next.breakers.push_back(&breakers_->of(entry.name));
         next.service_series.push_back(&metrics_.upstream(entry.name));
     }
     for (const auto& route : next.site->routes.routes()) {

@@ -21,6 +21,7 @@
 #include "observe/metrics.hpp"
 #include "security/request_signature.hpp"
 #include "security/request_values.hpp"
+#include "upstream/breaker_set.hpp"
 #include "upstream/service.hpp"
 
 namespace gw::gateway {
@@ -32,6 +33,7 @@ class SecurityRecord;
 struct Generation {
     std::shared_ptr<const Site> site;
     std::vector<upstream::Service*> services;  // by Route::service_index
+    std::vector<upstream::Breaker*> breakers;  // the same
     std::vector<observe::UpstreamSeries*> service_series;
     std::vector<observe::RouteSeries*> route_series;  // by Route::index
     observe::RouteSeries* unrouted = nullptr;
@@ -100,6 +102,7 @@ class Shard final : public http::Responder {
     [[nodiscard]] RateLimits* rate_limits() const { return rate_limits_; }
     // Before the first request; must outlive the shard.
     void limit_by(RateLimits& limits) { limits_given_ = &limits; }
+    void break_by(upstream::BreakerSet& breakers) { breakers_ = &breakers; }
     // Requests that wait for the store's word about a limit.
     void wait_for_limits(net::Pause& pause) { limit_waits_.push_back(&pause); }
     void wait_for_limits_no_more(net::Pause& pause) { std::erase(limit_waits_, &pause); }
@@ -140,6 +143,7 @@ class Shard final : public http::Responder {
     std::shared_ptr<const HealthReport> health_;
     observe::Log* log_ = nullptr;
     SecurityRecord* security_record_ = nullptr;
+    upstream::BreakerSet* breakers_ = nullptr;
     RateLimits* limits_given_ = nullptr;
     RateLimits* rate_limits_ = nullptr;  // the same, while configuration wants it
     std::vector<net::Pause*> limit_waits_;

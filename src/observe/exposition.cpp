@@ -158,6 +158,19 @@ void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     sums.add(Metric::upstream_connections, {name, "active"}, upstream.connections_active.value());
 }
 
+void add_breakers(Sums& sums, const std::vector<Exposition::BreakerFacts>& breakers) {
+    constexpr std::array<const char*, 3> kTo{"closed", "open", "half_open"};
+    for (const Exposition::BreakerFacts& breaker : breakers) {
+        sums.add(Metric::circuit_breaker_state, {breaker.upstream},
+                 static_cast<double>(breaker.state));
+        for (std::size_t i = 0; i < kTo.size(); ++i) {
+            sums.add(Metric::circuit_breaker_transitions_total, {breaker.upstream, kTo[i]},
+                     breaker.transitions[i]);
+        }
+        sums.add(Metric::circuit_breaker_rejects_total, {breaker.upstream}, breaker.rejects);
+    }
+}
+
 void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     block.routes.each([&](const RouteSeries& route) { add_route(sums, route); });
     block.upstreams.each([&](const UpstreamSeries& upstream) { add_upstream(sums, upstream); });
@@ -229,6 +242,9 @@ std::string Exposition::text() const {
     sums.add(Metric::config_reloads_total, {"refused"}, refusals_);
     sums.add(Metric::config_hash_info, {hash_}, 1.0);
     sums.add(Metric::log_lines_dropped_total, {}, sink_.dropped_lines());
+    if (read_breakers_) {
+        add_breakers(sums, read_breakers_());
+    }
     sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
     sums.add(Metric::build_info, {std::string(kVersion)}, 1.0);
     add_process(sums, started_);

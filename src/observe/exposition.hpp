@@ -29,6 +29,18 @@ class Exposition {
 
     void state_backend(bool available) { state_backend_up_ = available; }
 
+    // Of each service, as it is now. state: 0 closed, 1 open, 2 half open.
+    struct BreakerFacts {
+        std::string upstream;
+        int state = 0;
+        std::array<std::uint64_t, 3> transitions{};  // by where they led
+        std::uint64_t rejects = 0;
+    };
+    // Asked at each scrape.
+    void read_breakers_by(std::function<std::vector<BreakerFacts>()> read) {
+        read_breakers_ = std::move(read);
+    }
+
     [[nodiscard]] std::string text() const;
 
   private:
@@ -43,6 +55,7 @@ class Exposition {
     std::uint64_t refusals_ = 0;
     bool state_backend_up_ = true;
     std::string hash_;
+    std::function<std::vector<BreakerFacts>()> read_breakers_;
 };
 
 }  // namespace gw::observe

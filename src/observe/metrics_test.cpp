@@ -215,6 +215,8 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     block.upstream("s").answered(200, Millis{1});
     block.protocol("HTTP/1.1").in_progress.set(1);
     block.rate_limited("general", false).add();
+    exposition_.read_breakers_by(
+        [] { return std::vector<Exposition::BreakerFacts>{{.upstream = "s"}}; });
     block.dangerous_header("x-user-id").add();
     std::set<std::string> series;
     std::istringstream lines(exposition_.text());

@@ -11,6 +11,7 @@
 #include "net/connector.hpp"
 #include "net/stream.hpp"
 #include "net/task.hpp"
+#include "upstream/endpoint_health.hpp"
 #include "upstream/idle_limit.hpp"
 #include "upstream/service_options.hpp"
 
@@ -47,6 +48,7 @@ class Lease {
     ~Lease();
 
     [[nodiscard]] net::Stream& stream() const { return connection_->stream; }
+    [[nodiscard]] Endpoint& endpoint() const { return *endpoint_; }
     [[nodiscard]] bool reused() const { return connection_->served > 0; }
     // keep_alive: how long the service said that it keeps it; zero: nothing was said.
     void give_back(std::chrono::seconds keep_alive);
@@ -64,6 +66,7 @@ class Endpoint {
     Endpoint& operator=(const Endpoint&) = delete;
 
     [[nodiscard]] const net::Address& address() const { return address_; }
+    [[nodiscard]] EndpointHealth& health() { return health_; }
 
     // An idle connection that still looks alive, or an empty lease. exact: the kernel is asked too,
     // for requests that must not be sent twice.
@@ -91,6 +94,7 @@ class Endpoint {
     net::Address address_;
     const ServiceOptions& options_;  // the service's: they change with its configuration
     std::vector<std::unique_ptr<Connection>> idle_;  // the most recently used last
+    EndpointHealth health_;
     IdleLimit idle_limit_;
     std::size_t lent_ = 0;
     bool retired_ = false;

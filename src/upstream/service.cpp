@@ -23,15 +23,35 @@ void Service::set_addresses(std::span<const net::Address> addresses) {
     endpoints_ = std::move(next);
 }
 
+bool Service::panics() const {
+    const auto ejected = std::ranges::count_if(
+        endpoints_, [this](const auto& e) { return e->health().is_ejected(loop_.now()); });
+    return static_cast<std::size_t>(ejected) * 2 > endpoints_.size();
+}
+
+// One that chance names, or the next that will do.
+Endpoint* Service::candidate(const Endpoint* other_than, bool all) {
+    const std::size_t first = random_.below(endpoints_.size());
+    for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+        Endpoint* const endpoint = endpoints_[(first + i) % endpoints_.size()].get();
+        if (endpoint != other_than && (all || !endpoint->health().is_ejected(loop_.now()))) {
+            return endpoint;
+        }
+    }
+    return nullptr;
+}
+
 Endpoint* Service::pick(const Endpoint* other_than) {
-    if (endpoints_.empty()) {
-        return nullptr;
+    if (endpoints_.size() < 2) {
+        return endpoints_.empty() ? nullptr : endpoints_.front().get();
     }
-    Endpoint* endpoint = endpoints_[turn_++ % endpoints_.size()].get();
-    if (endpoint == other_than && endpoints_.size() > 1) {
-        endpoint = endpoints_[turn_++ % endpoints_.size()].get();
+    const bool all = panics();
+    Endpoint* const one = candidate(other_than, all);
+    Endpoint* const two = candidate(other_than, all);
+    if (one == nullptr || two == nullptr) {
+        return candidate(nullptr, true);
     }
-    return endpoint;
+    return two->lent() < one->lent() ? two : one;
 }
 
 void Service::sweep() {

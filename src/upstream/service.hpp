@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/random.hpp"
 #include "upstream/endpoint.hpp"
+#include "upstream/retry_budget.hpp"
 #include "upstream/service_options.hpp"
 
 namespace gw::upstream {
@@ -23,9 +25,12 @@ class Service {
     // Addresses that stay keep their connections; those that left finish what they carry.
     void set_addresses(std::span<const net::Address> addresses);
 
-    // The endpoint for the next attempt, in turn; not `other_than`, if there is a choice. Null: no
-    // address is known.
+    // The endpoint for the next attempt: of two that chance names, the one with fewer requests in
+    // flight (Mitzenmacher's two choices). Not `other_than` and none that is ejected, if there is a
+    // choice; where more than half are ejected, that says more of us than of them, and all are
+    // asked. Null: no address is known.
     Endpoint* pick(const Endpoint* other_than);
+    [[nodiscard]] RetryBudget& retries() { return retries_; }
 
     // Once a second or so.
     void sweep();
@@ -42,7 +47,11 @@ class Service {
     ServiceOptions options_;
     std::vector<std::unique_ptr<Endpoint>> endpoints_;
     std::vector<std::unique_ptr<Endpoint>> leaving_;  // until their last lease is back
-    std::size_t turn_ = 0;
+    Endpoint* candidate(const Endpoint* other_than, bool all);
+    [[nodiscard]] bool panics() const;
+
+    Random random_{Random::fresh_seed()};
+    RetryBudget retries_;
 };
 
 }  // namespace gw::upstream

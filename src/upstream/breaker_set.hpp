@@ -1,0 +1,60 @@
+// The breakers of all services of this process, by name. A breaker stays as long as the process:
+// configurations come and go, what it knows of a service does not.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "upstream/breaker.hpp"
+
+namespace gw::upstream {
+
+class BreakerSet {
+  public:
+    // changed: see Breaker. Any thread.
+    explicit BreakerSet(std::function<void(const std::string& name)> changed)
+        : changed_(std::move(changed)) {}
+    BreakerSet(const BreakerSet&) = delete;
+    BreakerSet& operator=(const BreakerSet&) = delete;
+
+    // Any thread, all of it. The breaker of a service, made if need be.
+    Breaker& of(const std::string& name) {
+        const std::scoped_lock lock(mutex_);
+        std::unique_ptr<Breaker>& breaker = breakers_[name];
+        if (breaker == nullptr) {
+            breaker = std::make_unique<Breaker>(name, options_, Random::fresh_seed(), changed_);
+        }
+        return *breaker;
+    }
+    // Null: there is no such service.
+    Breaker* find(const std::string& name) {
+        const std::scoped_lock lock(mutex_);
+        const auto at = breakers_.find(name);
+        return at == breakers_.end() ? nullptr : at->second.get();
+    }
+    void configure(const BreakerOptions& options) {
+        const std::scoped_lock lock(mutex_);
+        options_ = options;
+        for (const auto& [name, breaker] : breakers_) {
+            breaker->configure(options);
+        }
+    }
+    template <class Visit>
+    void each(Visit visit) const {
+        const std::scoped_lock lock(mutex_);
+        for (const auto& [name, breaker] : breakers_) {
+            visit(*breaker);
+        }
+    }
+
+  private:
+    std::function<void(const std::string& name)> changed_;
+    mutable std::mutex mutex_;
+    BreakerOptions options_;
+    std::map<std::string, std::unique_ptr<Breaker>> breakers_;
+};
+
+}  // namespace gw::upstream

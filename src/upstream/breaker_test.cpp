@@ -1,0 +1,223 @@
+#include "upstream/breaker.hpp"
+
+#include <gtest/gtest.h>
+
+#include "upstream/breaker_call.hpp"
+#include "upstream/endpoint_health.hpp"
+#include "upstream/retry_budget.hpp"
+
+namespace gw::upstream {
+namespace {
+
+using Result = Breaker::Result;
+using std::chrono::seconds;
+
+constexpr Instant kBegin{std::chrono::hours(1'000)};
+
+class BreakerTest : public testing::Test {
+  protected:
+    BreakerState state() { return breaker.snapshot(now).state; }
+    void ask(Result result, int times = 1, Millis took = Millis(1)) {
+        for (int i = 0; i < times; ++i) {
+            const Breaker::Admission admission = breaker.admit(now);
+            if (admission.admitted) {
+                breaker.report(admission, result, took, now);
+            }
+        }
+    }
+    void open() {
+        ask(Result::failure, 10);
+        ASSERT_EQ(state(), BreakerState::open);
+    }
+    // Past the longest that an open breaker of this test waits.
+    void wait_open(int doubled = 0) { now += seconds(34) * (1 << doubled); }
+
+    Instant now = kBegin;
+    int changes = 0;
+    Breaker breaker{"event-service", BreakerOptions{.slow = Millis(1'000)}, 7,
+                    [this](const std::string&) { ++changes; }};
+};
+
+TEST_F(BreakerTest, OpensWhenHalfOfEnoughRequestsFail) {
+    ask(Result::failure, 9);
+    EXPECT_EQ(state(), BreakerState::closed);
+    ask(Result::failure);
+    EXPECT_EQ(state(), BreakerState::open);
+    EXPECT_EQ(changes, 1);
+    EXPECT_EQ(breaker.snapshot(now).why, "10 of 10 requests in 10 s failed");
+    const Breaker::Admission refused = breaker.admit(now);
+    EXPECT_FALSE(refused.admitted);
+    EXPECT_GT(refused.retry_after, seconds(26));
+    EXPECT_LT(refused.retry_after, seconds(34));
+    EXPECT_EQ(breaker.snapshot(now).rejects, 1U);
+}
+
+TEST_F(BreakerTest, StaysClosedBelowTheShareAndForgetsWithTheWindow) {
+    ask(Result::success, 11);
+    ask(Result::failure, 10);
+    EXPECT_EQ(state(), BreakerState::closed);
+    now += seconds(11);
+    ask(Result::failure, 9);
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
+TEST_F(BreakerTest, OpensForSlowAnswers) {
+    ask(Result::success, 10, Millis(1'001));
+    EXPECT_EQ(state(), BreakerState::open);
+}
+
+TEST_F(BreakerTest, ClosesWhenAllThatTryHaveSucceeded) {
+    open();
+    wait_open();
+    const auto one = breaker.admit(now);
+    const auto two = breaker.admit(now);
+    const auto three = breaker.admit(now);
+    EXPECT_TRUE(one.probe && two.probe && three.probe);
+    EXPECT_EQ(state(), BreakerState::half_open);
+    EXPECT_FALSE(breaker.admit(now).admitted);
+    breaker.report(one, Result::success, Millis(1), now);
+    breaker.report(two, Result::success, Millis(1), now);
+    EXPECT_EQ(state(), BreakerState::half_open);
+    breaker.report(three, Result::success, Millis(1), now);
+    EXPECT_EQ(state(), BreakerState::closed);
+    // What was counted before is forgotten.
+    ask(Result::failure, 9);
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
+TEST_F(BreakerTest, WaitsTwiceAsLongEachTimeThatTryingFails) {
+    open();
+    for (int i = 0; i < 3; ++i) {
+        wait_open(i);
+        ask(Result::failure);
+        EXPECT_EQ(state(), BreakerState::open);
+        const double left = std::chrono::duration<double>(breaker.admit(now).retry_after).count();
+        EXPECT_NEAR(left, 30.0 * (2 << i), 3.1 * (2 << i));
+    }
+    now += seconds(600);
+    ask(Result::success, 3);
+    EXPECT_EQ(state(), BreakerState::closed);
+    ask(Result::failure, 10);
+    EXPECT_LT(breaker.admit(now).retry_after, seconds(34));
+}
+
+TEST_F(BreakerTest, TakesBackTheTurnOfWhoeverSaysNothing) {
+    open();
+    wait_open();
+    for (int i = 0; i < 10; ++i) {
+        const BreakerCall dropped(breaker, now);
+        EXPECT_TRUE(dropped.admitted());
+    }
+    ask(Result::success, 3);
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
+TEST_F(BreakerTest, IgnoresWhatSaysNothingOfTheService) {
+    ask(Result::ignored, 1'000);
+    ask(Result::failure, 9);
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
+TEST_F(BreakerTest, IsHeldOpenOrClosedByOperatorsForATime) {
+    breaker.force(BreakerState::open, now + seconds(60), now);
+    EXPECT_FALSE(breaker.admit(now).admitted);
+    EXPECT_TRUE(breaker.snapshot(now).forced);
+    now += seconds(60);
+    EXPECT_TRUE(breaker.admit(now).admitted);
+    breaker.force(BreakerState::closed, now + seconds(60), now);
+    ask(Result::failure, 100);
+    EXPECT_EQ(state(), BreakerState::closed);
+    breaker.force(std::nullopt, now, now);
+    open();
+}
+
+TEST_F(BreakerTest, CanBeTurnedOff) {
+    open();
+    breaker.configure({.enabled = false});
+    EXPECT_EQ(state(), BreakerState::closed);
+    ask(Result::failure, 100);
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
+// Whatever happens in whatever order, few try while it is not closed, and it recovers.
+TEST(BreakerSim, LetsFewThroughToAServiceThatIsDownAndRecovers) {
+    for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
+        SCOPED_TRACE(seed);
+        Random random(seed);
+        Breaker breaker("x", {}, seed, [](const std::string&) {});
+        Instant now = kBegin;
+        std::uint64_t passed = 0;
+        const auto step = [&](bool up) {
+            now += Millis(static_cast<std::int64_t>(random.below(40)));
+            BreakerCall call(breaker, now);
+            if (!call.admitted()) {
+                return;
+            }
+            ++passed;
+            if (random.below(20) != 0) {
+                call.tell(up ? Result::success : Result::failure, now);
+            }
+        };
+        for (int i = 0; i < 300; ++i) {
+            step(true);
+        }
+        ASSERT_EQ(passed, 300U);
+        for (int i = 0; i < 2'000; ++i) {
+            step(false);
+        }
+        // What it takes to see it: at most as many again as the window held; then a few tries.
+        EXPECT_LT(passed, 300 + 600 + 20U);
+        passed = 0;
+        for (int i = 0; i < 30'000 && breaker.snapshot(now).state != BreakerState::closed; ++i) {
+            step(true);
+        }
+        EXPECT_EQ(breaker.snapshot(now).state, BreakerState::closed);
+    }
+}
+
+TEST(RetryBudget, AddsAFifthAtMost) {
+    RetryBudget budget;
+    Instant now = kBegin;
+    int again = 0;
+    for (int i = 0; i < 10'000; ++i) {
+        budget.sent();
+        again += budget.take(now) ? 1 : 0;
+    }
+    EXPECT_LE(again, 2'000 + 3);
+    EXPECT_GE(again, 1'990);
+}
+
+TEST(RetryBudget, LeavesAFewForAServiceThatIsSeldomAsked) {
+    RetryBudget budget;
+    Instant now = kBegin;
+    EXPECT_TRUE(budget.take(now));
+    EXPECT_TRUE(budget.take(now));
+    EXPECT_TRUE(budget.take(now));
+    EXPECT_FALSE(budget.take(now));
+    EXPECT_TRUE(budget.take(now + seconds(1)));
+}
+
+TEST(EndpointHealth, EjectsAfterFiveFailuresInARowForLongerEachTime) {
+    EndpointHealth health;
+    Instant now = kBegin;
+    for (int i = 0; i < 4; ++i) {
+        health.failed(now);
+    }
+    health.succeeded();
+    for (int i = 0; i < 4; ++i) {
+        health.failed(now);
+    }
+    EXPECT_FALSE(health.is_ejected(now));
+    health.failed(now);
+    EXPECT_TRUE(health.is_ejected(now + seconds(9)));
+    now += seconds(10);
+    EXPECT_FALSE(health.is_ejected(now));
+    for (int i = 0; i < 5; ++i) {
+        health.failed(now);
+    }
+    EXPECT_TRUE(health.is_ejected(now + seconds(19)));
+    EXPECT_FALSE(health.is_ejected(now + seconds(20)));
+}
+
+}  // namespace
+}  // namespace gw::upstream

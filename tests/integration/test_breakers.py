@@ -1,0 +1,172 @@
+"""A service that fails: its routes fail fast, others do not notice, it is asked little more than it can bear, and the
+breaker says what it does and recovers by itself."""
+import json
+import socket
+import threading
+import time
+import unittest
+
+from support.clients import Client, Load
+from support.process import ask, free_ports
+from support.wait import wait_until
+from test_state import State
+
+
+class Faulty:
+    """A service that does as it is told: 'ok', 'fail' (500), 'hang', 'reset', 'garbage', 'gone' (404)."""
+
+    def __init__(self, mood="ok"):
+        self.mood, self.requests = mood, 0
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.ended = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        data = b""
+        with sock:
+            while True:
+                while b"\r\n\r\n" not in data:
+                    try:
+                        piece = sock.recv(65536)
+                    except OSError:
+                        return
+                    if not piece:
+                        return
+                    data += piece
+                data = data.split(b"\r\n\r\n", 1)[1]
+                self.requests += 1
+                if self.mood == "hang":
+                    self.ended.wait(30)
+                    return
+                if self.mood == "reset":
+                    return
+                if self.mood == "garbage":
+                    sock.sendall(b"no HTTP at all\r\n\r\n")
+                    return
+                status = {"ok": b"200 OK", "fail": b"500 Broken", "gone": b"404 Gone"}[self.mood]
+                try:
+                    sock.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
+                except OSError:
+                    return
+
+    def close(self):
+        self.ended.set()
+        self.listener.close()
+
+
+class Breakers(State):
+    def setUp(self):
+        super().setUp()
+        self.faulty = Faulty()
+        self.addCleanup(self.faulty.close)
+
+    def start(self, extra="", **environment):
+        text = f"""
+circuit_breaker: {{reset_timeout_ms: 500, reset_timeout_max_ms: 500}}
+services:
+  origin: {{url: "{self.origin.url}"}}
+  faulty: {{url: "{self.faulty.url}"}}
+routes:
+  - {{name: good, path: /api/v1/good/**, service: origin, rewrite: /up, authenticate: {{public: [/**]}}}}
+  - {{name: bad, path: /api/v1/bad/**, service: faulty, rewrite: /up, timeout_ms: 300, authenticate: {{public: [/**]}}}}
+""" + extra
+        return super().start(text, environment={"ADMIN_TOKEN": "t"} | environment)
+
+    def bad(self, gateway, method="GET"):
+        with Client(gateway.port) as client:
+            client.send(f"{method} /api/v1/bad/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+            return client.response()
+
+    def gauge(self, gateway, name="circuit_breaker_state", rest=""):
+        line = f'{name}{{service="api-gateway",upstream="faulty"{rest}}} '
+        text = ask(gateway.admin_port, "/metrics")[2]
+        return float(next(l for l in text.splitlines() if l.startswith(line)).rsplit(" ", 1)[1])
+
+    def opens(self, gateway):
+        wait_until(lambda: self.bad(gateway).status == 503, 20, "the breaker opens")
+        self.assertEqual(1, self.gauge(gateway))
+
+    def test_each_kind_of_failure_opens_it_and_it_recovers_by_itself(self):
+        gateway = self.start()
+        with Load(gateway.port, "/api/v1/good/text", b"hello from origin", connections=2) as load:
+            for mood in ("fail", "reset", "garbage", "hang"):
+                self.faulty.mood = mood
+                self.opens(gateway)
+                refused = self.bad(gateway)
+                self.assertEqual((503, "circuit_open"), (refused.status, json.loads(refused.body)["code"]))
+                self.assertGreaterEqual(int(refused.values("Retry-After")[0]), 1)
+                self.assertEqual("OPEN", json.loads(ask(gateway.port, "/health")[2])["circuitBreakers"]["faulty"]["state"])
+                self.assertEqual(200, ask(gateway.port, "/health/ready")[0])
+                asked = self.faulty.requests
+                for _ in range(20):
+                    self.bad(gateway)
+                self.assertLessEqual(self.faulty.requests - asked, 3)
+                self.faulty.mood = "ok"
+                wait_until(lambda: self.bad(gateway).status == 200 and self.gauge(gateway) == 0, 20, "it closes")
+        self.assertEqual([], load.failures)
+        self.assertEqual(4, self.gauge(gateway, "circuit_breaker_transitions_total", ',to="open"'))
+        self.assertGreater(self.gauge(gateway, "circuit_breaker_rejects_total"), 0)
+        states = [e["state"] for e in self.events(gateway, "circuit breaker changed", 12)]
+        self.assertEqual({"OPEN", "HALF_OPEN", "CLOSED"}, set(states))
+        self.assertIn("failed", self.events(gateway, "circuit breaker changed")[0]["reason"])
+
+    def test_what_the_client_did_wrong_never_opens_it(self):
+        gateway = self.start()
+        self.faulty.mood = "gone"
+        self.assertEqual([404] * 50, [self.bad(gateway).status for _ in range(50)])
+        self.assertEqual(0, self.gauge(gateway))
+
+    def test_nobody_listening_opens_it_too(self):
+        gateway = self.start(FAULTY_SERVICE_URL=f"http://127.0.0.1:{free_ports(1)[0]}")
+        self.opens(gateway)
+
+    def test_operators_hold_it_open_or_closed(self):
+        gateway = self.start()
+        call = lambda body: self.call(gateway, body)
+        self.assertEqual(200, self.bad(gateway).status)
+        self.assertEqual(200, call({"state": "open", "seconds": 60}))
+        self.assertEqual(503, self.bad(gateway).status)
+        self.assertEqual(200, call({"state": "auto"}))
+        self.assertEqual(200, self.bad(gateway).status)
+        self.assertEqual(200, call({"state": "closed", "seconds": 60}))
+        self.faulty.mood = "fail"
+        self.assertEqual([500] * 30, [self.bad(gateway).status for _ in range(30)])
+        self.assertEqual(400, call({"state": "open"}))
+        self.assertEqual(400, call({"state": "ajar", "seconds": 1}))
+
+    def call(self, gateway, body):
+        text = json.dumps(body)
+        with Client(gateway.admin_port) as client:
+            client.send(f"PUT /admin/v1/breakers/faulty HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\n"
+                        f"Content-Length: {len(text)}\r\n\r\n{text}".encode())
+            return client.response().status
+
+    def test_a_retry_storm_cannot_happen(self):
+        gateway = self.start("", CIRCUIT_BREAKER_VOLUME_THRESHOLD="1000000000")
+        self.faulty.mood = "ok"
+        count = 200
+        for _ in range(count):
+            self.bad(gateway)
+        self.faulty.mood = "reset"
+        asked, sent = self.faulty.requests, 0
+        began = time.monotonic()
+        for _ in range(count):
+            self.bad(gateway)
+            sent += 1
+        seconds = time.monotonic() - began
+        # A fifth more, what the requests before had left of it, and three a second.
+        allowed = sent * 0.2 + count * 0.2 + 3 * (seconds + 1) * 2
+        self.assertLessEqual(self.faulty.requests - asked - sent, allowed)
+
+
+if __name__ == "__main__":
+    unittest.main()
