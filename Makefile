@@ -52,6 +52,7 @@ fuzz: install-test configure-fuzz              ## every fuzz target for FUZZ_SEC
 BENCH_ARGS ?=
 bench: install-bench build                     ## CPU per request beside the raw relay, nginx and HAProxy
 	cmake --build --preset release -j $(JOBS) --target bench_programs
+	python3 bench/run.py --plain $(BENCH_ARGS)
 	python3 bench/run.py $(BENCH_ARGS)
 
 .PHONY: generated

@@ -232,6 +232,21 @@ def gateway_command(build, settings=None):
     return command
 
 
+def forwarding_command(build):
+    """The gateway doing what the relay, nginx and HAProxy do in a plain run, and its access log: nobody is asked for a
+    token, nothing is counted and no value is looked at."""
+    def command(out, port, origin):
+        path = out / "forwarding.yaml"
+        services = "".join(f'  {name.lower()}-service: {{url: "http://127.0.0.1:{origin}"}}\n' for name in ("EVENT",))
+        path.write_text(f"services:\n{services}routes:\n  - name: events\n    path: /api/v1/events/**\n"
+                        "    service: event-service\n    authenticate: {public: [/**]}\n"
+                        "    injection: {mode: off}\n    rate_limit: {policies: []}\n")
+        others = {f"{name}_SERVICE_URL": "" for name in SERVICES}   # set to nothing: not set
+        return gateway_command(build, {**others, "CONFIG_FILE": str(path), "RATE_LIMIT_ENABLED": "false"})(
+            out, port, origin)
+    return command
+
+
 def plain_command(path):
     return lambda out, port, origin: ([program(path), str(port), str(origin)], None)
 
@@ -261,9 +276,16 @@ def all_peers(build):
              idle_max=9000),
         Peer("nginx", "nginx, plain", nginx_command),
         Peer("haproxy", "HAProxy, plain", haproxy_command(HAPROXY, "haproxy")),
-        Peer("haproxy-jwt", "HAProxy, RS256 checked", haproxy_command(HAPROXY_TOKENS, "haproxy-jwt")),
+        Peer("haproxy-jwt", "HAProxy, RS256 checked", haproxy_command(HAPROXY_TOKENS, "haproxy-jwt"),
+             idle_max=0),
         Peer("gateway", "this gateway, everything on", gateway_command(build)),
     ]
+
+
+def plain_peers(build):
+    """What only forwards."""
+    forwards = [peer for peer in all_peers(build) if peer.name not in ("haproxy-jwt", "gateway")]
+    return [*forwards, Peer("gateway", "this gateway, forwarding", forwarding_command(build))]
 
 
 @contextlib.contextmanager

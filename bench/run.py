@@ -44,6 +44,8 @@ def arguments():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--idle", type=int, default=15000, help="idle connections held; 0: skip")
     parser.add_argument("--only", default="", help="names, by comma: relay,asio,nginx,haproxy,haproxy-jwt,gateway")
+    parser.add_argument("--plain", action="store_true",
+                        help="forwarding only: requests without a token, the gateway with nothing on but its access log")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1,000 idle")
     parser.add_argument("--write-docs", action="store_true", help="refresh docs/performance.md")
     parser.add_argument("--check", action="store_true", help="fail when a promise is missed")
@@ -164,7 +166,7 @@ def idle_of_all(options, out, chosen, origin_port, ask, result):
     file = out / "request.txt"
     lines = [f"GET {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in HEADERS.items())]
     file.write_bytes("\r\n".join([*lines, "", ""]).encode())
-    for peer in chosen:
+    for peer in (each for each in chosen if each.idle_max):
         found = {variant: idle(options, out, peer, origin_port, ask, request)
                  for variant, request in (("asked", [str(file)]), ("silent", []))}
         result[peer.name]["idle"] = found
@@ -177,7 +179,7 @@ def choose(options):
     """The peers that can be started, and the result's skeleton, which also names those that cannot."""
     wanted = options.only.split(",") if options.only else None
     chosen, result = [], {}
-    for peer in peers.all_peers(options.build):
+    for peer in (peers.plain_peers if options.plain else peers.all_peers)(options.build):
         if wanted and peer.name not in wanted:
             continue
         result[peer.name] = {"title": peer.title}
@@ -195,7 +197,9 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
+    token = tokens.make(options.out)
+    if not options.plain:
+        HEADERS["Authorization"] = "Bearer " + token
     chosen, found = choose(options)
     with peers.origin(options.build, options.load_core, options.out) as origin_port:
         status, body = peers.get(origin_port, PATH, HEADERS)
@@ -210,12 +214,12 @@ def main():
         "rounds": options.rounds, "seconds": options.seconds, "connections": options.connections,
         "peers": found,
     }
-    report.write_json(options.out / "result.json", result)
+    report.write_json(options.out / ("result-plain.json" if options.plain else "result.json"), result)
     rows = [report.row(peer) for peer in found.values()]
     promises = report.verdicts(result)
     print("\n" + report.columns(report.HEADINGS, rows), *promises, sep="\n")
     if options.write_docs:
-        report.write_section("bench", report.section(result))
+        report.write_section("bench-plain" if options.plain else "bench", report.section(result))
     return 1 if options.check and any("MISSED" in line for line in promises) else 0
 
 

@@ -272,10 +272,8 @@ bool add_limit_fields(Exchange& x, Headers& out) {
     const std::string_view remaining = decimal(arena, outcome.remaining);
     const std::string_view reset = decimal(
         arena, limit_seconds(policy, outcome.admitted ? outcome.reset : outcome.retry_after));
-    const std::string_view name = arena.join("\"", policy.name(), "\"");
-    const std::string_view window =
-        decimal(arena, std::chrono::ceil<std::chrono::seconds>(policy.window()).count());
-    return out.add("RateLimit-Policy", arena.join(name, ";q=", limit, ";w=", window)) &&
+    const std::string& name = policy.quoted_name();
+    return out.add("RateLimit-Policy", arena.join(name, ";q=", limit, policy.window_text())) &&
            out.add("RateLimit", arena.join(name, ";r=", remaining, ";t=", reset)) &&
            out.add("X-RateLimit-Limit", limit) && out.add("X-RateLimit-Remaining", remaining) &&
            out.add("X-RateLimit-Reset", reset);

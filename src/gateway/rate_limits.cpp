@@ -13,7 +13,9 @@ limits::Mode RateLimits::mode_of(const limits::Policy& policy) const {
 }
 
 limits::Quota RateLimits::own_share(const limits::Quota& quota, bool shared) const {
-    return shared ? quota.share(store_.gateways()) : quota;
+    // A share costs divisions; nearly always there is none to make.
+    const std::uint32_t gateways = shared ? store_.gateways() : 1;
+    return gateways > 1 ? quota.share(gateways) : quota;
 }
 
 limits::Outcome RateLimits::take_alone(std::string_view key, const limits::Quota& quota,

@@ -160,6 +160,9 @@ class Policy {
     Policy(std::string name, const PolicyOptions& options);
 
     [[nodiscard]] const std::string& name() const { return name_; }
+    // `"general"`, and what stands behind the limit in RateLimit-Policy: `;w=60`.
+    [[nodiscard]] const std::string& quoted_name() const { return quoted_name_; }
+    [[nodiscard]] const std::string& window_text() const { return window_text_; }
     // Of that tenant; "" for none.
     [[nodiscard]] const Quota& quota(std::string_view tenant) const;
     [[nodiscard]] const std::vector<KeyPart>& key() const { return key_; }
@@ -170,6 +173,8 @@ class Policy {
 
   private:
     std::string name_;
+    std::string quoted_name_;
+    std::string window_text_;
     Quota quota_;
     std::map<std::string, Quota, std::less<>> tenants_;
     std::vector<KeyPart> key_;
