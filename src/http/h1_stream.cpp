@@ -109,8 +109,9 @@ Task<Result<void>> H1Stream::send(ResponseHead& head, std::string_view body, boo
     const RequestHead& request = work_.head;
     no_body_out_ = request.method == Method::head || head.status == 204 || head.status == 304;
     // The rest of the request's body would have to be read before the next request: who is answered
-    // early, or refused, sends it to nobody, so the connection ends.
-    if (!work_.body.done()) {
+    // completely before it is there sends it to nobody, so the connection ends. An answer that goes
+    // on may be waiting for that rest.
+    if (last && !work_.body.done()) {
         // What is here already is thrown away for free.
         Result<BodyPart> rest;
         while (!work_.body.done() && step(rest) && rest) {

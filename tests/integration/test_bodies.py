@@ -110,6 +110,28 @@ class Bodies(Scenario):
         self.assertEqual((GIB, digest_of(GIB)), (count, digest))
         self.assertBounded(memory)
 
+    def test_a_body_that_is_answered_while_it_comes(self):
+        """Each part comes back before the next is sent, and the connection is good for another request."""
+        def part():
+            size = int(self.client._line(), 16)
+            taken = bytearray()
+            self.client._take(size, taken.extend)
+            self.assertEqual(b"", self.client._line())
+            return bytes(taken)
+        for _ in range(3):
+            self.client.send(b"POST /api/v1/s0/echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+            head = b""
+            while line := self.client._line():
+                head += line + b"\n"
+            self.assertIn(b" 200 ", head)
+            self.assertNotIn(b"close", head.lower())
+            for number in range(20):
+                sent = b"part %d " % number * (number + 1)
+                self.client.send(b"%x\r\n%s\r\n" % (len(sent), sent))
+                self.assertEqual(sent, part())
+            self.client.send(b"0\r\n\r\n")
+            self.assertEqual(b"", part())
+
     def test_multipart_and_compressed_bodies_are_not_touched(self):
         boundary = "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.bin\"\r\n\r\n"
         parts = {

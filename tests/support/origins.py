@@ -126,6 +126,12 @@ class Origin:
         if action == "digest":
             self._digest(sock, stream, head)
             return True
+        if action == "echo":
+            sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for piece in stream.body(head):
+                sock.sendall(b"%x\r\n" % len(piece) + piece + b"\r\n")
+            sock.sendall(b"0\r\n\r\n")
+            return True
         digest = hashlib.sha256()
         for piece in stream.body(head):
             digest.update(piece)
