@@ -278,13 +278,15 @@ def all_peers(build):
         Peer("haproxy", "HAProxy, plain", haproxy_command(HAPROXY, "haproxy")),
         Peer("haproxy-jwt", "HAProxy, RS256 checked", haproxy_command(HAPROXY_TOKENS, "haproxy-jwt"),
              idle_max=0),
-        Peer("gateway", "this gateway, everything on", gateway_command(build)),
+        Peer("gateway", "this gateway, all but limits",
+             gateway_command(build, {"RATE_LIMIT_ENABLED": "false"})),
+        Peer("gateway-limits", "this gateway, everything on", gateway_command(build), idle_max=0),
     ]
 
 
 def plain_peers(build):
     """What only forwards."""
-    forwards = [peer for peer in all_peers(build) if peer.name not in ("haproxy-jwt", "gateway")]
+    forwards = [peer for peer in all_peers(build) if peer.name not in ("haproxy-jwt", "gateway", "gateway-limits")]
     return [*forwards, Peer("gateway", "this gateway, forwarding", forwarding_command(build))]
 
 

@@ -34,7 +34,7 @@ std::string okp(std::string_view x) {
     return R"({"kty":"OKP","crv":"Ed25519","x":")" + std::string(x) + "\"}";
 }
 
-// The published examples: RFC 7515 A.1 and A.3, RFC 8037 A.4.
+// The published examples: RFC 7515 A.1 to A.4, RFC 8037 A.4.
 TEST(Key, VerifiesThePublishedExamplesAndNothingNearThem) {
     struct Example {
         Key::Made key;
@@ -51,6 +51,29 @@ TEST(Key, VerifiesThePublishedExamplesAndNothingNearThem) {
          "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"},
         {of_jwk(ec()), Algorithm::es256, "eyJhbGciOiJFUzI1NiJ9." + std::string(kPayload),
          "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"},
+        {of_jwk(R"({"kty":"RSA","e":"AQAB","n":")"
+                "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2m"
+                "JPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OM"
+                "g0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY"
+                "4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91"
+                R"(kzk2PAcDTW9gb54h4FRWyuXpoQ"})"),
+         Algorithm::rs256, "eyJhbGciOiJSUzI1NiJ9." + std::string(kPayload),
+         "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_"
+         "O8W2F"
+         "p5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_"
+         "nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQB"
+         "MHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-"
+         "eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeY"
+         "I2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw"},
+        {of_jwk(R"({"kty":"EC","crv":"P-521","x":")"
+                "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUx"
+                R"(cWceqwQGk","y":")"
+                "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf"
+                R"(63e3kyMj2"})"),
+         Algorithm::es512, "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
+         "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_"
+         "7XdtAG8"
+         "GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn"},
         {of_jwk(okp(kEd)), Algorithm::eddsa,
          "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
          "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"}};
