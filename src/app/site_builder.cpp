@@ -178,6 +178,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         routes.push_back(build_route(options, index.at(options.service)));
     }
     std::vector<Route*> limited;
+    limited.reserve(routes.size());
     for (const auto& route : routes) {
         limited.push_back(route.get());
     }

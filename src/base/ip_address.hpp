@@ -23,7 +23,7 @@ class IpAddress {
     [[nodiscard]] bool is_v4() const { return v4_; }
     [[nodiscard]] const std::array<std::uint8_t, 16>& bytes() const {
         return bytes_;
-    }                                             // IPv4: the first four
+    }  // IPv4: the first four
     [[nodiscard]] std::string to_string() const;  // RFC 5952
     // Writes to_string() into `out` (at least kTextMax bytes) without allocating; returns the
     // length.

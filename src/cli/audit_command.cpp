@@ -48,10 +48,13 @@ std::optional<std::string> read_secret(const Terminal& terminal) {
 std::optional<security::AuditHead> parse_head(std::string_view text) {
     security::AuditHead head;
     const std::size_t colon = text.find(':');
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + std::min(colon, text.size()), head.seq);
-    if (colon == std::string_view::npos || error != std::errc{} || end != text.data() + colon ||
-        text.size() - colon - 1 != head.hash.size()) {
+    if (colon == std::string_view::npos || text.size() - colon - 1 != head.hash.size()) {
+        return std::nullopt;
+    }
+    const std::string_view number = text.substr(0, colon);
+    const char* const stop = number.data() + number.size();
+    const auto [end, error] = std::from_chars(number.data(), stop, head.seq);
+    if (error != std::errc{} || end != stop) {
         return std::nullopt;
     }
     head.hash = text.substr(colon + 1);
@@ -59,8 +62,9 @@ std::optional<security::AuditHead> parse_head(std::string_view text) {
 }
 
 int verify(const VerifyArguments& arguments, Terminal& terminal) {
-    std::optional<security::AuditHead> expected;
-    if (!arguments.expected.empty() && !(expected = parse_head(arguments.expected))) {
+    const auto expected =
+        arguments.expected.empty() ? std::nullopt : parse_head(arguments.expected);
+    if (!arguments.expected.empty() && !expected) {
         terminal.err << "--at-least: write SEQ:HASH, as an earlier verification printed it\n";
         return kMisused;
     }

@@ -16,8 +16,9 @@ constexpr std::int64_t kSecondsMax = 10LL * 365 * 86'400;
 
 std::expected<SpanText, Flaw> SpanText::parse(std::string_view text) {
     std::int64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    const auto [stop, error] = std::from_chars(begin, end, number);
     std::int64_t unit = stop == end ? 1 : 0;
     for (const auto& [letter, seconds] : kUnits) {
         if (stop + 1 == end && *stop == letter) {

@@ -59,7 +59,7 @@ class KeyWatch {
     net::Pause pause_{loop_};
     net::Scope scope_;
     std::optional<Instant> asked_at_;  // when a stranger last caused a reading
-    std::uint64_t turn_ = 0;  // which follow() the running task belongs to
+    std::uint64_t turn_ = 0;           // which follow() the running task belongs to
     bool reading_ = false;
     bool asked_ = false;  // somebody waits for a reading
     bool failing_ = false;

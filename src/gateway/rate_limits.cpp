@@ -48,9 +48,10 @@ void RateLimits::ask_store(std::string_view key, const limits::Quota& quota,
 
 void RateLimits::send_orders() {
     for (LeaseTable::Order& order : leases_.fetch_orders()) {
+        std::string key = order.key;
         const limits::Quota quota = order.quota;
         const limits::StoreAsk ask = order.ask;
-        store_.ask(order.key, quota, ask, Lease::kGroups,
+        store_.ask(std::move(key), quota, ask, Lease::kGroups,
                    [this, order = std::move(order)](const auto& answer, Instant now) {
                        answered(order, answer, now);
                    });

@@ -124,9 +124,8 @@ std::vector<config::Flaw> flaws_of(const PolicyOptions& options) {
 Policy::Policy(std::string name, const PolicyOptions& options)
     : name_(std::move(name)),
       quoted_name_("\"" + name_ + "\""),
-      window_text_(
-          ";w=" +
-          std::to_string(std::chrono::ceil<std::chrono::seconds>(options.window).count())),
+      window_text_(";w=" +
+                   std::to_string(std::chrono::ceil<std::chrono::seconds>(options.window).count())),
       quota_(options.requests, options.window, options.block),
       key_(options.key),
       mode_(options.mode),

@@ -113,6 +113,7 @@ bool EmbeddedStore::remove(const std::string& key) {
 
 void EmbeddedStore::clear() {
     std::vector<std::string> keys;
+    keys.reserve(values_.size());
     for (const auto& [key, value] : values_) {
         keys.push_back(key);
     }

@@ -28,7 +28,8 @@ void KnownKeeper::arm() {
     const WallTime next = state_.next_expiry();
     // Far ends are looked at again in between: the wall clock may be set.
     constexpr auto kLookAgain = std::chrono::hours(1);
-    const auto wait = std::clamp<Instant::duration>(next - loop_.clock().wall, Millis(10), kLookAgain);
+    const auto wait =
+        std::clamp<Instant::duration>(next - loop_.clock().wall, Millis(10), kLookAgain);
     loop_.timers().arm(cleaning_, next == WallTime::max() ? kNever : loop_.now() + wait);
 }
 

@@ -20,9 +20,7 @@ class KnownKeeper {
   private:
     struct Publication : net::EndOfTurn {
         explicit Publication(KnownKeeper& k)
-            : EndOfTurn{[](EndOfTurn& work) {
-                  static_cast<Publication&>(work).keeper.publish();
-              }},
+            : EndOfTurn{[](EndOfTurn& work) { static_cast<Publication&>(work).keeper.publish(); }},
               keeper(k) {}
         KnownKeeper& keeper;
     };

@@ -54,7 +54,8 @@ class Known {
     [[nodiscard]] WallTime maintenance_end() const { return mode_end_; }
     // Empty: none. Lives as long as this version.
     [[nodiscard]] std::string_view banner(WallTime now) const {
-        return !banner_.empty() && now < banner_end_ ? std::string_view(banner_) : std::string_view();
+        return !banner_.empty() && now < banner_end_ ? std::string_view(banner_)
+                                                     : std::string_view();
     }
 
   private:

@@ -29,7 +29,7 @@ class RedisStore final : public Store, RedisNode::Owner {
                std::uint64_t seed);
     RedisStore(const RedisStore&) = delete;
     RedisStore& operator=(const RedisStore&) = delete;
-    ~RedisStore() = default;
+    ~RedisStore() override = default;
 
     [[nodiscard]] std::string_view backend() const override { return "redis"; }
     [[nodiscard]] bool available() const override { return up_ && write_trouble_ == nullptr; }

@@ -33,8 +33,8 @@ struct BreakerSnapshot {
     BreakerState state = BreakerState::closed;
     bool forced = false;
     Instant since{};
-    Instant next_try{};  // of an open one
-    std::string why;     // for operators
+    Instant next_try{};                          // of an open one
+    std::string why;                             // for operators
     std::array<std::uint64_t, 3> transitions{};  // ever, by where they led
     std::uint64_t rejects = 0;
 };
