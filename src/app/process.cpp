@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "app/site_builder.hpp"
+#include "app/state_file.hpp"
 #include "app/worker.hpp"
 #include "base/version.hpp"
 #include "control/admin.hpp"
@@ -157,6 +158,7 @@ class Process {
     LimitTimer limit_timer_{*this};
     std::unique_ptr<state::KnownKeeper> known_;
     std::unique_ptr<state::Store> store_;
+    std::unique_ptr<state::SnapshotKeeper> snapshot_;  // null: nothing is kept
     std::unique_ptr<state::RespServer> resp_;
     bool store_available_ = true;
     state::Maintenance maintenance_ = state::Maintenance::off;  // as last told
@@ -368,6 +370,7 @@ void Process::start_state() {
                 },
             .backend_changed = [this](bool available,
                                       const char* why) { backend_changed(available, why); }});
+    state::EmbeddedStore* embedded = nullptr;
     if (settings_->state.redis.configured()) {
         // Checked with the settings.
         store_ = std::make_unique<state::RedisStore>(
@@ -375,7 +378,9 @@ void Process::start_state() {
             Random::fresh_seed());
         store_available_ = false;
     } else {
-        store_ = std::make_unique<state::EmbeddedStore>(loop_);
+        auto made = std::make_unique<state::EmbeddedStore>(loop_);
+        embedded = made.get();
+        store_ = std::move(made);
     }
     limit_link_.use_store(*store_);
     tidy_limits();
@@ -391,9 +396,13 @@ void Process::start_state() {
         .status = [this] { return status(); },
         .set_log_level = [this](observe::LogLevel level) { log_.set_level(level); }});
     operations_->add_to(admin_api_);
+    if (embedded != nullptr && !settings_->state.snapshot.empty()) {
+        snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
+    }
     store_->follow(state::KnownState::prefixes(), known_->state());
     if (resp_socket_.valid()) {
-        resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_);
+        resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_,
+                                                    settings_->state.resp_password);
     }
 }
 
@@ -507,9 +516,18 @@ void Process::backend_changed(bool available, const char* why) {
 }
 
 void Process::offer_sockets() {
-    handover_ = std::make_unique<net::Handover>(loop_, port_, offers_, [this](int pid) {
+    const auto about_to = [this] {
+        if (snapshot_ != nullptr) {
+            snapshot_->flush();
+        }
+    };
+    handover_ = std::make_unique<net::Handover>(loop_, port_, offers_, about_to, [this](int pid) {
         log_.info("handed listening sockets to another process",
                   {{"pid", static_cast<std::int64_t>(pid)}});
+        // What is written here from now on, the successor would never know.
+        if (resp_ != nullptr && store_->backend() == "embedded") {
+            resp_->stop();
+        }
     });
 }
 
@@ -564,6 +582,9 @@ void Process::publish_site() {
     names_->follow(names_of(*settings_));
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
     publish_keys();
+    if (resp_ != nullptr) {
+        resp_->set_password(settings_->state.resp_password);
+    }
     publish_health();
     desk_.watch().configuration_changed();
 }
@@ -660,6 +681,9 @@ net::Task<void> Process::stop() {
     desk_.stop();
     co_await desk_.watch().all_done();
     co_await desk_.audit().all_done();
+    if (snapshot_ != nullptr) {
+        co_await snapshot_->stop();
+    }
     co_await store_->stop();
     key_watch_->stop();
     co_await key_watch_->all_done();

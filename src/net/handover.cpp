@@ -114,8 +114,12 @@ std::vector<NamedSocket> take_over(std::uint16_t port) {
 }
 
 Handover::Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers,
-                   std::function<void(int pid)> done)
-    : loop_(loop), port_(port), offers_(std::move(offers)), done_(std::move(done)) {
+                   std::function<void()> about_to, std::function<void(int pid)> done)
+    : loop_(loop),
+      port_(port),
+      offers_(std::move(offers)),
+      about_to_(std::move(about_to)),
+      done_(std::move(done)) {
     open();
 }
 
@@ -150,6 +154,7 @@ void Handover::on_events(std::uint32_t /*events*/) {
     if (!pid) {
         return;
     }
+    about_to_();
     send_sockets(peer.get(), offers_);
     // The name is let go before the peer sees the end, so that it can take its turn at once.
     close();

@@ -28,14 +28,14 @@ std::vector<NamedSocket> take_over(std::uint16_t port);
 
 class Handover final : Pollable {
   public:
-    // sockets: descriptors that stay owned by the caller. done: called once they have been handed
-    // on.
+    // sockets: descriptors that stay owned by the caller. about_to: called before they are handed
+    // on; done: after it.
     struct Offer {
         std::string name;
         int fd;
     };
     Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers,
-             std::function<void(int pid)> done);
+             std::function<void()> about_to, std::function<void(int pid)> done);
     Handover(const Handover&) = delete;
     Handover& operator=(const Handover&) = delete;
     ~Handover();
@@ -56,6 +56,7 @@ class Handover final : Pollable {
     Loop& loop_;
     std::uint16_t port_;
     std::vector<Offer> offers_;
+    std::function<void()> about_to_;
     std::function<void(int pid)> done_;
     Fd socket_;
     RetryTimer retry_{*this};

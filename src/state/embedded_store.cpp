@@ -2,18 +2,19 @@
 
 #include <algorithm>
 
+#include "base/random.hpp"
 #include "state/embedded_commands.hpp"
 
 namespace gw::state {
 namespace {
 
 constexpr Millis kTick{100};         // how late an end may be told; readers know it to the moment
-constexpr std::size_t kEntry = 128;  // what an entry costs beside its bytes
+constexpr std::size_t kEntry = 192;  // what an entry costs beside its bytes
 
 }  // namespace
 
 EmbeddedStore::EmbeddedStore(net::Loop& loop, std::size_t bytes_max)
-    : loop_(loop), bytes_max_(bytes_max) {
+    : loop_(loop), bytes_max_(bytes_max), started_(loop.now()), hash_(Random::fresh_seed()) {
     loop_.timers().arm(timer_, loop_.now() + kTick);
 }
 
@@ -50,8 +51,8 @@ void EmbeddedStore::follow(std::vector<std::string> prefixes, Follower& follower
     follower_ = &follower;
     follower.backend_changed(true, "embedded");
     follower.listing_began();
-    for (const auto& [key, value] : values_) {
-        tell(key, &value);
+    for (const auto& [place, value] : values_) {
+        tell(place.key, &value);
     }
     follower.listing_ended();
 }
@@ -71,60 +72,105 @@ net::Task<void> EmbeddedStore::stop() {
     co_return;
 }
 
-const EmbeddedStore::Value* EmbeddedStore::find(const std::string& key) {
-    const auto at = values_.find(key);
+EmbeddedStore::PlaceView EmbeddedStore::place_of(std::string_view key) const {
+    return {std::max<std::uint64_t>(hash_(key) >> 1, 1), key};
+}
+
+const EmbeddedStore::Value* EmbeddedStore::find(std::string_view key) {
+    const auto at = values_.find(place_of(key));
     if (at == values_.end()) {
         return nullptr;
     }
     if (at->second.expires && *at->second.expires <= now()) {
-        remove(key);
+        erase_at(at);
         return nullptr;
     }
     return &at->second;
 }
 
-bool EmbeddedStore::put(const std::string& key, Value value) {
-    const auto old = values_.find(key);
+bool EmbeddedStore::put(std::string_view key, Value value) {
+    const PlaceView place = place_of(key);
+    auto at = values_.find(place);
     const std::size_t before =
-        old != values_.end() ? kEntry + key.size() + old->second.text.size() : 0;
+        at != values_.end() ? kEntry + key.size() + at->second.text.size() : 0;
     const std::size_t after = kEntry + key.size() + value.text.size();
-    if (bytes_ - before + after > bytes_max_) {
+    if (after > before && bytes_ - before + after > bytes_max_) {
         return false;
     }
     bytes_ += after - before;
-    if (value.expires) {
-        ends_.emplace(*value.expires, key);
+    if (at == values_.end()) {
+        at = values_.emplace(Place{place.hash, std::string(key)}, std::move(value)).first;
+    } else {
+        forget_end(at);
+        at->second = std::move(value);
     }
-    const Value& kept = values_.insert_or_assign(key, std::move(value)).first->second;
-    tell(key, &kept);
+    if (at->second.expires) {
+        ends_.emplace(*at->second.expires, &at->first);
+    }
+    tell(at->first.key, &at->second);
+    if (changed_) {
+        changed_(at->first.key);
+    }
     return true;
 }
 
-bool EmbeddedStore::remove(const std::string& key) {
-    const auto at = values_.find(key);
+bool EmbeddedStore::remove(std::string_view key) {
+    const auto at = values_.find(place_of(key));
     if (at == values_.end()) {
         return false;
     }
-    bytes_ -= kEntry + key.size() + at->second.text.size();
-    values_.erase(at);
-    tell(key, nullptr);
-    return true;
+    const bool ended = at->second.expires && *at->second.expires <= now();
+    erase_at(at);
+    if (changed_) {
+        changed_(key);
+    }
+    return !ended;
 }
 
 void EmbeddedStore::clear() {
-    std::vector<std::string> keys;
-    keys.reserve(values_.size());
-    for (const auto& [key, value] : values_) {
-        keys.push_back(key);
-    }
-    for (const std::string& key : keys) {
+    while (!values_.empty()) {
+        const std::string key = values_.begin()->first.key;
         remove(key);
     }
 }
 
-const std::unordered_map<std::string, EmbeddedStore::Value>& EmbeddedStore::values() {
+std::size_t EmbeddedStore::size() {
     drop_ended();
-    return values_;
+    return values_.size();
+}
+
+std::size_t EmbeddedStore::size_ending() {
+    drop_ended();
+    return ends_.size();
+}
+
+std::uint64_t EmbeddedStore::visit_from(std::uint64_t cursor, std::size_t least,
+                                        const Visit& visit) const {
+    std::size_t visited = 0;
+    for (auto at = values_.lower_bound(PlaceView{cursor, {}}); at != values_.end(); ++at) {
+        // Only where the hash changes, so that the cursor says all.
+        if (visited >= least && at->first.hash != std::prev(at)->first.hash) {
+            return at->first.hash;
+        }
+        ++visited;
+        if (!at->second.expires || *at->second.expires > now()) {
+            visit(at->first.key, at->second);
+        }
+    }
+    return 0;
+}
+
+void EmbeddedStore::forget_end(Values::iterator at) {
+    if (at->second.expires) {
+        ends_.erase({*at->second.expires, &at->first});
+    }
+}
+
+void EmbeddedStore::erase_at(Values::iterator at) {
+    bytes_ -= kEntry + at->first.key.size() + at->second.text.size();
+    forget_end(at);
+    const auto gone = values_.extract(at);
+    tell(gone.key().key, nullptr);
 }
 
 void EmbeddedStore::tell(const std::string& key, const Value* value) {
@@ -141,9 +187,7 @@ void EmbeddedStore::tell(const std::string& key, const Value* value) {
 
 void EmbeddedStore::drop_ended() {
     while (!ends_.empty() && ends_.begin()->first <= now()) {
-        const std::string key = std::move(ends_.begin()->second);
-        ends_.erase(ends_.begin());
-        [[maybe_unused]] const Value* const ended = find(key);
+        erase_at(values_.find(*ends_.begin()->second));
     }
 }
 

@@ -2,12 +2,14 @@
 // commands by which operators reach them. Control thread's loop.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "net/loop.hpp"
+#include "state/replica_map.hpp"
 #include "state/store.hpp"
 
 namespace gw::state {
@@ -32,22 +34,63 @@ class EmbeddedStore final : public Store {
     net::Task<std::string> run_command(std::vector<std::string> arguments) override;
     net::Task<void> stop() override;
 
+    // Is called after each change of a key but its end. Once, before the loop turns.
+    void on_change(std::function<void(std::string_view key)> changed) {
+        changed_ = std::move(changed);
+    }
+
     // What the commands are made of. now() is the loop's.
     struct Value {
         std::string text;
         std::optional<WallTime> expires;
     };
     using Arguments = std::vector<std::string>;
-    [[nodiscard]] const Value* find(const std::string& key);
+    // Valid until the next call that changes anything.
+    [[nodiscard]] const Value* find(std::string_view key);
     // False: there is no room.
-    [[nodiscard]] bool put(const std::string& key, Value value);
-    bool remove(const std::string& key);
+    [[nodiscard]] bool put(std::string_view key, Value value);
+    bool remove(std::string_view key);
     void clear();
-    [[nodiscard]] const std::unordered_map<std::string, Value>& values();
+    [[nodiscard]] std::size_t size();
+    [[nodiscard]] std::size_t size_ending();  // of those, how many have an end
+
+    // Visits `least` keys or a few more from where `cursor` points: 0 is the beginning, and the
+    // cursor returned the place to go on at, or 0 at the end. Whatever changes between the calls,
+    // they come to an end, and a key that was there all the time is visited exactly once. visit
+    // must change nothing.
+    using Visit = std::function<void(const std::string& key, const Value& value)>;
+    std::uint64_t visit_from(std::uint64_t cursor, std::size_t least, const Visit& visit) const;
+
     [[nodiscard]] WallTime now() const { return loop_.clock().wall; }
+    [[nodiscard]] Instant started() const { return started_; }
+    [[nodiscard]] Instant instant() const { return loop_.now(); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
+    [[nodiscard]] std::size_t bytes_max() const { return bytes_max_; }
 
   private:
+    // Keys are kept in the order of their hashes, which no change alters: that is what cursors
+    // point into.
+    struct Place {
+        std::uint64_t hash = 0;  // never 0; 63 bits: some clients' cursors have a sign
+        std::string key;
+    };
+    struct PlaceView {
+        std::uint64_t hash = 0;
+        std::string_view key;
+    };
+    struct Before {
+        using is_transparent = void;
+        template <class A, class B>
+        bool operator()(const A& a, const B& b) const {
+            return a.hash != b.hash ? a.hash < b.hash
+                                    : std::string_view(a.key) < std::string_view(b.key);
+        }
+    };
+    using Values = std::map<Place, Value, Before>;
+
+    [[nodiscard]] PlaceView place_of(std::string_view key) const;
+    void erase_at(Values::iterator at);
+    void forget_end(Values::iterator at);
     void tell(const std::string& key, const Value* value);
     void drop_ended();
     struct ExpiryTimer : net::Timer {
@@ -59,11 +102,14 @@ class EmbeddedStore final : public Store {
 
     net::Loop& loop_;
     const std::size_t bytes_max_;
+    const Instant started_;
+    const ReplicaHash hash_;
     std::size_t bytes_ = 0;
-    std::unordered_map<std::string, Value> values_;
-    std::multimap<WallTime, std::string> ends_;  // also of keys whose end has moved since
+    Values values_;
+    std::set<std::pair<WallTime, const Place*>> ends_;
     std::vector<std::string> prefixes_;
     Follower* follower_ = nullptr;
+    std::function<void(std::string_view key)> changed_;
     ExpiryTimer timer_{*this};
 };
 

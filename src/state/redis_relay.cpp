@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "state/resp_session.hpp"
 
 namespace gw::state {
 namespace {
@@ -75,7 +76,7 @@ RedisReply authenticate(const RedisCommand& command, const RedisPlace& place) {
     }
     const std::string_view own = place.user.empty() ? "default" : std::string_view(place.user);
     const bool same_user = command.size() == 2 || command[1] == own;
-    return same_user && command.back() == place.password
+    return same_user && same_secret(command.back(), place.password)
                ? done()
                : error("WRONGPASS invalid username-password pair");
 }

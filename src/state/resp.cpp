@@ -97,7 +97,10 @@ RespCommand read_command(std::string_view bytes) {
 }
 
 std::string resp_ok() {
-    return "+OK\r\n";
+    return resp_status("OK");
+}
+std::string resp_status(std::string_view text) {
+    return "+" + std::string(text) + "\r\n";
 }
 std::string resp_nil() {
     return "$-1\r\n";

@@ -25,6 +25,7 @@ inline constexpr std::size_t kRespArgumentMax = 1UL << 20;
 RespCommand read_command(std::string_view bytes);
 
 std::string resp_ok();
+std::string resp_status(std::string_view text);  // one line
 std::string resp_nil();
 std::string resp_integer(std::int64_t number);
 std::string resp_bulk(std::string_view text);

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.hpp"
 #include "state/resp.hpp"
 
 namespace gw::state {
 
-RespServer::RespServer(net::Loop& loop, net::Fd socket, Store& store)
+RespServer::RespServer(net::Loop& loop, net::Fd socket, Store& store, std::string password)
     : loop_(loop),
       store_(store),
+      password_(std::move(password)),
       listener_(std::make_unique<net::Listener>(loop, std::move(socket), budget_, *this)) {}
 
 void RespServer::stop() {
@@ -27,6 +27,7 @@ void RespServer::accepted(net::Fd connection, const net::Address& /*peer*/) {
 net::Task<void> RespServer::serve(net::Fd fd) {
     net::Stream stream(loop_, std::move(fd), Fault::client);
     streams_.push_back(&stream);
+    RespSession session(++connections_, !password_.empty());
     std::string received;
     std::vector<char> buffer(16UL * 1024);
     while (true) {
@@ -36,7 +37,7 @@ net::Task<void> RespServer::serve(net::Fd fd) {
             break;
         }
         received.append(buffer.data(), *got);
-        if (!co_await answer(stream, received)) {
+        if (!co_await answer(stream, session, received)) {
             break;
         }
     }
@@ -44,21 +45,30 @@ net::Task<void> RespServer::serve(net::Fd fd) {
     budget_.leave();
 }
 
-net::Task<bool> RespServer::answer(net::Stream& stream, std::string& received) {
+net::Task<bool> RespServer::answer(net::Stream& stream, RespSession& session,
+                                   std::string& received) {
     const net::PaceLimits pace;
     while (true) {
         RespCommand command = read_command(received);
-        if (command.state == RespCommand::State::incomplete) {
-            co_return true;
-        }
         std::string reply;
         bool last = false;
-        if (command.state == RespCommand::State::malformed) {
+        if (command.state == RespCommand::State::incomplete) {
+            if (received.size() <= (session.allowed() ? kUnfinishedMax : kUnfinishedStrangerMax)) {
+                co_return true;
+            }
+            reply = resp_error("ERR Protocol error: too big a command");
+            last = true;
+        } else if (command.state == RespCommand::State::malformed) {
             reply = resp_error("ERR " + std::string(command.why));
             last = true;
         } else if (!command.arguments.empty()) {
-            last = equal_ignore_case(command.arguments[0], "QUIT");
-            reply = last ? resp_ok() : co_await store_.run_command(std::move(command.arguments));
+            auto own = session.answer(command.arguments, password_);
+            if (own) {
+                reply = std::move(own->reply);
+                last = own->last;
+            } else {
+                reply = co_await store_.run_command(std::move(command.arguments));
+            }
         }
         received.erase(0, command.consumed);
         if (!reply.empty() && !co_await stream.write(reply, pace)) {

@@ -3,21 +3,26 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "net/listener.hpp"
 #include "net/scope.hpp"
+#include "state/resp_session.hpp"
 #include "state/store.hpp"
 
 namespace gw::state {
 
 class RespServer final : public net::Acceptor {
   public:
-    // The store must outlive the server's connections.
-    RespServer(net::Loop& loop, net::Fd socket, Store& store);
+    // The store must outlive the server's connections. password: empty for none.
+    RespServer(net::Loop& loop, net::Fd socket, Store& store, std::string password);
     RespServer(const RespServer&) = delete;
     RespServer& operator=(const RespServer&) = delete;
     ~RespServer() = default;
+
+    // For who asks from now on.
+    void set_password(std::string password) { password_ = std::move(password); }
 
     // Takes no more connections and ends those there are. Destroy after all_done().
     void stop();
@@ -26,14 +31,20 @@ class RespServer final : public net::Acceptor {
   private:
     static constexpr std::size_t kConnectionsMax = 64;
     static constexpr Millis kIdle{300'000};
+    // Of a command that is not whole yet: far more than any that makes sense, and before the
+    // password what it needs.
+    static constexpr std::size_t kUnfinishedMax = 4UL * 1024 * 1024;
+    static constexpr std::size_t kUnfinishedStrangerMax = 16UL * 1024;
 
     void accepted(net::Fd connection, const net::Address& peer) override;
     net::Task<void> serve(net::Fd fd);
     // False: the connection ends.
-    net::Task<bool> answer(net::Stream& stream, std::string& received);
+    net::Task<bool> answer(net::Stream& stream, RespSession& session, std::string& received);
 
     net::Loop& loop_;
     Store& store_;
+    std::string password_;
+    std::uint64_t connections_ = 0;  // that there were
     net::ConnectionBudget budget_{kConnectionsMax};
     std::unique_ptr<net::Listener> listener_;
     net::Scope scope_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "config/field.hpp"
 #include "state/redis_options.hpp"
@@ -10,6 +11,8 @@ namespace gw::state {
 
 struct StateOptions {
     std::uint16_t resp_port = 6379;
+    std::string resp_password;
+    std::string snapshot;
     RedisOptions redis;
 };
 
@@ -19,6 +22,12 @@ void fields(Visitor& field, StateOptions& o) {
     field(
         "resp_port", o.resp_port, Env{"RESP_PORT"}, Range{0, 65535},
         "port on 127.0.0.1 where `redis-cli` reaches the state, whichever backend it is; 0: none");
+    field("resp_password", o.resp_password, Env{"RESP_PASSWORD"}, Secret{},
+          "password that `redis-cli` must give at that port (AUTH); empty: none is asked for");
+    field("snapshot", o.snapshot, Env{"STATE_SNAPSHOT_FILE"},
+          "file in which bans, revocations and maintenance outlive a restart when state is kept in "
+          "this process; empty: they do not. Its folder must be writable, and the file this "
+          "process's own");
     field("redis", o.redis, "where Redis is; without it state is kept in this process");
 }
 

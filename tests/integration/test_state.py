@@ -22,10 +22,10 @@ FINE = (200, None)
 class Redis:
     """A real redis-server in a folder of its own."""
 
-    def __init__(self, folder, port=None):
+    def __init__(self, folder, port=None, options=()):
         self.port = port or free_ports(1)[0]
         self.folder = folder
-        self.start()
+        self.start(*options)
 
     def start(self, *options):
         self.process = subprocess.Popen(
@@ -38,9 +38,14 @@ class Redis:
         self.process.wait()
 
 
-def cli(port, *words):
+def cli(port, *words, shown="both"):
     done = subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, timeout=10)
-    return (done.stdout or done.stderr).strip()
+    return {"both": done.stdout or done.stderr, "out": done.stdout, "err": done.stderr}[shown].strip()
+
+
+def shell(command):
+    """A line as operators type it."""
+    return subprocess.run(command, shell=True, capture_output=True, text=True, timeout=10).stdout.strip()
 
 
 class State(Identity):
@@ -64,6 +69,20 @@ class State(Identity):
                 return self.answer(gateway, header, address, target) == expected
             return False
         wait_until(asked, 10, f"the answer is {expected}")
+
+    def asks_for_the_password(self, gateway):
+        port = self.resp_port
+        for words in (["PING"], ["SET", "banned:ip:203.0.113.7", "1"], ["KEYS", "*"], ["COMMAND", "DOCS"], ["INFO"]):
+            self.assertEqual("NOAUTH Authentication required.", cli(port, *words))
+        login = ["-a", "first", "--no-auth-warning"]
+        self.assertEqual("PONG", cli(port, *login, "PING"))
+        self.assertEqual("OK", cli(port, *login, "SET", "banned:ip:203.0.113.7", "1", "EX", "60"))
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        self.assertEqual("1", cli(port, "--user", "default", "--pass", "first", "--no-auth-warning", "EXISTS", "banned:ip:203.0.113.7"))
+        self.assertIn("WRONGPASS", cli(port, "-a", "wrong", "--no-auth-warning", "PING", shown="err"))
+        self.assertIn("NOAUTH", cli(port, "-a", "wrong", "--no-auth-warning", "PING", shown="out"))
+        self.assertIn("WRONGPASS", cli(port, "--user", "root", "--pass", "first", "--no-auth-warning", "PING", shown="err"))
+        self.assertEqual("1", cli(port, *login, "DEL", "banned:ip:203.0.113.7"))
 
     def bans_and_revokes(self, port, gateway):
         # The runbook's command, as it stands there.
@@ -123,6 +142,54 @@ class Embedded(State):
         self.assertEqual("ERR invalid expire time in 'set' command", cli(port, "SET", "a", "b", "EX", "0"))
         self.assertEqual("OK", cli(port, "FLUSHALL"))
         self.assertEqual("0", cli(port, "DBSIZE"))
+
+    def test_what_operators_type(self):
+        gateway = self.start()
+        port = self.resp_port
+        # Their runbook.
+        self.assertEqual("OK", shell(f'redis-cli -p {port} SET "banned:ip:203.0.113.7" "1" EX 3600'))
+        self.assertEqual("PONG", shell(f"redis-cli -h 127.0.0.1 -p {port} PING"))
+        self.assertEqual("3600", shell(f'redis-cli -p {port} TTL "banned:ip:203.0.113.7"'))
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        # What they will come to next.
+        for number in range(40):
+            cli(port, "SET", f"banned:ip:198.51.100.{number}", "scan", "EX", "3600")
+        self.assertEqual("41", shell(f"redis-cli -p {port} --scan --pattern 'banned:ip:*' | wc -l"))
+        self.assertEqual("41", shell(f"redis-cli -p {port} --scan --pattern 'banned:*' | sort -u | wc -l"))
+        self.assertEqual("41", shell(f"redis-cli -p {port} --scan --pattern 'banned:*' | xargs redis-cli -p {port} DEL"))
+        self.assertEqual("0", cli(port, "DBSIZE"))
+        self.becomes(FINE, gateway, address="203.0.113.7")
+        # A session, a batch, and other ways to give a value.
+        self.assertEqual("OK\n1\nOK", shell(f"printf 'SET a 1\\nGET a\\nSELECT 0\\n' | redis-cli -p {port}"))
+        self.assertEqual("OK", shell(f"printf 'a longer\\nreason' | redis-cli -p {port} -x SET banned:user:u1"))
+        self.assertEqual('"a longer\\nreason"', shell(f"redis-cli -p {port} --no-raw GET banned:user:u1"))
+        self.assertIn("errors: 0, replies: 2", shell(f"printf 'SET a 1\\r\\nDEL a\\r\\n' | redis-cli -p {port} --pipe"))
+        self.assertIn("Keyspace", shell(f"redis-cli -p {port} INFO keyspace"))
+        self.assertIn("redis_version", shell(f"redis-cli -p {port} INFO"))
+        self.assertIn("maxmemory", shell(f"redis-cli -p {port} CONFIG GET '*memory*'"))
+        self.assertIn("Biggest string found", shell(f"redis-cli -p {port} --bigkeys").replace("   ", " "))
+        self.assertEqual("OK", cli(port, "CLIENT", "SETNAME", "runbook"))
+        self.assertIn("NOPROTO", cli(port, "HELLO", "3"))
+        self.assertIn("server", cli(port, "HELLO", "2"))
+        self.assertTrue(abs(int(cli(port, "TIME").split()[0]) - time.time()) < 5)
+        self.assertGreater(int(cli(port, "COMMAND", "COUNT")), 30)
+        # A password that nobody asked for.
+        self.assertIn("without any password configured", cli(port, "-a", "x", "--no-auth-warning", "PING", shown="err"))
+        self.assertEqual("PONG", cli(port, "-a", "x", "--no-auth-warning", "PING", shown="out"))
+
+    def test_the_password_of_the_port(self):
+        path = os.path.join(self.folder, "password")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("first\n")
+        gateway = self.start(environment={"RESP_PASSWORD_FILE": path})
+        self.asks_for_the_password(gateway)
+        # Another one, without a restart.
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("second\n")
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: cli(self.resp_port, "-a", "second", "--no-auth-warning", "PING") == "PONG", 5, "the new one")
+        self.assertIn("WRONGPASS", cli(self.resp_port, "-a", "first", "--no-auth-warning", "PING", shown="err"))
+        self.assertNotIn("second", "".join(json.dumps(line) for line in gateway.lines))
 
     def test_maintenance_by_key(self):
         gateway = self.start()
@@ -196,6 +263,14 @@ class WithRedis(State):
         self.assertEqual("OK", cli(self.resp_port, "SET", "banned:ip:203.0.113.7", "1", "EX", "3600"))
         self.assertEqual("1", cli(self.redis.port, "GET", "banned:ip:203.0.113.7"))
         self.becomes(BANNED, gateway, address="203.0.113.7")
+
+    def test_the_password_of_the_port_is_the_gateways_own(self):
+        redis = Redis(self.folder, options=["--requirepass", "of redis"])
+        self.addCleanup(redis.kill)
+        self.environment = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), "REDIS_PASSWORD": "of redis",
+                            "RESP_PASSWORD": "first"}
+        self.asks_for_the_password(self.ready(self.start()))
+        self.assertIn("WRONGPASS", cli(self.resp_port, "-a", "of redis", "--no-auth-warning", "PING", shown="err"))
 
     def test_every_gateway_sees_a_ban(self):
         gateways = [self.ready(self.start()) for _ in range(3)]

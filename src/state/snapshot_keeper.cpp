@@ -1,0 +1,247 @@
+#include "state/snapshot_keeper.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <coroutine>
+#include <cstdio>
+
+namespace gw::state {
+namespace {
+
+constexpr Millis kDiskWithin{30'000};
+constexpr std::size_t kSliceAtOnce = 100'000;
+
+// Resumes in the loop's next turn, after everything that is ready has had its own.
+struct NextTurn {
+    net::Loop& loop;
+    static bool await_ready() noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> handle) const {
+        loop.post([handle] { handle.resume(); });
+    }
+    static void await_resume() noexcept {}
+};
+
+}  // namespace
+
+SnapshotKeeper::SnapshotKeeper(net::Loop& loop, EmbeddedStore& store, std::string path,
+                               std::vector<std::string> prefixes, SnapshotListener listener,
+                               SnapshotPace pace)
+    : loop_(loop),
+      store_(store),
+      path_(std::move(path)),
+      prefixes_(std::move(prefixes)),
+      listener_(std::move(listener)),
+      pace_(pace),
+      disk_(loop),
+      work_(loop) {}
+
+bool SnapshotKeeper::lasts(std::string_view key) const {
+    return std::ranges::any_of(
+        prefixes_, [key](const std::string& prefix) { return key.starts_with(prefix); });
+}
+
+SnapshotLoad SnapshotKeeper::load() {
+    constexpr std::size_t kBytesMax = 2 * EmbeddedStore::kBytesMax;
+    SnapshotLoad load;
+    auto file = load_file(path_, kBytesMax);
+    if (!file) {
+        off_ = file.error().code == Errc::refused;
+        load = refuse(file.error().detail, 0, !off_);
+    } else if (*file) {
+        ours_ = (*file)->identity;
+        auto entries = read_snapshot((*file)->text);
+        if (!entries) {
+            load = refuse(entries.error().what, entries.error().offset, true);
+        } else {
+            for (KnownEntry& entry : *entries) {
+                if (entry.expires && *entry.expires <= store_.now()) {
+                    ++load.ended;
+                } else if (lasts(entry.key)) {
+                    const bool kept =
+                        store_.put(entry.key, {std::move(entry.value), entry.expires});
+                    load.entries += kept ? 1 : 0;
+                    load.full = load.full || !kept;
+                }
+            }
+        }
+    }
+    if (!off_) {
+        store_.on_change([this](std::string_view key) { changed(key); });
+        scope_.spawn(keep());
+    }
+    return load;
+}
+
+SnapshotLoad SnapshotKeeper::refuse(const char* why, std::size_t offset, bool movable) {
+    SnapshotLoad load;
+    load.refused = why;
+    load.offset = offset;
+    load.kept = !off_;
+    const std::string aside = path_ + ".bad";
+    if (movable && std::rename(path_.c_str(), aside.c_str()) == 0) {
+        load.moved_to = aside;
+        ours_.reset();
+    }
+    return load;
+}
+
+void SnapshotKeeper::changed(std::string_view key) {
+    if (changed_ || !lasts(key)) {
+        return;
+    }
+    changed_ = true;
+    due_ = std::max(loop_.now() + pace_.soon, next_);
+    work_.wake();
+}
+
+net::Task<void> SnapshotKeeper::keep() {
+    while (!stopping_) {
+        if (!changed_ || loop_.now() < due_) {
+            co_await work_.until(changed_ ? due_ : kNever);
+            continue;
+        }
+        changed_ = false;
+        const Instant began = loop_.now();
+        const Result<void> written = co_await write();
+        if (stopping_) {
+            changed_ = changed_ || !written;
+            break;
+        }
+        tell(written);
+        next_ = written ? began + pace_.every : loop_.now() + pace_.retry_every;
+        changed_ = changed_ || !written;
+        due_ = next_;
+    }
+}
+
+net::Task<Result<void>> SnapshotKeeper::write() {
+    auto file = ReplacementFile::create(path_);
+    if (!file) {
+        co_return std::unexpected(file.error());
+    }
+    writing_ = true;
+    overtaken_ = false;
+    Result<void> done = co_await write_slices(*file);
+    if (done) {
+        done = co_await place(*file);
+    }
+    writing_ = false;
+    co_return done;
+}
+
+net::Task<Result<void>> SnapshotKeeper::write_slices(ReplacementFile& file) {
+    SnapshotWriter writer;
+    std::uint64_t cursor = 0;
+    do {
+        cursor = write_slice(writer, cursor, pace_.slice);
+        const Result<void> written = file.append(writer.take());
+        if (!written) {
+            co_return written;
+        }
+        co_await NextTurn{loop_};
+        if (stopping_) {
+            co_return fail(Errc::cancelled, Fault::self, "the gateway is stopping");
+        }
+    } while (cursor != 0);
+    co_return Result<void>{};
+}
+
+net::Task<Result<void>> SnapshotKeeper::place(ReplacementFile& file) {
+    Result<void> done = co_await disk_.sync(file.fd(), loop_.now() + kDiskWithin);
+    if (!done) {
+        co_return done;
+    }
+    if (overtaken_) {
+        co_return Result<void>{};
+    }
+    const auto placed = file.put_in_place();
+    if (!placed) {
+        co_return std::unexpected(placed.error());
+    }
+    ours_ = *placed;
+    if (const net::Fd folder = open_folder_of(path_); folder.valid()) {
+        done = co_await disk_.sync(folder.get(), loop_.now() + kDiskWithin);
+    }
+    co_return done;
+}
+
+std::uint64_t SnapshotKeeper::write_slice(SnapshotWriter& writer, std::uint64_t cursor,
+                                          std::size_t entries) {
+    const std::uint64_t next = store_.visit_from(
+        cursor, entries, [&](const std::string& key, const EmbeddedStore::Value& value) {
+            if (lasts(key)) {
+                writer.add(key, value.text, value.expires);
+            }
+        });
+    if (next == 0) {
+        writer.end();
+    }
+    return next;
+}
+
+Result<void> SnapshotKeeper::write_at_once() {
+    auto file = ReplacementFile::create(path_);
+    if (!file) {
+        return std::unexpected(file.error());
+    }
+    SnapshotWriter writer;
+    std::uint64_t cursor = 0;
+    do {
+        cursor = write_slice(writer, cursor, kSliceAtOnce);
+        if (auto written = file->append(writer.take()); !written) {
+            return written;
+        }
+    } while (cursor != 0);
+    if (::fsync(file->fd()) != 0) {
+        return fail(Errc::system, Fault::self, "the disk did not take it");
+    }
+    const auto placed = file->put_in_place();
+    if (!placed) {
+        return std::unexpected(placed.error());
+    }
+    ours_ = *placed;
+    const net::Fd folder = open_folder_of(path_);
+    if (folder.valid() && ::fsync(folder.get()) != 0) {
+        return fail(Errc::system, Fault::self, "the disk did not take it");
+    }
+    return {};
+}
+
+void SnapshotKeeper::flush() {
+    if (off_ || !(changed_ || writing_)) {
+        return;
+    }
+    changed_ = false;
+    overtaken_ = writing_;
+    const Result<void> written = write_at_once();
+    changed_ = !written;
+    next_ = loop_.now() + (written ? pace_.every : pace_.retry_every);
+    due_ = next_;
+    tell(written);
+}
+
+net::Task<void> SnapshotKeeper::stop() {
+    stopping_ = true;
+    disk_.cancel();
+    work_.wake();
+    co_await scope_.all_done();
+    const auto there = file_at(path_);
+    if (there && there != ours_) {
+        changed_ = false;  // a successor's, who knows what this one knew and more
+    }
+    flush();
+    store_.on_change({});
+}
+
+void SnapshotKeeper::tell(const Result<void>& written) {
+    if (!written && !failing_) {
+        listener_.failed(written.error().detail);
+    }
+    if (written && failing_) {
+        listener_.works_again();
+    }
+    failing_ = !written;
+}
+
+}  // namespace gw::state
