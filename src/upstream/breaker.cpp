@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace gw::upstream {
+namespace {
+
+constexpr const char* kForcedNoLonger = "the time for which it was forced is over";
+constexpr const char* kMayTry = "requests may try; before, ";
+
+}  // namespace
 
 std::string_view name_of(BreakerState state) {
     switch (state) {
@@ -38,8 +44,9 @@ void Breaker::configure(const BreakerOptions& options) {
         slow_ns_.store(std::chrono::duration_cast<std::chrono::nanoseconds>(options.slow).count(),
                        std::memory_order_relaxed);
         forget_counts();
-        if (!options.enabled && !forced_ &&
-            state_.load(std::memory_order_relaxed) != BreakerState::closed) {
+        // Else those that succeeded could be as many as may try now, and nobody would any more.
+        probed_ = 0;
+        if (!options.enabled && !forced_ && state() != BreakerState::closed) {
             was_closed = false;
             go_to(BreakerState::closed, since_, "it was turned off");
         }
@@ -49,56 +56,87 @@ void Breaker::configure(const BreakerOptions& options) {
     }
 }
 
-std::int64_t Breaker::bucket_number(Instant now) const {
-    return now.time_since_epoch().count() / bucket_ns_.load(std::memory_order_relaxed);
+void Breaker::Tally::add(std::uint32_t number) {
+    std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    for (;;) {
+        const auto tag = static_cast<std::uint32_t>(seen >> 32);
+        if (tag == number) {
+            word_.fetch_add(1, std::memory_order_relaxed);
+            return;
+        }
+        // A thread that was held up must not wipe out what others have counted since.
+        if (seen != 0 && static_cast<std::int32_t>(number - tag) < 0) {
+            return;
+        }
+        if (word_.compare_exchange_weak(seen, (std::uint64_t{number} << 32) | 1,
+                                        std::memory_order_relaxed)) {
+            return;
+        }
+    }
 }
 
-// Two threads that turn to a new bucket together may lose a count; nothing depends on one.
+std::uint32_t Breaker::Tally::in(std::uint32_t number) const {
+    const std::uint64_t word = word_.load(std::memory_order_relaxed);
+    return static_cast<std::uint32_t>(word >> 32) == number ? static_cast<std::uint32_t>(word) : 0;
+}
+
+std::uint32_t Breaker::bucket_number(Instant now) const {
+    return static_cast<std::uint32_t>(now.time_since_epoch().count() /
+                                      bucket_ns_.load(std::memory_order_relaxed));
+}
+
 void Breaker::count(Result result, bool slow, Instant now) {
-    const std::int64_t number = bucket_number(now);
-    Bucket& bucket = buckets_[static_cast<std::size_t>(number) % kBuckets];
-    std::int64_t seen = bucket.number.load(std::memory_order_relaxed);
-    if (seen != number && bucket.number.compare_exchange_strong(seen, number)) {
-        bucket.all.store(0, std::memory_order_relaxed);
-        bucket.failed.store(0, std::memory_order_relaxed);
-        bucket.slow.store(0, std::memory_order_relaxed);
-    }
-    bucket.all.fetch_add(1, std::memory_order_relaxed);
+    const std::uint32_t number = bucket_number(now);
+    Bucket& bucket = buckets_[number % kBuckets];
+    bucket.all.add(number);
     if (result == Result::failure) {
-        bucket.failed.fetch_add(1, std::memory_order_relaxed);
+        bucket.failed.add(number);
     }
     if (slow) {
-        bucket.slow.fetch_add(1, std::memory_order_relaxed);
+        bucket.slow.add(number);
     }
 }
 
 Breaker::Sums Breaker::sums(Instant now) const {
-    const std::int64_t last = bucket_number(now);
+    const std::uint32_t last = bucket_number(now);
     Sums sums;
-    for (const Bucket& bucket : buckets_) {
-        const std::int64_t number = bucket.number.load(std::memory_order_relaxed);
-        if (number <= last && number > last - static_cast<std::int64_t>(kBuckets)) {
-            sums.all += bucket.all.load(std::memory_order_relaxed);
-            sums.failed += bucket.failed.load(std::memory_order_relaxed);
-            sums.slow += bucket.slow.load(std::memory_order_relaxed);
-        }
+    for (std::uint32_t back = 0; back < kBuckets; ++back) {
+        const std::uint32_t number = last - back;
+        const Bucket& bucket = buckets_[number % kBuckets];
+        sums.all += bucket.all.in(number);
+        sums.failed += bucket.failed.in(number);
+        sums.slow += bucket.slow.in(number);
     }
     return sums;
 }
 
 void Breaker::forget_counts() {
     for (Bucket& bucket : buckets_) {
-        bucket.number.store(-1, std::memory_order_relaxed);
+        bucket.all.clear();
+        bucket.failed.clear();
+        bucket.slow.clear();
     }
 }
 
 void Breaker::go_to(BreakerState state, Instant now, std::string why) {
-    state_.store(state, std::memory_order_relaxed);
+    // What was forced or let go may be in that state already.
+    transitions_[static_cast<std::size_t>(state)] += state == this->state() ? 0 : 1;
+    word_.store(((era() + 1) << 2) | static_cast<std::uint32_t>(state), std::memory_order_relaxed);
     since_ = now;
     probing_ = 0;
     probed_ = 0;
     why_ = std::move(why);
-    ++transitions_[static_cast<std::size_t>(state)];
+}
+
+bool Breaker::let_go_if_due(Instant now) {
+    if (!forced_ || now < forced_until_) {
+        return false;
+    }
+    forced_.reset();
+    open_for_ = options_.reset_timeout;
+    forget_counts();
+    go_to(BreakerState::closed, now, kForcedNoLonger);
+    return true;
 }
 
 void Breaker::open(Instant now, std::string why) {
@@ -111,27 +149,38 @@ void Breaker::open(Instant now, std::string why) {
     open_for_ = std::min<Instant::duration>(open_for_ * 2, options_.reset_timeout_max);
 }
 
+// Why the counts are a reason to open; "": they are none.
+std::string Breaker::reason(Instant now) const {
+    const Sums found = sums(now);
+    const auto reaches = [&](std::uint64_t part, std::uint32_t percent) {
+        return part > 0 && part * 100 >= found.all * percent;
+    };
+    const bool failing = reaches(found.failed, options_.error_threshold);
+    const bool slow = reaches(found.slow, options_.slow_threshold);
+    if (found.all < options_.volume_threshold || (!failing && !slow)) {
+        return "";
+    }
+    const std::string of = " of " + std::to_string(found.all) + " requests in " +
+                           std::to_string(options_.window.count() / 1000) + " s ";
+    return failing ? std::to_string(found.failed) + of + "failed"
+                   : std::to_string(found.slow) + of + "took longer than " +
+                         std::to_string(options_.slow.count()) + " ms";
+}
+
 void Breaker::judge(Instant now) {
     {
         const std::scoped_lock lock(mutex_);
-        if (!options_.enabled || forced_ ||
-            state_.load(std::memory_order_relaxed) != BreakerState::closed) {
-            return;
+        // One that is held closed is asked for nothing else, so here it is let go.
+        if (!let_go_if_due(now)) {
+            if (!options_.enabled || forced_ || state() != BreakerState::closed) {
+                return;
+            }
+            std::string why = reason(now);
+            if (why.empty()) {
+                return;
+            }
+            open(now, std::move(why));
         }
-        const Sums found = sums(now);
-        const auto reaches = [&](std::uint64_t part, std::uint32_t percent) {
-            return part > 0 && part * 100 >= found.all * percent;
-        };
-        const bool failing = reaches(found.failed, options_.error_threshold);
-        const bool slow = reaches(found.slow, options_.slow_threshold);
-        if (found.all < options_.volume_threshold || (!failing && !slow)) {
-            return;
-        }
-        const std::string of = " of " + std::to_string(found.all) + " requests in " +
-                               std::to_string(options_.window.count() / 1000) + " s ";
-        open(now, failing ? std::to_string(found.failed) + of + "failed"
-                          : std::to_string(found.slow) + of + "took longer than " +
-                                std::to_string(options_.slow.count()) + " ms");
     }
     changed_(name_);
 }
@@ -141,27 +190,21 @@ Breaker::Admission Breaker::admit_carefully(Instant now) {
     Admission admission{.admitted = false};
     {
         const std::scoped_lock lock(mutex_);
-        if (forced_ && now >= forced_until_) {
-            forced_.reset();
-            open_for_ = options_.reset_timeout;
-            forget_counts();
-            go_to(BreakerState::closed, now, "the time for which it was forced is over");
-            changed = true;
-        }
-        const BreakerState state = state_.load(std::memory_order_relaxed);
-        if (state == BreakerState::closed) {
-            admission = {};
+        changed = let_go_if_due(now);
+        const BreakerState found = state();
+        if (found == BreakerState::closed) {
+            admission = {.era = era()};
         } else if (forced_) {
             admission.retry_after = forced_until_ - now;
         } else {
-            if (state == BreakerState::open && now >= next_try_) {
-                go_to(BreakerState::half_open, now, "requests may try; before, " + why_);
+            if (found == BreakerState::open && now >= next_try_) {
+                go_to(BreakerState::half_open, now, kMayTry + why_);
                 changed = true;
             }
-            if (state_.load(std::memory_order_relaxed) == BreakerState::half_open) {
+            if (state() == BreakerState::half_open) {
                 if (probing_ + probed_ < options_.probes) {
                     ++probing_;
-                    admission = {.admitted = true, .probe = true};
+                    admission = {.admitted = true, .probe = true, .era = era()};
                 } else {
                     admission.retry_after = Millis(1'000);
                 }
@@ -181,28 +224,22 @@ Breaker::Admission Breaker::admit_carefully(Instant now) {
 
 void Breaker::report(const Admission& admission, Result result, Instant::duration took,
                      Instant now) {
-    if (admission.probe) {
-        const std::int64_t slow_ns = slow_ns_.load(std::memory_order_relaxed);
-        const bool slow = slow_ns != 0 && took.count() > slow_ns;
-        report_probe(result == Result::success && slow ? Result::failure : result, now);
-        return;
-    }
-    if (result == Result::ignored) {
-        return;
-    }
     const std::int64_t slow_ns = slow_ns_.load(std::memory_order_relaxed);
-    const bool slow = slow_ns != 0 && took.count() > slow_ns;
-    count(result, slow, now);
-    if (result == Result::failure || slow) {
-        judge(now);
+    const bool slow = result != Result::ignored && slow_ns != 0 && took.count() > slow_ns;
+    if (admission.probe) {
+        report_probe(admission, slow ? Result::failure : result, now);
+    } else if (result != Result::ignored && admission.era == era()) {
+        count(result, slow, now);
+        if (result == Result::failure || slow) {
+            judge(now);
+        }
     }
 }
 
-void Breaker::report_probe(Result result, Instant now) {
+void Breaker::report_probe(const Admission& admission, Result result, Instant now) {
     {
         const std::scoped_lock lock(mutex_);
-        // One that was let through before the breaker changed its mind says nothing any more.
-        if (state_.load(std::memory_order_relaxed) != BreakerState::half_open || probing_ == 0) {
+        if (admission.era != era()) {
             return;
         }
         --probing_;
@@ -239,13 +276,24 @@ void Breaker::force(std::optional<BreakerState> state, Instant until, Instant no
 
 BreakerSnapshot Breaker::snapshot(Instant now) const {
     const std::scoped_lock lock(mutex_);
-    return {.state = state_.load(std::memory_order_relaxed),
-            .forced = forced_.has_value() && now < forced_until_,
-            .since = since_,
-            .next_try = next_try_,
-            .why = why_,
-            .transitions = transitions_,
-            .rejects = rejects_.load(std::memory_order_relaxed)};
+    BreakerSnapshot found{.state = state(),
+                          .forced = forced_.has_value(),
+                          .since = since_,
+                          .next_try = next_try_,
+                          .why = why_,
+                          .transitions = transitions_,
+                          .rejects = rejects_.load(std::memory_order_relaxed)};
+    if (found.forced && now >= forced_until_) {
+        found.state = BreakerState::closed;
+        found.forced = false;
+        found.since = forced_until_;
+        found.why = kForcedNoLonger;
+    } else if (!found.forced && found.state == BreakerState::open && now >= next_try_) {
+        found.state = BreakerState::half_open;
+        found.since = next_try_;
+        found.why = kMayTry + why_;
+    }
+    return found;
 }
 
 }  // namespace gw::upstream

@@ -8,6 +8,9 @@
 // Operators may force it open or closed for a time. What counts as a failure is the caller's to
 // say: answers of 5xx, connections refused, reset or too slow; never 4xx.
 //
+// Only what was let through since the last change of state counts: an answer that comes late says
+// nothing of the service as it is now.
+//
 // Any thread. While closed a request costs one atomic addition; everything else takes a mutex.
 #pragma once
 
@@ -57,12 +60,13 @@ class Breaker {
     struct Admission {
         bool admitted = true;
         bool probe = false;
+        std::uint32_t era = 0;
         Instant::duration retry_after{0};
     };
     Admission admit(Instant now) {
-        return state_.load(std::memory_order_relaxed) == BreakerState::closed
-                   ? Admission{}
-                   : admit_carefully(now);
+        const std::uint32_t word = word_.load(std::memory_order_relaxed);
+        return state_in(word) == BreakerState::closed ? Admission{.era = era_in(word)}
+                                                      : admit_carefully(now);
     }
     // took: until the answer's head.
     void report(const Admission& admission, Result result, Instant::duration took, Instant now);
@@ -71,15 +75,27 @@ class Breaker {
     void force(std::optional<BreakerState> state, Instant until, Instant now);
 
     [[nodiscard]] const std::string& name() const { return name_; }
+    // As the next request would find it: an open one whose time is over is half open, and one that
+    // was forced until now is closed, although nobody has asked it since.
     [[nodiscard]] BreakerSnapshot snapshot(Instant now) const;
 
   private:
     static constexpr std::size_t kBuckets = 10;
+    // One count of one bucket. The bucket's number is in the upper half of the word, so that what
+    // is left of the ring's last turn is never taken for a count of this one.
+    class Tally {
+      public:
+        void add(std::uint32_t number);
+        [[nodiscard]] std::uint32_t in(std::uint32_t number) const;
+        void clear() { word_.store(0, std::memory_order_relaxed); }
+
+      private:
+        std::atomic<std::uint64_t> word_{0};
+    };
     struct Bucket {
-        std::atomic<std::int64_t> number{-1};
-        std::atomic<std::uint32_t> all{0};
-        std::atomic<std::uint32_t> failed{0};
-        std::atomic<std::uint32_t> slow{0};
+        Tally all;
+        Tally failed;
+        Tally slow;
     };
     struct Sums {
         std::uint64_t all = 0;
@@ -87,20 +103,30 @@ class Breaker {
         std::uint64_t slow = 0;
     };
 
+    static BreakerState state_in(std::uint32_t word) { return BreakerState(word & 3); }
+    static std::uint32_t era_in(std::uint32_t word) { return word >> 2; }
+    [[nodiscard]] BreakerState state() const {
+        return state_in(word_.load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] std::uint32_t era() const {
+        return era_in(word_.load(std::memory_order_relaxed));
+    }
     Admission admit_carefully(Instant now);
-    [[nodiscard]] std::int64_t bucket_number(Instant now) const;
+    [[nodiscard]] std::uint32_t bucket_number(Instant now) const;
     void count(Result result, bool slow, Instant now);
     [[nodiscard]] Sums sums(Instant now) const;
     void judge(Instant now);
-    void report_probe(Result result, Instant now);
+    [[nodiscard]] std::string reason(Instant now) const;
+    void report_probe(const Admission& admission, Result result, Instant now);
     // With the mutex held.
+    bool let_go_if_due(Instant now);
     void go_to(BreakerState state, Instant now, std::string why);
     void open(Instant now, std::string why);
     void forget_counts();
 
     const std::string name_;
     std::function<void(const std::string& name)> changed_;
-    std::atomic<BreakerState> state_{BreakerState::closed};
+    std::atomic<std::uint32_t> word_{0};  // the state in two bits, above it the number of changes
     std::atomic<std::int64_t> bucket_ns_;
     std::atomic<std::int64_t> slow_ns_;
     std::array<Bucket, kBuckets> buckets_;

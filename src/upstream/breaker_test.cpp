@@ -139,6 +139,73 @@ TEST_F(BreakerTest, CanBeTurnedOff) {
     EXPECT_EQ(state(), BreakerState::closed);
 }
 
+TEST_F(BreakerTest, WorksAgainWhenTheTimeForWhichItWasHeldClosedIsOver) {
+    breaker.force(BreakerState::closed, now + seconds(60), now);
+    ask(Result::failure, 100);
+    now += seconds(60);
+    EXPECT_FALSE(breaker.snapshot(now).forced);
+    ask(Result::failure, 11);  // the first of them finds that the time is over
+    EXPECT_EQ(state(), BreakerState::open);
+}
+
+TEST_F(BreakerTest, DoesNotCountWhatWasLetThroughBeforeItChanged) {
+    const auto early = breaker.admit(now);
+    open();
+    wait_open();
+    const auto late = breaker.admit(now);
+    ask(Result::failure);
+    ASSERT_EQ(state(), BreakerState::open);
+    wait_open(1);
+    const auto one = breaker.admit(now);
+    const auto two = breaker.admit(now);
+    const auto three = breaker.admit(now);
+    ASSERT_TRUE(three.probe);
+    // One that tried the time before has been waiting ever since.
+    breaker.report(late, Result::failure, Millis(1), now);
+    EXPECT_EQ(state(), BreakerState::half_open);
+    for (const auto& each : {one, two, three}) {
+        breaker.report(each, Result::success, Millis(1), now);
+    }
+    EXPECT_EQ(state(), BreakerState::closed);
+    for (int i = 0; i < 20; ++i) {
+        breaker.report(early, Result::failure, Millis(1), now);
+    }
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
+TEST_F(BreakerTest, ShowsWhatTimeAloneHasChanged) {
+    open();
+    wait_open();
+    EXPECT_EQ(state(), BreakerState::half_open);
+    EXPECT_EQ(breaker.snapshot(now).why,
+              "requests may try; before, 10 of 10 requests in 10 s failed");
+    breaker.force(BreakerState::open, now + seconds(600), now);
+    now += seconds(599);
+    EXPECT_EQ(state(), BreakerState::open);
+    now += seconds(1);
+    EXPECT_EQ(state(), BreakerState::closed);
+    EXPECT_FALSE(breaker.snapshot(now).forced);
+}
+
+TEST_F(BreakerTest, ClosesAlsoWhenFewerMayTryThanBefore) {
+    open();
+    wait_open();
+    ask(Result::success, 2);
+    ASSERT_EQ(state(), BreakerState::half_open);
+    breaker.configure({.probes = 2});
+    ask(Result::success, 2);
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
+TEST_F(BreakerTest, CountsChangesOfStateOnly) {
+    breaker.force(BreakerState::closed, now + seconds(1), now);
+    breaker.force(BreakerState::open, now + seconds(1), now);
+    breaker.force(BreakerState::open, now + seconds(2), now);
+    breaker.force(std::nullopt, now, now);
+    const BreakerSnapshot found = breaker.snapshot(now);
+    EXPECT_EQ(found.transitions, (std::array<std::uint64_t, 3>{1, 1, 0}));
+}
+
 // Whatever happens in whatever order, few try while it is not closed, and it recovers.
 TEST(BreakerSim, LetsFewThroughToAServiceThatIsDownAndRecovers) {
     for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
