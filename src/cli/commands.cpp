@@ -13,6 +13,7 @@
 #include "app/settings_outline.hpp"
 #include "base/version.hpp"
 #include "cli/audit_command.hpp"
+#include "cli/ban_command.hpp"
 #include "cli/reference_page.hpp"
 #include "cli/route_list.hpp"
 #include "config/schema.hpp"
@@ -132,6 +133,7 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
     Chosen tool;
     add_audit_command(app, tool);
     add_api_key_command(app, tool);
+    add_ban_commands(app, tool);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));

@@ -18,8 +18,9 @@ struct Terminal {
 
 // Statuses of the process.
 inline constexpr int kDone = 0;
-inline constexpr int kFailed = 1;   // the configuration has mistakes
-inline constexpr int kMisused = 2;  // the command line has
+inline constexpr int kFailed = 1;       // the configuration has mistakes, or it could not be done
+inline constexpr int kMisused = 2;      // the command line has
+inline constexpr int kUnreachable = 3;  // the gateway does not answer
 
 // arguments: without the program's name.
 int run_command_line(std::span<const std::string> arguments, Terminal terminal);

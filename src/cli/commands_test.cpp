@@ -49,7 +49,8 @@ TEST(Commands, ShowVersionAndHelp) {
     EXPECT_EQ(version.out, "api-gateway " + std::string(kVersion) + "\n");
     const Outcome help = call({"--help"});
     EXPECT_EQ(help.status, kDone);
-    for (const char* word : {"run", "check", "routes", "schema", "reference", "--config"}) {
+    for (const char* word :
+         {"run", "check", "routes", "bans", "ban", "unban", "schema", "reference", "--config"}) {
         EXPECT_NE(help.out.find(word), std::string::npos) << word;
     }
 }

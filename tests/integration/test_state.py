@@ -11,6 +11,7 @@ import unittest
 from support import tokens
 from support.clients import Client, Load
 from support.process import ask, free_ports
+from support.scenario import BINARY
 from support.wait import wait_until
 from test_identity import Identity
 
@@ -43,6 +44,12 @@ def cli(port, *words, shown="both"):
     return {"both": done.stdout or done.stderr, "out": done.stdout, "err": done.stderr}[shown].strip()
 
 
+def tool(port, *words):
+    """The gateway's own commands: status, output, errors."""
+    done = subprocess.run([str(BINARY), *words, "--port", str(port)], capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+
 def shell(command):
     """A line as operators type it."""
     return subprocess.run(command, shell=True, capture_output=True, text=True, timeout=10).stdout.strip()
@@ -69,6 +76,30 @@ class State(Identity):
                 return self.answer(gateway, header, address, target) == expected
             return False
         wait_until(asked, 10, f"the answer is {expected}")
+
+    def keeps_the_ledger(self, gateway):
+        port = self.resp_port
+        status, out, _ = tool(port, "ban", "ip", "203.0.113.7", "--for", "1h", "--reason", "scans")
+        self.assertEqual(0, status)
+        self.assertIn("banned ip:203.0.113.7 until ", out)
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        cli(port, "SET", "banned:user:42", "1")
+        cli(port, "SET", "banned:ip:300.1.1.1", "1", "EX", "60")
+        status, out, errors = tool(port, "bans", "--json")
+        bans = {ban["key"]: ban for ban in json.loads(out)}
+        self.assertEqual((0, 3), (status, len(bans)))
+        ban = bans["banned:ip:203.0.113.7"]
+        self.assertEqual(("scans", False, None), (ban["reason"], ban["byHand"], ban["warning"]))
+        self.assertIn("@", ban["by"])
+        self.assertTrue(3590 < ban["remainingSeconds"] <= 3600)
+        self.assertTrue(bans["banned:user:42"]["byHand"])
+        self.assertIn("warning: banned:user:42 has no end", errors)
+        self.assertIn("warning: banned:ip:300.1.1.1 bans nobody", errors)
+        self.assertEqual((0, "lifted banned:ip:203.0.113.7", ""), tool(port, "unban", "ip", "203.0.113.7"))
+        self.becomes(FINE, gateway, address="203.0.113.7")
+        self.assertEqual(1, tool(port, "unban", "ip", "203.0.113.7")[0])
+        self.assertEqual(3, tool(free_ports(1)[0], "bans")[0])
+        cli(port, "DEL", "banned:user:42", "banned:ip:300.1.1.1")
 
     def asks_for_the_password(self, gateway):
         port = self.resp_port
@@ -142,6 +173,9 @@ class Embedded(State):
         self.assertEqual("ERR invalid expire time in 'set' command", cli(port, "SET", "a", "b", "EX", "0"))
         self.assertEqual("OK", cli(port, "FLUSHALL"))
         self.assertEqual("0", cli(port, "DBSIZE"))
+
+    def test_the_ledger_of_bans(self):
+        self.keeps_the_ledger(self.start())
 
     def test_what_operators_type(self):
         gateway = self.start()
@@ -271,6 +305,9 @@ class WithRedis(State):
                             "RESP_PASSWORD": "first"}
         self.asks_for_the_password(self.ready(self.start()))
         self.assertIn("WRONGPASS", cli(self.resp_port, "-a", "of redis", "--no-auth-warning", "PING", shown="err"))
+
+    def test_the_ledger_of_bans(self):
+        self.keeps_the_ledger(self.ready(self.start()))
 
     def test_every_gateway_sees_a_ban(self):
         gateways = [self.ready(self.start()) for _ in range(3)]

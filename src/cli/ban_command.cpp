@@ -1,0 +1,344 @@
+#include "cli/ban_command.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+#include <set>
+
+#include "cli/ban_ledger.hpp"
+#include "config/reader.hpp"
+#include "state/resp_client.hpp"
+#include "state/state_options.hpp"
+
+namespace gw::cli {
+namespace {
+
+using state::RespClient;
+using Kind = state::RedisReply::Kind;
+
+constexpr Millis kWithin{5'000};
+constexpr const char* kPage = "1000";  // keys asked for at once
+constexpr std::string_view kStatuses = "Status: 0 done, 1 not done, 2 misused, 3 nobody answers.";
+
+struct BanArguments {
+    std::string config;
+    std::uint16_t port = 0;  // 0: as configured
+    bool json = false;
+    std::string kind;
+    std::string who;
+    std::string lifetime;
+    bool endless = false;
+    std::string reason;
+    std::string by;
+};
+
+int show(const RespClient::Failure& failure, Terminal& terminal) {
+    if (failure.unreachable) {
+        terminal.err << failure.why << '\n';
+        return kUnreachable;
+    }
+    terminal.err << "the state store answers: " << shown(failure.why) << '\n';
+    if (failure.why.starts_with("NOAUTH") || failure.why.starts_with("WRONGPASS")) {
+        terminal.err << "its password is RESP_PASSWORD, or what RESP_PASSWORD_FILE names\n";
+    }
+    return kFailed;
+}
+
+// Only this section: somebody must be banned also while the rest of the file has mistakes, or where
+// nothing but the port is known.
+std::optional<state::StateOptions> read_options(const BanArguments& arguments,
+                                                const Terminal& terminal) {
+    const std::string path = find_config(arguments.config, terminal.environment);
+    auto reading = std::make_shared<config::Reading>();
+    reading->environment = terminal.environment;
+    std::error_code ignored;
+    if (!arguments.config.empty() || std::filesystem::exists(path, ignored)) {
+        reading->document = config::Document::load(path, reading->mistakes);
+    }
+    state::StateOptions options;
+    config::read(config::Reader::root(reading).section("state"), options);
+    for (const config::Mistake& mistake : reading->mistakes) {
+        terminal.err << mistake.to_string() << '\n';
+    }
+    if (arguments.port != 0) {
+        options.resp_port = arguments.port;
+    }
+    return reading->mistakes.empty() ? std::optional(std::move(options)) : std::nullopt;
+}
+
+// Or the status to end with.
+std::expected<RespClient, int> connect(const BanArguments& arguments, Terminal& terminal) {
+    const auto options = read_options(arguments, terminal);
+    if (!options) {
+        return std::unexpected(kFailed);
+    }
+    if (options->resp_port == 0) {
+        terminal.err << "the gateway has no port for the state: RESP_PORT is 0\n";
+        return std::unexpected(kUnreachable);
+    }
+    // A gateway that goes away while it is asked is an error, not our end.
+    std::signal(SIGPIPE, SIG_IGN);
+    auto client = RespClient::connect(options->resp_port, options->resp_password, kWithin);
+    if (!client) {
+        if (client.error().unreachable) {
+            terminal.err << "127.0.0.1:" << options->resp_port
+                         << " does not answer: " << client.error().why
+                         << "\nIs the gateway running on this machine, and RESP_PORT its port?\n";
+            return std::unexpected(kUnreachable);
+        }
+        return std::unexpected(show(client.error(), terminal));
+    }
+    return std::move(*client);
+}
+
+// Asks for the values of these keys and when they end; what is gone meanwhile is left out.
+RespClient::Outcome<void> read_lines(RespClient& client, const std::vector<std::string>& keys,
+                                     std::vector<BanLine>& bans) {
+    std::vector<state::RedisCommand> commands;
+    for (const std::string& key : keys) {
+        commands.push_back({"GET", key});
+        commands.push_back({"PTTL", key});
+    }
+    const auto replies = client.run_all(commands);
+    if (!replies) {
+        return std::unexpected(replies.error());
+    }
+    const WallTime now = std::chrono::system_clock::now();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const state::RedisReply& value = (*replies)[2 * i];
+        const state::RedisReply& end = (*replies)[2 * i + 1];
+        if (value.is(Kind::error)) {  // a list or a set
+            bans.push_back({.key = keys[i],
+                            .kind = {},
+                            .who = {},
+                            .note = {},
+                            .remaining = {},
+                            .warning = "bans nobody: its value is no text"});
+            bans.back().note.by_hand = true;
+        } else if (value.is(Kind::text) && end.integer != -2) {
+            bans.push_back(read_ban_line(
+                keys[i], value.text,
+                end.integer >= 0 ? std::optional(Millis{end.integer}) : std::nullopt, now));
+        }
+    }
+    return {};
+}
+
+// All bans whose keys match.
+RespClient::Outcome<std::vector<BanLine>> find_bans(RespClient& client,
+                                                    const std::string& pattern) {
+    std::vector<BanLine> bans;
+    std::set<std::string> seen;  // Redis may name a key twice
+    std::string cursor = "0";
+    do {
+        const auto page = client.run({"SCAN", cursor, "MATCH", pattern, "COUNT", kPage});
+        if (!page) {
+            return std::unexpected(page.error());
+        }
+        if (page->items.size() != 2) {
+            return std::unexpected(RespClient::Failure{false, "no answer to SCAN"});
+        }
+        std::vector<std::string> keys;
+        for (const state::RedisReply& key : page->items[1].items) {
+            if (seen.insert(key.text).second) {
+                keys.push_back(key.text);
+            }
+        }
+        if (const auto read = read_lines(client, keys, bans); !read) {
+            return std::unexpected(read.error());
+        }
+        cursor = page->items[0].text;
+    } while (cursor != "0");
+    return bans;
+}
+
+// A scan goes to one server; the others of a Cluster have keys of their own.
+void warn_of_cluster(RespClient& client, Terminal& terminal) {
+    const auto info = client.run({"INFO", "cluster"});
+    if (info && info->text.find("cluster_enabled:1") != std::string::npos) {
+        terminal.err << "warning: this is a Redis Cluster, and only one of its servers was asked; "
+                        "GET /admin/v1/bans knows all bans\n";
+    }
+}
+
+int list_bans(const BanArguments& arguments, Terminal& terminal) {
+    auto client = connect(arguments, terminal);
+    if (!client) {
+        return client.error();
+    }
+    const auto bans = find_bans(*client, "banned:*");
+    if (!bans) {
+        return show(bans.error(), terminal);
+    }
+    if (arguments.json) {
+        terminal.out << bans_as_json(*bans);
+    } else if (bans->empty()) {
+        terminal.out << "nobody is banned\n";
+    } else {
+        terminal.out << bans_as_table(*bans);
+    }
+    terminal.err << warnings_of(*bans);
+    warn_of_cluster(*client, terminal);
+    return kDone;
+}
+
+// user@host, as far as it is known: in a container the user may have no name.
+std::string caller(const Terminal& terminal) {
+    std::string user = std::to_string(::geteuid());
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+        found != nullptr) {
+        user = found->pw_name;
+    }
+    if (const std::string* sudo = terminal.environment.find("SUDO_USER")) {
+        user = *sudo;
+    }
+    std::array<char, 256> host{};
+    const bool named = ::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0';
+    return user + "@" + (named ? host.data() : "localhost");
+}
+
+// The key, or nothing after its flaw has been shown.
+std::optional<std::string> key_of(const BanArguments& arguments, Terminal& terminal) {
+    BanKey key = ban_key(arguments.kind, arguments.who);
+    if (*key.flaw != '\0') {
+        terminal.err << shown(arguments.who) << ' ' << key.flaw << '\n';
+        return std::nullopt;
+    }
+    return std::move(key.key);
+}
+
+int ban(const BanArguments& arguments, Terminal& terminal) {
+    const auto key = key_of(arguments, terminal);
+    const auto lifetime = parse_lifetime(arguments.lifetime);
+    if (!key) {
+        return kMisused;
+    }
+    if (arguments.endless == lifetime.has_value() ||
+        (arguments.endless && !arguments.lifetime.empty())) {
+        terminal.err << "say for how long: --for 90s, 15m, 12h or 7d, or --endless\n";
+        return kMisused;
+    }
+    auto client = connect(arguments, terminal);
+    if (!client) {
+        return client.error();
+    }
+    const WallTime now = std::chrono::system_clock::now();
+    const auto until = lifetime ? std::optional(now + *lifetime) : std::nullopt;
+    const std::string value =
+        state::write_ban({.reason = arguments.reason,
+                          .by = arguments.by.empty() ? caller(terminal) : arguments.by,
+                          .since = now,
+                          .until = until});
+    state::RedisCommand command{"SET", *key, value};
+    if (lifetime) {
+        command.insert(command.end(), {"PX", std::to_string(lifetime->count())});
+    }
+    if (const auto done = client->run(command); !done) {
+        return show(done.error(), terminal);
+    }
+    terminal.out << "banned " << key->substr(key->find(':') + 1) << ' '
+                 << (until ? "until " + second_text(*until) : "without an end") << " (" << *key
+                 << ")\n";
+    return kDone;
+}
+
+int unban(const BanArguments& arguments, Terminal& terminal) {
+    const auto key = key_of(arguments, terminal);
+    if (!key) {
+        return kMisused;
+    }
+    auto client = connect(arguments, terminal);
+    if (!client) {
+        return client.error();
+    }
+    std::vector<std::string> keys{*key};
+    std::string around;
+    if (arguments.kind == "ip") {
+        // Addresses may be banned by other spellings as well, and by blocks around them.
+        const auto bans = find_bans(*client, "banned:ip:*");
+        if (!bans) {
+            return show(bans.error(), terminal);
+        }
+        const auto block = *state::parse_banned_block(arguments.who);
+        for (const BanLine& line : *bans) {
+            if (line.kind.empty() || line.key == *key) {
+                continue;
+            }
+            const auto other = *state::parse_banned_block(line.who);
+            if (other.bits == block.bits && state::to_text(other) == state::to_text(block)) {
+                keys.push_back(line.key);
+            } else if (other.bits < block.bits && other.contains(block.base)) {
+                around += "warning: still banned by " + shown(line.key) + "\n";
+            }
+        }
+    }
+    std::int64_t lifted = 0;
+    for (const std::string& each : keys) {
+        const auto done = client->run({"DEL", each});
+        if (!done) {
+            return show(done.error(), terminal);
+        }
+        if (done->integer > 0) {
+            ++lifted;
+            terminal.out << "lifted " << shown(each) << '\n';
+        }
+    }
+    terminal.err << (lifted == 0 ? "there is no such ban: " + *key + "\n" : "") << around;
+    return lifted > 0 ? kDone : kFailed;
+}
+
+CLI::App* add_command(CLI::App& app, Chosen& chosen, const char* name, const char* help,
+                      std::shared_ptr<BanArguments> arguments,
+                      int (*run)(const BanArguments&, Terminal&)) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_option("--config", arguments->config, "Configuration file");
+    command->add_option("--port", arguments->port,
+                        "Port of the state on 127.0.0.1 (default: RESP_PORT)");
+    command->footer(
+        "The password of the port is RESP_PASSWORD, or what RESP_PASSWORD_FILE names.\n" +
+        std::string(kStatuses));
+    command->callback([&chosen, arguments, run] {
+        chosen = [arguments, run](Terminal& terminal) { return run(*arguments, terminal); };
+    });
+    return command;
+}
+
+void add_whom(CLI::App& command, BanArguments& arguments) {
+    command.add_option("kind", arguments.kind, "ip, user or tenant")
+        ->required()
+        ->check(CLI::IsMember({"ip", "user", "tenant"}));
+    command
+        .add_option("who", arguments.who,
+                    "An address, a block such as 203.0.113.0/24, or the id of a user or tenant")
+        ->required();
+}
+
+}  // namespace
+
+void add_ban_commands(CLI::App& app, Chosen& chosen) {
+    auto arguments = std::make_shared<BanArguments>();
+    add_command(app, chosen, "bans", "Show who is banned, why, by whom and until when", arguments,
+                list_bans)
+        ->add_flag("--json", arguments->json, "Print JSON");
+    CLI::App* banning =
+        add_command(app, chosen, "ban", "Ban an address, a user or a tenant", arguments, ban);
+    add_whom(*banning, *arguments);
+    banning->add_option("--for", arguments->lifetime, "How long: 90s, 15m, 12h, 7d");
+    banning->add_flag("--endless", arguments->endless, "Until somebody lifts it");
+    banning->add_option("--reason", arguments->reason, "Why; requests and the record show it");
+    banning->add_option("--by", arguments->by, "Who bans (default: user@host)");
+    add_whom(*add_command(app, chosen, "unban", "Lift a ban", arguments, unban), *arguments);
+}
+
+}  // namespace gw::cli
