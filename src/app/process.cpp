@@ -644,6 +644,9 @@ net::Task<void> Process::stop() {
     log_.info("draining", {{"drainMs", settings_->shutdown.drain.count()}});
     publish_health();
     handover_->close();
+    if (snapshot_ != nullptr) {
+        snapshot_->flush();  // somebody may start in our place before we have ended
+    }
     for (const auto& worker : workers_) {
         worker->drain();
     }

@@ -299,7 +299,7 @@ int unban(const BanArguments& arguments, Terminal& terminal) {
 }
 
 CLI::App* add_command(CLI::App& app, Chosen& chosen, const char* name, const char* help,
-                      std::shared_ptr<BanArguments> arguments,
+                      const std::shared_ptr<BanArguments>& arguments,
                       int (*run)(const BanArguments&, Terminal&)) {
     CLI::App* command = app.add_subcommand(name, help);
     command->add_option("--config", arguments->config, "Configuration file");

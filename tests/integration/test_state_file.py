@@ -119,6 +119,8 @@ class Snapshot(State):
         resp_port = self.resp_port
         cli(resp_port, "SET", "banned:ip:203.0.113.7", "1")
         second = self.start(port=port, environment={"RESP_PORT": str(resp_port)})
+        # Until it has, the old one answers for it.
+        self.events(second, "gateway started")
         # Operators reach the new one only, and what they write there outlives the old one's end.
         cli(resp_port, "SET", "banned:ip:203.0.113.8", "1")
         self.assertStops(first)
