@@ -161,7 +161,7 @@ class RedisFaults(State):
         self.through(gateways, fault)
 
     def test_a_cluster_is_resharded(self):
-        nodes = [self.server("--cluster-enabled", "yes", "--cluster-node-timeout", "2000") for _ in range(3)]
+        nodes = [self.server("--cluster-node-timeout", "2000", cluster=True) for _ in range(3)]
         hosts = [f"127.0.0.1:{node.port}" for node in nodes]
         cli(nodes[0].port, "--cluster", "create", *hosts, "--cluster-yes", seconds=60)
         for node in nodes:

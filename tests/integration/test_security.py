@@ -10,8 +10,9 @@ import unittest
 from support import tokens
 from support.clients import Client
 from support.process import DEFAULT_BINARY
+from support.redis import Redis, cli
 from support.wait import wait_until
-from test_state import BANNED, FINE, Redis, State, cli
+from test_state import BANNED, FINE, State
 
 
 def tool(*words, binary=None, **environment):

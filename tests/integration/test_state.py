@@ -11,6 +11,7 @@ import unittest
 from support import tokens
 from support.clients import Client, Load
 from support.process import ask, free_ports
+from support.redis import Redis, cli
 from support.scenario import BINARY
 from support.wait import wait_until
 from test_identity import Identity
@@ -18,30 +19,6 @@ from test_identity import Identity
 BANNED = (403, "banned")
 REVOKED = (401, "token_revoked")
 FINE = (200, None)
-
-
-class Redis:
-    """A real redis-server in a folder of its own."""
-
-    def __init__(self, folder, port=None, options=()):
-        self.port = port or free_ports(1)[0]
-        self.folder = folder
-        self.start(*options)
-
-    def start(self, *options):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder, *options],
-            stdout=subprocess.DEVNULL)
-        wait_until(lambda: cli(self.port, "PING") in ("PONG", "NOAUTH Authentication required."), 10, "Redis answers")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-def cli(port, *words, shown="both"):
-    done = subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, timeout=10)
-    return {"both": done.stdout or done.stderr, "out": done.stdout, "err": done.stderr}[shown].strip()
 
 
 def tool(port, *words):
@@ -299,7 +276,7 @@ class WithRedis(State):
         self.becomes(BANNED, gateway, address="203.0.113.7")
 
     def test_the_password_of_the_port_is_the_gateways_own(self):
-        redis = Redis(self.folder, options=["--requirepass", "of redis"])
+        redis = Redis(self.folder, "--requirepass", "of redis")
         self.addCleanup(redis.kill)
         self.environment = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis.port), "REDIS_PASSWORD": "of redis",
                             "RESP_PASSWORD": "first"}
