@@ -2,14 +2,14 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "base/ensure.hpp"
 
 namespace gw {
 namespace {
-
-constexpr std::string_view kDigits = "0123456789abcdef";
 
 // Spreads one seed over a whole state; its output is never all zero.
 std::uint64_t split_mix(std::uint64_t& seed) {
@@ -20,10 +20,29 @@ std::uint64_t split_mix(std::uint64_t& seed) {
     return z ^ (z >> 31);
 }
 
-void write_hex(char* out, std::uint64_t value, std::size_t digits) {
-    for (std::size_t i = 0; i < digits; ++i) {
-        out[i] = kDigits[(value >> (60 - 4 * i)) & 15];
+// The eight digits of `value` as eight characters, the first in the lowest byte. All at once: ids
+// are written for every request.
+std::uint64_t hex_digits(std::uint32_t value) {
+    std::uint64_t x = std::byteswap(value);
+    x = (x | x << 16) & 0x0000ffff0000ffff;
+    x = (x | x << 8) & 0x00ff00ff00ff00ff;
+    // A byte's two digits are neighbours, its upper half first.
+    x = (x >> 4 | x << 8) & 0x0f0f0f0f0f0f0f0f;
+    const std::uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+    return x + 0x3030303030303030 + letters * ('a' - '0' - 10);
+}
+
+void write_hex8(char* out, std::uint32_t value) {
+    std::uint64_t digits = hex_digits(value);
+    if constexpr (std::endian::native == std::endian::big) {
+        digits = std::byteswap(digits);
     }
+    std::memcpy(out, &digits, sizeof digits);
+}
+
+void write_hex16(char* out, std::uint64_t value) {
+    write_hex8(out, static_cast<std::uint32_t>(value >> 32));
+    write_hex8(out + 8, static_cast<std::uint32_t>(value));
 }
 
 }  // namespace
@@ -59,23 +78,26 @@ std::uint64_t Random::below(std::uint64_t bound) {
 void Random::uuid(std::array<char, 36>& out) {
     const std::uint64_t high = (next() & ~std::uint64_t{0xf000}) | 0x4000;
     const std::uint64_t low = (next() & ~(std::uint64_t{3} << 62)) | (std::uint64_t{1} << 63);
-    char* at = out.data();
-    write_hex(at, high, 8);
-    at[8] = '-';
-    write_hex(at + 9, high << 32, 4);
-    at[13] = '-';
-    write_hex(at + 14, high << 48, 4);
-    at[18] = '-';
-    write_hex(at + 19, low, 4);
-    at[23] = '-';
-    write_hex(at + 24, low << 16, 12);
+    std::array<char, 32> digits;
+    write_hex16(digits.data(), high);
+    write_hex16(digits.data() + 16, low);
+    char* to = out.data();
+    const char* from = digits.data();
+    for (const int group : {8, 4, 4, 4, 12}) {
+        to = std::copy_n(from, group, to);
+        from += group;
+        if (to != out.data() + out.size()) {
+            *to++ = '-';
+        }
+    }
 }
 
 void Random::hex(char* out, std::size_t bytes) {
+    std::array<char, 16> digits;
     while (bytes > 0) {
         const std::size_t part = bytes < 8 ? bytes : 8;
-        write_hex(out, next() | (std::uint64_t{1} << 63), 2 * part);
-        out += 2 * part;
+        write_hex16(digits.data(), next() | (std::uint64_t{1} << 63));
+        out = std::copy_n(digits.data(), 2 * part, out);
         bytes -= part;
     }
 }

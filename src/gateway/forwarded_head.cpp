@@ -143,7 +143,7 @@ bool copy_request_fields(Exchange& x, Headers& out) {
         if (lists && listed_in_connection(in, field)) {
             continue;
         }
-        if (!out.add(field.name, field.value, field.known)) {
+        if (!out.add(field)) {
             return false;
         }
     }
@@ -315,7 +315,7 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
     for (const Field& field : from.headers) {
         if (field.known == Known::content_length && from.framing == http::Framing::none) {
             // Of an answer without a body (HEAD, 304): the length that a GET would have.
-            if (!out.headers.add(field.name, field.value, field.known)) {
+            if (!out.headers.add(field)) {
                 return false;
             }
             continue;
@@ -324,10 +324,14 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
             (lists && listed_in_connection(from.headers, field))) {
             continue;
         }
-        const std::string_view value =
-            field.known == Known::location ? public_location(x, field.value) : field.value;
-        if (out.headers.size() + kOwnFieldsMax > Headers::kFieldsMax ||
-            !out.headers.add(field.name, value, field.known)) {
+        if (out.headers.size() + kOwnFieldsMax > Headers::kFieldsMax) {
+            return false;
+        }
+        const bool added =
+            field.known == Known::location
+                ? out.headers.add(field.name, public_location(x, field.value), field.known)
+                : out.headers.add(field);
+        if (!added) {
             return false;
         }
     }
@@ -342,8 +346,7 @@ bool build_interim_head(Exchange& x, const http::ResponseHead& from) {
     out.framing = http::Framing::none;
     out.headers.clear();
     for (const Field& field : from.headers) {
-        if (!replaced_in_response(field.known) &&
-            !out.headers.add(field.name, field.value, field.known)) {
+        if (!replaced_in_response(field.known) && !out.headers.add(field)) {
             return false;
         }
     }

@@ -38,7 +38,8 @@ struct Route {
     Millis timeout{};
     std::uint64_t body_max = 0;
     bool prefix = false;
-    bool same_path = true;  // the service sees the path as it is
+    std::size_t base_segments = 0;  // of a prefix route: those before its "**"
+    bool same_path = true;          // the service sees the path as it is
     struct Piece {
         std::string text;    // literal, before the parameter
         int parameter = -1;  // index into the match's parameters; -1: none

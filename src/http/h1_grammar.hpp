@@ -37,6 +37,24 @@ enum class Progress : std::uint8_t { ok, more, refused };
 // The first byte that a field value or a reason phrase may not contain: a control other than tab.
 inline const char* skip_text(const char* at, const char* end) {
 #ifdef __SSE2__
+    // Long values (tokens, cookies) are visible ASCII as a rule: four blocks with one test. Signed:
+    // bytes of 0x80 and more count as less than a space, and adding one makes DEL one of them.
+    while (end - at >= 64) {
+        const auto* const block = reinterpret_cast<const __m128i*>(at);
+        const __m128i one = _mm_set1_epi8(1);
+        const __m128i a = _mm_add_epi8(_mm_loadu_si128(block), one);
+        const __m128i b = _mm_add_epi8(_mm_loadu_si128(block + 1), one);
+        const __m128i c = _mm_add_epi8(_mm_loadu_si128(block + 2), one);
+        const __m128i d = _mm_add_epi8(_mm_loadu_si128(block + 3), one);
+        const __m128i least = _mm_set1_epi8(0x21);
+        const __m128i others =
+            _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(a, least), _mm_cmplt_epi8(b, least)),
+                         _mm_or_si128(_mm_cmplt_epi8(c, least), _mm_cmplt_epi8(d, least)));
+        if (_mm_movemask_epi8(others) != 0) {
+            break;
+        }
+        at += 64;
+    }
     const __m128i highest_control = _mm_set1_epi8(0x1F);
     const __m128i tab = _mm_set1_epi8('\t');
     const __m128i del = _mm_set1_epi8(0x7F);
@@ -137,6 +155,7 @@ struct FieldLine {
     std::string_view name;  // empty: this was the empty line that ends the section
     std::string_view value;
     bool underscore = false;  // in the name
+    bool usual = false;       // written as `name ": " value CRLF`
 };
 
 // Takes one field line, or the empty line (RFC 9112, 5). first: no field line came before it.
@@ -170,6 +189,7 @@ inline Progress take_field_line(Cursor& in, bool first, FieldLine& line, H1Refus
         ++at;
     }
     const char* const begin = at;
+    const bool one_space = begin - (line.name.data() + line.name.size()) == 2 && begin[-1] == ' ';
     at = skip_text(at, in.end);
     Cursor rest{at, in.end};
     const Progress progress = take_line_end(rest, refusal);
@@ -180,6 +200,7 @@ inline Progress take_field_line(Cursor& in, bool first, FieldLine& line, H1Refus
         --at;
     }
     line.value = {begin, static_cast<std::size_t>(at - begin)};
+    line.usual = one_space && at + 2 == rest.at;
     in.at = rest.at;
     return Progress::ok;
 }

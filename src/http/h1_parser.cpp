@@ -1,6 +1,7 @@
 #include "http/h1_parser.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.hpp"
 #include "http/authority.hpp"
@@ -119,6 +120,11 @@ Progress take_target(Cursor& in, RequestHead& out, std::uint16_t& port, H1Refusa
 
 // "HTTP/" DIGIT "." DIGIT; what stands there so far is compared before the rest is waited for.
 Progress take_version(Cursor& in, std::uint8_t& minor, H1Refusal& refusal) {
+    if (in.size() >= 8 && std::memcmp(in.at, "HTTP/1.1", 8) == 0) [[likely]] {
+        minor = 1;
+        in.at += 8;
+        return Progress::ok;
+    }
     const std::size_t prefix = std::min(in.size(), kVersionPrefix.size());
     if (between(in.at, in.at + prefix) != kVersionPrefix.substr(0, prefix)) {
         return refuse(refusal, 400, "the protocol is not HTTP");
@@ -202,7 +208,7 @@ Progress take_fields(Cursor& in, Headers& headers, FieldRules& rules, H1Refusal&
             return progress;
         }
         const Known known = recognise(line.name);
-        if (!headers.add(line.name, line.value, known)) {
+        if (!headers.add({line.name, line.value, known, line.usual})) {
             return refuse(refusal, 431, "too many header fields");
         }
         if (!rules.accept(known, line, refusal)) {

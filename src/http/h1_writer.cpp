@@ -8,16 +8,31 @@ namespace gw::http {
 
 namespace {
 
+bool is_framing(Known known) {
+    return known == Known::content_length || known == Known::transfer_encoding ||
+           known == Known::connection;
+}
+
+// Lines that stood one behind the other when they arrived, and still do, are copied as one piece.
 void append_fields(HeadBuffer& out, const Headers& headers) {
-    for (const Field& field : headers) {
-        switch (field.known) {
-            case Known::content_length:
-            case Known::transfer_encoding:
-            case Known::connection:
-                break;
-            default:
-                out.append_field(field.name, field.value);
+    for (const Field* field = headers.begin(); field != headers.end();) {
+        if (is_framing(field->known)) {
+            ++field;
+            continue;
         }
+        if (!field->whole_line) {
+            out.append_field(field->name, field->value);
+            ++field;
+            continue;
+        }
+        const char* const begin = field->name.data();
+        const char* end = begin;
+        while (field != headers.end() && field->whole_line && field->name.data() == end &&
+               !is_framing(field->known)) {
+            end = field->value.data() + field->value.size() + 2;
+            ++field;
+        }
+        out.append({begin, static_cast<std::size_t>(end - begin)});
     }
 }
 

@@ -76,6 +76,8 @@ struct Field {
     std::string_view name;
     std::string_view value;
     Known known = Known::other;
+    // As it arrived: name ": " value CRLF stand together in memory, and may be copied together.
+    bool whole_line = false;
 };
 
 class Headers {
@@ -92,11 +94,14 @@ class Headers {
         return add(canonical_name(known), value, known);
     }
     [[nodiscard]] bool add(std::string_view name, std::string_view value, Known known) {
+        return add(Field{name, value, known});
+    }
+    [[nodiscard]] bool add(const Field& field) {
         if (count_ == kFieldsMax) {
             return false;
         }
-        fields_[count_++] = Field{name, value, known};
-        present_ |= bit(known);
+        fields_[count_++] = field;
+        present_ |= bit(field.known);
         return true;
     }
 

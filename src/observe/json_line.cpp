@@ -1,6 +1,7 @@
 #include "observe/json_line.hpp"
 
 #include <array>
+#include <bit>
 #include <cmath>
 
 #ifdef __SSE2__
@@ -10,30 +11,41 @@
 namespace gw::observe {
 namespace {
 
+constexpr auto kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (unsigned c = 0x20; c < 0x7F; ++c) {
+        plain[c] = c != '"' && c != '\\';
+    }
+    return plain;
+}();
+
 // How many bytes at the start of `text` may stand in a JSON string as they are: printable ASCII but
 // '"' and '\'.
 std::size_t plain_prefix(std::string_view text) {
     std::size_t at = 0;
 #ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
-    const __m128i del = _mm_set1_epi8(0x7F);
+    const auto special = [&](std::size_t from) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
+        // Signed comparison: bytes from 0x80 on are below the space too, and DEL, by adding one.
+        __m128i bad = _mm_cmplt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8(0x21));
+        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+        return static_cast<unsigned>(_mm_movemask_epi8(bad));
+    };
     for (; at + 16 <= text.size(); at += 16) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
-        // Signed comparison: bytes from 0x80 on are below the space too.
-        __m128i bad = _mm_cmplt_epi8(bytes, space);
-        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, quote));
-        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, backslash));
-        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, del));
-        if (const int mask = _mm_movemask_epi8(bad); mask != 0) {
-            return at + static_cast<std::size_t>(__builtin_ctz(static_cast<unsigned>(mask)));
+        if (const unsigned mask = special(at); mask != 0) {
+            return at + static_cast<std::size_t>(std::countr_zero(mask));
         }
+    }
+    if (at != 0 && at != text.size()) {
+        // The rest together with bytes that are known to be plain.
+        const std::size_t last = text.size() - 16;
+        const unsigned mask = special(last);
+        return mask != 0 ? last + static_cast<std::size_t>(std::countr_zero(mask)) : text.size();
     }
 #endif
     for (; at < text.size(); ++at) {
-        const auto c = static_cast<unsigned char>(text[at]);
-        if (c < 0x20 || c >= 0x7F || c == '"' || c == '\\') {
+        if (!kPlain[static_cast<unsigned char>(text[at])]) {
             break;
         }
     }

@@ -11,6 +11,10 @@ namespace {
 
 // Blanks and dots at the end are what some services trim away.
 bool names(std::string_view segment, std::string_view word) {
+    // Nearly every segment is told apart by its first byte: another letter, and not an escape.
+    if (segment.empty() || (segment.front() != '%' && lower(segment.front()) != word.front())) {
+        return false;
+    }
     const auto trimmed = [](std::string_view text) {
         return text.substr(0, text.find_last_not_of(" .\t") + 1);
     };
@@ -31,9 +35,8 @@ std::string_view below_base(const Exchange& x) {
     if (!route.prefix) {
         return {};
     }
-    const auto base = std::ranges::count(std::string_view{route.path}, '/') - 1;
     std::string_view left = x.path;
-    for (std::ptrdiff_t i = 0; i < base && !left.empty(); ++i) {
+    for (std::size_t i = 0; i < route.base_segments && !left.empty(); ++i) {
         left.remove_prefix(1);
         left.remove_prefix(std::min(left.find('/'), left.size()));
     }
