@@ -37,6 +37,7 @@ struct Route {
     std::size_t index = 0;
     Millis timeout{};
     std::uint64_t body_max = 0;
+    Millis hedge_after{0};  // zero: never
     bool prefix = false;
     bool same_path = true;  // the service sees the path as it is
     struct Piece {

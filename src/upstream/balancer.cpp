@@ -10,6 +10,8 @@ namespace {
 // carry 1.4 times what they did, as Envoy assumes that they can.
 constexpr std::uint64_t kEnoughPercent = 70;
 
+constexpr std::uint32_t kNone = ~0U;
+
 // Every bit of the result depends on every bit of the argument (the finaliser of MurmurHash3).
 std::uint64_t mix(std::uint64_t x) {
     x = (x ^ (x >> 33)) * 0xff51afd7ed558ccd;
@@ -86,9 +88,13 @@ std::uint32_t Balancer::in_turn() {
     return index;
 }
 
-std::uint32_t Balancer::draw(Endpoints endpoints) {
-    std::uint64_t left = random_.below(choice_.weight);
+std::uint32_t Balancer::draw(Endpoints endpoints, std::uint32_t except) {
+    const bool skips = except != kNone;
+    std::uint64_t left = random_.below(choice_.weight - (skips ? endpoints[except].weight : 0));
     for (const std::uint32_t index : choice_.of) {
+        if (index == except) {
+            continue;
+        }
         if (left < endpoints[index].weight) {
             return index;
         }
@@ -97,10 +103,14 @@ std::uint32_t Balancer::draw(Endpoints endpoints) {
     return choice_.of.back();
 }
 
-// The draws follow the weights, so that they hold also while nothing is in flight.
+// The first draw follows the weights, so that they hold also while nothing is in flight. The second
+// is another one: of two endpoints the less busy is always found.
 std::uint32_t Balancer::least_request(Endpoints endpoints) {
-    const std::uint32_t one = draw(endpoints);
-    const std::uint32_t two = draw(endpoints);
+    const std::uint32_t one = draw(endpoints, kNone);
+    if (choice_.of.size() == 1) {
+        return one;
+    }
+    const std::uint32_t two = draw(endpoints, one);
     const auto load = [&](std::uint32_t index, std::uint32_t other) {
         return std::uint64_t{endpoints[index].in_flight} * endpoints[other].weight;
     };

@@ -17,6 +17,7 @@
 
 #include "base/random.hpp"
 #include "config/field.hpp"
+#include "upstream/hash_key.hpp"
 
 namespace gw::upstream {
 
@@ -31,6 +32,7 @@ constexpr std::array<std::pair<std::string_view, Balancing>, 4> names_of(Balanci
 
 struct BalancerOptions {
     Balancing policy = Balancing::least_request;
+    HashKey key = {};
     std::uint32_t load_bound = 125;
     bool prefer_zone = true;
 
@@ -44,6 +46,9 @@ void fields(Visitor& field, BalancerOptions& o) {
           "`least_request`: of two that chance names, the one with fewer requests in flight; "
           "`round_robin`: in turn; `weighted`: in turn, as often as their weights say; `hash`: the "
           "same one for the same key");
+    field("key", o.key,
+          "of `hash`: `address` of the client, `user`, `header:NAME`, `cookie:NAME` or "
+          "`parameter:NAME` of the path; a request without it goes by its address");
     field(
         "load_bound", o.load_bound, Range{101, 1'000},
         "of `hash`: the most that one endpoint carries, in percent of its share; the rest goes to "
@@ -87,7 +92,8 @@ class Balancer {
     enum class Where : std::uint8_t { anywhere, in_zone, elsewhere };
     [[nodiscard]] Where place(Endpoints endpoints, std::uint64_t key);
     std::uint32_t in_turn();
-    std::uint32_t draw(Endpoints endpoints);
+    // One of the choice, by weight; not `except`, which may be none of them.
+    std::uint32_t draw(Endpoints endpoints, std::uint32_t except);
     std::uint32_t least_request(Endpoints endpoints);
     std::uint32_t weighted(Endpoints endpoints);
     std::uint32_t by_hash(Endpoints endpoints, std::uint64_t key) const;

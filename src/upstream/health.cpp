@@ -131,6 +131,15 @@ bool ServiceHealth::apply(std::span<EndpointView> views, Instant now) const {
     return true;
 }
 
+std::optional<config::Flaw> check_check_path(std::string_view path) {
+    constexpr std::size_t kPathMax = 1'024;
+    if (path.starts_with('/') && path.size() <= kPathMax &&
+        std::ranges::all_of(path, [](char c) { return c > ' ' && c < 0x7f; })) {
+        return std::nullopt;
+    }
+    return config::Flaw{"is no path", "write /health, for example"};
+}
+
 bool ActiveCheck::report(const CheckOptions& options, bool good) {
     const bool first = !std::exchange(asked_, true);
     if (good == well_) {

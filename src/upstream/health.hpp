@@ -8,7 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -94,19 +97,28 @@ class ServiceHealth {
     std::vector<Entry> entries_;  // in the order of the endpoints
 };
 
+std::optional<config::Flaw> check_check_path(std::string_view path);
+
 struct CheckOptions {
     bool enabled = false;
+    std::string path = "/health";
     Millis interval{5'000};
+    Millis timeout{1'000};
     std::uint32_t healthy_threshold = 2;
     std::uint32_t unhealthy_threshold = 3;
+
+    bool operator==(const CheckOptions&) const = default;
 };
 
 template <class Visitor>
 void fields(Visitor& field, CheckOptions& o) {
     using namespace config;
     field("enabled", o.enabled, "endpoints are asked how they are");
+    field("path", o.path, Check{check_check_path, "^/[!-~]*$"},
+          "what is asked for, by GET; an answer of 2xx is good");
     field("interval_ms", o.interval, Range{100, 3'600'000},
           "time between checks of an endpoint, give or take a tenth");
+    field("timeout_ms", o.timeout, Range{10, 5'000}, "time for the whole answer");
     field("healthy_threshold", o.healthy_threshold, Range{1, 100},
           "good checks in a row after which an ill endpoint is well");
     field("unhealthy_threshold", o.unhealthy_threshold, Range{1, 100},

@@ -21,7 +21,7 @@ namespace gw::upstream {
 
 struct RetryOptions {
     std::uint32_t retries_max = 2;
-    std::vector<std::uint32_t> statuses{502, 503, 504};
+    std::vector<std::uint32_t> statuses = {};  // none: whatever was answered is an answer
     Millis pause_first{10};
     Millis pause_max{200};
 };
