@@ -5,13 +5,16 @@
 
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "app/site_builder.hpp"
 #include "app/state_file.hpp"
 #include "app/worker.hpp"
 #include "base/version.hpp"
 #include "control/admin.hpp"
+#include "control/endpoint_board.hpp"
 #include "control/file_watch.hpp"
+#include "control/health_checks.hpp"
 #include "control/key_watch.hpp"
 #include "control/limit_link.hpp"
 #include "control/name_watch.hpp"
@@ -110,6 +113,8 @@ class Process {
     void tidy_limits();
     void breaker_changed(const std::string& name);
     [[nodiscard]] std::string breakers_json() const;
+    void publish_members(const std::string& service, const std::vector<upstream::Member>& members);
+    void endpoint_checked(const std::string& service, const net::Address& address, bool well);
     void publish_health();
     net::Task<void> stop();
     net::Task<void> wait_for_connections(Instant until);
@@ -164,6 +169,13 @@ class Process {
     state::Maintenance maintenance_ = state::Maintenance::off;  // as last told
     std::string banner_;
 
+    control::EndpointBoard board_;
+    control::HealthChecks checks_{loop_, log_, admin_h1_,
+                                  [this](const std::string& service, const auto& members) {
+                                      publish_members(service, members);
+                                  },
+                                  [this](const std::string& service, const net::Address& address,
+                                         bool well) { endpoint_checked(service, address, well); }};
     std::unique_ptr<control::NameWatch> names_;
     std::unique_ptr<control::KeyWatch> key_watch_;
     std::string key_document_;  // as the issuer last gave it
@@ -171,6 +183,7 @@ class Process {
     std::unique_ptr<net::Handover> handover_;
     net::Scope scope_;
     net::Pause pause_{loop_};
+    bool serving_ = false;  // all parts are there
     bool stopping_ = false;
     bool impatient_ = false;
 };
@@ -201,11 +214,10 @@ int Process::run() {
         control::NameWatchOptions{.servers = joined(settings_->dns.servers),
                                   .ttl_min = settings_->dns.ttl_min,
                                   .ttl_max = settings_->dns.ttl_max},
-        [this](const std::string& service, const std::vector<net::Address>& addresses) {
-            for (const auto& worker : workers_) {
-                worker->adopt_addresses(service, addresses);
-            }
+        [this](const std::string& service, const std::vector<upstream::Member>& members) {
+            checks_.set_members(service, members);
         });
+    checks_.follow(checks_of(*settings_));
     names_->follow(names_of(*settings_));
     publish_keys();
     key_watch_ = std::make_unique<control::KeyWatch>(
@@ -219,6 +231,7 @@ int Process::run() {
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
     file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
     offer_sockets();
+    serving_ = true;
     publish_health();
     exposition_.config_in_force(site_->hash);
     for (const std::string& name : settings_->unused_variables) {
@@ -324,6 +337,13 @@ void Process::start_workers() {
         });
         return facts;
     });
+    exposition_.read_endpoints_by([this] {
+        std::vector<observe::Exposition::EndpointFacts> facts;
+        for (control::EndpointBoard::Fact& fact : board_.facts()) {
+            facts.push_back({std::move(fact.service), std::move(fact.endpoint), fact.well});
+        }
+        return facts;
+    });
     limits_ = std::make_unique<gateway::RateLimits>(
         std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), limit_link_);
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
@@ -331,6 +351,13 @@ void Process::start_workers() {
         workers_.back()->report_to(log_, &desk_);
         workers_.back()->limit_by(*limits_);
         workers_.back()->break_by(breakers_);
+        workers_.back()->tell_ejected_by(
+            [this, i](const std::string& service, std::vector<net::Address> ejected) {
+                loop_.post([this, i, service, ejected = std::move(ejected)] {
+                    board_.set_ejected(service, i, ejected);
+                    publish_health();
+                });
+            });
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
@@ -579,6 +606,12 @@ void Process::publish_site() {
         worker->adopt(site_);
     }
     exposition_.config_adopted(site_->hash);
+    std::set<std::string> services;
+    for (const auto& [name, options] : settings_->services) {
+        services.insert(name);
+    }
+    board_.keep(services);
+    checks_.follow(checks_of(*settings_));
     names_->follow(names_of(*settings_));
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
     publish_keys();
@@ -620,11 +653,31 @@ bool Process::adopt_key_set(const std::string& document) {
     return true;
 }
 
+void Process::publish_members(const std::string& service,
+                              const std::vector<upstream::Member>& members) {
+    for (const auto& worker : workers_) {
+        worker->adopt_members(service, members);
+    }
+    board_.set_members(service, members);
+    if (serving_) {
+        publish_health();
+    }
+}
+
+void Process::endpoint_checked(const std::string& service, const net::Address& address, bool well) {
+    for (const auto& worker : workers_) {
+        worker->adopt_check(service, address, well);
+    }
+    board_.checked(service, address, well);
+    publish_health();
+}
+
 void Process::publish_health() {
     auto report = std::make_shared<gateway::HealthReport>();
     const state::Known& known = *known_->state().current();
     report->body = health_body(*settings_, {.draining = stopping_,
                                             .circuit_breakers = breakers_json(),
+                                            .upstreams = board_.json(),
                                             .backend = store_->backend(),
                                             .store_available = store_available_,
                                             .maintenance = known.maintenance(loop_.clock().wall),
@@ -675,6 +728,8 @@ net::Task<void> Process::stop() {
     file_.reset();
     names_->stop();
     co_await names_->all_done();
+    checks_.stop();
+    co_await checks_.all_done();
     if (resp_ != nullptr) {
         resp_->stop();
         co_await resp_->all_done();

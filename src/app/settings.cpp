@@ -52,10 +52,26 @@ void check_listeners(config::Reader& root, const Settings& s) {
     }
 }
 
+void check_places(config::Reader& root, const std::string& name,
+                  const upstream::ServiceOptions& service) {
+    const bool by_url = !service.url.host.empty();
+    config::Reader reader = root.section("services").section(name);
+    const std::string variable = config::variable_part(name) + "_SERVICE_URL";
+    if (by_url && !service.endpoints.empty()) {
+        reader.blame("endpoints", "services." + name + " has both url and endpoints",
+                     "keep one of them; " + variable + " sets url as well");
+    } else if (!by_url && !reader.gives("url") && !reader.gives("endpoints")) {
+        reader.blame("url", "services." + name + ".url is missing", "write it or set " + variable);
+    } else if (!by_url && !reader.gives("url") && service.endpoints.empty()) {
+        reader.blame("endpoints", "services." + name + ".endpoints is empty", "list at least one");
+    }
+}
+
 // Two services must not be overridden by one variable, as `auth` and `auth-service` would be.
 void check_services(config::Reader& root, const Settings& s) {
     constexpr std::string_view kSuffix = "-service";
     for (const auto& [name, service] : s.services) {
+        check_places(root, name, service);
         if (name.ends_with(kSuffix) &&
             s.services.contains(name.substr(0, name.size() - kSuffix.size()))) {
             root.section("services")

@@ -55,6 +55,7 @@ struct Settings {
     std::uint32_t workers = 0;
     observe::LogLevel log_level = observe::LogLevel::info;
     std::string region;
+    std::string zone;
     std::string instance_id;  // never empty once loaded
     ShutdownOptions shutdown;
     std::vector<Cidr> trusted_proxies;
@@ -92,6 +93,8 @@ void fields(Visitor& field, Settings& o) {
           "threads that serve; 0 is one for each CPU the process may use");
     field("log_level", o.log_level, Env{"LOG_LEVEL"}, "least severe level that is logged");
     field("region", o.region, Env{"REGION"}, "region of this deployment, for logs and metrics");
+    field("zone", o.zone, Env{"ZONE"},
+          "where this process stands: endpoints of the same `zone` are asked first");
     field("instance_id", o.instance_id, Env{"INSTANCE_ID"},
           "name of this process, for logs and metrics; default: the host's name");
     field("shutdown", o.shutdown, "how the process stops");

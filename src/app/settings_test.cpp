@@ -212,6 +212,19 @@ TEST_F(SettingsTest, CheckWhatBelongsTogether) {
                  "/a/**"});
 }
 
+TEST_F(SettingsTest, AskForOneWayOfSayingWhereAServiceIs) {
+    const std::string routes = "routes: [{name: r, path: /, service: a}]\n";
+    const std::string listed = "services: {a: {endpoints: [{url: 'http://x:1', weight: 3}]}}\n";
+    EXPECT_EQ(mistakes(listed + routes), Mistakes{});
+    EXPECT_EQ(mistakes("services: {a: {timeout_ms: 5}}\n" + routes),
+              Mistakes{"1:12: services.a.url is missing; write it or set A_SERVICE_URL"});
+    EXPECT_EQ(mistakes("services: {a: {endpoints: []}}\n" + routes),
+              Mistakes{"1:27: services.a.endpoints is empty; list at least one"});
+    EXPECT_EQ(mistakes(listed + routes, {{"A_SERVICE_URL", "http://y:2"}}),
+              Mistakes{"1:27: services.a has both url and endpoints; keep one of them; "
+                       "A_SERVICE_URL sets url as well"});
+}
+
 TEST_F(SettingsTest, TakeTwoFreePorts) {
     EXPECT_TRUE(load(good(), {{"PORT", "0"}, {"ADMIN_PORT", "0"}}).has_value());
 }

@@ -72,6 +72,7 @@ std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
     route->service_index = service_index;
     route->timeout = options.timeout;
     route->body_max = options.body_bytes_max;
+    route->hedge_after = options.hedge_after;
     route->prefix = options.path.prefix;
     for (const PathPattern::Segment& segment : options.path.segments) {
         if (segment.parameter) {
@@ -170,7 +171,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     std::map<std::string_view, std::size_t> index;
     for (const auto& [name, options] : settings.services) {
         index.emplace(name, services.size());
-        services.push_back({name, options.url.authority(), options.url.host, options});
+        services.push_back({name, options.named().authority(), options.named().host, options});
     }
     std::vector<std::unique_ptr<Route>> routes;
     routes.reserve(settings.routes.size());
@@ -229,9 +230,27 @@ std::vector<control::NamedService> names_of(const Settings& settings) {
     std::vector<control::NamedService> names;
     names.reserve(settings.services.size());
     for (const auto& [name, options] : settings.services) {
-        names.push_back({name, options.url.host, options.url.port});
+        if (options.endpoints.empty()) {
+            names.push_back({.service = name, .host = options.url.host, .port = options.url.port});
+        }
+        for (const upstream::EndpointOptions& endpoint : options.endpoints) {
+            names.push_back({.service = name,
+                             .host = endpoint.url.host,
+                             .port = endpoint.url.port,
+                             .weight = endpoint.weight,
+                             .in_zone = settings.zone.empty() || endpoint.zone == settings.zone});
+        }
     }
     return names;
+}
+
+std::vector<control::CheckedService> checks_of(const Settings& settings) {
+    std::vector<control::CheckedService> services;
+    services.reserve(settings.services.size());
+    for (const auto& [name, options] : settings.services) {
+        services.push_back({.name = name, .named = options.named(), .options = options.check});
+    }
+    return services;
 }
 
 std::string health_body(const Settings& settings, const HealthFacts& facts) {
@@ -248,6 +267,8 @@ std::string health_body(const Settings& settings, const HealthFacts& facts) {
     }
     body += R"(,"circuitBreakers":)";
     body += facts.circuit_breakers;
+    body += R"(,"upstreams":)";
+    body += facts.upstreams;
     body += R"(,"state":{"backend":")";
     body += facts.backend;
     body += facts.store_available ? R"(","status":"ok"})" : R"(","status":"down"})";

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/settings.hpp"
+#include "control/health_checks.hpp"
 #include "control/name_watch.hpp"
 #include "gateway/site.hpp"
 #include "identity/key_set.hpp"
@@ -30,9 +31,13 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::u
 // The names whose addresses are to be kept.
 std::vector<control::NamedService> names_of(const Settings& settings);
 
+// How the endpoints of each are checked.
+std::vector<control::CheckedService> checks_of(const Settings& settings);
+
 struct HealthFacts {
     bool draining = false;
     std::string circuit_breakers = "{}";  // JSON
+    std::string upstreams = "{}";         // JSON
     std::string_view backend;
     bool store_available = true;
     state::Maintenance maintenance = state::Maintenance::off;

@@ -58,9 +58,15 @@ void Worker::keys_were_read() {
     loop_.post([this] { shard_.access().keys_asked_for_ended(); });
 }
 
-void Worker::adopt_addresses(std::string service, std::vector<net::Address> addresses) {
-    loop_.post([this, service = std::move(service), addresses = std::move(addresses)] {
-        shard_.adopt_addresses(service, addresses);
+void Worker::adopt_members(std::string service, std::vector<upstream::Member> members) {
+    loop_.post([this, service = std::move(service), members = std::move(members)] {
+        shard_.adopt_members(service, members);
+    });
+}
+
+void Worker::adopt_check(std::string service, net::Address address, bool well) {
+    loop_.post([this, service = std::move(service), address, well] {
+        shard_.adopt_check(service, address, well);
     });
 }
 

@@ -42,7 +42,10 @@ class Worker {
     void adopt_known(std::shared_ptr<const state::Known> known);
     // What the control thread found out over all workers.
     void count_violation(observe::Violation violation);
-    void adopt_addresses(std::string service, std::vector<net::Address> addresses);
+    void adopt_members(std::string service, std::vector<upstream::Member> members);
+    void adopt_check(std::string service, net::Address address, bool well);
+    // Called on the worker's thread.
+    void tell_ejected_by(gateway::Shard::Ejected tell) { shard_.tell_ejected_by(std::move(tell)); }
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
 
     // Stopping, in this order.

@@ -9,19 +9,6 @@ namespace {
 
 constexpr std::size_t kSecretBytesMax = 64UL * 1024;
 
-// AUTH of auth-service, PAYMENT of payment-service.
-std::string variable_part(std::string_view key) {
-    constexpr std::string_view kSuffix = "-service";
-    if (key.ends_with(kSuffix) && key.size() > kSuffix.size()) {
-        key.remove_suffix(kSuffix.size());
-    }
-    std::string out;
-    for (const char c : key) {
-        out += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    }
-    return out;
-}
-
 std::string_view trimmed(std::string_view text) {
     while (text.starts_with(' ')) {
         text.remove_prefix(1);
@@ -33,6 +20,18 @@ std::string_view trimmed(std::string_view text) {
 }
 
 }  // namespace
+
+std::string variable_part(std::string_view key) {
+    constexpr std::string_view kSuffix = "-service";
+    if (key.ends_with(kSuffix) && key.size() > kSuffix.size()) {
+        key.remove_suffix(kSuffix.size());
+    }
+    std::string out;
+    for (const char c : key) {
+        out += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    }
+    return out;
+}
 
 void Reading::blame_variable(std::string_view name, std::string what, std::string remedy) {
     mistakes.push_back(

@@ -40,6 +40,10 @@ class Reader {
 
     // Does the document hold this section?
     [[nodiscard]] bool present() const { return node_ != nullptr; }
+    // Does the document give this setting of the section?
+    [[nodiscard]] bool gives(std::string_view name) const {
+        return node_ != nullptr && node_->find(name) != nullptr;
+    }
     // The section of that name within this one; naming it makes its key known.
     Reader section(std::string_view name);
     // Reports the keys that nothing has named.
@@ -111,6 +115,9 @@ void read(Reader reader, T& options) {
         reader.finish();
     }
 }
+
+// <NAME> in the names of variables: AUTH of auth-service, PAYMENT of payment-service.
+std::string variable_part(std::string_view key);
 
 // The parts of a list in a variable: "a, b" → a and b.
 std::vector<std::string_view> split_list(std::string_view text);

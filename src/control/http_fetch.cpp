@@ -5,10 +5,10 @@
 #include "net/connector.hpp"
 
 namespace gw::control {
-namespace {
 
-net::Task<Result<Fetched>> ask(net::Loop& loop, http::H1Pool& pool, net::Address address,
-                               const FetchTarget* target, Instant deadline, std::size_t bytes_max) {
+net::Task<Result<Fetched>> fetch_from(net::Loop& loop, http::H1Pool& pool, net::Address address,
+                                      const FetchTarget* target, Instant deadline,
+                                      std::size_t bytes_max) {
     Result<net::Fd> made = co_await net::connect(loop, address, deadline);
     if (!made) {
         co_return std::unexpected(made.error());
@@ -52,8 +52,6 @@ net::Task<Result<Fetched>> ask(net::Loop& loop, http::H1Pool& pool, net::Address
     co_return std::unexpected(part.error());
 }
 
-}  // namespace
-
 net::Task<Result<Fetched>> fetch(net::Loop& loop, net::Resolver& resolver, http::H1Pool& pool,
                                  FetchTarget target, Millis limit, std::size_t bytes_max) {
     const Instant deadline = loop.now() + limit;
@@ -63,7 +61,8 @@ net::Task<Result<Fetched>> fetch(net::Loop& loop, net::Resolver& resolver, http:
     }
     Result<Fetched> last = fail(Errc::unreachable, Fault::upstream, "the name has no address");
     for (const IpAddress& ip : names->addresses) {
-        last = co_await ask(loop, pool, {ip, target.server.port}, &target, deadline, bytes_max);
+        last =
+            co_await fetch_from(loop, pool, {ip, target.server.port}, &target, deadline, bytes_max);
         if (last || loop.now() >= deadline) {
             break;
         }

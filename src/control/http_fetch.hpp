@@ -6,6 +6,7 @@
 #include "http/h1_pool.hpp"
 #include "net/loop.hpp"
 #include "net/resolver.hpp"
+#include "net/stream.hpp"
 #include "upstream/service_options.hpp"
 
 namespace gw::control {
@@ -19,6 +20,11 @@ struct Fetched {
     int status = 0;
     std::string body;
 };
+
+// From that address, whatever the target's name resolves to. Both must outlive the task.
+net::Task<Result<Fetched>> fetch_from(net::Loop& loop, http::H1Pool& pool, net::Address address,
+                                      const FetchTarget* target, Instant deadline,
+                                      std::size_t bytes_max);
 
 // All addresses of the name are tried until one answers. Errors: those of a connection and of a
 // malformed answer; timeout when `limit` has passed; too_large beyond bytes_max. The resolver and

@@ -18,37 +18,66 @@ NameWatch::NameWatch(net::Loop& loop, observe::Log& log, const NameWatchOptions&
       resolver_(loop, options.servers) {}
 
 void NameWatch::follow(const std::vector<NamedService>& services) {
-    std::map<std::string, std::shared_ptr<Watched>> next;
+    std::map<Key, std::shared_ptr<Watched>> next;
     std::vector<std::shared_ptr<Watched>> fresh;
+    std::set<std::string> known_services;
     for (const NamedService& name : services) {
-        const auto known = watched_.find(name.service);
-        if (known != watched_.end() && known->second->name == name) {
-            next.emplace(name.service, known->second);
-            if (known->second->known) {
-                publish_(name.service, known->second->addresses);
-            }
-            continue;
+        const Key key{name.service, name.host, name.port};
+        const auto known = watched_.find(key);
+        if (known != watched_.end()) {
+            known->second->name = name;
+            next.emplace(key, known->second);
+            known_services.insert(name.service);
+        } else if (!next.contains(key)) {
+            fresh.push_back(std::make_shared<Watched>(loop_, name));
+            next.emplace(key, fresh.back());
         }
-        fresh.push_back(std::make_shared<Watched>(loop_, name));
-        next.emplace(name.service, fresh.back());
     }
-    for (const auto& [service, watched] : watched_) {
-        const auto still = next.find(service);
-        watched->wanted = still != next.end() && still->second == watched;
+    for (const auto& [key, watched] : watched_) {
+        watched->wanted = next.contains(key);
         if (!watched->wanted) {
             watched->pause.wake();
         }
     }
     watched_ = std::move(next);
+    for (const std::string& service : known_services) {
+        publish(service);
+    }
     for (const std::shared_ptr<Watched>& watched : fresh) {
         scope_.spawn(keep_asking(watched));
+    }
+}
+
+void NameWatch::publish(const std::string& service) {
+    std::vector<upstream::Member> members;
+    bool known = false;
+    for (const auto& [key, watched] : watched_) {
+        if (std::get<0>(key) != service) {
+            continue;
+        }
+        if (!watched->known && !watched->failing) {
+            return;  // its answer is on its way
+        }
+        known = known || watched->known;
+        for (const net::Address& address : watched->addresses) {
+            members.push_back({.address = address,
+                               .weight = watched->name.weight,
+                               .in_zone = watched->name.in_zone});
+        }
+    }
+    // Two names may have an address in common.
+    std::ranges::sort(members);
+    const auto [first, last] = std::ranges::unique(members, {}, &upstream::Member::address);
+    members.erase(first, last);
+    if (known) {
+        publish_(service, members);
     }
 }
 
 void NameWatch::stop() {
     stopped_ = true;
     resolver_.cancel();
-    for (const auto& [service, watched] : watched_) {
+    for (const auto& [key, watched] : watched_) {
         watched->pause.wake();
     }
     watched_.clear();
@@ -87,6 +116,9 @@ void NameWatch::take(Watched& watched, const Result<net::Resolution>& answer) {
                       {{"upstream", service},
                        {"host", watched.name.host},
                        {"keeping", static_cast<std::int64_t>(watched.addresses.size())}});
+            if (!watched.known) {
+                publish(service);
+            }
         }
         return;
     }
@@ -107,7 +139,7 @@ void NameWatch::take(Watched& watched, const Result<net::Resolution>& answer) {
     watched.known = true;
     watched.addresses = std::move(addresses);
     if (changed) {
-        publish_(service, watched.addresses);
+        publish(service);
     }
 }
 

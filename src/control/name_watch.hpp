@@ -5,21 +5,27 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "net/resolver.hpp"
 #include "net/scope.hpp"
 #include "net/stream.hpp"
 #include "observe/log.hpp"
+#include "upstream/member.hpp"
 
 namespace gw::control {
 
+// One name of a service, of which it may have several.
 struct NamedService {
     std::string service;
     std::string host;
     std::uint16_t port = 0;
-    auto operator<=>(const NamedService&) const = default;
+    // Of each of its addresses.
+    std::uint32_t weight = 1;
+    bool in_zone = true;
 };
 
 struct NameWatchOptions {
@@ -31,13 +37,14 @@ struct NameWatchOptions {
 class NameWatch {
   public:
     using Publish =
-        std::function<void(const std::string& service, const std::vector<net::Address>&)>;
+        std::function<void(const std::string& service, const std::vector<upstream::Member>&)>;
 
     NameWatch(net::Loop& loop, observe::Log& log, const NameWatchOptions& options, Publish publish);
     NameWatch(const NameWatch&) = delete;
     NameWatch& operator=(const NameWatch&) = delete;
 
-    // From here on these; those already followed go on undisturbed, and are published once more.
+    // From here on these; those already followed go on undisturbed, and are published once more. A
+    // service is published when all of its names have been asked for, with the addresses of all.
     void follow(const std::vector<NamedService>& services);
     // Ends all questions and pauses. The watch may be destroyed once all_done().
     void stop();
@@ -53,6 +60,8 @@ class NameWatch {
         bool failing = false;
         bool wanted = true;
     };
+    using Key = std::tuple<std::string, std::string, std::uint16_t>;  // service, host, port
+    void publish(const std::string& service);
     net::Task<void> keep_asking(std::shared_ptr<Watched> watched);
     void take(Watched& watched, const Result<net::Resolution>& answer);
 
@@ -62,7 +71,7 @@ class NameWatch {
     Publish publish_;
     net::Resolver resolver_;
     net::Scope scope_;
-    std::map<std::string, std::shared_ptr<Watched>> watched_;  // by service
+    std::map<Key, std::shared_ptr<Watched>> watched_;
     bool stopped_ = false;
 };
 

@@ -17,10 +17,13 @@ constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answ
 
 // One coroutine and not one for each of its parts: this is the way of nearly every request.
 net::Task<Result<void>> Relay::transfer() {
-    Result<void> sent = co_await service_.send(x_.memory.request, first_.bytes, first_.last,
-                                               first_.last ? x_.stream.trailers() : nullptr);
-    if (!sent) {
-        co_return sent;
+    Result<void> sent{};
+    if (answer_ == nullptr) {
+        sent = co_await service_.send(x_.memory.request, first_.bytes, first_.last,
+                                      first_.last ? x_.stream.trailers() : nullptr);
+        if (!sent) {
+            co_return sent;
+        }
     }
     if (!first_.last) {
         uploaded_ = x_.shard.loop().now();
@@ -28,7 +31,7 @@ net::Task<Result<void>> Relay::transfer() {
         scope_.spawn(upload());
     }
 
-    const http::ResponseHead* head = nullptr;
+    const http::ResponseHead* head = answer_;
     for (int interim = 0; head == nullptr;) {
         Result<const http::ResponseHead*> got = co_await service_.read_head(head_deadline());
         if (!got) {
@@ -57,6 +60,9 @@ net::Task<Result<void>> Relay::transfer() {
 
     call_.tell(head->status >= 500 ? Breaker::Result::failure : Breaker::Result::success,
                x_.shard.loop().now());
+    if (head->status >= 500 && pass_over(*head)) {
+        co_return fail(Errc::cancelled, Fault::self, "it is sent again");
+    }
     if (const Verdict verdict = judge(x_, *head); !verdict.goes_on()) {
         x_.withheld = verdict;
         x_.upstream_ended = x_.shard.loop().now();
@@ -87,6 +93,16 @@ net::Task<Result<void>> Relay::transfer() {
             x_.outcome.status, x_.upstream_ended - *x_.upstream_began);
     }
     co_return sent;
+}
+
+bool Relay::pass_over(const http::ResponseHead& head) {
+    if (!resend_.after(head, first_.last)) {
+        return false;
+    }
+    x_.generation.service_series[x_.route->service_index]->answered(
+        head.status, x_.shard.loop().now() - *x_.upstream_began);
+    passed_over_ = true;
+    return true;
 }
 
 net::Task<Result<void>> Relay::transfer_with_upload() {

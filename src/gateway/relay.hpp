@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "gateway/exchange.hpp"
+#include "gateway/resend.hpp"
 #include "net/scope.hpp"
 #include "upstream/breaker_call.hpp"
 
@@ -14,10 +15,11 @@ namespace gw::gateway {
 class Relay {
   public:
     // first: the part of the client's body that is already here.
-    // call: is told when the answer's head is there.
+    // call: is told when the answer's head is there. resend: may want it sent again instead.
+    // answer: its head, if the request has been sent and answered already.
     Relay(Exchange& x, http::ClientStream& service, http::BodyPart first,
-          upstream::BreakerCall& call)
-        : x_(x), service_(service), first_(first), call_(call) {}
+          upstream::BreakerCall& call, Resend& resend, const http::ResponseHead* answer = nullptr)
+        : x_(x), service_(service), first_(first), call_(call), resend_(resend), answer_(answer) {}
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
 
@@ -25,9 +27,13 @@ class Relay {
     // More of the body has been taken from the client than `first`: the request cannot be sent
     // again.
     [[nodiscard]] bool body_read() const { return body_read_; }
+    // run() failed because the answer is not what is wanted: the request is to be sent again.
+    [[nodiscard]] bool passed_over() const { return passed_over_; }
 
   private:
     net::Task<Result<void>> transfer();
+    // The answer is an error that the request is sent again for.
+    bool pass_over(const http::ResponseHead& head);
     net::Task<Result<void>> transfer_with_upload();
     net::Task<void> upload();
     [[nodiscard]] Instant head_deadline() const;
@@ -36,9 +42,12 @@ class Relay {
     http::ClientStream& service_;
     http::BodyPart first_;
     upstream::BreakerCall& call_;
+    Resend& resend_;
+    const http::ResponseHead* answer_;
     net::Scope scope_;
     bool uploading_ = false;
     bool body_read_ = false;
+    bool passed_over_ = false;
     Instant uploaded_{};                 // when the last bytes of the request left
     std::optional<Error> client_error_;  // the client's body ended badly
 };

@@ -35,6 +35,7 @@ struct RouteOptions {
     // Zero until load_settings has put the process's defaults there.
     Millis timeout{0};
     std::uint64_t body_bytes_max = 0;
+    Millis hedge_after{0};
     // The keys of the route that are none of the above: the stages' sections, and what
     // load_settings read there.
     config::Reader stages;
@@ -74,6 +75,9 @@ void fields(Visitor& field, RouteOptions& o) {
         "the service");
     field("body_bytes_max", o.body_bytes_max, Range{0, 1'099'511'627'776},
           "largest request body, else 413; 0 is the general `body_bytes_max`");
+    field("hedge_after_ms", o.hedge_after, Range{0, 3'600'000},
+          "GET and HEAD go to a second endpoint as well when the first has not answered after this "
+          "time, within the budget of what is sent again; 0: they do not");
     field.rest(o.stages);
 }
 

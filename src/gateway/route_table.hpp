@@ -37,6 +37,7 @@ struct Route {
     std::size_t index = 0;
     Millis timeout{};
     std::uint64_t body_max = 0;
+    Millis hedge_after{0};  // zero: never
     bool prefix = false;
     std::size_t base_segments = 0;  // of a prefix route: those before its "**"
     bool same_path = true;          // the service sees the path as it is

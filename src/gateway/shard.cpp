@@ -70,10 +70,18 @@ void Shard::limits_answered() {
     }
 }
 
-void Shard::adopt_addresses(const std::string& service, std::span<const net::Address> addresses) {
+void Shard::adopt_members(const std::string& service, std::span<const upstream::Member> members) {
     for (const auto& known : services_) {
         if (known->name() == service) {
-            known->set_addresses(addresses);
+            known->set_members(members);
+        }
+    }
+}
+
+void Shard::adopt_check(const std::string& service, const net::Address& address, bool well) {
+    for (const auto& known : services_) {
+        if (known->name() == service) {
+            known->checked(address, well);
         }
     }
 }
@@ -128,6 +136,12 @@ void Shard::sweep() {
         observe::UpstreamSeries& series = metrics_.upstream(service->name());
         series.connections_idle.set(count.idle);
         series.connections_active.set(count.lent);
+        std::vector<net::Address> ejected = service->ejected();
+        std::vector<net::Address>& told = ejected_[service->name()];
+        if (tell_ejected_ && ejected != told) {
+            told = ejected;
+            tell_ejected_(service->name(), std::move(ejected));
+        }
     }
     loop_.timers().arm(sweep_timer_, loop_.now() + kSweepEvery);
 }

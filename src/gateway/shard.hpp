@@ -2,7 +2,9 @@
 // here runs on the worker's thread; other threads reach it by posting to its loop.
 #pragma once
 
+#include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -52,7 +54,14 @@ class Shard final : public http::Responder {
 
     // From here on requests begin with this configuration.
     void adopt(std::shared_ptr<const Site> site);
-    void adopt_addresses(const std::string& service, std::span<const net::Address> addresses);
+    void adopt_members(const std::string& service, std::span<const upstream::Member> members);
+    // What active checks say of an endpoint.
+    void adopt_check(const std::string& service, const net::Address& address, bool well);
+    // Called, on this thread, when the endpoints that a service leaves out for their failures have
+    // changed. Before the first request.
+    using Ejected =
+        std::function<void(const std::string& service, std::vector<net::Address> ejected)>;
+    void tell_ejected_by(Ejected tell) { tell_ejected_ = std::move(tell); }
     // Who is hit by a ban or a revocation loses what is in flight as well.
     void adopt_known(std::shared_ptr<const state::Known> known);
     void adopt_health(std::shared_ptr<const HealthReport> report) { health_ = std::move(report); }
@@ -134,8 +143,10 @@ class Shard final : public http::Responder {
     http::DateText date_;
     http::Reserve<ExchangeMemory> memory_;
     std::vector<std::unique_ptr<upstream::Service>>
-        services_;                       // by name; never removed while running
-    std::list<Generation> generations_;  // the current one last
+        services_;  // by name; never removed while running
+    Ejected tell_ejected_;
+    std::map<std::string, std::vector<net::Address>> ejected_;  // as last told
+    std::list<Generation> generations_;                         // the current one last
     Generation* current_ = nullptr;
     Access access_{loop_};
     security::RequestValues request_values_;

@@ -154,6 +154,7 @@ void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     }
     sums.add(Metric::downstream_retries_total, {name}, upstream.retries.value());
     sums.add(Metric::upstream_stale_retries_total, {name}, upstream.stale_retries.value());
+    sums.add(Metric::upstream_hedges_total, {name}, upstream.hedges.value());
     sums.add(Metric::upstream_connections, {name, "idle"}, upstream.connections_idle.value());
     sums.add(Metric::upstream_connections, {name, "active"}, upstream.connections_active.value());
 }
@@ -244,6 +245,12 @@ std::string Exposition::text() const {
     sums.add(Metric::log_lines_dropped_total, {}, sink_.dropped_lines());
     if (read_breakers_) {
         add_breakers(sums, read_breakers_());
+    }
+    if (read_endpoints_) {
+        for (const EndpointFacts& endpoint : read_endpoints_()) {
+            sums.add(Metric::upstream_health, {endpoint.upstream, endpoint.endpoint},
+                     endpoint.well ? 1.0 : 0.0);
+        }
     }
     sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
     sums.add(Metric::build_info, {std::string(kVersion)}, 1.0);

@@ -41,6 +41,16 @@ class Exposition {
         read_breakers_ = std::move(read);
     }
 
+    // Of each endpoint of each service.
+    struct EndpointFacts {
+        std::string upstream;
+        std::string endpoint;
+        bool well = true;
+    };
+    void read_endpoints_by(std::function<std::vector<EndpointFacts>()> read) {
+        read_endpoints_ = std::move(read);
+    }
+
     [[nodiscard]] std::string text() const;
 
   private:
@@ -56,6 +66,7 @@ class Exposition {
     bool state_backend_up_ = true;
     std::string hash_;
     std::function<std::vector<BreakerFacts>()> read_breakers_;
+    std::function<std::vector<EndpointFacts>()> read_endpoints_;
 };
 
 }  // namespace gw::observe

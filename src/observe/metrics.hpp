@@ -173,12 +173,16 @@ class UpstreamSeries {
     // Once more, because the service had closed the connection.
     void retried_stale() { stale_retries.add(); }
 
+    // To a second endpoint, because the first was slow.
+    void hedged() { hedges.add(); }
+
     const std::string name;
     GrowingList<StatusSeries> statuses;
     DurationHistogram duration;
     std::array<Counter, kUpstreamErrors.size()> errors;
     Counter retries;
     Counter stale_retries;
+    Counter hedges;
     Gauge connections_idle;
     Gauge connections_active;
 };

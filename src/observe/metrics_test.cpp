@@ -217,6 +217,10 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     block.rate_limited("general", false).add();
     exposition_.read_breakers_by(
         [] { return std::vector<Exposition::BreakerFacts>{{.upstream = "s"}}; });
+    exposition_.read_endpoints_by([] {
+        return std::vector<Exposition::EndpointFacts>{
+            {.upstream = "s", .endpoint = "10.0.0.1:80", .well = false}};
+    });
     block.dangerous_header("x-user-id").add();
     std::set<std::string> series;
     std::istringstream lines(exposition_.text());

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "upstream/breaker_call.hpp"
-#include "upstream/endpoint_health.hpp"
 #include "upstream/retry_budget.hpp"
 
 namespace gw::upstream {
@@ -262,28 +261,6 @@ TEST(RetryBudget, LeavesAFewForAServiceThatIsSeldomAsked) {
     EXPECT_TRUE(budget.take(now));
     EXPECT_FALSE(budget.take(now));
     EXPECT_TRUE(budget.take(now + seconds(1)));
-}
-
-TEST(EndpointHealth, EjectsAfterFiveFailuresInARowForLongerEachTime) {
-    EndpointHealth health;
-    Instant now = kBegin;
-    for (int i = 0; i < 4; ++i) {
-        health.failed(now);
-    }
-    health.succeeded();
-    for (int i = 0; i < 4; ++i) {
-        health.failed(now);
-    }
-    EXPECT_FALSE(health.is_ejected(now));
-    health.failed(now);
-    EXPECT_TRUE(health.is_ejected(now + seconds(9)));
-    now += seconds(10);
-    EXPECT_FALSE(health.is_ejected(now));
-    for (int i = 0; i < 5; ++i) {
-        health.failed(now);
-    }
-    EXPECT_TRUE(health.is_ejected(now + seconds(19)));
-    EXPECT_FALSE(health.is_ejected(now + seconds(20)));
 }
 
 }  // namespace

@@ -82,6 +82,15 @@ void Endpoint::take_back(std::unique_ptr<Connection> connection) {
     idle_.push_back(std::move(connection));
 }
 
+// FNV-1a of the address as text.
+std::uint64_t Endpoint::id_of(const net::Address& address) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : address.ip.to_string() + " " + std::to_string(address.port)) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    }
+    return hash;
+}
+
 void Endpoint::sweep() {
     std::erase_if(idle_, [this](const std::unique_ptr<Connection>& connection) {
         return !is_fit(*connection, false);

@@ -11,7 +11,6 @@
 #include "net/connector.hpp"
 #include "net/stream.hpp"
 #include "net/task.hpp"
-#include "upstream/endpoint_health.hpp"
 #include "upstream/idle_limit.hpp"
 #include "upstream/service_options.hpp"
 
@@ -61,12 +60,14 @@ class Lease {
 class Endpoint {
   public:
     Endpoint(net::Loop& loop, const net::Address& address, const ServiceOptions& options)
-        : loop_(loop), address_(address), options_(options) {}
+        : loop_(loop), address_(address), id_(id_of(address)), options_(options) {}
     Endpoint(const Endpoint&) = delete;
     Endpoint& operator=(const Endpoint&) = delete;
 
     [[nodiscard]] const net::Address& address() const { return address_; }
-    [[nodiscard]] EndpointHealth& health() { return health_; }
+    // The same in every worker and gateway.
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+    static std::uint64_t id_of(const net::Address& address);
 
     // An idle connection that still looks alive, or an empty lease. exact: the kernel is asked too,
     // for requests that must not be sent twice.
@@ -92,9 +93,9 @@ class Endpoint {
 
     net::Loop& loop_;
     net::Address address_;
+    std::uint64_t id_;
     const ServiceOptions& options_;  // the service's: they change with its configuration
     std::vector<std::unique_ptr<Connection>> idle_;  // the most recently used last
-    EndpointHealth health_;
     IdleLimit idle_limit_;
     std::size_t lent_ = 0;
     bool retired_ = false;

@@ -3,16 +3,32 @@
 #include <algorithm>
 
 namespace gw::upstream {
+namespace {
 
-void Service::set_addresses(std::span<const net::Address> addresses) {
+// One in configuration is that many in a view: slow start has to give parts of it.
+constexpr std::uint32_t kWeightUnit = 1'000;
+
+}  // namespace
+
+void Service::configure(const ServiceOptions& options) {
+    options_ = options;
+    health_.configure(options_.health);
+    balancer_.configure(options_.balance);
+}
+
+void Service::set_members(std::span<const Member> members) {
     std::vector<std::unique_ptr<Endpoint>> next;
-    next.reserve(addresses.size());
-    for (const net::Address& address : addresses) {
-        const auto known = std::ranges::find_if(
-            endpoints_, [&](const auto& e) { return e != nullptr && e->address() == address; });
+    std::vector<std::uint64_t> ids;
+    next.reserve(members.size());
+    ids.reserve(members.size());
+    for (const Member& member : members) {
+        const auto known = std::ranges::find_if(endpoints_, [&](const auto& e) {
+            return e != nullptr && e->address() == member.address;
+        });
         next.push_back(known != endpoints_.end()
                            ? std::move(*known)
-                           : std::make_unique<Endpoint>(loop_, address, options_));
+                           : std::make_unique<Endpoint>(loop_, member.address, options_));
+        ids.push_back(next.back()->id());
     }
     for (std::unique_ptr<Endpoint>& left : endpoints_) {
         if (left != nullptr) {
@@ -21,37 +37,51 @@ void Service::set_addresses(std::span<const net::Address> addresses) {
         }
     }
     endpoints_ = std::move(next);
-}
-
-bool Service::panics() const {
-    const auto ejected = std::ranges::count_if(
-        endpoints_, [this](const auto& e) { return e->health().is_ejected(loop_.now()); });
-    return static_cast<std::size_t>(ejected) * 2 > endpoints_.size();
-}
-
-// One that chance names, or the next that will do.
-Endpoint* Service::candidate(const Endpoint* other_than, bool all) {
-    const std::size_t first = random_.below(endpoints_.size());
-    for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-        Endpoint* const endpoint = endpoints_[(first + i) % endpoints_.size()].get();
-        if (endpoint != other_than && (all || !endpoint->health().is_ejected(loop_.now()))) {
-            return endpoint;
+    members_.assign(members.begin(), members.end());
+    health_.set_endpoints(ids, loop_.now());
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        if (!members[i].well) {
+            health_.checked(ids[i], false, loop_.now());
         }
     }
-    return nullptr;
 }
 
-Endpoint* Service::pick(const Endpoint* other_than) {
+void Service::look(const Endpoint* tried, bool spare) {
+    views_.clear();
+    for (std::size_t i = 0; i < endpoints_.size(); ++i) {
+        const Endpoint& endpoint = *endpoints_[i];
+        views_.push_back({.id = endpoint.id(),
+                          .weight = members_[i].weight * kWeightUnit,
+                          .in_flight = static_cast<std::uint32_t>(endpoint.lent()),
+                          .usable = !spare || endpoint.lent() < options_.connections_max,
+                          .tried = &endpoint == tried,
+                          .in_zone = members_[i].in_zone});
+    }
+    health_.apply(views_, loop_.now());
+}
+
+Endpoint* Service::pick(const Endpoint* tried, std::uint64_t key) {
     if (endpoints_.size() < 2) {
         return endpoints_.empty() ? nullptr : endpoints_.front().get();
     }
-    const bool all = panics();
-    Endpoint* const one = candidate(other_than, all);
-    Endpoint* const two = candidate(other_than, all);
-    if (one == nullptr || two == nullptr) {
-        return candidate(nullptr, true);
+    look(tried, true);
+    std::optional<std::size_t> index = balancer_.pick(views_, key);
+    if (!index) {
+        // All are full, and whoever is asked now will say so.
+        look(tried, false);
+        index = balancer_.pick(views_, key);
     }
-    return two->lent() < one->lent() ? two : one;
+    return endpoints_[index.value_or(0)].get();
+}
+
+std::vector<net::Address> Service::ejected() const {
+    std::vector<net::Address> out;
+    for (const auto& endpoint : endpoints_) {
+        if (health_.is_ejected(endpoint->id(), loop_.now())) {
+            out.push_back(endpoint->address());
+        }
+    }
+    return out;
 }
 
 void Service::sweep() {

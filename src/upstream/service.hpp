@@ -1,5 +1,5 @@
-// A service as one worker sees it: what configuration says of it, the addresses that its name has
-// now, and which of them serves the next request. One worker's thread.
+// A service as one worker sees it: what configuration says of it, the endpoints that it has now,
+// how they are, and which of them serves the next request. One worker's thread.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "upstream/balancer.hpp"
 #include "upstream/endpoint.hpp"
+#include "upstream/health.hpp"
+#include "upstream/member.hpp"
 #include "upstream/retry_budget.hpp"
 #include "upstream/service_options.hpp"
 
@@ -20,17 +23,30 @@ class Service {
 
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const ServiceOptions& options() const { return options_; }
-    void configure(const ServiceOptions& options) { options_ = options; }
+    void configure(const ServiceOptions& options);
 
-    // Addresses that stay keep their connections; those that left finish what they carry.
-    void set_addresses(std::span<const net::Address> addresses);
+    // Endpoints that stay keep their connections and what is known of them; those that left finish
+    // what they carry. Each address once.
+    void set_members(std::span<const Member> members);
+    // What active checks say of one of them, once they have changed their mind.
+    void checked(const net::Address& address, bool well) {
+        health_.checked(Endpoint::id_of(address), well, loop_.now());
+    }
 
-    // The endpoint for the next attempt: of two that chance names, the one with fewer requests in
-    // flight (Mitzenmacher's two choices). Not `other_than` and none that is ejected, if there is a
-    // choice; where more than half are ejected, that says more of us than of them, and all are
-    // asked. Null: no address is known.
-    Endpoint* pick(const Endpoint* other_than);
+    // Is the choice made by a key?
+    [[nodiscard]] bool by_key() const {
+        return endpoints_.size() > 1 && options_.balance.policy == Balancing::hash;
+    }
+    // The endpoint for the next attempt, as balancer.hpp chooses among those that are well; not
+    // `tried`, if there is a choice. key: of `hash`, as a hash. Null: no endpoint is known.
+    Endpoint* pick(const Endpoint* tried, std::uint64_t key);
     [[nodiscard]] RetryBudget& retries() { return retries_; }
+
+    // What came of a request.
+    void succeeded(const Endpoint& endpoint) { health_.succeeded(endpoint.id(), loop_.now()); }
+    void failed(const Endpoint& endpoint) { health_.failed(endpoint.id(), loop_.now()); }
+    // Those that are left out for their failures now.
+    [[nodiscard]] std::vector<net::Address> ejected() const;
 
     // Once a second or so.
     void sweep();
@@ -42,15 +58,18 @@ class Service {
     [[nodiscard]] Count connections() const;
 
   private:
+    // Fills the views anew. spare: those at their cap on connections are left out.
+    void look(const Endpoint* tried, bool spare);
+
     net::Loop& loop_;
     std::string name_;
     ServiceOptions options_;
     std::vector<std::unique_ptr<Endpoint>> endpoints_;
+    std::vector<Member> members_;                     // the same, in the same order
     std::vector<std::unique_ptr<Endpoint>> leaving_;  // until their last lease is back
-    Endpoint* candidate(const Endpoint* other_than, bool all);
-    [[nodiscard]] bool panics() const;
-
-    Random random_{Random::fresh_seed()};
+    ServiceHealth health_{options_.health};
+    Balancer balancer_{options_.balance, Random::fresh_seed()};
+    std::vector<EndpointView> views_;  // of one pick; kept for its memory
     RetryBudget retries_;
 };
 

@@ -5,9 +5,13 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "config/field.hpp"
+#include "upstream/balancer.hpp"
+#include "upstream/health.hpp"
+#include "upstream/retry.hpp"
 
 namespace gw::upstream {
 
@@ -28,22 +32,51 @@ struct ServiceUrl {
     bool operator==(const ServiceUrl&) const = default;
 };
 
+// One of several places where a service listens.
+struct EndpointOptions {
+    ServiceUrl url;
+    std::uint32_t weight = 1;
+    std::string zone;
+};
+
+template <class Visitor>
+void fields(Visitor& field, EndpointOptions& o) {
+    using namespace config;
+    field("url", o.url, Required{},
+          "where it listens: `http://host:port`; every address of the name is an endpoint");
+    field("weight", o.weight, Range{0, 1'000},
+          "how much it gets beside the others; 0: nothing. Not for `round_robin`");
+    field("zone", o.zone, "where it stands; compared with our own `zone`");
+}
+
 struct ServiceOptions {
     ServiceUrl url;
+    std::vector<EndpointOptions> endpoints;
     Millis timeout{0};
     Millis connect_timeout{1'000};
     Millis idle_timeout{4'000};
     Millis age_max{300'000};
     std::uint32_t idle_connections_max = 64;
     std::uint32_t connections_max = 1'024;
-    std::uint32_t retries_max = 2;
+    BalancerOptions balance;
+    HealthOptions health;
+    CheckOptions check;
+    RetryOptions retry;
+
+    // What requests to it name as their host.
+    [[nodiscard]] const ServiceUrl& named() const {
+        return endpoints.empty() ? url : endpoints.front().url;
+    }
 };
 
 template <class Visitor>
 void fields(Visitor& field, ServiceOptions& o) {
     using namespace config;
-    field("url", o.url, Required{}, Env{"<NAME>_SERVICE_URL"},
-          "where it listens: `http://host:port`; every address of the name is used");
+    field("url", o.url, Env{"<NAME>_SERVICE_URL"},
+          "where it listens: `http://host:port`; every address of the name is used. Required "
+          "unless `endpoints` are listed");
+    field("endpoints", o.endpoints,
+          "the places where it listens, instead of `url`; requests name the first as their host");
     field("timeout_ms", o.timeout, Range{0, 3'600'000},
           "time for a whole request on routes to it that set none; 0 is `request_timeout_ms`");
     field("connect_timeout_ms", o.connect_timeout, Range{10, 60'000},
@@ -57,9 +90,10 @@ void fields(Visitor& field, ServiceOptions& o) {
           "most unused connections that each worker keeps");
     field("connections_max", o.connections_max, Range{1, 100'000},
           "most connections of each worker; requests beyond it are refused with 503");
-    field("retries_max", o.retries_max, Range{0, 5},
-          "how often a request is sent again when it certainly did not reach the service: "
-          "no connection, or a pooled one that had been closed");
+    field("balance", o.balance, "which endpoint serves a request");
+    field("health", o.health, "which endpoints are left out, by how their requests fare");
+    field("check", o.check, "asks endpoints how they are, from the gateway as a whole");
+    field("retry", o.retry, "when a request is sent again");
 }
 
 // Names of services are labels of metrics and parts of variable names.

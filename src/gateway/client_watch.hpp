@@ -1,0 +1,74 @@
+// Cancels the service's side when the client is gone. A client that only ended its sending may
+// still read, but most that do have closed: it gets a moment.
+#pragma once
+
+#include "gateway/shard.hpp"
+#include "net/connector.hpp"
+
+namespace gw::gateway {
+
+class ClientWatch final : public net::Stream::Watcher {
+  public:
+    explicit ClientWatch(Exchange& x) : x_(x) { x_.stream.watch_peer(this); }
+    ClientWatch(const ClientWatch&) = delete;
+    ClientWatch& operator=(const ClientWatch&) = delete;
+    ~ClientWatch() { x_.stream.watch_peer(nullptr); }
+
+    void on(http::ClientStream* service) {
+        service_ = service;
+        if (x_.client_gone && service_ != nullptr) {
+            service_->cancel();
+        }
+    }
+    // Where an attempt to connect stands while it lasts.
+    [[nodiscard]] net::Connector*& connecting() { return connecting_; }
+
+    // What else ends with the client.
+    class Waiting {
+      public:
+        virtual void give_up() = 0;
+
+      protected:
+        ~Waiting() = default;
+    };
+    void also(Waiting* waiting) { waiting_ = waiting; }
+
+    void peer_left(bool half) override {
+        if (half) {
+            if (!grace_.armed()) {
+                net::Loop& loop = x_.shard.loop();
+                loop.timers().arm(grace_, loop.now() + kHalfCloseGrace);
+            }
+        } else {
+            give_up();
+        }
+    }
+
+  private:
+    static constexpr Millis kHalfCloseGrace{1'000};
+    struct Grace : net::Timer {
+        explicit Grace(ClientWatch& owner)
+            : Timer([](Timer& t) { static_cast<Grace&>(t).watch.give_up(); }), watch(owner) {}
+        ClientWatch& watch;
+    };
+    void give_up() {
+        x_.client_gone = true;
+        if (service_ != nullptr) {
+            service_->cancel();
+        }
+        if (connecting_ != nullptr) {
+            connecting_->cancel();
+        }
+        if (waiting_ != nullptr) {
+            waiting_->give_up();
+        }
+    }
+
+    Exchange& x_;
+    http::ClientStream* service_ = nullptr;
+    net::Connector* connecting_ = nullptr;
+    Waiting* waiting_ = nullptr;
+    Grace grace_{*this};
+};
+
+}  // namespace gw::gateway

@@ -1,0 +1,46 @@
+#include "gateway/resend.hpp"
+
+#include "gateway/shard.hpp"
+
+namespace gw::gateway {
+
+bool Resend::repeatable() const {
+    const http::RequestHead& head = x_.head();
+    return http::idempotent(head.method) || head.headers.has(http::Known::idempotency_key);
+}
+
+bool Resend::was_stale(const Error& error, bool reused) const {
+    return reused &&
+           (error.retry == Retry::yes || (error.retry == Retry::if_reused && repeatable()));
+}
+
+bool Resend::after(const Error& error, bool reused, bool body_held) {
+    return decide({.repeatable = repeatable(),
+                   .body_held = body_held,
+                   .answer_begun = x_.stream.responded(),
+                   .stale = was_stale(error, reused),
+                   .retries = retries_,
+                   .error = error});
+}
+
+bool Resend::after(const http::ResponseHead& head, bool body_held) {
+    return decide({.repeatable = repeatable(),
+                   .body_held = body_held,
+                   .retries = retries_,
+                   .status = static_cast<std::uint32_t>(head.status),
+                   .asked_to_wait = head.headers.has(http::Known::retry_after)});
+}
+
+bool Resend::decide(const upstream::Attempt& attempt) {
+    if (x_.client_gone) {
+        return false;
+    }
+    const upstream::RetryDecision decision =
+        upstream::decide_retry(x_.service->options().retry, attempt, x_.service->retries(),
+                               x_.shard.random(), x_.shard.loop().now(), x_.deadline);
+    pause_ = decision.pause;
+    retries_ += decision.again() ? 1 : 0;
+    return decision.again();
+}
+
+}  // namespace gw::gateway

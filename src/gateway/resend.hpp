@@ -1,0 +1,37 @@
+// Whether the request in hand is sent again, asked after each attempt. What decides is
+// upstream/retry.hpp; here is what it has to know.
+#pragma once
+
+#include "gateway/exchange.hpp"
+#include "upstream/retry.hpp"
+
+namespace gw::gateway {
+
+class Resend {
+  public:
+    explicit Resend(Exchange& x) : x_(x) {}
+    Resend(const Resend&) = delete;
+    Resend& operator=(const Resend&) = delete;
+
+    // After a failure. body_held: all that the service was sent of the body is still there.
+    bool after(const Error& error, bool reused, bool body_held);
+    // After an answer of which nothing has gone to the client.
+    bool after(const http::ResponseHead& head, bool body_held);
+
+    // The connection was closed as the request left: that says nothing of the service.
+    [[nodiscard]] bool was_stale(const Error& error, bool reused) const;
+    // Before it is sent again.
+    [[nodiscard]] Instant::duration pause() const { return pause_; }
+
+  private:
+    // May be sent twice and is the same as once (RFC 9110, 9.2.2), by its method or because the
+    // client gave it a key.
+    [[nodiscard]] bool repeatable() const;
+    bool decide(const upstream::Attempt& attempt);
+
+    Exchange& x_;
+    std::uint32_t retries_ = 0;
+    Instant::duration pause_{0};
+};
+
+}  // namespace gw::gateway
