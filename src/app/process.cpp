@@ -31,6 +31,7 @@ namespace {
 
 constexpr std::size_t kAdminConnections = 32;
 constexpr std::string_view kPublic = "public";
+constexpr std::string_view kTls = "tls";
 constexpr std::string_view kAdminName = "admin";
 constexpr std::string_view kResp = "resp";
 
@@ -90,6 +91,7 @@ class Process {
 
   private:
     bool open_sockets();
+    bool open_tls_sockets(std::size_t count, std::vector<net::NamedSocket>& inherited);
     bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
                     std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
     void start_workers();
@@ -128,6 +130,8 @@ class Process {
     net::ConnectionBudget budget_;
     net::ConnectionBudget admin_budget_{kAdminConnections};
     std::vector<std::vector<net::Fd>> worker_sockets_;
+    std::vector<std::vector<net::Fd>> worker_tls_sockets_;
+    std::uint16_t tls_port_ = 0;  // 0: TLS is off
     std::vector<net::Fd> admin_sockets_;
     net::Fd resp_socket_;
     std::vector<net::Handover::Offer> offers_;
@@ -225,6 +229,7 @@ int Process::run() {
         log_.warn("a variable is set that this version does not use", {{"variable", name}});
     }
     log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
+                                  {"tlsPort", static_cast<std::int64_t>(tls_port_)},
                                   {"adminPort", static_cast<std::int64_t>(admin_port_)},
                                   {"workers", static_cast<std::int64_t>(workers_.size())},
                                   {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
@@ -245,7 +250,8 @@ bool Process::open_sockets() {
     if (!open_group(kPublic, address_of(settings_->listen.host, settings_->listen.port), count,
                     inherited, sockets) ||
         !open_group(kAdminName, address_of(settings_->admin.host, settings_->admin.port), 1,
-                    inherited, admin_sockets_)) {
+                    inherited, admin_sockets_) ||
+        !open_tls_sockets(count, inherited)) {
         return false;
     }
     open_resp_socket(inherited);
@@ -258,6 +264,24 @@ bool Process::open_sockets() {
     }
     for (const net::Fd& socket : admin_sockets_) {
         offers_.push_back({std::string(kAdminName), socket.get()});
+    }
+    return true;
+}
+
+bool Process::open_tls_sockets(std::size_t count, std::vector<net::NamedSocket>& inherited) {
+    worker_tls_sockets_.resize(count);
+    if (settings_->tls_contexts == nullptr) {
+        return true;
+    }
+    std::vector<net::Fd> sockets;
+    if (!open_group(kTls, address_of(settings_->listen.host, settings_->tls.port), count, inherited,
+                    sockets)) {
+        return false;
+    }
+    tls_port_ = net::local_address(sockets.front().get()).port;
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        offers_.push_back({std::string(kTls), sockets[i].get()});
+        worker_tls_sockets_[i % count].push_back(std::move(sockets[i]));
     }
     return true;
 }
@@ -335,7 +359,7 @@ void Process::start_workers() {
         exposition_.add_block(workers_.back()->metrics(), i);
     }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-        workers_[i]->start(site_, std::move(worker_sockets_[i]));
+        workers_[i]->start(site_, std::move(worker_sockets_[i]), std::move(worker_tls_sockets_[i]));
     }
 }
 

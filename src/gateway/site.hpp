@@ -41,6 +41,8 @@ struct Site {
     std::vector<std::unique_ptr<limits::Policy>> policies;
     std::uint32_t tokens_cached = 0;  // by each worker
     http::H1ServerLimits limits;
+    std::shared_ptr<const net::TlsContexts> tls;  // null: off
+    Millis tls_handshake_timeout{0};
     std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
     std::string hash;              // of the configuration as it was read
 };

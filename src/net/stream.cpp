@@ -9,6 +9,7 @@
 #include "net/sockaddr.hpp"
 #include "net/socket_calls.hpp"
 #include "net/tcp_state.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::net {
 
@@ -20,6 +21,7 @@ Stream::Stream(Loop& loop, Fd fd, Fault peer) : loop_(loop), fd_(std::move(fd)),
 
 Stream::~Stream() {
     ensure(reader_ == nullptr && writer_ == nullptr, "a stream ended under its reader or writer");
+    say_goodbye();
     loop_.forget(fd_.get(), *this);
 }
 
@@ -37,6 +39,14 @@ void Stream::on_events(std::uint32_t events) {
         }
         if (watcher_ != nullptr) {
             watcher_->peer_left((state_ & kPeerGone) == 0);
+        }
+    }
+    if (tls_ != nullptr) [[unlikely]] {
+        if ((state_ & kReadable) != 0) {
+            tls_->input_came((state_ & kPeerLeft) != 0);
+        }
+        if (writer_ == nullptr && (state_ & kWritable) != 0) {
+            send_output();
         }
     }
     // What is resumed may destroy this stream, so both operations are settled before either goes
@@ -107,10 +117,12 @@ void Stream::cancel_read() {
 }
 
 void Stream::shutdown_write() {
+    say_goodbye();
     ::shutdown(fd_.get(), SHUT_WR);
 }
 
 void Stream::reset_on_close() {
+    resets_ = true;
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
@@ -123,6 +135,17 @@ void Stream::watch_peer(Watcher* watcher) {
 }
 
 bool Stream::has_news(bool exact) const {
+    if (tls_ != nullptr) [[unlikely]] {
+        // What came may be TLS's own: tickets, new keys.
+        if ((state_ & (kPeerLeft | kCancelled)) != 0) {
+            return true;
+        }
+        if (exact) {
+            tls_->input_came(false);
+        }
+        return (exact || (state_ & kReadable) != 0) &&
+               tls_->peek() != TlsSession::Step::wants_input;
+    }
     if ((state_ & (kReadable | kPeerLeft | kCancelled)) != 0) {
         return true;
     }
@@ -153,6 +176,9 @@ std::size_t Stream::queued_bytes() const {
 }
 
 bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
+    if (tls_ != nullptr) [[unlikely]] {
+        return try_read_tls(into, result);
+    }
     ssize_t got = 0;
     do {
         got = socket_receive(fd_.get(), into);
@@ -174,6 +200,131 @@ bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
     return true;
 }
 
+// ---- TLS
+// ------------------------------------------------------------------------------------------------------
+
+void Stream::use_tls(TlsServer& server) {
+    tls_ = std::make_unique<TlsSession>(server, fd_.get());
+    tls_->input_came((state_ & kPeerLeft) != 0);
+}
+
+std::string_view Stream::alpn() const {
+    return tls_ != nullptr ? tls_->alpn() : std::string_view{};
+}
+
+// TLS may hold what it has read ahead, of which the loop knows nothing: the stream stays readable
+// until a read finds that there is nothing.
+void Stream::settle_input(bool wants_more) {
+    if (wants_more || !tls_->may_read()) {
+        state_ &= static_cast<std::uint8_t>(~kReadable);
+    } else {
+        state_ |= kReadable;
+    }
+    // New keys may have to be answered with new keys. A write that waits sends it along.
+    if (writer_ == nullptr && !tls_->output().empty() && (state_ & kWritable) != 0) {
+        send_output();
+    }
+}
+
+bool Stream::has_input() {
+    if (tls_ == nullptr) [[likely]] {
+        return true;
+    }
+    const bool wants_more = tls_->peek() == TlsSession::Step::wants_input;
+    settle_input(wants_more);
+    if (!wants_more) {
+        state_ |= kReadable;
+    }
+    return !wants_more;
+}
+
+bool Stream::try_read_tls(std::span<char> into, Result<std::size_t>& result) {
+    std::size_t got = 0;
+    const TlsSession::Step step = tls_->read(into, got);
+    settle_input(step == TlsSession::Step::wants_input);
+    switch (step) {
+        case TlsSession::Step::wants_input:
+            return false;
+        case TlsSession::Step::done:
+        case TlsSession::Step::ended:
+            result = got;
+            return true;
+        case TlsSession::Step::cut:
+            result = fail(Errc::reset, peer_, tls_->trouble(), Retry::if_reused);
+            return true;
+        case TlsSession::Step::broken:
+            break;
+    }
+    result = fail(Errc::malformed, peer_, tls_->trouble());
+    return true;
+}
+
+int Stream::send_output() {
+    while (!tls_->output().empty()) {
+        const ssize_t sent = socket_send(fd_.get(), tls_->output());
+        if (sent < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                state_ &= static_cast<std::uint8_t>(~kWritable);
+                return EAGAIN;
+            }
+            return errno;
+        }
+        written_ += static_cast<std::uint64_t>(sent);
+        tls_->sent(static_cast<std::size_t>(sent));
+    }
+    return 0;
+}
+
+void Stream::say_goodbye() {
+    // A message that is meant to look broken must not end like a whole one.
+    if (tls_ != nullptr && !resets_ && ((state_ & kPeerGone) == 0 || cancelled())) {
+        tls_->say_goodbye();
+        send_output();
+    }
+}
+
+Stream::HandshakeOp Stream::handshake(Instant deadline) {
+    return {*this, deadline};
+}
+
+Stream::HandshakeOp::HandshakeOp(Stream& owner, Instant deadline) : deadline_(deadline) {
+    stream = &owner;
+    attempt = [](Op& op) { return static_cast<HandshakeOp&>(op).step(); };
+    give_up = [](Op& op, Errc why) {
+        static_cast<HandshakeOp&>(op).result_ =
+            fail(why, op.stream->peer_, "the TLS handshake took too long");
+    };
+}
+
+bool Stream::HandshakeOp::step() {
+    Stream& s = *stream;
+    const TlsSession::Step step = s.tls_->shake_hands();
+    s.settle_input(step == TlsSession::Step::wants_input);
+    if (step == TlsSession::Step::wants_input) {
+        return false;
+    }
+    if (step != TlsSession::Step::done) {
+        result_ = fail(Errc::malformed, s.peer_, s.tls_->trouble());
+    }
+    return true;
+}
+
+bool Stream::HandshakeOp::await_ready() {
+    if (stream->cancelled()) {
+        give_up(*this, Errc::cancelled);
+        return true;
+    }
+    return step();
+}
+
+void Stream::HandshakeOp::await_suspend(std::coroutine_handle<> handle) {
+    waiter = handle;
+    stream->start(stream->reader_, stream->read_timer_, *this, deadline_);
+}
+
 // ---- readable
 // -------------------------------------------------------------------------------------------------
 
@@ -183,7 +334,7 @@ Stream::ReadableOp Stream::readable(Instant deadline) {
 
 Stream::ReadableOp::ReadableOp(Stream& owner, Instant deadline) : deadline_(deadline) {
     stream = &owner;
-    attempt = [](Op&) { return true; };
+    attempt = [](Op& op) { return op.stream->has_input(); };
     give_up = [](Op& op, Errc why) {
         static_cast<ReadableOp&>(op).result_ =
             fail(why, op.stream->peer_, "nothing came from the peer");
@@ -195,7 +346,7 @@ bool Stream::ReadableOp::await_ready() {
         give_up(*this, Errc::cancelled);
         return true;
     }
-    return (stream->state_ & kReadable) != 0;
+    return (stream->state_ & kReadable) != 0 && stream->has_input();
 }
 
 void Stream::ReadableOp::await_suspend(std::coroutine_handle<> handle) {
@@ -279,6 +430,9 @@ Stream::WriteOp::WriteOp(Stream& owner, std::array<std::string_view, 3> pieces,
 }
 
 bool Stream::WriteOp::push() {
+    if (stream->tls_ != nullptr) [[unlikely]] {
+        return push_tls();
+    }
     while (next_ < count_) {
         ssize_t sent = 0;
         if (count_ - next_ == 1) {
@@ -318,6 +472,35 @@ bool Stream::WriteOp::push() {
         }
     }
     return true;
+}
+
+bool Stream::WriteOp::push_tls() {
+    TlsSession& tls = *stream->tls_;
+    while (true) {
+        if (tls.output().empty()) {
+            if (next_ == count_) {
+                return true;
+            }
+            if (!tls.seal({pieces_.data(), count_}, next_, stream->loop_.now())) {
+                result_ = fail(Errc::reset, stream->peer_, "TLS broke while sending");
+                return true;
+            }
+        }
+        const std::uint64_t before = stream->written_;
+        const int error = stream->send_output();
+        moved_ += stream->written_ - before;
+        any_ = any_ || stream->written_ > before;
+        if (error == EAGAIN) {
+            return false;
+        }
+        if (error != 0) {
+            result_ = stream->broken(error);
+            if (!any_) {
+                result_.error().retry = Retry::yes;  // not a byte has left
+            }
+            return true;
+        }
+    }
 }
 
 bool Stream::WriteOp::await_ready() {
