@@ -79,6 +79,10 @@ net::Address address_of(const std::string& host, std::uint16_t port) {
     return {IpAddress::parse(host).value_or(IpAddress{}), port};
 }
 
+std::string fingerprint_of(const Settings& settings) {
+    return settings.tls_contexts != nullptr ? settings.tls_contexts->fingerprint() : "";
+}
+
 }  // namespace
 
 class Process {
@@ -91,6 +95,7 @@ class Process {
 
   private:
     bool open_sockets();
+    void watch_certificates();
     bool open_tls_sockets(std::size_t count, std::vector<net::NamedSocket>& inherited);
     bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
                     std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
@@ -172,6 +177,7 @@ class Process {
     std::unique_ptr<control::KeyWatch> key_watch_;
     std::string key_document_;  // as the issuer last gave it
     std::unique_ptr<control::FileWatch> file_;
+    std::map<std::string, std::unique_ptr<control::FileWatch>> certificate_folders_;
     std::unique_ptr<net::Handover> handover_;
     net::Scope scope_;
     net::Pause pause_{loop_};
@@ -222,6 +228,7 @@ int Process::run() {
         });
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
     file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
+    watch_certificates();
     offer_sockets();
     publish_health();
     exposition_.config_in_force(site_->hash);
@@ -583,7 +590,8 @@ void Process::reload(std::string_view why) {
         }
         return;
     }
-    if (why == "file" && loaded->settings->text == settings_->text) {
+    if (why != "signal" && loaded->settings->text == settings_->text &&
+        fingerprint_of(*loaded->settings) == fingerprint_of(*settings_)) {
         return;
     }
     settings_ = std::move(loaded->settings);
@@ -591,11 +599,43 @@ void Process::reload(std::string_view why) {
     configured_keys_ = std::move(loaded->keys);
     log_.set_level(settings_->log_level);
     publish_site();
+    watch_certificates();
     configure_desk();
     log_.info("configuration reloaded",
               {{"cause", why},
                {"configHash", site_->hash},
                {"routes", static_cast<std::int64_t>(site_->routes.routes().size())}});
+}
+
+// Keys and certificates may be replaced in any order: between the two they do not fit, which is
+// refused and told, and the old ones stay until they do.
+void Process::watch_certificates() {
+    std::map<std::string, std::unique_ptr<control::FileWatch>> folders;
+    std::map<std::string, WallTime> expiries;  // of a name, the first to expire
+    if (settings_->tls_contexts != nullptr) {
+        for (const net::TlsCertificateOptions& files : settings_->tls.all()) {
+            for (const std::string& file : {files.cert_file, files.key_file}) {
+                std::string folder = std::filesystem::path(file).parent_path().string();
+                const auto known = certificate_folders_.find(folder);
+                if (known != certificate_folders_.end() && known->second != nullptr) {
+                    folders.emplace(std::move(folder), std::move(known->second));
+                } else if (!folders.contains(folder)) {
+                    folders.emplace(std::move(folder),
+                                    std::make_unique<control::FileWatch>(loop_, file, [this] {
+                                        loop_.post([this] { reload("certificate"); });
+                                    }));
+                }
+            }
+        }
+        for (const net::TlsCertificate& certificate : settings_->tls_contexts->certificates()) {
+            const auto [entry, fresh] = expiries.emplace(
+                certificate.names.empty() ? certificate.file : certificate.names.front(),
+                certificate.expires);
+            entry->second = std::min(entry->second, certificate.expires);
+        }
+    }
+    certificate_folders_ = std::move(folders);
+    exposition_.certificates(std::move(expiries));
 }
 
 void Process::publish_site() {
@@ -697,6 +737,7 @@ net::Task<void> Process::stop() {
     admin_server_->end_all();
     co_await admin_server_->all_done();
     file_.reset();
+    certificate_folders_.clear();
     names_->stop();
     co_await names_->all_done();
     if (resp_ != nullptr) {

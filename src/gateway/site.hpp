@@ -43,8 +43,10 @@ struct Site {
     http::H1ServerLimits limits;
     std::shared_ptr<const net::TlsContexts> tls;  // null: off
     Millis tls_handshake_timeout{0};
-    std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
-    std::string hash;              // of the configuration as it was read
+    std::uint16_t redirect_port = 0;  // to which plain HTTP is sent; 0: it is served
+    std::string hsts;                 // "" when TLS is off
+    std::uint64_t generation = 0;     // counts from 1 with every configuration that was adopted
+    std::string hash;                 // of the configuration as it was read
 };
 
 }  // namespace gw::gateway

@@ -94,6 +94,13 @@ std::vector<std::string> names_in(X509* certificate) {
     return names;
 }
 
+std::string digest_of(X509* certificate) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    ensure(X509_digest(certificate, EVP_sha256(), digest.data(), &length) == 1, "no SHA-256");
+    return {reinterpret_cast<const char*>(digest.data()), length};
+}
+
 WallTime expiry_of(X509* certificate) {
     tm when{};
     if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1) {
@@ -133,7 +140,7 @@ void TlsContexts::set_up(ssl_ctx_st* context, const TlsOptions& options) {
 
 std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsContexts::load(
     const TlsOptions& options, const std::vector<std::string>& alpn) {
-    std::shared_ptr<TlsContexts> made(new TlsContexts);
+    auto made = std::make_shared<TlsContexts>();
     for (const std::string& protocol : alpn) {
         made->alpn_ += static_cast<char>(protocol.size());
         made->alpn_ += protocol;
@@ -184,6 +191,7 @@ std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsConte
         for (const std::string& name : facts.names) {
             made->by_name_.emplace(name, context.get());  // the first that holds it
         }
+        made->fingerprint_ += digest_of(certificate);
         made->certificates_.push_back(std::move(facts));
         made->contexts_.push_back(std::move(context));
     }

@@ -40,11 +40,14 @@ class TlsContexts {
     // Reads all files; all flaws at once. alpn: the application protocols, best first.
     static std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> load(
         const TlsOptions& options, const std::vector<std::string>& alpn);
+    TlsContexts() = default;  // empty; load() makes those that are of use
     TlsContexts(const TlsContexts&) = delete;
     TlsContexts& operator=(const TlsContexts&) = delete;
     ~TlsContexts();
 
     [[nodiscard]] const std::vector<TlsCertificate>& certificates() const { return certificates_; }
+    // Changes when any certificate does.
+    [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
     // The context for a name that a client asks for: the exact name, a wildcard for its first
     // label, or the first of all.
     [[nodiscard]] ssl_ctx_st* context_for(std::string_view name) const;
@@ -56,13 +59,13 @@ class TlsContexts {
         void operator()(ssl_ctx_st* context) const;
     };
     using Context = std::unique_ptr<ssl_ctx_st, Free>;
-    TlsContexts() = default;
     void set_up(ssl_ctx_st* context, const TlsOptions& options);
 
     std::vector<Context> contexts_;
     std::vector<TlsCertificate> certificates_;  // the same order
     std::map<std::string, ssl_ctx_st*, std::less<>> by_name_;
     std::string alpn_;
+    std::string fingerprint_;
 };
 
 }  // namespace gw::net

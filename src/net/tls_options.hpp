@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,17 @@
 #include "config/field.hpp"
 
 namespace gw::net {
+
+// What may stand in a field of a response.
+inline std::optional<config::Flaw> check_field_value(std::string_view text) {
+    for (const char c : text) {
+        if (c < 0x20 || c >= 0x7F) {
+            return config::Flaw{"holds a control or a byte outside ASCII",
+                                "write it as it stands in the header field"};
+        }
+    }
+    return std::nullopt;
+}
 
 enum class TlsVersion : std::uint8_t { v12, v13 };
 constexpr std::array<std::pair<std::string_view, TlsVersion>, 2> names_of(TlsVersion) {
@@ -38,6 +50,8 @@ struct TlsOptions {
     std::vector<TlsCertificateOptions> certificates;
     TlsVersion version_min = TlsVersion::v12;
     Millis handshake_timeout{10'000};
+    std::uint16_t redirect_port = 0;
+    std::string hsts = "max-age=31536000; includeSubDomains; preload";
 
     // All certificates, the one for unknown names first.
     [[nodiscard]] std::vector<TlsCertificateOptions> all() const {
@@ -69,6 +83,12 @@ void fields(Visitor& field, TlsOptions& o) {
     field("version_min", o.version_min, "oldest version of TLS that is spoken");
     field("handshake_timeout_ms", o.handshake_timeout, Range{100, 600'000},
           "time a client has for the TLS handshake");
+    field("redirect_port", o.redirect_port, Range{0, 65535},
+          "answer plain HTTP, but for health, with 308 to the same address over TLS at this port, "
+          "as clients see it; what a trusted proxy marks with `X-Forwarded-Proto: https` is "
+          "served; 0 serves all");
+    field("hsts", o.hsts, Check{check_field_value, "^[ -~]*$"},
+          "`Strict-Transport-Security` of answers over TLS (RFC 6797); empty: none");
 }
 
 }  // namespace gw::net

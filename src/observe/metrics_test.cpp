@@ -218,6 +218,7 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     exposition_.read_breakers_by(
         [] { return std::vector<Exposition::BreakerFacts>{{.upstream = "s"}}; });
     block.dangerous_header("x-user-id").add();
+    exposition_.certificates({{"a.test", WallTime{}}});
     std::set<std::string> series;
     std::istringstream lines(exposition_.text());
     for (std::string line; std::getline(lines, line);) {
