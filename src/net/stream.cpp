@@ -122,7 +122,7 @@ void Stream::shutdown_write() {
 }
 
 void Stream::reset_on_close() {
-    resets_ = true;
+    state_ |= kResets;
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }

@@ -113,6 +113,7 @@ class Stream final : Pollable {
     static constexpr std::uint8_t kPeerLeft = 4;  // FIN, RST or error was seen: sticky
     static constexpr std::uint8_t kPeerGone = 8;  // RST or error, both directions
     static constexpr std::uint8_t kCancelled = 16;
+    static constexpr std::uint8_t kResets = 32;  // reset_on_close()
 
     // A waiting operation: one virtual-free vtable of a single function.
     struct Op {
@@ -148,7 +149,6 @@ class Stream final : Pollable {
     std::unique_ptr<TlsSession> tls_;  // null: plain
     Fault peer_;
     std::uint8_t state_ = kWritable;
-    bool resets_ = false;
     Op* reader_ = nullptr;
     Op* writer_ = nullptr;
     Watcher* watcher_ = nullptr;

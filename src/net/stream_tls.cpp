@@ -84,7 +84,7 @@ int Stream::send_output() {
 
 void Stream::say_goodbye() {
     // A message that is meant to look broken must not end like a whole one.
-    if (tls_ != nullptr && !resets_ && ((state_ & kPeerGone) == 0 || cancelled())) {
+    if (tls_ != nullptr && (state_ & kResets) == 0 && ((state_ & kPeerGone) == 0 || cancelled())) {
         tls_->say_goodbye();
         send_output();
     }
