@@ -109,7 +109,7 @@ def layers(tree):
 # Third-party headers
 
 HOMES = [   # header, where it may be included, what everybody else uses
-    ("openssl/*", ["net/tls.cpp", "identity/*", "security/*"], "net/tls.hpp, identity/verifier.hpp or security/request_signature.hpp"),
+    ("openssl/*", ["net/tls_*", "identity/*", "security/*"], "net/tls_session.hpp, identity/verifier.hpp or security/request_signature.hpp"),
     ("nghttp2/*", ["http/h2_session.cpp"], "http/h2_session.hpp"),
     ("hiredis/*", ["state/resp.cpp"], "state/resp.hpp"),
     ("yaml-cpp/*", ["config/document.cpp"], "config/document.hpp"),

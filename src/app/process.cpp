@@ -34,6 +34,7 @@ namespace {
 
 constexpr std::size_t kAdminConnections = 32;
 constexpr std::string_view kPublic = "public";
+constexpr std::string_view kTls = "tls";
 constexpr std::string_view kAdminName = "admin";
 constexpr std::string_view kResp = "resp";
 
@@ -81,6 +82,10 @@ net::Address address_of(const std::string& host, std::uint16_t port) {
     return {IpAddress::parse(host).value_or(IpAddress{}), port};
 }
 
+std::string fingerprint_of(const Settings& settings) {
+    return settings.tls_contexts != nullptr ? settings.tls_contexts->fingerprint() : "";
+}
+
 }  // namespace
 
 class Process {
@@ -93,6 +98,8 @@ class Process {
 
   private:
     bool open_sockets();
+    void watch_certificates();
+    bool open_tls_sockets(std::size_t count, std::vector<net::NamedSocket>& inherited);
     bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
                     std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
     void start_workers();
@@ -133,6 +140,8 @@ class Process {
     net::ConnectionBudget budget_;
     net::ConnectionBudget admin_budget_{kAdminConnections};
     std::vector<std::vector<net::Fd>> worker_sockets_;
+    std::vector<std::vector<net::Fd>> worker_tls_sockets_;
+    std::uint16_t tls_port_ = 0;  // 0: TLS is off
     std::vector<net::Fd> admin_sockets_;
     net::Fd resp_socket_;
     std::vector<net::Handover::Offer> offers_;
@@ -180,6 +189,7 @@ class Process {
     std::unique_ptr<control::KeyWatch> key_watch_;
     std::string key_document_;  // as the issuer last gave it
     std::unique_ptr<control::FileWatch> file_;
+    std::map<std::string, std::unique_ptr<control::FileWatch>> certificate_folders_;
     std::unique_ptr<net::Handover> handover_;
     net::Scope scope_;
     net::Pause pause_{loop_};
@@ -230,6 +240,7 @@ int Process::run() {
         });
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
     file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
+    watch_certificates();
     offer_sockets();
     serving_ = true;
     publish_health();
@@ -238,6 +249,7 @@ int Process::run() {
         log_.warn("a variable is set that this version does not use", {{"variable", name}});
     }
     log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
+                                  {"tlsPort", static_cast<std::int64_t>(tls_port_)},
                                   {"adminPort", static_cast<std::int64_t>(admin_port_)},
                                   {"workers", static_cast<std::int64_t>(workers_.size())},
                                   {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
@@ -258,7 +270,8 @@ bool Process::open_sockets() {
     if (!open_group(kPublic, address_of(settings_->listen.host, settings_->listen.port), count,
                     inherited, sockets) ||
         !open_group(kAdminName, address_of(settings_->admin.host, settings_->admin.port), 1,
-                    inherited, admin_sockets_)) {
+                    inherited, admin_sockets_) ||
+        !open_tls_sockets(count, inherited)) {
         return false;
     }
     open_resp_socket(inherited);
@@ -271,6 +284,24 @@ bool Process::open_sockets() {
     }
     for (const net::Fd& socket : admin_sockets_) {
         offers_.push_back({std::string(kAdminName), socket.get()});
+    }
+    return true;
+}
+
+bool Process::open_tls_sockets(std::size_t count, std::vector<net::NamedSocket>& inherited) {
+    worker_tls_sockets_.resize(count);
+    if (settings_->tls_contexts == nullptr) {
+        return true;
+    }
+    std::vector<net::Fd> sockets;
+    if (!open_group(kTls, address_of(settings_->listen.host, settings_->tls.port), count, inherited,
+                    sockets)) {
+        return false;
+    }
+    tls_port_ = net::local_address(sockets.front().get()).port;
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        offers_.push_back({std::string(kTls), sockets[i].get()});
+        worker_tls_sockets_[i % count].push_back(std::move(sockets[i]));
     }
     return true;
 }
@@ -362,7 +393,7 @@ void Process::start_workers() {
         exposition_.add_block(workers_.back()->metrics(), i);
     }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
-        workers_[i]->start(site_, std::move(worker_sockets_[i]));
+        workers_[i]->start(site_, std::move(worker_sockets_[i]), std::move(worker_tls_sockets_[i]));
     }
 }
 
@@ -586,7 +617,8 @@ void Process::reload(std::string_view why) {
         }
         return;
     }
-    if (why == "file" && loaded->settings->text == settings_->text) {
+    if (why != "signal" && loaded->settings->text == settings_->text &&
+        fingerprint_of(*loaded->settings) == fingerprint_of(*settings_)) {
         return;
     }
     settings_ = std::move(loaded->settings);
@@ -594,11 +626,43 @@ void Process::reload(std::string_view why) {
     configured_keys_ = std::move(loaded->keys);
     log_.set_level(settings_->log_level);
     publish_site();
+    watch_certificates();
     configure_desk();
     log_.info("configuration reloaded",
               {{"cause", why},
                {"configHash", site_->hash},
                {"routes", static_cast<std::int64_t>(site_->routes.routes().size())}});
+}
+
+// Keys and certificates may be replaced in any order: between the two they do not fit, which is
+// refused and told, and the old ones stay until they do.
+void Process::watch_certificates() {
+    std::map<std::string, std::unique_ptr<control::FileWatch>> folders;
+    std::map<std::string, WallTime> expiries;  // of a name, the first to expire
+    if (settings_->tls_contexts != nullptr) {
+        for (const net::TlsCertificateOptions& files : settings_->tls.all()) {
+            for (const std::string& file : {files.cert_file, files.key_file}) {
+                std::string folder = std::filesystem::path(file).parent_path().string();
+                const auto known = certificate_folders_.find(folder);
+                if (known != certificate_folders_.end() && known->second != nullptr) {
+                    folders.emplace(std::move(folder), std::move(known->second));
+                } else if (!folders.contains(folder)) {
+                    folders.emplace(std::move(folder),
+                                    std::make_unique<control::FileWatch>(loop_, file, [this] {
+                                        loop_.post([this] { reload("certificate"); });
+                                    }));
+                }
+            }
+        }
+        for (const net::TlsCertificate& certificate : settings_->tls_contexts->certificates()) {
+            const auto [entry, fresh] = expiries.emplace(
+                certificate.names.empty() ? certificate.file : certificate.names.front(),
+                certificate.expires);
+            entry->second = std::min(entry->second, certificate.expires);
+        }
+    }
+    certificate_folders_ = std::move(folders);
+    exposition_.certificates(std::move(expiries));
 }
 
 void Process::publish_site() {
@@ -726,6 +790,7 @@ net::Task<void> Process::stop() {
     admin_server_->end_all();
     co_await admin_server_->all_done();
     file_.reset();
+    certificate_folders_.clear();
     names_->stop();
     co_await names_->all_done();
     checks_.stop();

@@ -67,6 +67,35 @@ void check_places(config::Reader& root, const std::string& name,
     }
 }
 
+// Certificates are read here, so that a bad one is a mistake like any other.
+void check_tls(config::Reader& root, Settings& s) {
+    if (!s.tls.configured()) {
+        return;
+    }
+    config::Reader reader = root.section("tls");
+    if (s.tls.port != 0 && (s.tls.port == s.listen.port || s.tls.port == s.admin.port)) {
+        reader.blame("port", "tls.port is another listener's port as well", "give each its own");
+    }
+    auto loaded = net::TlsContexts::load(s.tls, {"http/1.1"});
+    if (loaded) {
+        s.tls_contexts = *std::move(loaded);
+        return;
+    }
+    const std::size_t own = s.tls.all().size() - s.tls.certificates.size();
+    for (net::TlsFlaw& flaw : loaded.error()) {
+        const std::string setting(flaw.setting);
+        if (flaw.index < own) {
+            reader.blame(setting, "tls." + setting + " " + flaw.flaw.what,
+                         std::move(flaw.flaw.remedy));
+        } else {
+            reader.blame("certificates",
+                         "tls.certificates[" + std::to_string(flaw.index - own) + "]." + setting +
+                             " " + flaw.flaw.what,
+                         std::move(flaw.flaw.remedy));
+        }
+    }
+}
+
 // Two services must not be overridden by one variable, as `auth` and `auth-service` would be.
 void check_services(config::Reader& root, const Settings& s) {
     constexpr std::string_view kSuffix = "-service";
@@ -252,6 +281,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     fields(root, *settings);
     root.finish();
     check_listeners(root, *settings);
+    check_tls(root, *settings);
     check_state(root, *settings);
     settings->unused_variables = check_upcoming(*reading);
     if (readable) {  // of a file that is no YAML, nothing more would be true

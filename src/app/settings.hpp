@@ -21,6 +21,7 @@
 #include "limits/policy.hpp"
 #include "net/dns_options.hpp"
 #include "net/listen_options.hpp"
+#include "net/tls_contexts.hpp"
 #include "observe/log_level.hpp"
 #include "security/audit_options.hpp"
 #include "security/signing_options.hpp"
@@ -49,6 +50,7 @@ void fields(Visitor& field, ShutdownOptions& o) {
 
 struct Settings {
     net::ListenOptions listen;
+    net::TlsOptions tls;
     net::AdminOptions admin;
     net::ConnectionOptions connections;
     http::MessageOptions messages;
@@ -77,8 +79,9 @@ struct Settings {
     std::vector<gateway::RouteOptions> routes;
 
     // Set by load_settings.
-    std::string source;                         // the file
-    std::string text;                           // what it held
+    std::shared_ptr<const net::TlsContexts> tls_contexts;  // null: TLS is off
+    std::string source;                                    // the file
+    std::string text;                                      // what it held
     std::vector<std::string> unused_variables;  // set and well-formed, but this version has no use
 };
 
@@ -86,6 +89,7 @@ template <class Visitor>
 void fields(Visitor& field, Settings& o) {
     using namespace config;
     field("listen", o.listen, "where clients connect");
+    field("tls", o.tls, "TLS towards clients");
     field("admin", o.admin, "where operators connect");
     field("connections", o.connections, "limits on the connections of clients");
     field("messages", o.messages, "limits on the heads of messages");

@@ -206,6 +206,12 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     // host's name.
     site->via = "gw-" + hash_of(settings.instance_id).substr(0, 8);
     site->limits = limits_of(settings);
+    site->tls = settings.tls_contexts;
+    site->tls_handshake_timeout = settings.tls.handshake_timeout;
+    if (settings.tls.configured()) {
+        site->redirect_port = settings.tls.redirect_port;
+        site->hsts = settings.tls.hsts;
+    }
     site->generation = generation;
     site->hash = hash_of(settings.text);
     return site;

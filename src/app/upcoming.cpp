@@ -19,15 +19,10 @@ struct Upcoming {
     config::Range range{};  // of integers
 };
 
-constexpr config::Range kPort{1, 65'535};
-
 constexpr auto kUpcoming = std::to_array<Upcoming>({
     {"ALLOWED_ORIGINS"},
     {"OTEL_EXPORTER_OTLP_ENDPOINT", Kind::url},
     {"OTEL_TRACES_SAMPLER_ARG", Kind::share},
-    {"TLS_CERT_FILE"},
-    {"TLS_KEY_FILE"},
-    {"TLS_PORT", Kind::integer, kPort},
 });
 
 // Names that begin so are ours: one that nobody knows is a slip of a finger.

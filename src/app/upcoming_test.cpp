@@ -27,18 +27,15 @@ std::vector<std::string> mistakes_of(Environment::Values variables) {
 
 TEST(Upcoming, ReturnsWhatIsSetInOrder) {
     Reading reading =
-        reading_of({{"TLS_PORT", "3443"}, {"OTEL_TRACES_SAMPLER_ARG", "1"}, {"PATH", "/bin"}});
+        reading_of({{"OTEL_TRACES_SAMPLER_ARG", "1"}, {"ALLOWED_ORIGINS", "*"}, {"PATH", "/bin"}});
     EXPECT_EQ(check_upcoming(reading),
-              (std::vector<std::string>{"OTEL_TRACES_SAMPLER_ARG", "TLS_PORT"}));
+              (std::vector<std::string>{"ALLOWED_ORIGINS", "OTEL_TRACES_SAMPLER_ARG"}));
     check_unknown_variables(reading);
     EXPECT_TRUE(reading.mistakes.empty());
 }
 
 TEST(Upcoming, AcceptsEveryValueOfTheInterface) {
     EXPECT_EQ(mistakes_of({{"ALLOWED_ORIGINS", "https://a.example,https://b.example"},
-                           {"TLS_PORT", "3443"},
-                           {"TLS_CERT_FILE", "/tls/tls.crt"},
-                           {"TLS_KEY_FILE", "/tls/tls.key"},
                            {"OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318"},
                            {"OTEL_TRACES_SAMPLER_ARG", "0.05"},
                            {"OTEL_SERVICE_NAME", "set by others, and nobody's mistake"}}),
@@ -46,21 +43,18 @@ TEST(Upcoming, AcceptsEveryValueOfTheInterface) {
 }
 
 TEST(Upcoming, RefusesBadValues) {
-    EXPECT_EQ(mistakes_of({{"TLS_PORT", "lots"}}),
-              std::vector<std::string>{"environment TLS_PORT: TLS_PORT is \"lots\"; use a "
-                                       "whole number from 1 to 65535"});
+    EXPECT_EQ(mistakes_of({{"OTEL_TRACES_SAMPLER_ARG", "lots"}}),
+              std::vector<std::string>{"environment OTEL_TRACES_SAMPLER_ARG: "
+                                       "OTEL_TRACES_SAMPLER_ARG is \"lots\"; write a number from "
+                                       "0 to 1"});
     for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
-             {"OTEL_TRACES_SAMPLER_ARG", "1.5"},
-             {"OTEL_TRACES_SAMPLER_ARG", "nan"},
-             {"TLS_PORT", "0"}}) {
+             {"OTEL_TRACES_SAMPLER_ARG", "1.5"}, {"OTEL_TRACES_SAMPLER_ARG", "nan"}}) {
         EXPECT_EQ(mistakes_of({{name, value}}).size(), 1U) << name << "=" << value;
     }
 }
 
 TEST(UnknownVariables, AreMistakesWhenTheyLookLikeOurs) {
-    EXPECT_EQ(mistakes_of({{"TLS_PORTT", "1"}}),
-              std::vector<std::string>{"environment TLS_PORTT: TLS_PORTT is no setting; "
-                                       "did you mean TLS_PORT?"});
+    EXPECT_EQ(mistakes_of({{"TLS_PORTT", "1"}}).size(), 1U);
     EXPECT_EQ(
         mistakes_of({{"LOYALTY_SERVICE_URL", "http://x"}}),
         std::vector<std::string>{"environment LOYALTY_SERVICE_URL: LOYALTY_SERVICE_URL is no "

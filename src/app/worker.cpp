@@ -12,12 +12,18 @@ void Worker::limit_by(gateway::RateLimits& limits) {
     limits.when_answered([this] { loop_.post([this] { shard_.limits_answered(); }); });
 }
 
-void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets) {
+void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets,
+                   std::vector<net::Fd> tls_sockets) {
     shared_.limits = site->limits;
+    adopt_tls(*site);
     shard_.adopt(std::move(site));
     for (net::Fd& socket : sockets) {
         listeners_.push_back(
             std::make_unique<net::Listener>(loop_, std::move(socket), budget_, server_));
+    }
+    for (net::Fd& socket : tls_sockets) {
+        listeners_.push_back(
+            std::make_unique<net::Listener>(loop_, std::move(socket), budget_, server_.secure()));
     }
     loop_.between_turns([this] { between_turns(); });
     thread_ = std::jthread([this] { loop_.run(); });
@@ -36,8 +42,17 @@ void Worker::between_turns() {
 void Worker::adopt(std::shared_ptr<const gateway::Site> site) {
     loop_.post([this, site = std::move(site)]() mutable {
         shared_.limits = site->limits;
+        adopt_tls(*site);
         shard_.adopt(std::move(site));
     });
+}
+
+// A configuration without certificates takes none away: the port stays open until the process ends.
+void Worker::adopt_tls(const gateway::Site& site) {
+    if (site.tls != nullptr) {
+        tls_.contexts = site.tls;
+        tls_.handshake_timeout = site.tls_handshake_timeout;
+    }
 }
 
 void Worker::adopt_keys(std::shared_ptr<const identity::KeySet> keys) {

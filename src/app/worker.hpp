@@ -34,7 +34,8 @@ class Worker {
     void ask_for_keys_by(std::move_only_function<void()> ask) {
         shard_.access().ask_for_keys_by(std::move(ask));
     }
-    void start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets);
+    void start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets,
+               std::vector<net::Fd> tls_sockets);
     void adopt(std::shared_ptr<const gateway::Site> site);
     // Issuers' keys; answered: also without a change, to whoever waits for a reading to end.
     void adopt_keys(std::shared_ptr<const identity::KeySet> keys);
@@ -66,6 +67,7 @@ class Worker {
     static constexpr std::size_t kBuffersKept = 256;  // covers a busy worker
 
     void between_turns();
+    void adopt_tls(const gateway::Site& site);
 
     observe::MetricBlock metrics_;
     net::Loop loop_;
@@ -73,7 +75,9 @@ class Worker {
     http::H1Pool h1_{.buffers = buffers_, .server = {}, .client = {}};
     observe::AccessLog access_log_;
     gateway::Shard shard_{loop_, h1_, metrics_, access_log_};
-    http::H1ServerShared shared_{.loop = loop_, .pool = h1_, .responder = shard_, .limits = {}};
+    net::TlsServer tls_;
+    http::H1ServerShared shared_{
+        .loop = loop_, .pool = h1_, .responder = shard_, .limits = {}, .tls = &tls_};
     http::H1Server server_;
     net::ConnectionBudget& budget_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;

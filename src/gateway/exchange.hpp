@@ -120,6 +120,7 @@ struct Exchange {
     std::string_view rest;  // of it, below a prefix route's own path: "" or "/…"
     std::string_view upstream_path;
     std::string_view allow;          // of a 405
+    std::string_view location;       // of a 308
     std::int64_t retry_after_s = 0;  // instead of the one that the refusal's kind has
     std::uint64_t body_max = 0;
     Instant deadline{};  // for the answer's head

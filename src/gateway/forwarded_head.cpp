@@ -64,7 +64,7 @@ constexpr bool replaced_in_request(Known known) {
 }
 
 // Of a response: our ids, the date, the banner and five about limits.
-constexpr std::size_t kOwnFieldsMax = 12;
+constexpr std::size_t kOwnFieldsMax = 13;
 
 // Fields of responses that tell of what is behind us, or that the gateway sets.
 constexpr bool replaced_in_response(Known known) {
@@ -297,6 +297,9 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     if (!banner.empty()) {
         // The version of what is known may be replaced while the response is on its way.
         added = added && head.headers.add("X-Maintenance-Banner", x.memory.arena.copy(banner));
+    }
+    if (const std::string& hsts = x.generation.site->hsts; !hsts.empty() && x.stream.secure()) {
+        added = added && head.headers.add("Strict-Transport-Security", hsts);
     }
     if (x.limited.policy != nullptr) {
         added = added && add_limit_fields(x, head.headers);

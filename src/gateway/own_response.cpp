@@ -41,6 +41,9 @@ net::Task<void> send(Exchange& x, OwnAnswer answer, std::int64_t retry_after_s) 
     if (!x.allow.empty()) {
         add(head, "Allow", x.allow);
     }
+    if (!x.location.empty()) {
+        add(head, "Location", x.location);
+    }
     add_own_fields(x, head);
     on_response(x);
     x.outcome.status = answer.status;

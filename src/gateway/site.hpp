@@ -41,8 +41,12 @@ struct Site {
     std::vector<std::unique_ptr<limits::Policy>> policies;
     std::uint32_t tokens_cached = 0;  // by each worker
     http::H1ServerLimits limits;
-    std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
-    std::string hash;              // of the configuration as it was read
+    std::shared_ptr<const net::TlsContexts> tls;  // null: off
+    Millis tls_handshake_timeout{0};
+    std::uint16_t redirect_port = 0;  // to which plain HTTP is sent; 0: it is served
+    std::string hsts;                 // "" when TLS is off
+    std::uint64_t generation = 0;     // counts from 1 with every configuration that was adopted
+    std::string hash;                 // of the configuration as it was read
 };
 
 }  // namespace gw::gateway

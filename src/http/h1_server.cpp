@@ -6,7 +6,7 @@ namespace gw::http {
 
 Task<void> H1Connection::run() {
     Millis patience = shared_.limits.head_timeout;
-    while (!closing_ && !stream_.cancelled()) {
+    do {
         const Result<void> ready = co_await stream_.readable(shared_.loop.now() + patience);
         if (!ready) {
             break;  // nothing was asked, so nothing is answered
@@ -18,7 +18,16 @@ Task<void> H1Connection::run() {
             break;
         }
         patience = shared_.limits.idle_timeout;
-    }
+    } while (!closing_ && !stream_.cancelled());
+}
+
+Task<bool> H1Connection::shake_hands() {
+    stream_.use_tls(*shared_.tls);
+    idle_ = false;  // whoever came before the listeners closed is served
+    const Result<void> done =
+        co_await stream_.handshake(shared_.loop.now() + shared_.tls->handshake_timeout);
+    idle_ = true;
+    co_return done.has_value();
 }
 
 void H1Connection::end_when_idle() {
@@ -37,6 +46,20 @@ Task<void> H1Server::serve(net::Fd fd, net::Address peer) {
     H1Connection connection(shared_, std::move(fd), peer);
     link(connection);
     co_await connection.run();
+    unlink(connection);
+    budget_.leave();
+}
+
+void H1Server::Secure::accepted(net::Fd connection, const net::Address& peer) {
+    server.scope_.spawn(server.serve_secure(std::move(connection), peer));
+}
+
+Task<void> H1Server::serve_secure(net::Fd fd, net::Address peer) {
+    H1Connection connection(shared_, std::move(fd), peer);
+    link(connection);
+    if (co_await connection.shake_hands()) {
+        co_await connection.run();
+    }
     unlink(connection);
     budget_.leave();
 }

@@ -13,6 +13,7 @@
 #include "net/scope.hpp"
 #include "net/stream.hpp"
 #include "net/task.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::http {
 
@@ -33,7 +34,8 @@ struct H1ServerShared {
     net::Loop& loop;
     H1Pool& pool;
     Responder& responder;
-    H1ServerLimits limits;  // changed between requests only, with the configuration
+    H1ServerLimits limits;          // changed between requests only, with the configuration
+    net::TlsServer* tls = nullptr;  // for connections that come by secure(); null: none do
 };
 
 class H1Connection {
@@ -45,6 +47,8 @@ class H1Connection {
 
     // Serves until the connection ends.
     Task<void> run();
+    // Before run(), on a port for TLS. False: they did not come to terms.
+    Task<bool> shake_hands();
 
     [[nodiscard]] bool idle() const { return idle_; }
     // Ends a connection that waits for a request. In flight, the response is its last.
@@ -83,6 +87,8 @@ class H1Server final : public net::Acceptor {
         : shared_(shared), budget_(budget) {}
 
     void accepted(net::Fd connection, const net::Address& peer) override;
+    // For listeners whose clients speak TLS.
+    [[nodiscard]] net::Acceptor& secure() { return secure_; }
     // Connections between requests end now, the others with their response.
     void end_idle();
     // All end now, whatever they carry.
@@ -91,13 +97,20 @@ class H1Server final : public net::Acceptor {
     net::Scope::AllDone all_done() { return scope_.all_done(); }
 
   private:
+    struct Secure : net::Acceptor {
+        explicit Secure(H1Server& owner) : server(owner) {}
+        void accepted(net::Fd connection, const net::Address& peer) override;
+        H1Server& server;
+    };
     Task<void> serve(net::Fd fd, net::Address peer);
+    Task<void> serve_secure(net::Fd fd, net::Address peer);
     void link(H1Connection& connection);
     void unlink(H1Connection& connection);
 
     H1ServerShared& shared_;
     net::ConnectionBudget& budget_;
     net::Scope scope_;
+    Secure secure_{*this};
     H1Connection* first_ = nullptr;
 };
 

@@ -17,7 +17,7 @@ class H1Stream final : public Stream {
     [[nodiscard]] Protocol protocol() const override {
         return work_.head.version_minor == 0 ? Protocol::http10 : Protocol::http11;
     }
-    [[nodiscard]] bool secure() const override { return false; }
+    [[nodiscard]] bool secure() const override { return connection_.stream_.secure(); }
     [[nodiscard]] Instant began() const override { return began_; }
 
     BodyPart body_at_hand() override;

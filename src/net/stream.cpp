@@ -9,6 +9,7 @@
 #include "net/sockaddr.hpp"
 #include "net/socket_calls.hpp"
 #include "net/tcp_state.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::net {
 
@@ -20,6 +21,7 @@ Stream::Stream(Loop& loop, Fd fd, Fault peer) : loop_(loop), fd_(std::move(fd)),
 
 Stream::~Stream() {
     ensure(reader_ == nullptr && writer_ == nullptr, "a stream ended under its reader or writer");
+    say_goodbye();
     loop_.forget(fd_.get(), *this);
 }
 
@@ -37,6 +39,14 @@ void Stream::on_events(std::uint32_t events) {
         }
         if (watcher_ != nullptr) {
             watcher_->peer_left((state_ & kPeerGone) == 0);
+        }
+    }
+    if (tls_ != nullptr) [[unlikely]] {
+        if ((state_ & kReadable) != 0) {
+            tls_->input_came((state_ & kPeerLeft) != 0);
+        }
+        if (writer_ == nullptr && (state_ & kWritable) != 0) {
+            send_output();
         }
     }
     // What is resumed may destroy this stream, so both operations are settled before either goes
@@ -107,10 +117,12 @@ void Stream::cancel_read() {
 }
 
 void Stream::shutdown_write() {
+    say_goodbye();
     ::shutdown(fd_.get(), SHUT_WR);
 }
 
 void Stream::reset_on_close() {
+    state_ |= kResets;
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
@@ -123,6 +135,17 @@ void Stream::watch_peer(Watcher* watcher) {
 }
 
 bool Stream::has_news(bool exact) const {
+    if (tls_ != nullptr) [[unlikely]] {
+        // What came may be TLS's own: tickets, new keys.
+        if ((state_ & (kPeerLeft | kCancelled)) != 0) {
+            return true;
+        }
+        if (exact) {
+            tls_->input_came(false);
+        }
+        return (exact || (state_ & kReadable) != 0) &&
+               tls_->peek() != TlsSession::Step::wants_input;
+    }
     if ((state_ & (kReadable | kPeerLeft | kCancelled)) != 0) {
         return true;
     }
@@ -153,6 +176,9 @@ std::size_t Stream::queued_bytes() const {
 }
 
 bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
+    if (tls_ != nullptr) [[unlikely]] {
+        return try_read_tls(into, result);
+    }
     ssize_t got = 0;
     do {
         got = socket_receive(fd_.get(), into);
@@ -183,7 +209,7 @@ Stream::ReadableOp Stream::readable(Instant deadline) {
 
 Stream::ReadableOp::ReadableOp(Stream& owner, Instant deadline) : deadline_(deadline) {
     stream = &owner;
-    attempt = [](Op&) { return true; };
+    attempt = [](Op& op) { return op.stream->has_input(); };
     give_up = [](Op& op, Errc why) {
         static_cast<ReadableOp&>(op).result_ =
             fail(why, op.stream->peer_, "nothing came from the peer");
@@ -195,7 +221,7 @@ bool Stream::ReadableOp::await_ready() {
         give_up(*this, Errc::cancelled);
         return true;
     }
-    return (stream->state_ & kReadable) != 0;
+    return (stream->state_ & kReadable) != 0 && stream->has_input();
 }
 
 void Stream::ReadableOp::await_suspend(std::coroutine_handle<> handle) {
@@ -279,6 +305,9 @@ Stream::WriteOp::WriteOp(Stream& owner, std::array<std::string_view, 3> pieces,
 }
 
 bool Stream::WriteOp::push() {
+    if (stream->tls_ != nullptr) [[unlikely]] {
+        return push_tls();
+    }
     while (next_ < count_) {
         ssize_t sent = 0;
         if (count_ - next_ == 1) {

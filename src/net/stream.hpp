@@ -1,5 +1,4 @@
-// A connected byte stream: a TCP connection, accepted or made. (TLS takes its place behind the same
-// reads and writes.)
+// A connected byte stream: a TCP connection, accepted or made, with TLS on it or without.
 //
 // Every wait has a deadline. A read or write that can be done at once is done without suspending;
 // otherwise the coroutine sleeps until the descriptor is ready, the deadline passes or the stream
@@ -15,6 +14,7 @@
 
 #include <array>
 #include <coroutine>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -27,6 +27,9 @@
 #include "net/pace.hpp"
 
 namespace gw::net {
+
+class TlsSession;
+struct TlsServer;
 
 struct Address {
     IpAddress ip;
@@ -45,6 +48,16 @@ class Stream final : Pollable {
     class ReadOp;
     class ReadableOp;
     class WriteOp;
+    class HandshakeOp;
+
+    // Makes this a server's TLS connection: before anything is read or written, and followed by
+    // handshake().
+    void use_tls(TlsServer& server);
+    // Until both sides agree. Errors: timeout; malformed, when the peer speaks no TLS that we do.
+    HandshakeOp handshake(Instant deadline);
+    [[nodiscard]] bool secure() const { return tls_ != nullptr; }
+    // The application protocol that both sides chose (RFC 7301), as registered; "" for none.
+    [[nodiscard]] std::string_view alpn() const;
 
     // Bytes read; 0 at the end of the stream.
     ReadOp read_some(std::span<char> into, Instant deadline);
@@ -65,7 +78,7 @@ class Stream final : Pollable {
     void cancel_read();
     [[nodiscard]] bool cancelled() const { return (state_ & kCancelled) != 0; }
 
-    // Sends FIN; reading goes on.
+    // Sends FIN, after a goodbye with TLS; reading goes on.
     void shutdown_write();
     // The next close sends RST, so that the peer sees a broken message rather than an end.
     void reset_on_close();
@@ -100,6 +113,7 @@ class Stream final : Pollable {
     static constexpr std::uint8_t kPeerLeft = 4;  // FIN, RST or error was seen: sticky
     static constexpr std::uint8_t kPeerGone = 8;  // RST or error, both directions
     static constexpr std::uint8_t kCancelled = 16;
+    static constexpr std::uint8_t kResets = 32;  // reset_on_close()
 
     // A waiting operation: one virtual-free vtable of a single function.
     struct Op {
@@ -122,10 +136,17 @@ class Stream final : Pollable {
     static void write_timed_out(Timer& timer);
     [[nodiscard]] std::size_t queued_bytes() const;
     bool try_read(std::span<char> into, Result<std::size_t>& result);
+    bool try_read_tls(std::span<char> into, Result<std::size_t>& result);
+    // Is there plain text to read, or an end? What TLS needs for itself is taken on the way.
+    bool has_input();
+    void settle_input(bool wants_more);
+    int send_output();  // 0, or why not all of what TLS has to send is with the kernel: errno
+    void say_goodbye();
     std::unexpected<Error> broken(int error) const;
 
     Loop& loop_;
     Fd fd_;
+    std::unique_ptr<TlsSession> tls_;  // null: plain
     Fault peer_;
     std::uint8_t state_ = kWritable;
     Op* reader_ = nullptr;
@@ -145,6 +166,20 @@ class Stream final : Pollable {
       private:
         friend class Stream;
         ReadableOp(Stream& owner, Instant deadline);
+        Instant deadline_;
+        Result<void> result_{};
+    };
+
+    class HandshakeOp : Op {
+      public:
+        [[nodiscard]] bool await_ready();
+        void await_suspend(std::coroutine_handle<> handle);
+        Result<void> await_resume() const { return result_; }
+
+      private:
+        friend class Stream;
+        HandshakeOp(Stream& owner, Instant deadline);
+        bool step();
         Instant deadline_;
         Result<void> result_{};
     };
@@ -173,6 +208,7 @@ class Stream final : Pollable {
         friend class Stream;
         WriteOp(Stream& owner, std::array<std::string_view, 3> pieces, const PaceLimits& pace);
         bool push();  // true when all is written or it failed
+        bool push_tls();
         void begin();
         bool draining();  // when its time is over: has the peer taken some of it after all?
         std::array<iovec, 3> pieces_{};

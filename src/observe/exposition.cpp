@@ -242,6 +242,10 @@ std::string Exposition::text() const {
     sums.add(Metric::config_reloads_total, {"success"}, reloads_);
     sums.add(Metric::config_reloads_total, {"refused"}, refusals_);
     sums.add(Metric::config_hash_info, {hash_}, 1.0);
+    for (const auto& [name, expires] : expiries_) {
+        sums.add(Metric::tls_certificate_expiry_timestamp_seconds, {name},
+                 static_cast<double>(epoch_ms(expires)) / 1000.0);
+    }
     sums.add(Metric::log_lines_dropped_total, {}, sink_.dropped_lines());
     if (read_breakers_) {
         add_breakers(sums, read_breakers_());

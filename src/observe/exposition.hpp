@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ class Exposition {
     void config_refused() { ++refusals_; }
     void config_in_force(std::string hash) { hash_ = std::move(hash); }
 
+    // Of each certificate: a name in it, and when it expires.
+    void certificates(std::map<std::string, WallTime> expiries) { expiries_ = std::move(expiries); }
     void state_backend(bool available) { state_backend_up_ = available; }
 
     // Of each service, as it is now. state: 0 closed, 1 open, 2 half open.
@@ -65,6 +68,7 @@ class Exposition {
     std::uint64_t refusals_ = 0;
     bool state_backend_up_ = true;
     std::string hash_;
+    std::map<std::string, WallTime> expiries_;
     std::function<std::vector<BreakerFacts>()> read_breakers_;
     std::function<std::vector<EndpointFacts>()> read_endpoints_;
 };

@@ -222,6 +222,7 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
             {.upstream = "s", .endpoint = "10.0.0.1:80", .well = false}};
     });
     block.dangerous_header("x-user-id").add();
+    exposition_.certificates({{"a.test", WallTime{}}});
     std::set<std::string> series;
     std::istringstream lines(exposition_.text());
     for (std::string line; std::getline(lines, line);) {

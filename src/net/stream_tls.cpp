@@ -1,0 +1,161 @@
+// What a Stream does otherwise when there is TLS on it.
+#include <cerrno>
+
+#include "net/socket_calls.hpp"
+#include "net/stream.hpp"
+#include "net/tls_session.hpp"
+
+namespace gw::net {
+
+void Stream::use_tls(TlsServer& server) {
+    tls_ = std::make_unique<TlsSession>(server, fd_.get());
+    tls_->input_came((state_ & kPeerLeft) != 0);
+}
+
+std::string_view Stream::alpn() const {
+    return tls_ != nullptr ? tls_->alpn() : std::string_view{};
+}
+
+// TLS may hold what it has read ahead, of which the loop knows nothing: the stream stays readable
+// until a read finds that there is nothing.
+void Stream::settle_input(bool wants_more) {
+    if (wants_more || !tls_->may_read()) {
+        state_ &= static_cast<std::uint8_t>(~kReadable);
+    } else {
+        state_ |= kReadable;
+    }
+    // New keys may have to be answered with new keys. A write that waits sends it along.
+    if (writer_ == nullptr && !tls_->output().empty() && (state_ & kWritable) != 0) {
+        send_output();
+    }
+}
+
+bool Stream::has_input() {
+    if (tls_ == nullptr) [[likely]] {
+        return true;
+    }
+    const bool wants_more = tls_->peek() == TlsSession::Step::wants_input;
+    settle_input(wants_more);
+    if (!wants_more) {
+        state_ |= kReadable;
+    }
+    return !wants_more;
+}
+
+bool Stream::try_read_tls(std::span<char> into, Result<std::size_t>& result) {
+    std::size_t got = 0;
+    const TlsSession::Step step = tls_->read(into, got);
+    settle_input(step == TlsSession::Step::wants_input);
+    switch (step) {
+        case TlsSession::Step::wants_input:
+            return false;
+        case TlsSession::Step::done:
+        case TlsSession::Step::ended:
+            result = got;
+            return true;
+        case TlsSession::Step::cut:
+            result = fail(Errc::reset, peer_, tls_->trouble(), Retry::if_reused);
+            return true;
+        case TlsSession::Step::broken:
+            break;
+    }
+    result = fail(Errc::malformed, peer_, tls_->trouble());
+    return true;
+}
+
+int Stream::send_output() {
+    while (!tls_->output().empty()) {
+        const ssize_t sent = socket_send(fd_.get(), tls_->output());
+        if (sent < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            if (errno == EAGAIN || errno == EWOULDBLOCK) {
+                state_ &= static_cast<std::uint8_t>(~kWritable);
+                return EAGAIN;
+            }
+            return errno;
+        }
+        written_ += static_cast<std::uint64_t>(sent);
+        tls_->sent(static_cast<std::size_t>(sent));
+    }
+    return 0;
+}
+
+void Stream::say_goodbye() {
+    // A message that is meant to look broken must not end like a whole one.
+    if (tls_ != nullptr && (state_ & kResets) == 0 && ((state_ & kPeerGone) == 0 || cancelled())) {
+        tls_->say_goodbye();
+        send_output();
+    }
+}
+
+Stream::HandshakeOp Stream::handshake(Instant deadline) {
+    return {*this, deadline};
+}
+
+Stream::HandshakeOp::HandshakeOp(Stream& owner, Instant deadline) : deadline_(deadline) {
+    stream = &owner;
+    attempt = [](Op& op) { return static_cast<HandshakeOp&>(op).step(); };
+    give_up = [](Op& op, Errc why) {
+        static_cast<HandshakeOp&>(op).result_ =
+            fail(why, op.stream->peer_, "the TLS handshake took too long");
+    };
+}
+
+bool Stream::HandshakeOp::step() {
+    Stream& s = *stream;
+    const TlsSession::Step step = s.tls_->shake_hands();
+    s.settle_input(step == TlsSession::Step::wants_input);
+    if (step == TlsSession::Step::wants_input) {
+        return false;
+    }
+    if (step != TlsSession::Step::done) {
+        result_ = fail(Errc::malformed, s.peer_, s.tls_->trouble());
+    }
+    return true;
+}
+
+bool Stream::HandshakeOp::await_ready() {
+    if (stream->cancelled()) {
+        give_up(*this, Errc::cancelled);
+        return true;
+    }
+    return step();
+}
+
+void Stream::HandshakeOp::await_suspend(std::coroutine_handle<> handle) {
+    waiter = handle;
+    stream->start(stream->reader_, stream->read_timer_, *this, deadline_);
+}
+
+bool Stream::WriteOp::push_tls() {
+    TlsSession& tls = *stream->tls_;
+    while (true) {
+        if (tls.output().empty()) {
+            if (next_ == count_) {
+                return true;
+            }
+            if (!tls.seal({pieces_.data(), count_}, next_, stream->loop_.now())) {
+                result_ = fail(Errc::reset, stream->peer_, "TLS broke while sending");
+                return true;
+            }
+        }
+        const std::uint64_t before = stream->written_;
+        const int error = stream->send_output();
+        moved_ += stream->written_ - before;
+        any_ = any_ || stream->written_ > before;
+        if (error == EAGAIN) {
+            return false;
+        }
+        if (error != 0) {
+            result_ = stream->broken(error);
+            if (!any_) {
+                result_.error().retry = Retry::yes;  // not a byte has left
+            }
+            return true;
+        }
+    }
+}
+
+}  // namespace gw::net

@@ -1,0 +1,222 @@
+#include "net/tls_contexts.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "base/ensure.hpp"
+
+namespace gw::net {
+namespace {
+
+// RFC 9325, 4.2: forward secrecy and AEAD only; those of TLS 1.3 all are.
+constexpr const char* kCiphers12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr const char* kGroups = "X25519:P-256:P-384";
+constexpr std::string_view kSessionPlace = "api-gateway";
+constexpr long kSessionSeconds = 4L * 3600;
+
+// A key behind a password would otherwise be asked for at the terminal.
+int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*context*/) {
+    return -1;
+}
+
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    }
+    return out;
+}
+
+int choose_certificate(SSL* tls, int* /*alert*/, void* argument) {
+    const char* const name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
+    if (name == nullptr) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    SSL_set_SSL_CTX(tls, static_cast<const TlsContexts*>(argument)->context_for(name));
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// Nothing in common ends the handshake (RFC 7301, 3.2).
+int choose_protocol(SSL* /*tls*/, const unsigned char** chosen, unsigned char* length,
+                    const unsigned char* offered, unsigned offered_length, void* argument) {
+    const std::string_view ours = static_cast<const TlsContexts*>(argument)->alpn();
+    unsigned char* found = nullptr;
+    if (SSL_select_next_proto(&found, length, reinterpret_cast<const unsigned char*>(ours.data()),
+                              static_cast<unsigned>(ours.size()), offered,
+                              offered_length) != OPENSSL_NPN_NEGOTIATED) {
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// The library's own words for what it has just complained of.
+std::string complaint() {
+    const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
+    ERR_clear_error();
+    return reason != nullptr ? reason : "unknown reason";
+}
+
+std::optional<config::Flaw> unreadable(const std::string& path) {
+    if (path.empty()) {
+        return config::Flaw{"is not set", "a certificate and its key belong together: set both"};
+    }
+    if (std::ifstream file(path); !file || file.peek() == std::ifstream::traits_type::eof()) {
+        return config::Flaw{"names " + config::quote(path) + ", which cannot be read: " +
+                                (errno != 0 ? std::strerror(errno) : "it is empty"),
+                            "give the path of a PEM file that this process may read"};
+    }
+    return std::nullopt;
+}
+
+std::vector<std::string> names_in(X509* certificate) {
+    std::vector<std::string> names;
+    auto* const alternatives = static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+    for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); ++i) {
+        const GENERAL_NAME* const name = sk_GENERAL_NAME_value(alternatives, i);
+        if (name->type == GEN_DNS) {
+            const ASN1_STRING* const text = name->d.dNSName;
+            names.push_back(lower({reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                                   static_cast<std::size_t>(ASN1_STRING_length(text))}));
+        }
+    }
+    GENERAL_NAMES_free(alternatives);
+    return names;
+}
+
+std::string digest_of(X509* certificate) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    ensure(X509_digest(certificate, EVP_sha256(), digest.data(), &length) == 1, "no SHA-256");
+    return {reinterpret_cast<const char*>(digest.data()), length};
+}
+
+WallTime expiry_of(X509* certificate) {
+    tm when{};
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) != 1) {
+        return {};
+    }
+    return std::chrono::system_clock::from_time_t(::timegm(&when));
+}
+
+}  // namespace
+
+TlsContexts::~TlsContexts() = default;
+
+void TlsContexts::Free::operator()(ssl_ctx_st* context) const {
+    SSL_CTX_free(context);
+}
+
+void TlsContexts::set_up(ssl_ctx_st* context, const TlsOptions& options) {
+    SSL_CTX_set_min_proto_version(
+        context, options.version_min == TlsVersion::v13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(context, 1);
+    ensure(SSL_CTX_set_cipher_list(context, kCiphers12) == 1, "OpenSSL lacks our ciphers");
+    ensure(SSL_CTX_set1_groups_list(context, kGroups) == 1, "OpenSSL lacks our groups");
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets need no memory
+    SSL_CTX_set_timeout(context, kSessionSeconds);
+    SSL_CTX_set_session_id_context(context,
+                                   reinterpret_cast<const unsigned char*>(kSessionPlace.data()),
+                                   static_cast<unsigned>(kSessionPlace.size()));
+    SSL_CTX_set_default_passwd_cb(context, no_password);
+    SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
+    SSL_CTX_set_tlsext_servername_arg(context, this);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, this);
+}
+
+std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsContexts::load(
+    const TlsOptions& options, const std::vector<std::string>& alpn) {
+    auto made = std::make_shared<TlsContexts>();
+    for (const std::string& protocol : alpn) {
+        made->alpn_ += static_cast<char>(protocol.size());
+        made->alpn_ += protocol;
+    }
+    std::vector<TlsFlaw> flaws;
+    const std::vector<TlsCertificateOptions> all = options.all();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto& [cert_file, key_file] = all[i];
+        const std::size_t before = flaws.size();
+        errno = 0;
+        if (auto flaw = unreadable(cert_file)) {
+            flaws.push_back({i, "cert_file", *std::move(flaw)});
+        }
+        errno = 0;
+        if (auto flaw = unreadable(key_file)) {
+            flaws.push_back({i, "key_file", *std::move(flaw)});
+        }
+        if (flaws.size() > before) {
+            continue;
+        }
+        ERR_clear_error();
+        Context context(SSL_CTX_new(TLS_server_method()));
+        ensure(context != nullptr, "OpenSSL makes no context");
+        made->set_up(context.get(), options);
+        if (SSL_CTX_use_certificate_chain_file(context.get(), cert_file.c_str()) != 1) {
+            flaws.push_back({i,
+                             "cert_file",
+                             {"names " + config::quote(cert_file) +
+                                  ", which holds no usable certificate: " + complaint(),
+                              "give a PEM file that begins with the server's certificate"}});
+            continue;
+        }
+        if (SSL_CTX_use_PrivateKey_file(context.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+            const bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
+            flaws.push_back(
+                {i,
+                 "key_file",
+                 {"names " + config::quote(key_file) +
+                      (other ? ", which is not the key of " + config::quote(cert_file)
+                             : ", which holds no usable private key: " + complaint()),
+                  other ? "give the key that the certificate was made with"
+                        : "give a PEM file with a private key and without a password"}});
+            ERR_clear_error();
+            continue;
+        }
+        X509* const certificate = SSL_CTX_get0_certificate(context.get());
+        TlsCertificate facts{cert_file, names_in(certificate), expiry_of(certificate)};
+        for (const std::string& name : facts.names) {
+            made->by_name_.emplace(name, context.get());  // the first that holds it
+        }
+        made->fingerprint_ += digest_of(certificate);
+        made->certificates_.push_back(std::move(facts));
+        made->contexts_.push_back(std::move(context));
+    }
+    if (!flaws.empty()) {
+        return std::unexpected(std::move(flaws));
+    }
+    ensure(!made->contexts_.empty(), "TLS without a certificate");
+    return made;
+}
+
+ssl_ctx_st* TlsContexts::context_for(std::string_view name) const {
+    std::string asked = lower(name);
+    if (asked.ends_with('.')) {
+        asked.pop_back();
+    }
+    if (const auto found = by_name_.find(asked); found != by_name_.end()) {
+        return found->second;
+    }
+    if (const std::size_t dot = asked.find('.'); dot != std::string::npos) {
+        const auto found = by_name_.find("*" + asked.substr(dot));
+        if (found != by_name_.end()) {
+            return found->second;
+        }
+    }
+    return contexts_.front().get();
+}
+
+}  // namespace gw::net

@@ -1,0 +1,101 @@
+// TLS on one connection, under net::Stream: bytes of the socket to plain bytes and back.
+//
+// It reads the socket itself, at most once for what one turn of the loop needs, and never writes
+// it: what has to leave is collected, and the stream sends it in one call. While nothing is under
+// way it holds no buffer. One loop's thread.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "net/tls_contexts.hpp"
+
+struct bio_st;
+
+namespace gw::net {
+
+// What TLS connections of one loop share. Outlives them.
+struct TlsServer {
+    std::shared_ptr<const TlsContexts> contexts;  // null: TLS is off
+    Millis handshake_timeout{10'000};
+    std::string spare;  // storage for what leaves, kept warm
+};
+
+class TlsSession {
+  public:
+    enum class Step : std::uint8_t { done, wants_input, ended, cut, broken };
+
+    // A server's side of a connection.
+    TlsSession(TlsServer& server, int fd);
+    TlsSession(const TlsSession&) = delete;
+    TlsSession& operator=(const TlsSession&) = delete;
+    ~TlsSession();
+
+    // There may be something to read. last: the peer has left, and nothing more is announced.
+    void input_came(bool last) {
+        dry_ = false;
+        last_ = last_ || last;
+    }
+
+    Step shake_hands();
+    // done: `got` bytes, at least one. ended: the peer said goodbye. cut: it left without.
+    Step read(std::span<char> into, std::size_t& got);
+    // The same, and leaves the bytes.
+    Step peek();
+    // False when a read would find nothing for sure.
+    [[nodiscard]] bool may_read() const;
+
+    // Turns pieces, from `next` on, into records to be sent, as far as one run goes; moves `next`
+    // and the pieces on. False: broken.
+    bool seal(std::span<iovec> pieces, std::size_t& next, Instant now);
+    // Says goodbye, once, if that still makes sense.
+    void say_goodbye();
+
+    [[nodiscard]] std::string_view output() const { return std::string_view(out_).substr(sent_); }
+    void sent(std::size_t bytes);
+
+    [[nodiscard]] bool ready() const { return ready_; }
+    // The application protocol that was agreed on, or "".
+    [[nodiscard]] std::string_view alpn() const;
+    // Why it broke: a literal.
+    [[nodiscard]] const char* trouble() const { return trouble_; }
+
+  private:
+    friend struct TlsBio;
+    struct Free {
+        void operator()(ssl_st* tls) const;
+    };
+    static constexpr std::size_t kRecord = 16UL * 1024;  // the largest there is
+    // A record is of use when it is complete: the first ones are small, so that a client can begin.
+    static constexpr std::size_t kFirstRecord = 4UL * 1024;
+    static constexpr std::size_t kFirstBytes = 16UL * 1024;
+    static constexpr Millis kNewBurst{1'000};            // of silence
+    static constexpr std::size_t kRun = 64UL * 1024;     // sealed at once
+    static constexpr std::size_t kUnsentMax = 4 * kRun;  // an abuser's: asks and never reads
+
+    Step judge(int result);
+    std::size_t record_size(Instant now);
+
+    std::shared_ptr<const TlsContexts> contexts_;
+    TlsServer& server_;
+    std::unique_ptr<ssl_st, Free> tls_;
+    std::string out_;
+    std::size_t sent_ = 0;
+    std::size_t burst_ = 0;
+    Instant wrote_{};
+    const char* trouble_ = "";
+    int fd_;
+    bool dry_ = false;  // the socket had less than we asked for
+    bool last_ = false;
+    bool eof_ = false;
+    bool ready_ = false;
+    bool failed_ = false;
+    bool said_goodbye_ = false;
+};
+
+}  // namespace gw::net
