@@ -10,6 +10,7 @@
 #include "base/ip_address.hpp"
 #include "gateway/route_table.hpp"
 #include "http/h1_server.hpp"
+#include "http/h2_session.hpp"
 #include "identity/api_key.hpp"
 #include "identity/verifier.hpp"
 #include "limits/policy.hpp"
@@ -41,6 +42,8 @@ struct Site {
     std::vector<std::unique_ptr<limits::Policy>> policies;
     std::uint32_t tokens_cached = 0;  // by each worker
     http::H1ServerLimits limits;
+    bool http2 = true;
+    http::H2Limits h2_limits;
     std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
     std::string hash;              // of the configuration as it was read
 };

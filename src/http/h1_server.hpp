@@ -28,12 +28,15 @@ struct H1ServerLimits {
     net::PaceLimits pace;                    // the slowest client that is served
 };
 
+class H2Server;
+
 // What all connections of a worker share.
 struct H1ServerShared {
     net::Loop& loop;
     H1Pool& pool;
     Responder& responder;
-    H1ServerLimits limits;  // changed between requests only, with the configuration
+    H1ServerLimits limits;   // changed between requests only, with the configuration
+    H2Server* h2 = nullptr;  // takes over who begins in HTTP/2; null: nobody may
 };
 
 class H1Connection {
@@ -65,6 +68,8 @@ class H1Connection {
     static bool take_head(H1Work& work, const H1ServerLimits& limits, Arrived& arrived);
     static void refuse(H1Work& work, Arrived& arrived, const H1Refusal& refusal);
     Task<void> linger(net::Buffer& buffer);
+    // Does the connection begin in HTTP/2? `waits`: it may yet.
+    [[nodiscard]] bool speaks_h2(const H1Work& work, const Arrived& arrived, bool& waits) const;
 
     H1ServerShared& shared_;
     net::Stream stream_;
