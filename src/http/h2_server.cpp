@@ -240,6 +240,7 @@ Task<void> H2Connection::write_out() {
         const Result<void> written = co_await stream_.write(out_, pace);
         out_.clear();
         if (!written) {
+            stream_.reset_on_close();  // the kernel need not keep what nobody reads
             stream_.cancel();
             break;
         }

@@ -129,8 +129,7 @@ struct H2Callbacks {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
 
-    static int frame_began(nghttp2_session* /*session*/, const nghttp2_frame_hd* frame,
-                           void* user) {
+    static int frame_began(nghttp2_session* handle, const nghttp2_frame_hd* frame, void* user) {
         H2Session& session = self(user);
         switch (frame->type) {
             case NGHTTP2_SETTINGS:
@@ -146,6 +145,11 @@ struct H2Callbacks {
             case NGHTTP2_CONTINUATION:
                 return frame->length == 0 ? spend(session, H2Cost::empty_data) : 0;
             case NGHTTP2_HEADERS:
+                // Of a stream that is no more: the library passes over it, at the cost of decoding.
+                return frame->stream_id <= session.last_stream_ &&
+                               listener(handle, frame->stream_id) == nullptr
+                           ? spend(session, H2Cost::reset)
+                           : 0;
             case NGHTTP2_RST_STREAM:
             case NGHTTP2_GOAWAY:
             case NGHTTP2_PUSH_PROMISE:
@@ -153,6 +157,12 @@ struct H2Callbacks {
             default:
                 return spend(session, H2Cost::priority);
         }
+    }
+
+    // Frames of types that we do not know are passed over, but counted.
+    static int unknown_frame(nghttp2_session* /*session*/, void** /*payload*/,
+                             const nghttp2_frame_hd* /*frame*/, void* /*user*/) {
+        return NGHTTP2_ERR_CANCEL;
     }
 
     static int headers_began(nghttp2_session* handle, const nghttp2_frame* frame, void* user) {
@@ -164,6 +174,7 @@ struct H2Callbacks {
             }
             return 0;
         }
+        session.last_stream_ = id;
         Listener* const fresh = session.events_.stream_began(id);
         if (fresh == nullptr) {
             if (const int flood = spend(session, H2Cost::reset); flood != 0) {
@@ -288,6 +299,7 @@ const nghttp2_session_callbacks* callbacks() {
         nghttp2_session_callbacks_set_on_stream_close_callback(made, &H2Callbacks::stream_closed);
         nghttp2_session_callbacks_set_on_frame_send_callback(made, &H2Callbacks::frame_sent);
         nghttp2_session_callbacks_set_send_data_callback(made, &H2Callbacks::send_data);
+        nghttp2_session_callbacks_set_unpack_extension_callback(made, &H2Callbacks::unknown_frame);
         return std::unique_ptr<nghttp2_session_callbacks, Delete>(made);
     }();
     return kTable.get();
@@ -307,6 +319,10 @@ const nghttp2_option* options() {
         nghttp2_option_set_max_outbound_ack(made, kOutboundAcksMax);
         nghttp2_option_set_max_settings(made, kSettingsMax);
         nghttp2_option_set_max_continuations(made, kContinuationsMax);
+        constexpr unsigned kFirstUnknown = NGHTTP2_CONTINUATION + 1;
+        for (unsigned type = kFirstUnknown; type <= 0xFF; ++type) {
+            nghttp2_option_set_user_recv_extension_type(made, static_cast<std::uint8_t>(type));
+        }
         // Resets are counted by h2_flood, which also counts those that the client made us send.
         constexpr std::uint64_t kAny = 1'000'000;
         nghttp2_option_set_stream_reset_rate_limit(made, kAny, kAny);

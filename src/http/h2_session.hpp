@@ -122,7 +122,8 @@ class H2Session {
 
     Events& events_;
     std::uint32_t streams_max_;
-    std::string* out_ = nullptr;  // during fill()
+    std::string* out_ = nullptr;    // during fill()
+    std::int32_t last_stream_ = 0;  // that the client has opened
     bool settings_sent_ = false;
     bool flooded_ = false;
     std::unique_ptr<nghttp2_session, Delete> session_;

@@ -134,7 +134,7 @@ void H2Stream::closed(H2Code /*code*/) {
     closed_ = true;
     leave();
     // Whoever reset it, it was for what the client did.
-    if (!complete_ && (!reset_ || malformed_)) {
+    if (!complete_ && !reset_) {
         connection_.count_reset();
     }
     if (!complete_ || !request_ended_) {
@@ -364,6 +364,9 @@ void H2Stream::reset(H2Code code) {
     if (!closed_ && !std::exchange(reset_, true)) {
         connection_.session_.reset(id_, code);
         connection_.kick();
+        if (malformed_) {
+            connection_.count_reset();
+        }
     }
 }
 
