@@ -1,6 +1,7 @@
 // The frames of one HTTP/2 connection, on our side the server's (RFC 9113): bytes in, events out;
-// calls in, bytes out. The only home of nghttp2. Knows no sockets and no policy; which fields make
-// a request is said elsewhere (h2_head), what is too much of something as well (h2_flood).
+// calls in, bytes out. By nghttp2, which is included here (h2_nghttp2.hpp) and nowhere else. Knows
+// no sockets and no policy; which fields make a request is said elsewhere (h2_head), what is too
+// much of something as well (h2_flood).
 //
 // One worker's thread. Events come from within receive() and fill(); they may call everything here
 // but those two.

@@ -139,6 +139,27 @@ class Http2(Scenario):
         client.send(client.data_frame(stream, b"", True))
         self.assertTrue(client.finish(stream).ended)
 
+    def test_trailers_and_interim_answers_pass_both_ways(self):
+        seen = []
+
+        def serve(listener):
+            sock, _ = listener.accept()
+            with sock:
+                while not b"".join(seen).endswith(b"\r\n\r\n") or b"0\r\n" not in b"".join(seen):
+                    seen.append(sock.recv(65536))
+                sock.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+                             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+                             b"3\r\nabc\r\n0\r\nX-Sum: 2\r\n\r\n")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=serve, args=(listener,), daemon=True).start()
+            gateway = self.start(config(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+            with H2Client(gateway.port) as client:
+                answer = client.finish(client.request(method="POST", body=b"xyz", extra=[("te", "trailers")],
+                                                      trailers=[("x-sum", "1"), ("content-length", "9")]))
+        self.assertTrue(b"".join(seen).endswith(b"\r\n3\r\nxyz\r\n0\r\nx-sum: 1\r\n\r\n"), seen)
+        self.assertEqual(["103", "200"], [dict(head).get(":status") for head in answer.heads[:2]])
+        self.assertEqual((b"abc", [("x-sum", "2")], True), (bytes(answer.body), list(answer.trailers), answer.ended))
+
     def test_expectations_are_met(self):
         client = self.client()
         stream = client.request(path="/api/v1/s0/digest", method="POST", extra=[("expect", "100-continue")], end=False)
