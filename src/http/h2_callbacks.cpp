@@ -10,7 +10,7 @@ namespace {
 using Listener = H2Session::Listener;
 
 constexpr std::size_t kOutboundAcksMax =
-    256;  // of PING and SETTINGS to a client that reads nothing
+    1'000;  // of PING and SETTINGS to a client that reads nothing
 constexpr std::size_t kContinuationsMax = 8;
 constexpr std::size_t kSettingsMax = 32;  // entries of one SETTINGS
 

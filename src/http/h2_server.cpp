@@ -22,7 +22,8 @@ H2Connection::H2Connection(H2Server& server, net::Stream& stream, const net::Add
       stream_(stream),
       peer_(peer),
       session_(server.limits, *this),
-      idle_since_(stream.loop().now()) {
+      idle_since_(stream.loop().now()),
+      streams_max_(server.limits.streams_max) {
     flush_.run = [](net::EndOfTurn& work) {
         H2Connection& self = static_cast<Flush&>(work).connection;
         self.flush_put_off_ = false;
@@ -121,9 +122,8 @@ void H2Connection::stream_ended() {
 }
 
 H2Session::Listener* H2Connection::stream_began(std::int32_t id) {
-    const std::size_t most = server_.limits.streams_max;
     // What was reset may still be at work for a moment.
-    if (flooded_ || closing_ || open_ >= most || live_ >= 2 * most) {
+    if (flooded_ || closing_ || open_ >= streams_max_ || live_ >= 2 * streams_max_) {
         return nullptr;
     }
     head_began_ = loop().now();

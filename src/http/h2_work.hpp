@@ -11,7 +11,7 @@
 namespace gw::http {
 
 struct H2Work {
-    static constexpr std::size_t kBodyKept = 64UL * 1024;  // larger ones are given back
+    static constexpr std::size_t kBodyKept = 16UL * 1024;  // larger ones are given back
 
     RequestHead head;
     net::Buffer text;      // the head's names and values
