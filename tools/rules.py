@@ -110,7 +110,7 @@ def layers(tree):
 
 HOMES = [   # header, where it may be included, what everybody else uses
     ("openssl/*", ["net/tls_*", "identity/*", "security/*"], "net/tls_session.hpp, identity/verifier.hpp or security/request_signature.hpp"),
-    ("nghttp2/*", ["http/h2_session.cpp"], "http/h2_session.hpp"),
+    ("nghttp2/*", ["http/h2_nghttp2.hpp"], "http/h2_session.hpp"),
     ("hiredis/*", ["state/resp.cpp"], "state/resp.hpp"),
     ("yaml-cpp/*", ["config/document.cpp"], "config/document.hpp"),
     ("prometheus/*", ["observe/exposition.cpp"], "observe/exposition.hpp"),

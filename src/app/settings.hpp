@@ -15,6 +15,7 @@
 #include "config/field.hpp"
 #include "config/mistake.hpp"
 #include "gateway/route_options.hpp"
+#include "http/h2_options.hpp"
 #include "http/limits_options.hpp"
 #include "identity/api_key.hpp"
 #include "identity/token_options.hpp"
@@ -54,6 +55,7 @@ struct Settings {
     net::AdminOptions admin;
     net::ConnectionOptions connections;
     http::MessageOptions messages;
+    http::H2Options http2;
     std::uint32_t workers = 0;
     observe::LogLevel log_level = observe::LogLevel::info;
     std::string region;
@@ -93,6 +95,7 @@ void fields(Visitor& field, Settings& o) {
     field("admin", o.admin, "where operators connect");
     field("connections", o.connections, "limits on the connections of clients");
     field("messages", o.messages, "limits on the heads of messages");
+    field("http2", o.http2, "HTTP/2 of clients");
     field("workers", o.workers, Env{"WORKERS"}, Range{0, 256},
           "threads that serve; 0 is one for each CPU the process may use");
     field("log_level", o.log_level, Env{"LOG_LEVEL"}, "least severe level that is logged");

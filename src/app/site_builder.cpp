@@ -212,6 +212,12 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         site->redirect_port = settings.tls.redirect_port;
         site->hsts = settings.tls.hsts;
     }
+    site->http2 = settings.http2.enabled;
+    site->h2_limits = {
+        .streams_max = settings.http2.streams_max,
+        .stream_window = settings.http2.stream_window_bytes,
+        .connection_window = settings.http2.connection_window_bytes,
+        .header_list_max = static_cast<std::uint32_t>(settings.messages.head_bytes_max)};
     site->generation = generation;
     site->hash = hash_of(settings.text);
     return site;

@@ -14,7 +14,7 @@ void Worker::limit_by(gateway::RateLimits& limits) {
 
 void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::Fd> sockets,
                    std::vector<net::Fd> tls_sockets) {
-    shared_.limits = site->limits;
+    adopt_limits(*site);
     adopt_tls(*site);
     shard_.adopt(std::move(site));
     for (net::Fd& socket : sockets) {
@@ -29,19 +29,30 @@ void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::F
     thread_ = std::jthread([this] { loop_.run(); });
 }
 
+void Worker::adopt_limits(const gateway::Site& site) {
+    shared_.limits = site.limits;
+    shared_.h2 = site.http2 ? &h2_server_ : nullptr;
+    h2_server_.limits = site.h2_limits;
+}
+
 void Worker::between_turns() {
     const auto lag = std::chrono::duration_cast<std::chrono::microseconds>(loop_.last_turn());
     metrics_.loop_lag.observe(static_cast<std::uint64_t>(lag.count()));
     const std::size_t live = server_.connections();
+    if (const std::size_t h2 = h2_server_.connections(); h2 != h2_connections_) {
+        h2_connections_ = h2;
+        shard_.gauges(http::Protocol::http2).active_connections.set(h2);
+        shard_.gauges(http::Protocol::http11).active_connections.set(live - h2);
+    }
     if (live != connections_.load(std::memory_order_relaxed)) {
         connections_.store(live, std::memory_order_relaxed);
-        shard_.gauges(http::Protocol::http11).active_connections.set(live);
+        shard_.gauges(http::Protocol::http11).active_connections.set(live - h2_connections_);
     }
 }
 
 void Worker::adopt(std::shared_ptr<const gateway::Site> site) {
     loop_.post([this, site = std::move(site)]() mutable {
-        shared_.limits = site->limits;
+        adopt_limits(*site);
         adopt_tls(*site);
         shard_.adopt(std::move(site));
     });
@@ -101,6 +112,7 @@ void Worker::close_listeners() {
         }
         listeners_.clear();
         server_.end_idle();
+        h2_server_.drain();
     });
 }
 

@@ -7,6 +7,7 @@
 
 #include "gateway/shard.hpp"
 #include "http/h1_server.hpp"
+#include "http/h2_server.hpp"
 #include "net/buffers.hpp"
 #include "net/listener.hpp"
 #include "net/loop.hpp"
@@ -66,6 +67,7 @@ class Worker {
     static constexpr std::size_t kBufferBytes = 16UL * 1024;
     static constexpr std::size_t kBuffersKept = 256;  // covers a busy worker
 
+    void adopt_limits(const gateway::Site& site);
     void between_turns();
     void adopt_tls(const gateway::Site& site);
 
@@ -79,9 +81,11 @@ class Worker {
     http::H1ServerShared shared_{
         .loop = loop_, .pool = h1_, .responder = shard_, .limits = {}, .tls = &tls_};
     http::H1Server server_;
+    http::H2Server h2_server_{shared_};
     net::ConnectionBudget& budget_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     std::atomic<std::size_t> connections_{0};
+    std::size_t h2_connections_ = 0;  // as of the last turn
     std::jthread thread_;
 };
 

@@ -190,10 +190,10 @@ bool add_request_fields(Exchange& x, Headers& out) {
     const auto left = std::chrono::duration_cast<Millis>(x.deadline - x.shard.loop().now());
     const std::int64_t deadline = epoch_ms(x.shard.loop().clock().wall) + left.count();
     const Field* via = x.head().headers.find(Known::via);
-    const std::string_view hop = x.head().version_minor == 0 ? "1.0 " : "1.1 ";
+    const std::string_view hop = http::protocol_version(x.stream.protocol());
     return out.add(Known::host, site.services[x.route->service_index].authority) &&
-           out.add(Known::via, via != nullptr ? arena.join(via->value, ", ", hop, site.via)
-                                              : arena.join(hop, site.via)) &&
+           out.add(Known::via, via != nullptr ? arena.join(via->value, ", ", hop, " ", site.via)
+                                              : arena.join(hop, " ", site.via)) &&
            out.add(Known::x_forwarded_for, forwarded_for(x)) &&
            out.add(Known::x_forwarded_proto, forwarded_proto(x)) &&
            (x.head().authority.empty() || out.add(Known::x_forwarded_host, x.head().authority)) &&

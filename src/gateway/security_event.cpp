@@ -65,6 +65,29 @@ void report_violation(Exchange& x, observe::Violation violation, std::string_vie
     keep(x, kind, decision, status, std::string(what));
 }
 
+void report_abuse(Shard& shard, const IpAddress& address, std::string_view what) {
+    constexpr auto kAbuse = observe::Violation::protocol_abuse;
+    const std::string_view kind = observe::kViolations[static_cast<std::size_t>(kAbuse)];
+    char text[IpAddress::kTextMax];
+    const std::string_view ip{text, address.write(text)};
+    shard.metrics().violation(kAbuse).add();
+    shard.log_warn(
+        "security violation",
+        {{"violationType", kind}, {"detail", what}, {"decision", "disconnected"}, {"ip", ip}});
+    if (SecurityRecord* const record = shard.security_record(); record != nullptr) {
+        record->keep({.time = shard.loop().clock().wall,
+                      .kind = kind,
+                      .user = {},
+                      .tenant = {},
+                      .address = std::string(ip),
+                      .resource = "connection",
+                      .decision = "disconnected",
+                      .status = 0,
+                      .detail = std::string(what),
+                      .request_id = {}});
+    }
+}
+
 void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what) {
     observe::MetricBlock& metrics = x.shard.metrics();
     const std::string_view name = observe::kTokenErrors[cause];

@@ -56,6 +56,9 @@ class SecurityRecord {
 void report_violation(Exchange& x, observe::Violation violation, std::string_view what,
                       std::string_view decision, int status);
 
+// The same for what a connection did outside of any request: it was ended for it.
+void report_abuse(Shard& shard, const IpAddress& address, std::string_view what);
+
 // One line with "auth" and "fail", one count. cause: a value of kTokenErrors. what: a literal.
 void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/security_event.hpp"
 #include "identity/identity.hpp"
 
 namespace gw::gateway {
@@ -27,6 +28,10 @@ Shard::Shard(net::Loop& loop, http::H1Pool& h1, observe::MetricBlock& metrics,
 
 net::Task<void> Shard::serve(http::Stream& stream) {
     return gateway::serve(stream, *this);
+}
+
+void Shard::abused(const net::Address& peer, const char* what) {
+    report_abuse(*this, peer.ip, what);
 }
 
 void Shard::adopt(std::shared_ptr<const Site> site) {

@@ -51,6 +51,7 @@ class Shard final : public http::Responder {
     Shard& operator=(const Shard&) = delete;
 
     net::Task<void> serve(http::Stream& stream) override;
+    void abused(const net::Address& peer, const char* what) override;
 
     // From here on requests begin with this configuration.
     void adopt(std::shared_ptr<const Site> site);

@@ -10,6 +10,7 @@
 #include "base/ip_address.hpp"
 #include "gateway/route_table.hpp"
 #include "http/h1_server.hpp"
+#include "http/h2_session.hpp"
 #include "identity/api_key.hpp"
 #include "identity/verifier.hpp"
 #include "limits/policy.hpp"
@@ -45,8 +46,10 @@ struct Site {
     Millis tls_handshake_timeout{0};
     std::uint16_t redirect_port = 0;  // to which plain HTTP is sent; 0: it is served
     std::string hsts;                 // "" when TLS is off
-    std::uint64_t generation = 0;     // counts from 1 with every configuration that was adopted
-    std::string hash;                 // of the configuration as it was read
+    bool http2 = true;
+    http::H2Limits h2_limits;
+    std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
+    std::string hash;              // of the configuration as it was read
 };
 
 }  // namespace gw::gateway

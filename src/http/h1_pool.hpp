@@ -70,7 +70,13 @@ class Borrowed {
     explicit Borrowed(Reserve<T>& reserve) : reserve_(reserve), object_(reserve.take()) {}
     Borrowed(const Borrowed&) = delete;
     Borrowed& operator=(const Borrowed&) = delete;
-    ~Borrowed() { reserve_.give_back(std::move(object_)); }
+    ~Borrowed() { give_back(); }
+    // Before its time.
+    void give_back() {
+        if (object_ != nullptr) {
+            reserve_.give_back(std::move(object_));
+        }
+    }
     T& operator*() const { return *object_; }
     T* operator->() const { return object_.get(); }
 

@@ -1,6 +1,7 @@
 #include "http/h1_server.hpp"
 
 #include "http/h1_stream.hpp"
+#include "http/h2_server.hpp"
 
 namespace gw::http {
 
@@ -97,7 +98,7 @@ void H1Server::unlink(H1Connection& connection) {
 }
 
 Task<bool> H1Connection::serve_burst() {
-    const Borrowed<H1Work> borrowed(shared_.pool.server);
+    Borrowed<H1Work> borrowed(shared_.pool.server);
     H1Work& work = *borrowed;
     work.in = shared_.pool.buffers.take();
     std::size_t kept = 0;
@@ -106,7 +107,21 @@ Task<bool> H1Connection::serve_burst() {
         const Instant deadline = began + shared_.limits.head_timeout;
         Arrived arrived{.filled = kept};
         work.head.headers.clear();
-        while (!take_head(work, shared_.limits, arrived)) {
+        while (true) {
+            bool waits = false;
+            if (take_head(work, shared_.limits, arrived)) {
+                if (arrived.refusal.status == 0 || !speaks_h2(work, arrived, waits)) [[likely]] {
+                    break;
+                }
+                if (!waits) {
+                    net::Buffer first = std::move(work.in);
+                    borrowed.give_back();
+                    co_await shared_.h2->serve(stream_, peer_, std::move(first), arrived.filled);
+                    closing_ = true;
+                    co_return false;
+                }
+                arrived = {.filled = arrived.filled};
+            }
             const Result<std::size_t> got =
                 co_await stream_.read_some(work.in.span().subspan(arrived.filled), deadline);
             if (!got && got.error().code == Errc::timeout && arrived.filled > 0) {
@@ -144,6 +159,16 @@ Task<bool> H1Connection::serve_burst() {
             co_return true;
         }
     }
+}
+
+// Asked only of what is no HTTP/1.1, so that this costs HTTP/1.1 nothing (RFC 9113, 3.3).
+bool H1Connection::speaks_h2(const H1Work& work, const Arrived& arrived, bool& waits) const {
+    if (shared_.h2 == nullptr || served_ > 0) {
+        return false;
+    }
+    const std::string_view came{work.in.data(), std::min(arrived.filled, kH2Preface.size())};
+    waits = came.size() < kH2Preface.size();
+    return kH2Preface.starts_with(came);
 }
 
 void H1Connection::refuse(H1Work& work, Arrived& arrived, const H1Refusal& refusal) {

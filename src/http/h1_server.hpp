@@ -29,6 +29,8 @@ struct H1ServerLimits {
     net::PaceLimits pace;                    // the slowest client that is served
 };
 
+class H2Server;
+
 // What all connections of a worker share.
 struct H1ServerShared {
     net::Loop& loop;
@@ -36,6 +38,7 @@ struct H1ServerShared {
     Responder& responder;
     H1ServerLimits limits;          // changed between requests only, with the configuration
     net::TlsServer* tls = nullptr;  // for connections that come by secure(); null: none do
+    H2Server* h2 = nullptr;  // takes over who begins in HTTP/2; null: nobody may
 };
 
 class H1Connection {
@@ -69,6 +72,8 @@ class H1Connection {
     static bool take_head(H1Work& work, const H1ServerLimits& limits, Arrived& arrived);
     static void refuse(H1Work& work, Arrived& arrived, const H1Refusal& refusal);
     Task<void> linger(net::Buffer& buffer);
+    // Does the connection begin in HTTP/2? `waits`: it may yet.
+    [[nodiscard]] bool speaks_h2(const H1Work& work, const Arrived& arrived, bool& waits) const;
 
     H1ServerShared& shared_;
     net::Stream stream_;

@@ -6,6 +6,7 @@
 // the same side.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "base/clock.hpp"
@@ -19,12 +20,18 @@ namespace gw::http {
 
 using net::Task;
 
-enum class Protocol : std::uint8_t { http10, http11 };
-inline constexpr std::size_t kProtocols = 2;
+enum class Protocol : std::uint8_t { http10, http11, http2 };
+inline constexpr std::size_t kProtocols = 3;
 
 // As access lines and metrics call it.
 constexpr std::string_view protocol_name(Protocol protocol) {
-    return protocol == Protocol::http10 ? "HTTP/1.0" : "HTTP/1.1";
+    constexpr std::array<std::string_view, kProtocols> kNames{"HTTP/1.0", "HTTP/1.1", "HTTP/2"};
+    return kNames[static_cast<std::size_t>(protocol)];
+}
+// As Via names it (RFC 9110, 7.6.3).
+constexpr std::string_view protocol_version(Protocol protocol) {
+    constexpr std::array<std::string_view, kProtocols> kVersions{"1.0", "1.1", "2.0"};
+    return kVersions[static_cast<std::size_t>(protocol)];
 }
 
 struct BodyPart {
@@ -86,6 +93,8 @@ class Stream {
 class Responder {
   public:
     virtual Task<void> serve(Stream& stream) = 0;
+    // A client's connection was ended for what it did outside of any request. what: a literal.
+    virtual void abused(const net::Address& /*peer*/, const char* /*what*/) {}
 
   protected:
     ~Responder() = default;

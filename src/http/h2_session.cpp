@@ -1,0 +1,184 @@
+#include "http/h2_session.hpp"
+
+#include <limits>
+
+#include "base/ensure.hpp"
+#include "http/h2_nghttp2.hpp"
+
+namespace gw::http {
+namespace {
+
+// RFC 9113, 8.2.2, and what is written anew.
+bool stays_behind(Known known) {
+    switch (known) {
+        case Known::connection:
+        case Known::keep_alive:
+        case Known::proxy_connection:
+        case Known::transfer_encoding:
+        case Known::upgrade:
+        case Known::content_length:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+H2Pairs::H2Pairs(int status) {
+    status_text_ = {static_cast<char>('0' + status / 100),
+                    static_cast<char>('0' + status / 10 % 10),
+                    static_cast<char>('0' + status % 10)};
+    add(":status", {status_text_.data(), status_text_.size()});
+}
+
+void H2Pairs::add(std::string_view name, std::string_view value) {
+    const auto bytes = [](std::string_view from) {
+        return reinterpret_cast<std::uint8_t*>(const_cast<char*>(from.data()));
+    };
+    pairs_[count_++] = {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+void H2Pairs::add(const Headers& headers) {
+    for (const Field& field : headers) {
+        if (!stays_behind(field.known)) {
+            add(field.name, field.value);
+        }
+    }
+}
+
+void H2Pairs::add_length(std::uint64_t length) {
+    char* const begin = length_text_.data();
+    const char* const end = std::to_chars(begin, begin + length_text_.size(), length).ptr;
+    add("content-length", {begin, static_cast<std::size_t>(end - begin)});
+}
+
+void H2Session::Delete::operator()(nghttp2_session* session) const {
+    nghttp2_session_del(session);
+}
+
+H2Session::H2Session(const H2Limits& limits, Events& events)
+    : events_(events), streams_max_(limits.streams_max) {
+    nghttp2_session* made = nullptr;
+    ensure(nghttp2_session_server_new2(&made, h2_callbacks(), this, h2_nghttp2_options()) == 0,
+           "no memory for HTTP/2");
+    session_.reset(made);
+    // The first entry is the number of streams, see fill().
+    const std::array<nghttp2_settings_entry, 4> entries{{
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::numeric_limits<std::int32_t>::max()},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list_max},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    }};
+    nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+    nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
+                                          static_cast<std::int32_t>(limits.connection_window));
+}
+
+bool H2Session::receive(std::string_view bytes) {
+    const ssize_t took = nghttp2_session_mem_recv(
+        session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    if (took >= 0) {
+        return true;
+    }
+    switch (took) {
+        case NGHTTP2_ERR_CALLBACK_FAILURE:
+        case NGHTTP2_ERR_FLOODED:
+        case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+        case NGHTTP2_ERR_TOO_MANY_SETTINGS:
+            end_with(H2Code::enhance_your_calm);
+            break;
+        case NGHTTP2_ERR_BAD_CLIENT_MAGIC:
+            end_with(H2Code::protocol_error);
+            break;
+        default:
+            end_with(H2Code::internal_error);
+    }
+    return false;
+}
+
+void H2Session::fill(std::string& out, std::size_t enough) {
+    out_ = &out;
+    while (out.size() < enough) {
+        const std::uint8_t* bytes = nullptr;
+        const ssize_t size = nghttp2_session_mem_send(session_.get(), &bytes);
+        if (size <= 0) {
+            break;
+        }
+        const std::size_t at = out.size();
+        out.append(h2_text(bytes, static_cast<std::size_t>(size)));
+        if (!settings_sent_) {
+            // The library ends the connection when a client opens a stream too many. It is told of
+            // no limit, the client of ours, and whoever passes it has that stream refused.
+            settings_sent_ = true;
+            constexpr std::size_t kFirstValue = 9 + 2;
+            for (unsigned i = 0; i < 4; ++i) {
+                out[at + kFirstValue + i] = static_cast<char>(streams_max_ >> (24 - 8 * i) & 0xFF);
+            }
+        }
+    }
+    out_ = nullptr;
+}
+
+bool H2Session::over() const {
+    return nghttp2_session_want_read(session_.get()) == 0 &&
+           nghttp2_session_want_write(session_.get()) == 0;
+}
+
+void H2Session::respond(std::int32_t id, const ResponseHead& head, std::uint64_t content_length,
+                        bool tell_length, bool ends) {
+    H2Pairs pairs(head.status);
+    pairs.add(head.headers);
+    if (tell_length) {
+        pairs.add_length(content_length);
+    }
+    const nghttp2_data_provider provider{.source = {.ptr = nullptr},
+                                         .read_callback = &h2_read_outgoing};
+    nghttp2_submit_response(session_.get(), id, pairs.data(), pairs.size(),
+                            ends ? nullptr : &provider);
+}
+
+void H2Session::interim(std::int32_t id, const ResponseHead& head) {
+    H2Pairs pairs(head.status);
+    pairs.add(head.headers);
+    nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(),
+                           pairs.size(), nullptr);
+}
+
+void H2Session::resume(std::int32_t id) {
+    nghttp2_session_resume_data(session_.get(), id);
+}
+
+void H2Session::reset(std::int32_t id, H2Code code) {
+    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id,
+                              static_cast<std::uint32_t>(code));
+}
+
+void H2Session::passed_on(std::int32_t id, std::size_t bytes) {
+    if (id == 0) {
+        nghttp2_session_consume_connection(session_.get(), bytes);
+    } else {
+        nghttp2_session_consume(session_.get(), id, bytes);
+    }
+}
+
+void H2Session::forget(std::int32_t id) {
+    nghttp2_session_set_stream_user_data(session_.get(), id, nullptr);
+}
+
+void H2Session::announce_end() {
+    nghttp2_submit_shutdown_notice(session_.get());
+    nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, kEndPing.data());
+}
+
+void H2Session::end() {
+    nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR,
+                          nullptr, 0);
+}
+
+void H2Session::end_with(H2Code code) {
+    nghttp2_session_terminate_session(session_.get(), static_cast<std::uint32_t>(code));
+}
+
+}  // namespace gw::http

@@ -1,0 +1,133 @@
+// The frames of one HTTP/2 connection, on our side the server's (RFC 9113): bytes in, events out;
+// calls in, bytes out. By nghttp2, which is included here (h2_nghttp2.hpp) and nowhere else. Knows
+// no sockets and no policy; which fields make a request is said elsewhere (h2_head), what is too
+// much of something as well (h2_flood).
+//
+// One worker's thread. Events come from within receive() and fill(); they may call everything here
+// but those two.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/h2_flood.hpp"
+#include "http/headers.hpp"
+#include "http/message.hpp"
+
+struct nghttp2_session;
+struct nghttp2_session_callbacks;
+
+namespace gw::http {
+
+struct H2Limits {
+    std::uint32_t streams_max = 100;
+    std::uint32_t stream_window = 64UL * 1024;
+    std::uint32_t connection_window = 1024UL * 1024;
+    std::uint32_t header_list_max = 16UL * 1024;  // told to the client; not enforced here
+};
+
+// RFC 9113, 7.
+enum class H2Code : std::uint32_t {
+    no_error = 0,
+    protocol_error = 1,
+    internal_error = 2,
+    flow_control_error = 3,
+    stream_closed = 5,
+    refused_stream = 7,
+    cancel = 8,
+    enhance_your_calm = 11,
+};
+
+class H2Session {
+  public:
+    // A part of a body that waits to be sent.
+    struct Outgoing {
+        std::string_view bytes;
+        bool last = false;
+        const Headers* trailers = nullptr;  // with the last part
+    };
+
+    // What one stream hears.
+    class Listener {
+      public:
+        // trailers: a second section of fields has begun.
+        virtual void fields_began(bool trailers) = 0;
+        // False: more than this connection may send; it ends.
+        virtual bool field(std::string_view name, std::string_view value) = 0;
+        virtual void fields_ended(bool last) = 0;
+        virtual void data(std::string_view bytes) = 0;
+        virtual void ended() = 0;  // the client has said all
+        // It is gone, in good order or not; nothing else comes for it.
+        virtual void closed(H2Code code) = 0;
+        // What there is to send, and that this much of it was taken.
+        virtual Outgoing outgoing() = 0;
+        virtual void taken(std::size_t bytes, bool last) = 0;
+        virtual void end_sent() = 0;  // the last frame of the answer is among the bytes to write
+
+      protected:
+        ~Listener() = default;
+    };
+
+    // What the connection hears.
+    class Events {
+      public:
+        // Null refuses the stream.
+        virtual Listener* stream_began(std::int32_t id) = 0;
+        // False: a flood; the connection ends.
+        virtual bool spend(H2Cost cost) = 0;
+        virtual void ping_answered() = 0;
+        virtual void broken(H2Code code) = 0;  // GOAWAY with an error goes out
+
+      protected:
+        ~Events() = default;
+    };
+
+    H2Session(const H2Limits& limits, Events& events);
+    H2Session(const H2Session&) = delete;
+    H2Session& operator=(const H2Session&) = delete;
+    ~H2Session() = default;
+
+    // Takes all the bytes. False: the client broke the protocol beyond repair, or flooded; what is
+    // left is to write what fill() gives and to close.
+    [[nodiscard]] bool receive(std::string_view bytes);
+    // Appends what there is to send, until `out` holds about `enough` bytes.
+    void fill(std::string& out, std::size_t enough);
+    // Nothing will come or go any more.
+    [[nodiscard]] bool over() const;
+
+    // An interim or final head; ends: it is all of the answer. Without, outgoing() is asked next.
+    void respond(std::int32_t id, const ResponseHead& head, std::uint64_t content_length,
+                 bool tell_length, bool ends);
+    void interim(std::int32_t id, const ResponseHead& head);
+    void resume(std::int32_t id);  // outgoing() has something again
+    void reset(std::int32_t id, H2Code code);
+    // These bytes of a body have been passed on: as many may come again. id 0: the stream is gone.
+    void passed_on(std::int32_t id, std::size_t bytes);
+    // Nobody listens to this stream any more.
+    void forget(std::int32_t id);
+
+    // RFC 9113, 6.8: says first that the end is near, and asks for an answer to know when that was
+    // heard; then which streams will still be served.
+    void announce_end();
+    void end();
+    void end_with(H2Code code);
+
+  private:
+    friend struct H2Callbacks;
+    struct Delete {
+        void operator()(nghttp2_session* session) const;
+    };
+
+    Events& events_;
+    std::uint32_t streams_max_;
+    std::string* out_ = nullptr;    // during fill()
+    std::int32_t last_stream_ = 0;  // that the client has opened
+    bool settings_sent_ = false;
+    bool flooded_ = false;
+    std::unique_ptr<nghttp2_session, Delete> session_;
+};
+
+}  // namespace gw::http

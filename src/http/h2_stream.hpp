@@ -1,0 +1,104 @@
+// One request over HTTP/2, as the gateway sees it.
+#pragma once
+
+#include <optional>
+
+#include "http/h2_head.hpp"
+#include "http/h2_server.hpp"
+
+namespace gw::http {
+
+class H2Stream final : public Stream, public H2Session::Listener {
+  public:
+    H2Stream(H2Connection& connection, std::int32_t id);
+    ~H2Stream();
+
+    // As http::Stream.
+    [[nodiscard]] const RequestHead& head() const override { return work_->head; }
+    [[nodiscard]] const H1Refusal* defect() const override { return defect_ ? &*defect_ : nullptr; }
+    [[nodiscard]] const net::Address& peer() const override { return connection_.peer_; }
+    [[nodiscard]] Protocol protocol() const override { return Protocol::http2; }
+    [[nodiscard]] bool secure() const override { return false; }
+    [[nodiscard]] Instant began() const override { return began_; }
+    BodyPart body_at_hand() override;
+    Task<Result<BodyPart>> read_body() override;
+    void limit_body(std::uint64_t bytes) override { body_max_ = bytes; }
+    [[nodiscard]] const Headers* trailers() const override;
+    Task<Result<void>> send(ResponseHead& head, std::string_view body, bool last,
+                            const Headers* trailers) override;
+    Task<Result<void>> send_body(std::string_view body, bool last,
+                                 const Headers* trailers) override;
+    Task<Result<void>> send_interim(ResponseHead& head) override;
+    void cut() override;
+    void abort() override;
+    void close_after() override { connection_.drain(); }
+    void cancel_read() override;
+    void watch_peer(net::Stream::Watcher* watcher) override;
+    [[nodiscard]] bool responded() const override { return responded_; }
+    [[nodiscard]] std::uint64_t bytes_in() const override { return bytes_in_; }
+    [[nodiscard]] std::uint64_t bytes_out() const override { return bytes_out_; }
+
+    // As H2Session::Listener.
+    void fields_began(bool trailers) override;
+    bool field(std::string_view name, std::string_view value) override;
+    void fields_ended(bool last) override;
+    void data(std::string_view bytes) override;
+    void ended() override;
+    void closed(H2Code code) override;
+    H2Session::Outgoing outgoing() override { return outgoing_; }
+    void taken(std::size_t bytes, bool last) override;
+    void end_sent() override;
+
+    void begin();  // before the responder
+    [[nodiscard]] bool is_closed() const { return closed_; }
+    // After the responder: what is still to be said, and until the client can have been told.
+    Task<void> settle();
+
+  private:
+    friend class H2Connection;
+    bool step(Result<BodyPart>& part);
+    void pass_on();
+    void leave();
+    void leave_if_done();
+    void break_off(const char* detail);
+    void reset(H2Code code);
+    [[nodiscard]] std::unexpected<Error> gone() const;
+    Task<Result<void>> drain_out();
+
+    H2Connection& connection_;
+    std::int32_t id_;
+    Borrowed<H2Work> work_;
+    std::optional<H2HeadReader> reader_;  // while the head arrives
+    std::optional<H1Refusal> defect_;
+    Instant began_;
+    net::Pace in_pace_;
+    net::Pace out_pace_;
+    net::Pause body_came_;
+    net::Pause body_left_;
+    net::Stream::Watcher* watcher_ = nullptr;
+    std::optional<Error> body_error_;
+    H2Session::Outgoing outgoing_;
+    std::uint64_t body_max_ = UINT64_MAX;
+    std::uint64_t received_ = 0;  // body bytes that came
+    std::uint64_t bytes_in_ = 0;  // … and were asked for
+    std::uint64_t bytes_out_ = 0;
+    std::size_t in_moved_ = 0;   // since the wait for them began
+    std::size_t out_moved_ = 0;  // the same
+    bool request_ended_ = false;
+    bool in_trailers_ = false;
+    bool malformed_ = false;
+    bool responded_ = false;
+    bool complete_ = false;  // the answer's last byte was taken
+    bool end_sent_ = false;
+    bool no_body_out_ = false;
+    bool continued_ = false;
+    bool read_cancelled_ = false;
+    bool reset_ = false;   // by us
+    bool closed_ = false;  // nothing comes or goes any more
+    bool cut_ = false;
+    bool left_ = false;
+    H2Stream* next_ = nullptr;
+    H2Stream* previous_ = nullptr;
+};
+
+}  // namespace gw::http
