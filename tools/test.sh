@@ -47,6 +47,7 @@ case "$preset" in
         group rules python3 tools/check.py
         group rules-can-fail python3 tools/check_test.py
         group runner-can-fail python3 tests/support_test.py
+        group monitoring python3 tests/monitoring_test.py
         group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
         group stage-in-one-file tools/stage_test.sh
         group build-demo cmake --build --preset release --target demo -- --quiet
