@@ -48,6 +48,8 @@ case "$preset" in
         group rules-can-fail python3 tools/check_test.py
         group runner-can-fail python3 tests/support_test.py
         group monitoring python3 tests/monitoring_test.py
+        group drift python3 tools/drift.py --gateway "$build/api-gateway"
+        group drift-can-fail python3 tools/drift_test.py
         group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
         group stage-in-one-file tools/stage_test.sh
         group build-demo cmake --build --preset release --target demo -- --quiet

@@ -68,7 +68,8 @@ class Prometheus(_Process):
         (folder / "prometheus.yml").write_text(text)
         super().__init__(folder, "prometheus", [
             "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}", "--query.lookback-delta=5s"], "/-/ready")
+            f"--web.listen-address=127.0.0.1:{port}", "--query.lookback-delta=5s", "--enable-feature=exemplar-storage"],
+            "/-/ready")
 
     def scrape(self, targets):
         self.targets.write_text(json.dumps([{"targets": list(targets)}]))
