@@ -30,6 +30,11 @@ run: build                                     ## the demo platform and the gate
 	cmake --build --preset release -j $(JOBS) --target demo
 	demo/run.sh
 
+.PHONY: stack
+stack: build install-test                      ## the same, watched by Prometheus and Alertmanager
+	cmake --build --preset release -j $(JOBS) --target demo
+	deploy/stack.sh
+
 .PHONY: test
 test: install-test                             ## everything that must pass
 	tools/test.sh

@@ -100,6 +100,26 @@ class Rules(unittest.TestCase):
             self.passes("promtool", "check", "rules", *sorted(pathlib.Path(folder).glob("*.yml")))
 
 
+class Compose(unittest.TestCase):
+    def test_each_part_finds_the_others(self):
+        stack = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+        services = stack["services"]
+        for name, service in services.items():
+            for mount in service.get("volumes", []):
+                self.assertTrue((DEPLOY / mount.split(":")[0]).exists(), f"{name}: {mount}")
+            for secret in service.get("secrets", []):
+                self.assertIn(secret["source"], stack["secrets"])
+                self.assertIn(secret["target"], ROUTES.read_text())
+        named = [*yaml.safe_load((DEPLOY / "prometheus/targets/api-gateway.yml").read_text())[0]["targets"],
+                 *re.findall(r"\[(alertmanager:\d+)\]", (DEPLOY / "prometheus/prometheus.yml").read_text())]
+        sources = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text())["datasources"]
+        named += [source["url"].removeprefix("http://") for source in sources]
+        self.assertEqual({"api-gateway:9300", "alertmanager:9093", "prometheus:9090", "jaeger:16686"}, set(named))
+        self.assertLessEqual({name.split(":")[0] for name in named}, set(services))
+        boards = yaml.safe_load((DEPLOY / "grafana/provisioning/dashboards/api-gateway.yml").read_text())
+        self.assertIn(f"./grafana/dashboards:{boards['providers'][0]['options']['path']}:ro", services["grafana"]["volumes"])
+
+
 class Routes(unittest.TestCase):
     def test_amtool_finds_no_fault(self):
         code, said = run("amtool", "check-config", ROUTES)

@@ -55,6 +55,8 @@ case "$preset" in
         group build-demo cmake --build --preset release --target demo -- --quiet
         group demo python3 demo/demo_test.py --service "$build/demo/demo-service"
         group run env DEMO_PORT_BASE=14001 PORT=13000 ADMIN_PORT=19300 demo/run.sh --check
+        group stack env DEMO_PORT_BASE=14101 PORT=13100 ADMIN_PORT=19400 RESP_PORT=16479 PROMETHEUS_PORT=19490 \
+            ALERTMANAGER_PORT=19493 deploy/stack.sh --check
         group fuzz fuzz_smoke
         ;;
     asan)
