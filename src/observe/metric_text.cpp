@@ -43,7 +43,7 @@ void append_exemplar(std::string& out, const Exemplar::Seen& seen, double per_un
 // The weight of an element of Accept in thousandths (RFC 9110, 12.4.2); nothing if it is no weight.
 std::optional<int> weight_of(std::string_view text) {
     if (text == "1" || text.starts_with("1.")) {
-        return text.find_first_not_of("0", text.size() > 1 ? 2 : 1) == std::string_view::npos
+        return text.find_first_not_of('0', text.size() > 1 ? 2 : 1) == std::string_view::npos
                    ? std::optional(1000)
                    : std::nullopt;
     }

@@ -18,6 +18,14 @@ void count_status(GrowingList<StatusSeries>& statuses, Budget& budget, int statu
     (found != nullptr ? *found : statuses.find_or_add(is(0), 0)).count.add();
 }
 
+// Apart, so that requests without a trace do not carry its code along.
+[[gnu::noinline]] void keep_exemplar(MethodSeries& series, std::size_t bucket, std::uint64_t us,
+                                     const Traced& trace) {
+    Exemplar::Seen seen{.trace_id = {}, .value = us, .time = trace.now};
+    trace.id.copy(seen.trace_id.data(), seen.trace_id.size());
+    series.exemplars.find_or_add([](const auto&) { return true; }).of_bucket[bucket].set(seen);
+}
+
 // The node of that name, or, where there is no room for one more, the one for all others.
 template <class Node, class... Arguments>
 Node& named(GrowingList<Node>& list, Budget& budget, std::string_view name,
@@ -43,10 +51,8 @@ void RouteSeries::finished(std::string_view method, int status, Instant::duratio
     const std::size_t bucket = series.duration.observe(us);
     request_size.observe(bytes_in);
     response_size.observe(bytes_out);
-    if (!trace.id.empty()) {
-        Exemplar::Seen seen{.trace_id = {}, .value = us, .time = trace.now};
-        trace.id.copy(seen.trace_id.data(), seen.trace_id.size());
-        series.exemplars.find_or_add([](const auto&) { return true; }).of_bucket[bucket].set(seen);
+    if (!trace.id.empty()) [[unlikely]] {
+        keep_exemplar(series, bucket, us, trace);
     }
 }
 
