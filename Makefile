@@ -30,6 +30,11 @@ run: build                                     ## the demo platform and the gate
 	cmake --build --preset release -j $(JOBS) --target demo
 	demo/run.sh
 
+.PHONY: stack
+stack: build install-test                      ## the same, watched by Prometheus and Alertmanager
+	cmake --build --preset release -j $(JOBS) --target demo
+	deploy/stack.sh
+
 .PHONY: test
 test: install-test                             ## everything that must pass
 	tools/test.sh
@@ -66,9 +71,10 @@ format: install-test                           ## clang-format over all sources
 	clang-format-19 -i $(SOURCES)
 
 .PHONY: check
-check: install-test configure-release          ## format, layers and bans, self-contained headers, clang-tidy
+check: install-test build                      ## format, layers and bans, what rules and runbooks speak of, clang-tidy
 	clang-format-19 --dry-run -Werror $(SOURCES)
 	python3 tools/check.py --headers
+	python3 tools/drift.py
 	tools/tidy.sh
 
 .PHONY: clean

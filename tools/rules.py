@@ -113,7 +113,6 @@ HOMES = [   # header, where it may be included, what everybody else uses
     ("nghttp2/*", ["http/h2_nghttp2.hpp"], "http/h2_session.hpp"),
     ("hiredis/*", ["state/resp.cpp"], "state/resp.hpp"),
     ("yaml-cpp/*", ["config/document.cpp"], "config/document.hpp"),
-    ("prometheus/*", ["observe/exposition.cpp"], "observe/exposition.hpp"),
     ("ares.h", ["net/resolver.cpp"], "net/resolver.hpp"),
     ("CLI/*", ["cli/*"], "a command in cli/commands.cpp"),
     ("boost/json*", ["config/schema.*", "http/problem.*", "identity/*", "control/*", "cli/*"], "observe/json_line.hpp on the data path"),

@@ -398,8 +398,12 @@ void Process::start_workers() {
 }
 
 void Process::start_admin() {
-    admin_ =
-        std::make_unique<control::Admin>(loop_, [this] { return exposition_.text(); }, admin_api_);
+    exposition_.read_key_set_failures_by([this] { return key_watch_->failures(); });
+    exposition_.tell_over_budget_to([this](std::string_view metric) {
+        log_.warn("a metric has more series than there is room for", {{"metric", metric}});
+    });
+    admin_ = std::make_unique<control::Admin>(
+        loop_, [this](observe::TextFormat format) { return exposition_.text(format); }, admin_api_);
     admin_shared_ = std::make_unique<http::H1ServerShared>(http::H1ServerShared{
         .loop = loop_, .pool = admin_h1_, .responder = *admin_, .limits = site_->limits});
     admin_server_ = std::make_unique<http::H1Server>(*admin_shared_, admin_budget_);

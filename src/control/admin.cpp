@@ -2,13 +2,24 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/text.hpp"
 #include "gateway/refusal.hpp"
 
 namespace gw::control {
 namespace {
 
 constexpr std::string_view kProblem = "application/problem+json";
-constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
+
+// What of the formats for metrics the client wants. Several fields are one list (RFC 9110, 5.3).
+observe::TextFormat format_for(const http::Headers& headers) {
+    std::string accept;
+    for (const http::Field& field : headers) {
+        if (equal_ignore_case(field.name, "accept")) {
+            accept.append(accept.empty() ? "" : ",").append(field.value);
+        }
+    }
+    return observe::format_for(accept);
+}
 
 }  // namespace
 
@@ -19,7 +30,10 @@ std::expected<Admin::Answer, Admin::Refusal> Admin::answer_to(const http::Reques
     }
     Arena arena;
     if (head.path == "/metrics") {
-        return Answer{.status = 200, .content_type = kPrometheusText, .body = metrics_()};
+        const observe::TextFormat format = format_for(head.headers);
+        return Answer{.status = 200,
+                      .content_type = observe::content_type_of(format),
+                      .body = metrics_(format)};
     }
     if (const auto health =
             gateway::health_answer(head.path, *health_, loop_.clock().wall, arena)) {

@@ -11,13 +11,15 @@
 #include "gateway/health.hpp"
 #include "http/stream.hpp"
 #include "net/loop.hpp"
+#include "observe/metric_text.hpp"
 
 namespace gw::control {
 
 class Admin final : public http::Responder {
   public:
-    // metrics: makes the Prometheus text when asked.
-    Admin(net::Loop& loop, std::function<std::string()> metrics, AdminApi& api)
+    using Metrics = std::function<std::string(observe::TextFormat)>;
+    // metrics: makes their text when asked.
+    Admin(net::Loop& loop, Metrics metrics, AdminApi& api)
         : loop_(loop), metrics_(std::move(metrics)), api_(api) {}
 
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
@@ -40,7 +42,7 @@ class Admin final : public http::Responder {
     net::Task<std::expected<Answer, Refusal>> answer(http::Stream& stream);
 
     net::Loop& loop_;
-    std::function<std::string()> metrics_;
+    Metrics metrics_;
     AdminApi& api_;
     std::shared_ptr<const gateway::HealthReport> health_ =
         std::make_shared<gateway::HealthReport>();

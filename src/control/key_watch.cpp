@@ -98,6 +98,7 @@ net::Task<bool> KeyWatch::read() {
                   {{"url", url_}, {"reason", why}});
     }
     failing_ = !good;
+    failures_ += good ? 0 : 1;
     co_return good;
 }
 

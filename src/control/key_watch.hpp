@@ -36,6 +36,8 @@ class KeyWatch {
     // Somebody met a key that is not known. At most one reading in kAskedAgain comes of it, however
     // many ask.
     void ask();
+    // How often it could not be read.
+    [[nodiscard]] std::uint64_t failures() const { return failures_; }
     // Ends what runs. The watch may be destroyed once all_done().
     void stop();
     net::Scope::AllDone all_done() { return scope_.all_done(); }
@@ -63,6 +65,7 @@ class KeyWatch {
     bool reading_ = false;
     bool asked_ = false;  // somebody waits for a reading
     bool failing_ = false;
+    std::uint64_t failures_ = 0;
 };
 
 }  // namespace gw::control

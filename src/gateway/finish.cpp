@@ -33,8 +33,13 @@ Finish::~Finish() {
     observe::RouteSeries& series = x_.route != nullptr
                                        ? *x_.generation.route_series[x_.route->index]
                                        : *x_.generation.unrouted;
+    observe::Traced trace;
+    if (x_.trace.sampled) {
+        trace = {.id = {x_.trace.trace_id.data(), x_.trace.trace_id.size()},
+                 .now = shard.loop().clock().wall};
+    }
     series.finished(http::method_name(head.method), outcome.status, took, x_.stream.bytes_in(),
-                    x_.stream.bytes_out());
+                    x_.stream.bytes_out(), trace);
 
     observe::AccessRecord record{};
     record.time = shard.loop().clock().wall;

@@ -52,6 +52,7 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
         next.breakers.push_back(&breakers_->of(entry.name));
         next.service_series.push_back(&metrics_.upstream(entry.name));
     }
+    next.unrouted = &metrics_.route("none");  // first: it has room, whatever comes
     for (const auto& route : next.site->routes.routes()) {
         next.route_series.push_back(&metrics_.route(route->path));
     }
@@ -62,7 +63,6 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     for (const auto& policy : next.site->policies) {
         metrics_.rate_limited(policy->name(), policy->dry_run());
     }
-    next.unrouted = &metrics_.route("none");
     generations_.push_back(std::move(next));
     current_ = &generations_.back();
     std::erase_if(generations_,

@@ -1,27 +1,20 @@
 #include "observe/exposition.hpp"
 
 #include <dirent.h>
-#include <prometheus/metric_family.h>
-#include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <fstream>
-#include <limits>
 #include <map>
-#include <span>
 #include <utility>
 
 #include "base/ensure.hpp"
 #include "base/version.hpp"
+#include "observe/route_totals.hpp"
 
 namespace gw::observe {
 namespace {
-
-using prometheus::ClientMetric;
-using prometheus::MetricFamily;
-using prometheus::MetricType;
 
 enum class Metric : std::uint8_t {
 #define METRIC(name, kind, labels, help) name,
@@ -44,14 +37,14 @@ constexpr std::array kCatalogue{
 #undef METRIC
 };
 
-MetricType type_of(Kind kind) {
+MetricKind kind_of(Kind kind) {
     switch (kind) {
         case Kind::counter:
-            return MetricType::Counter;
+            return MetricKind::counter;
         case Kind::gauge:
-            return MetricType::Gauge;
+            return MetricKind::gauge;
         default:
-            return MetricType::Histogram;
+            return MetricKind::histogram;
     }
 }
 
@@ -60,91 +53,107 @@ using Values = std::vector<std::string>;
 // Adds up the series of all workers that have the same labels.
 class Sums {
   public:
+    explicit Sums(TextFormat format)
+        : text_(format),
+          seconds_(kDurationBoundsUs, 1e6, format),
+          bytes_(kSizeBounds, 1.0, format) {}
+
     void add(Metric which, const Values& labels, double value) {
-        ClientMetric& sum = series(which, labels);
-        (entry(which).kind == Kind::counter ? sum.counter.value : sum.gauge.value) += value;
+        series_[index(which)][labels].value += value;
     }
     void add(Metric which, const Values& labels, std::uint64_t value) {
         add(which, labels, static_cast<double>(value));
     }
     template <const auto& kBounds>
     void add(Metric which, const Values& labels, const Histogram<kBounds>& counted) {
-        auto& sum = series(which, labels).histogram;
-        // A quotient is the double next to what the contract says, ".0025"; a product need not be.
-        const double per_unit = entry(which).kind == Kind::seconds ? 1e6 : 1.0;
-        if (sum.bucket.empty()) {
-            for (const std::uint64_t bound : kBounds) {
-                sum.bucket.push_back({0, static_cast<double>(bound) / per_unit});
-            }
-            sum.bucket.push_back({0, std::numeric_limits<double>::infinity()});
+        Sum& sum = series_[index(which)][labels];
+        sum.counts.resize(Histogram<kBounds>::kBuckets);
+        for (std::size_t i = 0; i < sum.counts.size(); ++i) {
+            sum.counts[i] += counted.count(i);
         }
-        // The parts are read while a worker counts; the total is made of them, so that they agree.
-        std::uint64_t cumulative = 0;
-        for (std::size_t i = 0; i < sum.bucket.size(); ++i) {
-            cumulative += counted.count(i);
-            sum.bucket[i].cumulative_count += cumulative;
-        }
-        sum.sample_count += cumulative;
-        sum.sample_sum += static_cast<double>(counted.sum()) / per_unit;
+        sum.total += counted.sum();
     }
-    [[nodiscard]] std::string text() && {
-        std::vector<MetricFamily> families;
+    // room: for as many bytes as it was last time; growing by copies would cost more than writing.
+    [[nodiscard]] std::string text(const RouteTotals& routes, std::size_t room) const {
+        std::string out;
+        out.reserve(room);
         for (std::size_t i = 0; i < kCatalogue.size(); ++i) {
-            if (series_[i].empty()) {
+            const auto of_routes = lines_of(static_cast<Metric>(i));
+            if (series_[i].empty() && of_routes == nullptr) {
                 continue;
             }
-            MetricFamily& family = families.emplace_back();
-            family.name = kCatalogue[i].name;
-            family.help = kCatalogue[i].help;
-            family.type = type_of(kCatalogue[i].kind);
-            for (auto& [labels, metric] : series_[i]) {
-                family.metric.push_back(std::move(metric));
+            const Entry& entry = kCatalogue[i];
+            text_.family(out, entry.name, kind_of(entry.kind), entry.help);
+            if (of_routes != nullptr) {
+                (routes.*of_routes)(out);
+            }
+            for (const auto& [values, sum] : series_[i]) {
+                write(out, entry, labels_of(entry, values), sum);
             }
         }
-        return prometheus::TextSerializer{}.Serialize(families);
+        text_.end(out);
+        return out;
     }
+    [[nodiscard]] const MetricText& writer() const { return text_; }
 
   private:
-    static const Entry& entry(Metric which) { return kCatalogue[static_cast<std::size_t>(which)]; }
+    struct Sum {
+        double value = 0;
+        std::vector<std::uint64_t> counts;  // of a histogram's buckets
+        std::uint64_t total = 0;
+    };
+    static std::size_t index(Metric which) { return static_cast<std::size_t>(which); }
 
-    ClientMetric& series(Metric which, const Values& values) {
-        auto [found, fresh] = series_[static_cast<std::size_t>(which)].try_emplace(values);
-        ClientMetric& metric = found->second;
-        if (!fresh) {
-            return metric;
+    using RouteLines = void (RouteTotals::*)(std::string&) const;
+    static RouteLines lines_of(Metric which) {
+        switch (which) {
+            case Metric::http_requests_total:
+                return &RouteTotals::requests;
+            case Metric::http_request_duration_seconds:
+                return &RouteTotals::durations;
+            case Metric::http_request_size_bytes:
+                return &RouteTotals::request_sizes;
+            case Metric::http_response_size_bytes:
+                return &RouteTotals::response_sizes;
+            default:
+                return nullptr;
         }
-        metric.label.push_back({"service", "api-gateway"});
-        std::string_view names = entry(which).labels;
+    }
+
+    void write(std::string& out, const Entry& entry, const std::string& labels,
+               const Sum& sum) const {
+        if (kind_of(entry.kind) != MetricKind::histogram) {
+            MetricText::sample(out, entry.name, labels, sum.value);
+            return;
+        }
+        text_.histogram(out, entry.name, labels, entry.kind == Kind::seconds ? seconds_ : bytes_,
+                        {.counts = sum.counts, .sum = sum.total, .exemplars = {}});
+    }
+
+    static std::string labels_of(const Entry& entry, const Values& values) {
+        std::string labels;
+        append_label(labels, "service", "api-gateway");
+        std::string_view names = entry.labels;
         for (const std::string& value : values) {
             const std::size_t end = std::min(names.find(' '), names.size());
             ensure(end > 0, "a metric has as many values as the catalogue has labels");
-            metric.label.push_back({std::string(names.substr(0, end)), value});
+            append_label(labels, names.substr(0, end), value);
             names.remove_prefix(std::min(end + 1, names.size()));
         }
         ensure(names.empty(), "a metric has as many values as the catalogue has labels");
-        return metric;
+        return labels;
     }
 
-    std::array<std::map<Values, ClientMetric>, kCatalogue.size()> series_;
+    MetricText text_;
+    BucketNames seconds_;
+    BucketNames bytes_;
+    std::array<std::map<Values, Sum>, kCatalogue.size()> series_;
 };
-
-void add_route(Sums& sums, const RouteSeries& route) {
-    route.methods.each([&](const MethodSeries& method) {
-        const std::string name(method.method);
-        method.statuses.each([&](const StatusSeries& status) {
-            sums.add(Metric::http_requests_total, {name, route.name, std::to_string(status.status)},
-                     status.count.value());
-        });
-        sums.add(Metric::http_request_duration_seconds, {name, route.name}, method.duration);
-    });
-    sums.add(Metric::http_request_size_bytes, {route.name}, route.request_size);
-    sums.add(Metric::http_response_size_bytes, {route.name}, route.response_size);
-}
 
 void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     const std::string& name = upstream.name;
     upstream.statuses.each([&](const StatusSeries& status) {
-        sums.add(Metric::downstream_requests_total, {name, std::to_string(status.status)},
+        sums.add(Metric::downstream_requests_total, {name, status_text(status.status)},
                  status.count.value());
     });
     sums.add(Metric::downstream_request_duration_seconds, {name}, upstream.duration);
@@ -159,9 +168,12 @@ void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     sums.add(Metric::upstream_connections, {name, "active"}, upstream.connections_active.value());
 }
 
-void add_breakers(Sums& sums, const std::vector<Exposition::BreakerFacts>& breakers) {
+// Of services that were ever configured, a state cannot be told together: what has no room is left
+// out.
+std::uint64_t add_breakers(Sums& sums, const std::vector<Exposition::BreakerFacts>& breakers) {
     constexpr std::array<const char*, 3> kTo{"closed", "open", "half_open"};
-    for (const Exposition::BreakerFacts& breaker : breakers) {
+    const std::size_t shown = std::min(breakers.size(), Exposition::kBreakersMost);
+    for (const Exposition::BreakerFacts& breaker : std::span(breakers).first(shown)) {
         sums.add(Metric::circuit_breaker_state, {breaker.upstream},
                  static_cast<double>(breaker.state));
         for (std::size_t i = 0; i < kTo.size(); ++i) {
@@ -170,10 +182,10 @@ void add_breakers(Sums& sums, const std::vector<Exposition::BreakerFacts>& break
         }
         sums.add(Metric::circuit_breaker_rejects_total, {breaker.upstream}, breaker.rejects);
     }
+    return breakers.size() - shown;
 }
 
 void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
-    block.routes.each([&](const RouteSeries& route) { add_route(sums, route); });
     block.upstreams.each([&](const UpstreamSeries& upstream) { add_upstream(sums, upstream); });
     block.protocols.each([&](const ProtocolGauges& protocol) {
         sums.add(Metric::http_requests_in_progress, {protocol.name}, protocol.in_progress.value());
@@ -188,6 +200,8 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     add_each(Metric::jwt_validation_errors_total, kTokenErrors, block.token_errors);
     add_each(Metric::cross_tenant_attempts_total, kCrossTenant, block.cross_tenant);
     add_each(Metric::security_violations_total, kViolations, block.violations);
+    add_each(Metric::cache_hits_total, kCaches, block.cache_hits);
+    add_each(Metric::cache_misses_total, kCaches, block.cache_misses);
     block.rate_limits.each([&](const NamedCounter& policy) {
         sums.add(Metric::rate_limit_exceeded_total, {policy.name}, policy.count.value());
     });
@@ -234,9 +248,30 @@ void add_process(Sums& sums, WallTime started) {
 
 }  // namespace
 
-std::string Exposition::text() const {
-    Sums sums;
+Exposition::OverBudget Exposition::over_budget() const {
+    OverBudget over{{"circuit_breaker_state", 0},
+                    {"dangerous_headers_filtered_total", 0},
+                    {"downstream_requests_total", 0},
+                    {"http_requests_total", 0},
+                    {"rate_limit_exceeded_total", 0}};
     for (const Block& block : blocks_) {
+        const Budgets& budgets = block.block->budgets;
+        over["dangerous_headers_filtered_total"] += budgets.headers.refused.value();
+        over["downstream_requests_total"] +=
+            budgets.upstreams.refused.value() + budgets.upstream_statuses.refused.value();
+        over["http_requests_total"] += budgets.routes.refused.value() +
+                                       budgets.methods.refused.value() +
+                                       budgets.statuses.refused.value();
+        over["rate_limit_exceeded_total"] += budgets.policies.refused.value();
+    }
+    return over;
+}
+
+std::string Exposition::text(TextFormat format) {
+    Sums sums(format);
+    std::vector<const MetricBlock*> blocks;
+    for (const Block& block : blocks_) {
+        blocks.push_back(block.block);
         add_worker(sums, *block.block, block.worker);
     }
     sums.add(Metric::config_reloads_total, {"success"}, reloads_);
@@ -247,8 +282,9 @@ std::string Exposition::text() const {
                  static_cast<double>(epoch_ms(expires)) / 1000.0);
     }
     sums.add(Metric::log_lines_dropped_total, {}, sink_.dropped_lines());
+    OverBudget over = over_budget();
     if (read_breakers_) {
-        add_breakers(sums, read_breakers_());
+        over["circuit_breaker_state"] += add_breakers(sums, read_breakers_());
     }
     if (read_endpoints_) {
         for (const EndpointFacts& endpoint : read_endpoints_()) {
@@ -256,10 +292,20 @@ std::string Exposition::text() const {
                      endpoint.well ? 1.0 : 0.0);
         }
     }
+    for (const auto& [metric, count] : over) {
+        sums.add(Metric::metric_series_over_budget_total, {std::string(metric)}, count);
+        if (count > 0 && told_.insert(metric).second && over_budget_) {
+            over_budget_(metric);
+        }
+    }
+    sums.add(Metric::cache_errors_total, {"key_set"},
+             read_key_set_failures_ ? read_key_set_failures_() : 0);
     sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
     sums.add(Metric::build_info, {std::string(kVersion)}, 1.0);
     add_process(sums, started_);
-    return std::move(sums).text();
+    std::string text = sums.text(RouteTotals(blocks, sums.writer()), room_);
+    room_ = text.size() + text.size() / 8;
+    return text;
 }
 
 }  // namespace gw::observe

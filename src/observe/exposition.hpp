@@ -1,14 +1,18 @@
-// What /metrics says: the workers' blocks summed, and what is known of the process, as Prometheus
-// text (format 0.0.4). Control thread.
+// What /metrics says: the workers' blocks summed, and what is known of the process. Control thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "observe/log.hpp"
+#include "observe/metric_text.hpp"
 #include "observe/metrics.hpp"
 
 namespace gw::observe {
@@ -54,9 +58,23 @@ class Exposition {
         read_endpoints_ = std::move(read);
     }
 
-    [[nodiscard]] std::string text() const;
+    // How often the issuer's key set could not be read. Asked at each scrape.
+    void read_key_set_failures_by(std::function<std::uint64_t()> read) {
+        read_key_set_failures_ = std::move(read);
+    }
+    // Told once of each metric that has more series than there is room for.
+    void tell_over_budget_to(std::function<void(std::string_view metric)> tell) {
+        over_budget_ = std::move(tell);
+    }
+
+    [[nodiscard]] std::string text(TextFormat format = TextFormat::prometheus);
+
+    static constexpr std::size_t kBreakersMost = 500;
 
   private:
+    using OverBudget = std::map<std::string_view, std::uint64_t>;
+    [[nodiscard]] OverBudget over_budget() const;
+
     struct Block {
         const MetricBlock* block;
         std::size_t worker;
@@ -71,6 +89,10 @@ class Exposition {
     std::map<std::string, WallTime> expiries_;
     std::function<std::vector<BreakerFacts>()> read_breakers_;
     std::function<std::vector<EndpointFacts>()> read_endpoints_;
+    std::function<std::uint64_t()> read_key_set_failures_;
+    std::function<void(std::string_view)> over_budget_;
+    std::size_t room_ = 0;             // that the next text will need
+    std::set<std::string_view> told_;  // of which metrics over_budget_ was told
 };
 
 }  // namespace gw::observe

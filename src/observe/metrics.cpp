@@ -1,5 +1,7 @@
 #include "observe/metrics.hpp"
 
+#include <functional>
+
 namespace gw::observe {
 namespace {
 
@@ -8,36 +10,63 @@ std::uint64_t microseconds(Instant::duration time) {
     return us > 0 ? static_cast<std::uint64_t>(us) : 0;
 }
 
-void count_status(GrowingList<StatusSeries>& statuses, int status) {
-    statuses.find_or_add([status](const StatusSeries& s) { return s.status == status; }, status)
-        .count.add();
+void count_status(GrowingList<StatusSeries>& statuses, Budget& budget, int status) {
+    const auto is = [](int wanted) {
+        return [wanted](const StatusSeries& s) { return s.status == wanted; };
+    };
+    StatusSeries* const found = statuses.find_or_add_within(budget, is(status), status);
+    (found != nullptr ? *found : statuses.find_or_add(is(0), 0)).count.add();
+}
+
+// Apart, so that requests without a trace do not carry its code along.
+[[gnu::noinline]] void keep_exemplar(MethodSeries& series, std::size_t bucket, std::uint64_t us,
+                                     const Traced& trace) {
+    Exemplar::Seen seen{.trace_id = {}, .value = us, .time = trace.now};
+    trace.id.copy(seen.trace_id.data(), seen.trace_id.size());
+    series.exemplars.find_or_add([](const auto&) { return true; }).of_bucket[bucket].set(seen);
+}
+
+// The node of that name, or, where there is no room for one more, the one for all others.
+template <class Node, class... Arguments>
+Node& named(GrowingList<Node>& list, Budget& budget, std::string_view name,
+            const Arguments&... arguments) {
+    const auto is = [](std::string_view wanted) {
+        return [wanted](const Node& node) { return node.name == wanted; };
+    };
+    Node* const found = list.find_or_add_within(budget, is(name), name, arguments...);
+    return found != nullptr ? *found : list.find_or_add(is(kOther), kOther, arguments...);
 }
 
 }  // namespace
 
 void RouteSeries::finished(std::string_view method, int status, Instant::duration took,
-                           std::uint64_t bytes_in, std::uint64_t bytes_out) {
-    MethodSeries& series =
-        methods.find_or_add([method](const MethodSeries& m) { return m.method == method; }, method);
-    count_status(series.statuses, status);
-    series.duration.observe(microseconds(took));
+                           std::uint64_t bytes_in, std::uint64_t bytes_out, Traced trace) {
+    const auto is = [](std::string_view wanted) {
+        return [wanted](const MethodSeries& m) { return m.method == wanted; };
+    };
+    MethodSeries* found = methods.find_or_add_within(budgets_.methods, is(method), method);
+    MethodSeries& series = found != nullptr ? *found : methods.find_or_add(is(kOther), kOther);
+    count_status(series.statuses, budgets_.statuses, status);
+    const std::uint64_t us = microseconds(took);
+    const std::size_t bucket = series.duration.observe(us);
     request_size.observe(bytes_in);
     response_size.observe(bytes_out);
+    if (!trace.id.empty()) [[unlikely]] {
+        keep_exemplar(series, bucket, us, trace);
+    }
 }
 
 void UpstreamSeries::answered(int status, Instant::duration took) {
-    count_status(statuses, status);
+    count_status(statuses, budgets_.upstream_statuses, status);
     duration.observe(microseconds(took));
 }
 
 RouteSeries& MetricBlock::route(std::string_view route_template) {
-    return routes.find_or_add([&](const RouteSeries& r) { return r.name == route_template; },
-                              route_template);
+    return named(routes, budgets.routes, route_template, std::ref(budgets));
 }
 
 UpstreamSeries& MetricBlock::upstream(std::string_view service) {
-    return upstreams.find_or_add([&](const UpstreamSeries& u) { return u.name == service; },
-                                 service);
+    return named(upstreams, budgets.upstreams, service, std::ref(budgets));
 }
 
 ProtocolGauges& MetricBlock::protocol(std::string_view name) {
@@ -53,14 +82,14 @@ Counter& MetricBlock::rate_limited(std::string_view policy, bool dry_run) {
                              name.ends_with(kDry)
                        : name == policy;
     };
-    return rate_limits.find_or_add(same, std::string(policy) + std::string(dry_run ? kDry : ""))
-        .count;
+    NamedCounter* const found = rate_limits.find_or_add_within(
+        budgets.policies, same, std::string(policy) + std::string(dry_run ? kDry : ""));
+    const auto other = [](const NamedCounter& c) { return c.name == kOther; };
+    return (found != nullptr ? *found : rate_limits.find_or_add(other, kOther)).count;
 }
 
 Counter& MetricBlock::dangerous_header(std::string_view name) {
-    return dangerous_headers
-        .find_or_add([&](const NamedCounter& c) { return c.name == name; }, name)
-        .count;
+    return named(dangerous_headers, budgets.headers, name).count;
 }
 
 }  // namespace gw::observe

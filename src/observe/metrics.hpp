@@ -2,65 +2,22 @@
 // them while it writes, and sums the blocks when it is scraped (exposition.hpp). Counting is a load
 // and a store, nothing more.
 //
-// Series are made when they are first needed and never removed; names are copied. What the metrics
-// are called stands in metrics.def.
+// Series are made when they are first needed and never removed; names are copied. Each kind has a
+// budget; what comes when it is spent is counted together, as `_other`. What the metrics are called
+// stands in metrics.def.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "observe/cell.hpp"
+#include "observe/exemplar.hpp"
+#include "observe/growing_list.hpp"
 
 namespace gw::observe {
-
-// One writer; any thread reads.
-class Counter {
-  public:
-    void add(std::uint64_t n = 1) {
-        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-    }
-    [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
-  private:
-    std::atomic<std::uint64_t> value_{0};
-};
-
-class Gauge {
-  public:
-    void set(std::uint64_t value) { value_.store(value, std::memory_order_relaxed); }
-    void add(std::uint64_t n) { set(value() + n); }
-    void sub(std::uint64_t n) { set(value() - n); }
-    [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
-
-  private:
-    std::atomic<std::uint64_t> value_{0};
-};
-
-// kBounds: upper bounds of the buckets, in the smallest unit that is counted; the last bucket is
-// open.
-template <const auto& kBounds>
-class Histogram {
-  public:
-    static constexpr std::size_t kBuckets = kBounds.size() + 1;
-    void observe(std::uint64_t value) {
-        std::size_t bucket = 0;
-        while (bucket < kBounds.size() && value > kBounds[bucket]) {
-            ++bucket;
-        }
-        counts_[bucket].add();
-        sum_.add(value);
-    }
-    [[nodiscard]] std::uint64_t count(std::size_t bucket) const { return counts_[bucket].value(); }
-    [[nodiscard]] std::uint64_t sum() const { return sum_.value(); }
-
-  private:
-    std::array<Counter, kBuckets> counts_;
-    Counter sum_;
-};
 
 // Seconds .001 .0025 .005 .01 .025 .05 .1 .25 .5 1 2 5 10, in microseconds.
 inline constexpr std::array<std::uint64_t, 13> kDurationBoundsUs{
@@ -74,79 +31,65 @@ inline constexpr std::array<std::uint64_t, 11> kSizeBounds{
 using DurationHistogram = Histogram<kDurationBoundsUs>;
 using SizeHistogram = Histogram<kSizeBounds>;
 
-// A list that one thread grows and others read.
-template <class Node>
-class GrowingList {
-  public:
-    GrowingList() = default;
-    GrowingList(const GrowingList&) = delete;
-    GrowingList& operator=(const GrowingList&) = delete;
-    ~GrowingList() {
-        const Link* link = first_.load(std::memory_order_relaxed);
-        while (link != nullptr) {
-            const std::unique_ptr<const Link> gone{link};
-            link = gone->next;
-        }
-    }
-    // The node for which `is` holds, or a new one made of `arguments`.
-    template <class Is, class... Arguments>
-    Node& find_or_add(Is is, const Arguments&... arguments) {
-        for (Link* link = first_.load(std::memory_order_relaxed); link != nullptr;
-             link = link->next) {
-            if (is(link->node)) {
-                return link->node;
-            }
-        }
-        auto link = std::make_unique<Link>(arguments...);
-        link->next = first_.load(std::memory_order_relaxed);
-        Node& node = link->node;
-        first_.store(link.release(), std::memory_order_release);
-        return node;
-    }
-    template <class Visit>
-    void each(Visit visit) const {
-        for (const Link* link = first_.load(std::memory_order_acquire); link != nullptr;
-             link = link->next) {
-            visit(link->node);
-        }
-    }
+// The value of a label that stands for all for which there was no room.
+inline constexpr std::string_view kOther = "_other";
 
-  private:
-    // On cache lines of its own: the neighbours may be another worker's.
-    struct alignas(64) Link {
-        template <class... Arguments>
-        explicit Link(const Arguments&... arguments) : node(arguments...) {}
-        Node node;
-        Link* next = nullptr;
-    };
-    std::atomic<Link*> first_{nullptr};
+// What one worker may have. Routes, services and policies come from the configuration, yet one that
+// is reloaded again and again may bring ever new names; statuses are the services' to choose.
+struct Budgets {
+    Budget routes{2'000, {}};
+    Budget methods{4'000, {}};    // asked of routes
+    Budget statuses{16'000, {}};  // of methods of routes
+    Budget upstreams{500, {}};
+    Budget upstream_statuses{5'000, {}};
+    Budget policies{500, {}};
+    Budget headers{64, {}};
 };
 
 struct StatusSeries {
     explicit StatusSeries(int status_) : status(status_) {}
-    const int status;
+    const int status;  // 0: all others
     Counter count;
 };
+
+// As the label says it.
+inline std::string status_text(int status) {
+    return status == 0 ? std::string(kOther) : std::to_string(status);
+}
 
 struct MethodSeries {
     explicit MethodSeries(std::string_view method_) : method(method_) {}
     const std::string_view method;  // a literal
     GrowingList<StatusSeries> statuses;
     DurationHistogram duration;
+    // One, once a traced request was counted.
+    struct Exemplars {
+        std::array<Exemplar, DurationHistogram::kBuckets> of_bucket;
+    };
+    GrowingList<Exemplars> exemplars;
+};
+
+// The trace of a request, if it is kept somewhere.
+struct Traced {
+    std::string_view id;  // empty: it is not
+    WallTime now{};
 };
 
 // One route on one worker.
 class RouteSeries {
   public:
-    explicit RouteSeries(std::string_view route) : name(route) {}
+    RouteSeries(std::string_view route, Budgets& budgets) : name(route), budgets_(budgets) {}
     // method: a literal of a bounded set.
     void finished(std::string_view method, int status, Instant::duration took,
-                  std::uint64_t bytes_in, std::uint64_t bytes_out);
+                  std::uint64_t bytes_in, std::uint64_t bytes_out, Traced trace = {});
 
     const std::string name;
     GrowingList<MethodSeries> methods;
     SizeHistogram request_size;
     SizeHistogram response_size;
+
+  private:
+    Budgets& budgets_;
 };
 
 enum class UpstreamError : std::uint8_t {
@@ -166,7 +109,7 @@ inline constexpr std::array<std::string_view, 8> kUpstreamErrors{
 // One service on one worker.
 class UpstreamSeries {
   public:
-    explicit UpstreamSeries(std::string_view service) : name(service) {}
+    UpstreamSeries(std::string_view service, Budgets& budgets) : name(service), budgets_(budgets) {}
     void answered(int status, Instant::duration took);
     void failed(UpstreamError error) { errors[static_cast<std::size_t>(error)].add(); }
     void retried() { retries.add(); }
@@ -185,6 +128,9 @@ class UpstreamSeries {
     Counter hedges;
     Gauge connections_idle;
     Gauge connections_active;
+
+  private:
+    Budgets& budgets_;
 };
 
 struct ProtocolGauges {
@@ -220,6 +166,10 @@ inline constexpr std::array<std::string_view, 14> kTokenErrors{
 enum class CrossTenant : std::uint8_t { blocked, allowed };
 inline constexpr std::array<std::string_view, 2> kCrossTenant{"blocked", "allowed"};
 
+// What is looked up in this process. `token`: tokens that were verified before.
+enum class Cache : std::uint8_t { token };
+inline constexpr std::array<std::string_view, 1> kCaches{"token"};
+
 struct NamedCounter {
     explicit NamedCounter(std::string_view name_) : name(name_) {}
     const std::string name;
@@ -229,7 +179,7 @@ struct NamedCounter {
 // Everything that one worker counts.
 class MetricBlock {
   public:
-    // Find or make: when configuration is adopted, and for what is rare.
+    // Find or make, or `_other`: when configuration is adopted, and for what is rare.
     RouteSeries& route(std::string_view route_template);
     UpstreamSeries& upstream(std::string_view service);
     ProtocolGauges& protocol(std::string_view name);
@@ -241,10 +191,14 @@ class MetricBlock {
     Counter& cross_tenant_attempt(CrossTenant outcome) {
         return cross_tenant[static_cast<std::size_t>(outcome)];
     }
+    void looked_up(Cache cache, bool found) {
+        (found ? cache_hits : cache_misses)[static_cast<std::size_t>(cache)].add();
+    }
     Counter& violation(Violation violation) {
         return violations[static_cast<std::size_t>(violation)];
     }
 
+    Budgets budgets;
     GrowingList<RouteSeries> routes;
     GrowingList<UpstreamSeries> upstreams;
     GrowingList<ProtocolGauges> protocols;
@@ -254,6 +208,8 @@ class MetricBlock {
     std::array<Counter, kAuthAttempts.size()> auth_attempts;
     std::array<Counter, kTokenErrors.size()> token_errors;
     std::array<Counter, kCrossTenant.size()> cross_tenant;
+    std::array<Counter, kCaches.size()> cache_hits;
+    std::array<Counter, kCaches.size()> cache_misses;
     DurationHistogram
         loop_lag;  // of each loop turn: how long what was ready had to wait for its end
 };

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <set>
 #include <thread>
+#include <tuple>
+#include <vector>
 
 #include "observe/exposition.hpp"
 
@@ -117,7 +119,7 @@ TEST_F(Metrics, TellsOfReloadsAndOfTheConfigurationInForce) {
 }
 
 TEST_F(Metrics, TellsOfTheProcess) {
-    const Exposition exposition(sink_, WallTime(Millis(1'795'417'200'500)));
+    Exposition exposition(sink_, WallTime(Millis(1'795'417'200'500)));
     const std::string text = exposition.text();
     const auto number = [&](const std::string& name) {
         return std::stod(value_of(text, name + R"({service="api-gateway"})"));
@@ -147,7 +149,6 @@ void check_text(const std::string& text) {
     std::set<std::string> families;
     std::string family;
     double bucket = 0;
-    double count = 0;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
         if (line.starts_with("# HELP ")) {
@@ -161,14 +162,13 @@ void check_text(const std::string& text) {
         ASSERT_TRUE(line.starts_with(family)) << line;
         ASSERT_NE(line.find(R"({service="api-gateway")"), std::string::npos) << line;
         const double value = std::stod(line.substr(line.rfind(' ') + 1));
-        if (line.starts_with(family + "_count")) {
-            count = value;  // stands before its buckets
-            bucket = 0;
-        }
         if (line.starts_with(family + "_bucket")) {
             ASSERT_GE(value, bucket) << line;
-            ASSERT_TRUE(line.find(R"(le="+Inf")") == std::string::npos || value == count) << line;
             bucket = value;
+        }
+        if (line.starts_with(family + "_count")) {
+            ASSERT_EQ(value, bucket) << line;  // the last of its buckets
+            bucket = 0;
         }
     }
     ASSERT_GT(families.size(), 10U);
@@ -203,6 +203,151 @@ TEST_F(Metrics, AScrapeWhileWorkersCountSeesOnlyWholeNumbers) {
     });
     for (int i = 0; i < 50; ++i) {
         check_text(exposition_.text());
+    }
+}
+
+// What a worker has for one kind of series ends somewhere; then all others are counted together.
+TEST_F(Metrics, WhatHasNoRoomIsCountedAsOther) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    std::vector<std::string> told;
+    exposition_.tell_over_budget_to([&](std::string_view metric) { told.emplace_back(metric); });
+    EXPECT_EQ(
+        value_of(
+            exposition_.text(),
+            R"(metric_series_over_budget_total{service="api-gateway",metric="http_requests_total"})"),
+        "0");
+    EXPECT_TRUE(told.empty());
+    block.budgets.routes.left = 2;
+    block.budgets.statuses.left = 3;
+    block.budgets.upstreams.left = 1;
+    block.budgets.policies.left = 1;
+    for (const char* route : {"/a", "/b", "/c", "/d", "/a"}) {
+        block.route(route).finished("GET", 200, Millis{1}, 0, 0);
+    }
+    block.route("/a").finished("GET", 404, Millis{1}, 0, 0);
+    block.upstream("one").answered(200, Millis{1});
+    block.upstream("two").answered(200, Millis{1});
+    block.rate_limited("general", false).add();
+    block.rate_limited("more", false).add();
+    const std::string text = exposition_.text();
+    const auto requests = [&](const std::string& route, const std::string& status) {
+        return value_of(text, R"(http_requests_total{service="api-gateway",method="GET",route=")" +
+                                  route + R"(",status_code=")" + status + R"("})");
+    };
+    EXPECT_EQ(requests("/a", "200"), "2");
+    EXPECT_EQ(requests("/b", "200"), "1");
+    EXPECT_EQ(requests("/c", "200"), "");
+    EXPECT_EQ(requests("_other", "200"), "2");
+    EXPECT_EQ(requests("/a", "_other"), "1");
+    const auto other = [&](const std::string& series) { return value_of(text, series); };
+    EXPECT_EQ(
+        other(
+            R"(downstream_requests_total{service="api-gateway",upstream="_other",status_code="200"})"),
+        "1");
+    EXPECT_EQ(other(R"(rate_limit_exceeded_total{service="api-gateway",policy="_other"})"), "1");
+    EXPECT_EQ(
+        other(
+            R"(metric_series_over_budget_total{service="api-gateway",metric="http_requests_total"})"),
+        "3");
+    std::ignore = exposition_.text();
+    EXPECT_EQ(told, (std::vector<std::string>{"downstream_requests_total", "http_requests_total",
+                                              "rate_limit_exceeded_total"}));
+}
+
+TEST_F(Metrics, AMethodWithoutRoomIsCountedAsOther) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    block.budgets.methods.left = 1;
+    block.route("/a").finished("GET", 200, Millis{1}, 0, 0);
+    block.route("/a").finished("PUT", 200, Millis{1}, 0, 0);
+    block.route("/a").finished("POST", 200, Millis{1}, 0, 0);
+    EXPECT_EQ(
+        value_of(
+            exposition_.text(),
+            R"(http_requests_total{service="api-gateway",method="_other",route="/a",status_code="200"})"),
+        "2");
+}
+
+TEST_F(Metrics, ARouteThatNobodyAskedForHasNoSeries) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    block.route("/never");
+    EXPECT_EQ(exposition_.text().find("/never"), std::string::npos);
+}
+
+TEST_F(Metrics, CachesTellHowOftenTheyHelp) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    exposition_.read_key_set_failures_by([] { return std::uint64_t{4}; });
+    block.looked_up(Cache::token, true);
+    block.looked_up(Cache::token, false);
+    block.looked_up(Cache::token, true);
+    const std::string text = exposition_.text();
+    EXPECT_EQ(value_of(text, R"(cache_hits_total{service="api-gateway",cache_type="token"})"), "2");
+    EXPECT_EQ(value_of(text, R"(cache_misses_total{service="api-gateway",cache_type="token"})"),
+              "1");
+    EXPECT_EQ(value_of(text, R"(cache_errors_total{service="api-gateway",cache_type="key_set"})"),
+              "4");
+}
+
+TEST_F(Metrics, ABucketNamesTheYoungestTrace) {
+    std::array<MetricBlock, 2> blocks;
+    constexpr std::string_view kOld = "0af7651916cd43dd8448eb211c80319c";
+    constexpr std::string_view kYoung = "1bf7651916cd43dd8448eb211c80319c";
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        exposition_.add_block(blocks[i], i);
+    }
+    const WallTime now(Millis(1'795'417'200'500));
+    blocks[0].route("/a").finished("GET", 200, Millis{30}, 0, 0, {.id = kYoung, .now = now});
+    blocks[1].route("/a").finished("GET", 200, Millis{40}, 0, 0,
+                                   {.id = kOld, .now = now - Millis{1}});
+    blocks[1].route("/a").finished("GET", 200, Millis{3}, 0, 0);
+    const std::string text = exposition_.text(TextFormat::open_metrics);
+    EXPECT_EQ(
+        value_of(
+            text,
+            R"(http_request_duration_seconds_bucket{service="api-gateway",method="GET",route="/a",le="0.05"})"),
+        R"(3 # {trace_id="1bf7651916cd43dd8448eb211c80319c"} 0.03 1795417200.5)");
+    EXPECT_EQ(
+        value_of(
+            text,
+            R"(http_request_duration_seconds_bucket{service="api-gateway",method="GET",route="/a",le="0.005"})"),
+        "1");
+    EXPECT_EQ(exposition_.text().find("trace_id"), std::string::npos);
+}
+
+TEST_F(Metrics, OpenMetricsSaysTheSameInItsOwnWords) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    block.route("/a").finished("GET", 200, Millis{3}, 0, 0);
+    const std::string text = exposition_.text(TextFormat::open_metrics);
+    EXPECT_NE(text.find("# TYPE http_requests counter\n"), std::string::npos);
+    EXPECT_EQ(text.find("# TYPE http_requests_total"), std::string::npos);
+    EXPECT_NE(text.find("\nhttp_requests_total{"), std::string::npos);
+    EXPECT_NE(text.find(R"(le="1.0")"), std::string::npos);
+    EXPECT_NE(text.find(R"(le="256.0")"), std::string::npos);
+    EXPECT_TRUE(text.ends_with("\n# EOF\n"));
+}
+
+TEST_F(Metrics, AnExemplarIsReadWholeWhileItIsWritten) {
+    Exemplar exemplar;
+    EXPECT_FALSE(exemplar.get());
+    std::jthread writer([&](const std::stop_token& stop) {
+        for (std::uint64_t i = 0; !stop.stop_requested(); ++i) {
+            Exemplar::Seen seen{.trace_id = {}, .value = i % 10, .time = WallTime(Millis(i % 10))};
+            seen.trace_id.fill(static_cast<char>('0' + i % 10));
+            exemplar.set(seen);
+        }
+    });
+    for (int found = 0; found < 1'000;) {
+        if (const auto seen = exemplar.get()) {
+            ++found;
+            const auto digit = static_cast<std::uint64_t>(seen->trace_id.front() - '0');
+            ASSERT_EQ(seen->trace_id.back(), seen->trace_id.front());
+            ASSERT_EQ(seen->value, digit);
+            ASSERT_EQ(epoch_ms(seen->time), static_cast<std::int64_t>(digit));
+        }
     }
 }
 

@@ -40,6 +40,12 @@ def token(**changes):
     return signed(claims(**changes))
 
 
+def token_of(number):
+    """A good one of a user and a tenant that nobody else has."""
+    tenant = f"1b9d6bcd-bbfd-4b2d-9b5d-{number:012x}"
+    return token(sub=f"user-{number}", tenant_id=tenant, jti=str(number))
+
+
 def bearer(text=None, **changes):
     """A header line."""
     return f"Authorization: Bearer {text or token(**changes)}\r\n"

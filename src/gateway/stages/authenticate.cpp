@@ -158,6 +158,7 @@ Verdict verify(Exchange& x, std::string_view token, bool open, bool may_wait) {
     Access& access = x.shard.access();
     const WallTime now = x.shard.loop().clock().wall;
     x.identity = access.tokens().find(token, now);
+    x.shard.metrics().looked_up(observe::Cache::token, x.identity != nullptr);
     if (x.identity == nullptr) {
         auto verified =
             identity::verify(token, access.keys(), x.generation.site->token_checks, now);
