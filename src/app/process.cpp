@@ -10,6 +10,7 @@
 #include "app/state_file.hpp"
 #include "app/worker.hpp"
 #include "base/version.hpp"
+#include "config/variable_folder.hpp"
 #include "control/admin.hpp"
 #include "control/file_watch.hpp"
 #include "control/key_watch.hpp"
@@ -18,6 +19,7 @@
 #include "control/operate.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
+#include "net/activation.hpp"
 #include "net/handover.hpp"
 #include "net/sockaddr.hpp"
 #include "observe/exposition.hpp"
@@ -90,6 +92,7 @@ class Process {
 
   private:
     bool open_sockets();
+    void watch_files();
     bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
                     std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
     void start_workers();
@@ -115,6 +118,7 @@ class Process {
     net::Task<void> wait_for_connections(Instant until);
 
     std::string config_path_;
+    const config::Environment environment_ = config::Environment::of_process();
     std::shared_ptr<const Settings> settings_;
     std::shared_ptr<const gateway::Site> site_;
     std::vector<identity::Key> configured_keys_;
@@ -130,6 +134,7 @@ class Process {
     std::vector<std::vector<net::Fd>> worker_sockets_;
     std::vector<net::Fd> admin_sockets_;
     net::Fd resp_socket_;
+    bool passed_by_manager_ = false;
     std::vector<net::Handover::Offer> offers_;
     std::vector<std::unique_ptr<Worker>> workers_;
     observe::Exposition exposition_{sink_, started_};
@@ -168,6 +173,7 @@ class Process {
     std::unique_ptr<control::KeyWatch> key_watch_;
     std::string key_document_;  // as the issuer last gave it
     std::unique_ptr<control::FileWatch> file_;
+    std::unique_ptr<control::FileWatch> folder_;  // of VARIABLES_DIR, where it is another one
     std::unique_ptr<net::Handover> handover_;
     net::Scope scope_;
     net::Pause pause_{loop_};
@@ -217,7 +223,7 @@ int Process::run() {
             }
         });
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
-    file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
+    watch_files();
     offer_sockets();
     publish_health();
     exposition_.config_in_force(site_->hash);
@@ -230,14 +236,22 @@ int Process::run() {
                                   {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
                                   {"config", config_path_},
                                   {"configHash", site_->hash}});
+    net::tell_manager(environment_, "READY=1");
     loop_.run();
     sink_.drain(Millis{1'000});
     return 0;
 }
 
 bool Process::open_sockets() {
-    std::vector<net::NamedSocket> inherited;
-    if (settings_->listen.port != 0) {
+    Result<std::vector<net::NamedSocket>> passed = net::passed_sockets(environment_);
+    if (!passed) {
+        log_.error("cannot listen on what the service manager has passed",
+                   {{"reason", passed.error().detail}});
+        return false;
+    }
+    std::vector<net::NamedSocket> inherited = *std::move(passed);
+    passed_by_manager_ = !inherited.empty();
+    if (!passed_by_manager_ && settings_->listen.port != 0) {
         inherited = net::take_over(settings_->listen.port);
     }
     const std::size_t count = worker_count(*settings_);
@@ -272,6 +286,10 @@ bool Process::open_group(std::string_view name, const net::Address& address, std
     if (!out.empty()) {
         log_.info("took over listening sockets",
                   {{"listener", name}, {"sockets", static_cast<std::int64_t>(out.size())}});
+    }
+    // Nobody but the manager may open more of its sockets: workers share those that there are.
+    for (std::size_t i = 0; passed_by_manager_ && !out.empty() && out.size() < wanted; ++i) {
+        out.push_back(net::same_socket(out[i]));
     }
     while (out.size() < wanted) {
         // Port 0 is any free one, but the same for all of the group.
@@ -311,6 +329,21 @@ void Process::open_resp_socket(std::vector<net::NamedSocket>& inherited) {
         resp_socket_ = std::move(*socket);
     }
     offers_.push_back({std::string(kResp), resp_socket_.get()});
+}
+
+void Process::watch_files() {
+    const auto changed = [this] { reload("file"); };
+    file_ = std::make_unique<control::FileWatch>(loop_, config_path_, changed);
+    const std::string* const folder = environment_.find(config::kVariablesDir);
+    if (folder == nullptr) {
+        return;
+    }
+    const std::filesystem::path any = std::filesystem::path(*folder) / "VARIABLE";
+    std::error_code unknown;
+    if (!std::filesystem::equivalent(any.parent_path(),
+                                     std::filesystem::path(config_path_).parent_path(), unknown)) {
+        folder_ = std::make_unique<control::FileWatch>(loop_, any.string(), changed);
+    }
 }
 
 void Process::start_workers() {
@@ -559,7 +592,8 @@ void Process::reload(std::string_view why) {
         }
         return;
     }
-    if (why == "file" && loaded->settings->text == settings_->text) {
+    if (why == "file" && loaded->settings->text == settings_->text &&
+        loaded->settings->variables == settings_->variables) {
         return;
     }
     settings_ = std::move(loaded->settings);
@@ -641,6 +675,7 @@ void Process::publish_health() {
 net::Task<void> Process::stop() {
     const Instant began = loop_.now();
     const Instant latest = began + settings_->shutdown.timeout;
+    net::tell_manager(environment_, "STOPPING=1");
     log_.info("draining", {{"drainMs", settings_->shutdown.drain.count()}});
     publish_health();
     handover_->close();
@@ -673,6 +708,7 @@ net::Task<void> Process::stop() {
     admin_server_->end_all();
     co_await admin_server_->all_done();
     file_.reset();
+    folder_.reset();
     names_->stop();
     co_await names_->all_done();
     if (resp_ != nullptr) {

@@ -78,6 +78,7 @@ struct Settings {
     // Set by load_settings.
     std::string source;                         // the file
     std::string text;                           // what it held
+    config::Environment::Values variables;      // what the folder of VARIABLES_DIR held
     std::vector<std::string> unused_variables;  // set and well-formed, but this version has no use
 };
 
