@@ -32,6 +32,7 @@ namespace gw::app {
 namespace {
 
 constexpr std::size_t kAdminConnections = 32;
+constexpr Millis kFirstWord{200};  // a round trip or two
 constexpr std::string_view kPublic = "public";
 constexpr std::string_view kAdminName = "admin";
 constexpr std::string_view kResp = "resp";
@@ -689,6 +690,11 @@ net::Task<void> Process::stop() {
     co_await pause_.until(std::min(began + settings_->shutdown.drain, latest));
     for (const auto& worker : workers_) {
         worker->close_listeners();
+    }
+    // A client that had just connected is about to say what it wants.
+    co_await wait_for_connections(std::min(loop_.now() + kFirstWord, latest));
+    for (const auto& worker : workers_) {
+        worker->end_idle();
     }
     co_await wait_for_connections(latest);
     for (const auto& worker : workers_) {

@@ -79,8 +79,11 @@ void Worker::close_listeners() {
             listener->take_all();
         }
         listeners_.clear();
-        server_.end_idle();
     });
+}
+
+void Worker::end_idle() {
+    loop_.post([this] { server_.end_idle(); });
 }
 
 void Worker::end_all() {
