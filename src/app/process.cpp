@@ -32,6 +32,7 @@ namespace gw::app {
 namespace {
 
 constexpr std::size_t kAdminConnections = 32;
+constexpr Millis kNamesWait{1'000};  // of a start; then name servers are away
 constexpr Millis kFirstWord{200};  // a round trip or two
 constexpr std::string_view kPublic = "public";
 constexpr std::string_view kAdminName = "admin";
@@ -97,6 +98,7 @@ class Process {
     bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
                     std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
     void start_workers();
+    net::Task<void> begin();
     void start_admin();
     boost::json::object status();
     void offer_sockets();
@@ -178,6 +180,8 @@ class Process {
     std::unique_ptr<net::Handover> handover_;
     net::Scope scope_;
     net::Pause pause_{loop_};
+    net::Pause names_pause_{loop_};
+    bool begun_ = false;  // workers accept
     bool stopping_ = false;
     bool impatient_ = false;
 };
@@ -231,13 +235,7 @@ int Process::run() {
     for (const std::string& name : settings_->unused_variables) {
         log_.warn("a variable is set that this version does not use", {{"variable", name}});
     }
-    log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
-                                  {"adminPort", static_cast<std::int64_t>(admin_port_)},
-                                  {"workers", static_cast<std::int64_t>(workers_.size())},
-                                  {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
-                                  {"config", config_path_},
-                                  {"configHash", site_->hash}});
-    net::tell_manager(environment_, "READY=1");
+    scope_.spawn(begin());
     loop_.run();
     sink_.drain(Millis{1'000});
     return 0;
@@ -368,9 +366,27 @@ void Process::start_workers() {
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
+}
+
+// A worker that accepted before it knows where the services are would refuse its first requests.
+// Until then connections wait in the sockets' queues.
+net::Task<void> Process::begin() {
+    const Instant latest = loop_.now() + kNamesWait;
+    while (!names_->settled() && loop_.now() < latest && !stopping_) {
+        co_await names_pause_.until(loop_.now() + Millis{2});
+    }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         workers_[i]->start(site_, std::move(worker_sockets_[i]));
     }
+    begun_ = true;
+    publish_health();
+    log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
+                                  {"adminPort", static_cast<std::int64_t>(admin_port_)},
+                                  {"workers", static_cast<std::int64_t>(workers_.size())},
+                                  {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
+                                  {"config", config_path_},
+                                  {"configHash", site_->hash}});
+    net::tell_manager(environment_, "READY=1");
 }
 
 void Process::start_admin() {
@@ -664,7 +680,7 @@ void Process::publish_health() {
                                             .store_available = store_available_,
                                             .maintenance = known.maintenance(loop_.clock().wall),
                                             .banner = known.banner(loop_.clock().wall)});
-    report->started = true;
+    report->started = begun_;
     report->draining = stopping_;
     report->since = started_;
     for (const auto& worker : workers_) {

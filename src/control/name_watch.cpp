@@ -45,6 +45,11 @@ void NameWatch::follow(const std::vector<NamedService>& services) {
     }
 }
 
+bool NameWatch::settled() const {
+    return std::ranges::all_of(
+        watched_, [](const auto& entry) { return entry.second->known || entry.second->failing; });
+}
+
 void NameWatch::stop() {
     stopped_ = true;
     resolver_.cancel();

@@ -51,7 +51,7 @@ Result<std::vector<std::string>> passed_names(const config::Environment& environ
     for (int i = 0; i < *count; ++i) {
         const std::size_t end = std::min(left.find(':'), left.size());
         const std::string_view name = left.substr(0, end);
-        names.emplace_back(name == "admin" || name == "resp" ? name : "public");
+        names.emplace_back(name == "admin" || name == "resp" || name == "tls" ? name : "public");
         left.remove_prefix(std::min(end + 1, left.size()));
     }
     return names;

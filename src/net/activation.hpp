@@ -15,9 +15,9 @@ namespace gw::net {
 // The first descriptor that is passed; the others follow it.
 inline constexpr int kFirstPassed = 3;
 
-// Of each passed descriptor in their order: what it is for. LISTEN_FDNAMES may say `admin` or
-// `resp`; every other socket, named or not, is for clients and is called `public`. Empty: none were
-// passed, or not to the process `pid`. Malformed numbers are an error.
+// Of each passed descriptor in their order: what it is for. LISTEN_FDNAMES may say `admin`,
+// `resp` or `tls`; every other socket, named or not, is for clients and is called `public`. Empty:
+// none were passed, or not to the process `pid`. Malformed numbers are an error.
 Result<std::vector<std::string>> passed_names(const config::Environment& environment, int pid);
 
 // The sockets themselves, ready for the loop. Each must be a listening stream socket. Only once in
