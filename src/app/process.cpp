@@ -11,6 +11,7 @@
 #include "app/state_file.hpp"
 #include "app/worker.hpp"
 #include "base/version.hpp"
+#include "config/variable_folder.hpp"
 #include "control/admin.hpp"
 #include "control/endpoint_board.hpp"
 #include "control/file_watch.hpp"
@@ -21,6 +22,7 @@
 #include "control/operate.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
+#include "net/activation.hpp"
 #include "net/handover.hpp"
 #include "net/sockaddr.hpp"
 #include "observe/exposition.hpp"
@@ -33,6 +35,8 @@ namespace gw::app {
 namespace {
 
 constexpr std::size_t kAdminConnections = 32;
+constexpr Millis kNamesWait{1'000};  // of a start; then name servers are away
+constexpr Millis kFirstWord{200};  // a round trip or two
 constexpr std::string_view kPublic = "public";
 constexpr std::string_view kTls = "tls";
 constexpr std::string_view kAdminName = "admin";
@@ -100,9 +104,11 @@ class Process {
     bool open_sockets();
     void watch_certificates();
     bool open_tls_sockets(std::size_t count, std::vector<net::NamedSocket>& inherited);
+    void watch_files();
     bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
                     std::vector<net::NamedSocket>& inherited, std::vector<net::Fd>& out);
     void start_workers();
+    net::Task<void> begin();
     void start_admin();
     boost::json::object status();
     void offer_sockets();
@@ -127,6 +133,7 @@ class Process {
     net::Task<void> wait_for_connections(Instant until);
 
     std::string config_path_;
+    const config::Environment environment_ = config::Environment::of_process();
     std::shared_ptr<const Settings> settings_;
     std::shared_ptr<const gateway::Site> site_;
     std::vector<identity::Key> configured_keys_;
@@ -144,6 +151,7 @@ class Process {
     std::uint16_t tls_port_ = 0;  // 0: TLS is off
     std::vector<net::Fd> admin_sockets_;
     net::Fd resp_socket_;
+    bool passed_by_manager_ = false;
     std::vector<net::Handover::Offer> offers_;
     std::vector<std::unique_ptr<Worker>> workers_;
     observe::Exposition exposition_{sink_, started_};
@@ -190,10 +198,13 @@ class Process {
     std::string key_document_;  // as the issuer last gave it
     std::unique_ptr<control::FileWatch> file_;
     std::map<std::string, std::unique_ptr<control::FileWatch>> certificate_folders_;
+    std::unique_ptr<control::FileWatch> folder_;  // of VARIABLES_DIR, where it is another one
     std::unique_ptr<net::Handover> handover_;
     net::Scope scope_;
     net::Pause pause_{loop_};
+    net::Pause names_pause_{loop_};
     bool serving_ = false;  // all parts are there
+    bool begun_ = false;    // workers accept
     bool stopping_ = false;
     bool impatient_ = false;
 };
@@ -239,7 +250,7 @@ int Process::run() {
             }
         });
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
-    file_ = std::make_unique<control::FileWatch>(loop_, config_path_, [this] { reload("file"); });
+    watch_files();
     watch_certificates();
     offer_sockets();
     serving_ = true;
@@ -248,21 +259,22 @@ int Process::run() {
     for (const std::string& name : settings_->unused_variables) {
         log_.warn("a variable is set that this version does not use", {{"variable", name}});
     }
-    log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
-                                  {"tlsPort", static_cast<std::int64_t>(tls_port_)},
-                                  {"adminPort", static_cast<std::int64_t>(admin_port_)},
-                                  {"workers", static_cast<std::int64_t>(workers_.size())},
-                                  {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
-                                  {"config", config_path_},
-                                  {"configHash", site_->hash}});
+    scope_.spawn(begin());
     loop_.run();
     sink_.drain(Millis{1'000});
     return 0;
 }
 
 bool Process::open_sockets() {
-    std::vector<net::NamedSocket> inherited;
-    if (settings_->listen.port != 0) {
+    Result<std::vector<net::NamedSocket>> passed = net::passed_sockets(environment_);
+    if (!passed) {
+        log_.error("cannot listen on what the service manager has passed",
+                   {{"reason", passed.error().detail}});
+        return false;
+    }
+    std::vector<net::NamedSocket> inherited = *std::move(passed);
+    passed_by_manager_ = !inherited.empty();
+    if (!passed_by_manager_ && settings_->listen.port != 0) {
         inherited = net::take_over(settings_->listen.port);
     }
     const std::size_t count = worker_count(*settings_);
@@ -317,6 +329,10 @@ bool Process::open_group(std::string_view name, const net::Address& address, std
         log_.info("took over listening sockets",
                   {{"listener", name}, {"sockets", static_cast<std::int64_t>(out.size())}});
     }
+    // Nobody but the manager may open more of its sockets: workers share those that there are.
+    for (std::size_t i = 0; passed_by_manager_ && !out.empty() && out.size() < wanted; ++i) {
+        out.push_back(net::same_socket(out[i]));
+    }
     while (out.size() < wanted) {
         // Port 0 is any free one, but the same for all of the group.
         const net::Address at{
@@ -357,6 +373,21 @@ void Process::open_resp_socket(std::vector<net::NamedSocket>& inherited) {
     offers_.push_back({std::string(kResp), resp_socket_.get()});
 }
 
+void Process::watch_files() {
+    const auto changed = [this] { reload("file"); };
+    file_ = std::make_unique<control::FileWatch>(loop_, config_path_, changed);
+    const std::string* const folder = environment_.find(config::kVariablesDir);
+    if (folder == nullptr) {
+        return;
+    }
+    const std::filesystem::path any = std::filesystem::path(*folder) / "VARIABLE";
+    std::error_code unknown;
+    if (!std::filesystem::equivalent(any.parent_path(),
+                                     std::filesystem::path(config_path_).parent_path(), unknown)) {
+        folder_ = std::make_unique<control::FileWatch>(loop_, any.string(), changed);
+    }
+}
+
 void Process::start_workers() {
     breakers_.configure(settings_->breaker);
     exposition_.read_breakers_by([this] {
@@ -392,9 +423,28 @@ void Process::start_workers() {
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
+}
+
+// A worker that accepted before it knows where the services are would refuse its first requests.
+// Until then connections wait in the sockets' queues.
+net::Task<void> Process::begin() {
+    const Instant latest = loop_.now() + kNamesWait;
+    while (!names_->settled() && loop_.now() < latest && !stopping_) {
+        co_await names_pause_.until(loop_.now() + Millis{2});
+    }
     for (std::size_t i = 0; i < workers_.size(); ++i) {
         workers_[i]->start(site_, std::move(worker_sockets_[i]), std::move(worker_tls_sockets_[i]));
     }
+    begun_ = true;
+    publish_health();
+    log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
+                                  {"tlsPort", static_cast<std::int64_t>(tls_port_)},
+                                  {"adminPort", static_cast<std::int64_t>(admin_port_)},
+                                  {"workers", static_cast<std::int64_t>(workers_.size())},
+                                  {"connectionsMax", static_cast<std::int64_t>(budget_.most())},
+                                  {"config", config_path_},
+                                  {"configHash", site_->hash}});
+    net::tell_manager(environment_, "READY=1");
 }
 
 void Process::start_admin() {
@@ -622,6 +672,7 @@ void Process::reload(std::string_view why) {
         return;
     }
     if (why != "signal" && loaded->settings->text == settings_->text &&
+        loaded->settings->variables == settings_->variables &&
         fingerprint_of(*loaded->settings) == fingerprint_of(*settings_)) {
         return;
     }
@@ -750,7 +801,7 @@ void Process::publish_health() {
                                             .store_available = store_available_,
                                             .maintenance = known.maintenance(loop_.clock().wall),
                                             .banner = known.banner(loop_.clock().wall)});
-    report->started = true;
+    report->started = begun_;
     report->draining = stopping_;
     report->since = started_;
     for (const auto& worker : workers_) {
@@ -762,6 +813,7 @@ void Process::publish_health() {
 net::Task<void> Process::stop() {
     const Instant began = loop_.now();
     const Instant latest = began + settings_->shutdown.timeout;
+    net::tell_manager(environment_, "STOPPING=1");
     log_.info("draining", {{"drainMs", settings_->shutdown.drain.count()}});
     publish_health();
     handover_->close();
@@ -775,6 +827,11 @@ net::Task<void> Process::stop() {
     co_await pause_.until(std::min(began + settings_->shutdown.drain, latest));
     for (const auto& worker : workers_) {
         worker->close_listeners();
+    }
+    // A client that had just connected is about to say what it wants.
+    co_await wait_for_connections(std::min(loop_.now() + kFirstWord, latest));
+    for (const auto& worker : workers_) {
+        worker->end_idle();
     }
     co_await wait_for_connections(latest);
     for (const auto& worker : workers_) {
@@ -795,6 +852,7 @@ net::Task<void> Process::stop() {
     co_await admin_server_->all_done();
     file_.reset();
     certificate_folders_.clear();
+    folder_.reset();
     names_->stop();
     co_await names_->all_done();
     checks_.stop();

@@ -9,6 +9,7 @@
 
 #include "app/upcoming.hpp"
 #include "config/reader.hpp"
+#include "config/variable_folder.hpp"
 #include "gateway/rate_limit_options.hpp"
 
 namespace gw::app {
@@ -265,17 +266,36 @@ void resolve(Settings& s) {
     }
 }
 
+// Makes the environment of a reading: the folder's variables, and over them the process's own.
+// Returns those of the folder.
+config::Environment::Values read_folder(config::Reading& reading,
+                                        const config::Environment& environment) {
+    reading.environment = environment;
+    auto found = config::read_variable_folder(environment);
+    if (!found) {
+        reading.blame_variable(config::kVariablesDir,
+                               std::string(config::kVariablesDir) + " " + found.error().what,
+                               std::move(found.error().remedy));
+        return {};
+    }
+    config::Environment::Values merged = environment.values();
+    merged.insert(found->begin(), found->end());
+    reading.environment = config::Environment(std::move(merged));
+    return *std::move(found);
+}
+
 }  // namespace
 
 LoadedSettings load_settings(const std::string& path, const config::Environment& environment) {
     auto reading = std::make_shared<config::Reading>();
-    reading->environment = environment;
+    config::Environment::Values in_folder = read_folder(*reading, environment);
     reading->document = config::Document::load(path, reading->mistakes);
     const bool readable =
         reading->document.root.kind != config::Node::Kind::nothing || reading->mistakes.empty();
 
     auto settings = std::make_shared<Settings>();
     settings->source = path;
+    settings->variables = std::move(in_folder);
     settings->text = reading->document.text;
     config::Reader root = config::Reader::root(reading);
     fields(root, *settings);

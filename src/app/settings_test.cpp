@@ -262,5 +262,25 @@ TEST_F(SettingsTest, HoldTenThousandRoutes) {
     EXPECT_EQ((*loaded)->routes.size(), 10'000U);
 }
 
+TEST_F(SettingsTest, TakeVariablesFromAFolderUnderThoseOfTheProcess) {
+    const std::filesystem::path folder = path_ + ".d";
+    std::filesystem::create_directory(folder);
+    std::ofstream(folder / "RATE_LIMIT_MAX") << "7\n";
+    std::ofstream(folder / "REGION") << "of the folder";
+    const LoadedSettings settings =
+        load(good(), {{"VARIABLES_DIR", folder.string()}, {"REGION", "of the process"}});
+    ASSERT_TRUE(settings);
+    EXPECT_EQ((*settings)->limits.general.requests, 7U);
+    EXPECT_EQ((*settings)->region, "of the process");
+    std::ofstream(folder / "RATE_LIMIT_MAXX") << "7";
+    EXPECT_EQ(mistakes(good(), {{"VARIABLES_DIR", folder.string()}}),
+              (Mistakes{"environment RATE_LIMIT_MAXX: RATE_LIMIT_MAXX is no setting; did you mean "
+                        "RATE_LIMIT_MAX?"}));
+    std::filesystem::remove_all(folder);
+    EXPECT_EQ(mistakes(good(), {{"VARIABLES_DIR", "/nonexistent"}}),
+              (Mistakes{"environment VARIABLES_DIR: VARIABLES_DIR names \"/nonexistent\", which "
+                        "cannot be read; name an existing, readable folder"}));
+}
+
 }  // namespace
 }  // namespace gw::app

@@ -111,6 +111,11 @@ void Worker::close_listeners() {
             listener->take_all();
         }
         listeners_.clear();
+    });
+}
+
+void Worker::end_idle() {
+    loop_.post([this] {
         server_.end_idle();
         h2_server_.drain();
     });

@@ -35,6 +35,9 @@ Editors that speak YAML complete and check the file when it begins with
   adds by itself (`REDIS_PORT=tcp://…`, `AUTH_SERVICE_SERVICE_HOST` and their like) are ignored.
 - A secret may also come from a file: `ADMIN_TOKEN_FILE=/run/secrets/admin-token`. One line break at its end is cut
   off. Secrets are never shown, not even in messages about mistakes.
+- `VARIABLES_DIR` names a folder whose files are variables: `RATE_LIMIT_MAX` in it holds the value of that one. The
+  process's own environment wins over them. A change in the folder reloads, as one of the file does: so a ConfigMap or a
+  Secret that Kubernetes mounts there takes effect without a restart.
 - `<NAME>` in the name of a variable is the name of the service in capitals, without `-service`, `-` written as `_`:
   `AUTH_SERVICE_URL` for `auth-service`.
 - Lists in variables are separated by commas.

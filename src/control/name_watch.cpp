@@ -74,6 +74,11 @@ void NameWatch::publish(const std::string& service) {
     }
 }
 
+bool NameWatch::settled() const {
+    return std::ranges::all_of(
+        watched_, [](const auto& entry) { return entry.second->known || entry.second->failing; });
+}
+
 void NameWatch::stop() {
     stopped_ = true;
     resolver_.cancel();

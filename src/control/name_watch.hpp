@@ -46,6 +46,8 @@ class NameWatch {
     // From here on these; those already followed go on undisturbed, and are published once more. A
     // service is published when all of its names have been asked for, with the addresses of all.
     void follow(const std::vector<NamedService>& services);
+    // Has every name been answered once, if only by a failure?
+    [[nodiscard]] bool settled() const;
     // Ends all questions and pauses. The watch may be destroyed once all_done().
     void stop();
     net::Scope::AllDone all_done() { return scope_.all_done(); }

@@ -60,7 +60,7 @@ class Gateway:
     """One gateway process. Its standard output is read as it comes, so that it never waits for us."""
 
     def __init__(self, config, folder, binary=DEFAULT_BINARY, port=None, environment=None, name="gateway",
-                 stdout=None, before=None):
+                 stdout=None, before=None, inherit=()):
         ports = free_ports(3)
         self.port = port or ports[0]
         self.admin_port = ports[1]
@@ -78,7 +78,7 @@ class Gateway:
         with open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen(
                 [str(binary), "run"], env=env, stdin=subprocess.DEVNULL, stderr=errors,
-                stdout=subprocess.PIPE if stdout is None else stdout, preexec_fn=before)
+                stdout=subprocess.PIPE if stdout is None else stdout, preexec_fn=before, pass_fds=inherit)
         self._reader = None
         if stdout is None:
             self._reader = threading.Thread(target=self._read, daemon=True)

@@ -1,0 +1,71 @@
+#include "config/variable_folder.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+namespace gw::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kValueBytesMax = 64UL * 1024;  // keys and certificates are far below it
+constexpr std::size_t kFilesMax = 1000;
+
+bool is_variable_name(std::string_view name) {
+    const auto fits = [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    return !name.empty() && name.front() >= 'A' && name.front() <= 'Z' &&
+           std::ranges::all_of(name, fits);
+}
+
+// False: it cannot be read, or is too large.
+bool read_value(const fs::path& path, std::string& value) {
+    std::ifstream file(path, std::ios::binary);
+    value.assign(kValueBytesMax + 1, '\0');
+    if (file) {
+        file.read(value.data(), static_cast<std::streamsize>(value.size()));
+    }
+    if (!file.is_open() || file.bad() || (file.fail() && !file.eof()) ||
+        file.gcount() > static_cast<std::streamsize>(kValueBytesMax)) {
+        return false;
+    }
+    value.resize(static_cast<std::size_t>(file.gcount()));
+    if (value.ends_with('\n')) {
+        value.pop_back();
+    }
+    return true;
+}
+
+}  // namespace
+
+std::expected<Environment::Values, Flaw> read_variable_folder(const Environment& environment) {
+    Environment::Values values;
+    const std::string* const folder = environment.find(kVariablesDir);
+    if (folder == nullptr) {
+        return values;
+    }
+    std::error_code error;
+    fs::directory_iterator entry(*folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        std::error_code unknown;
+        if (!is_variable_name(name) || !entry->is_regular_file(unknown)) {
+            continue;
+        }
+        std::string value;
+        if (values.size() == kFilesMax || !read_value(entry->path(), value)) {
+            return std::unexpected(Flaw{"names a folder whose file " + name + " cannot be read",
+                                        "make it readable, and at most 64 KiB"});
+        }
+        values.emplace(name, std::move(value));
+    }
+    if (error) {
+        return std::unexpected(Flaw{"names " + quote(*folder) + ", which cannot be read",
+                                    "name an existing, readable folder"});
+    }
+    return values;
+}
+
+}  // namespace gw::config
