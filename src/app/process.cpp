@@ -761,7 +761,9 @@ void Process::publish_keys() {
 
 bool Process::adopt_key_set(const std::string& document) {
     std::vector<identity::SkippedKey> skipped;
-    if (!identity::parse_key_set(document, skipped)) {
+    const auto keys = identity::parse_key_set(document, skipped);
+    // A set of no use is an issuer's fault more often than its will, and would lock everybody out.
+    if (!keys || keys->empty()) {
         return false;
     }
     if (document != key_document_) {

@@ -82,7 +82,7 @@ net::Task<void> KeyWatch::keep_reading(std::uint64_t turn) {
 net::Task<bool> KeyWatch::read() {
     const Result<Fetched> fetched =
         co_await fetch(loop_, resolver_, pool_, target_, kFetchLimit, kDocumentMax);
-    const char* why = "the answer is no key set";
+    const char* why = "the answer holds no key that can be used";
     bool good = false;
     if (!fetched) {
         why = fetched.error().detail;

@@ -57,6 +57,7 @@ class Issuer:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.published = []
+        self.more = []   # published beside them
         self.questions = 0
         self.answering = True
         issuer = self
@@ -64,7 +65,7 @@ class Issuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 issuer.questions += 1
-                body = json.dumps({"keys": [issuer.jwk(kid) for kid in issuer.published]}).encode()
+                body = issuer.document()
                 self.send_response(200 if issuer.answering else 503)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -83,6 +84,9 @@ class Issuer:
                         "-out", self.folder / f"{kid}.pem"], check=True)
         if publish:
             self.published.append(kid)
+
+    def document(self):
+        return json.dumps({"keys": [self.jwk(kid) for kid in self.published] + self.more}).encode()
 
     def jwk(self, kid):
         modulus = subprocess.run(["openssl", "rsa", "-in", self.folder / f"{kid}.pem", "-noout", "-modulus"],
