@@ -1,8 +1,8 @@
-// bench_idle <port> <count> [<request file>]: opens keep-alive connections and holds them, so that
-// somebody else can look at what the proxy keeps for each.
+// bench_idle <port> <count> <request file> [--silent]: opens keep-alive connections and holds them,
+// so that somebody else can look at what the proxy keeps for each.
 //
-// With a request file every connection asks once and reads the whole answer before it goes idle;
-// without one none ever says a word. Prints "open <n>", waits for a line on standard input, prints
+// Every connection asks once and reads the whole answer before it goes idle; with --silent only a
+// few probes ask. Prints "open <n>", waits for a line on standard input, prints
 // "alive <n>" (how many the proxy has not closed) and ends. Source addresses change every 1,000
 // connections (127.0.1.1, 127.0.1.2 …), as they would for real clients, and so that no address runs
 // out of ports.
@@ -84,8 +84,8 @@ bool alive(int fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc < 3) {
-        std::fputs("usage: bench_idle <port> <count> [<request file>]\n", stderr);
+    if (argc < 4) {
+        std::fputs("usage: bench_idle <port> <count> <request file> [--silent]\n", stderr);
         return 2;
     }
     rlimit files{};
@@ -95,21 +95,19 @@ int main(int argc, char** argv) {
 
     const int port = bench::number(argv[1]);
     const int count = bench::number(argv[2]);
-    std::string request;
-    if (argc > 3) {
-        std::ifstream file(argv[3], std::ios::binary);
-        request.assign(std::istreambuf_iterator<char>(file), {});
-    }
+    std::ifstream file(argv[3], std::ios::binary);
+    const std::string request(std::istreambuf_iterator<char>(file), {});
+    const bool silent = argc > 4 && std::string_view(argv[4]) == "--silent";
     std::vector<int> held;
     for (int i = 0; i < count; ++i) {
         held.push_back(open_from(port, i));
-        if (!request.empty()) {
+        if (!silent) {
             ask(held.back(), request);
         } else if (i % kProbeEvery == 0 || i + 1 == count) {
             // Connections are accepted in order: one that is answered shows that all before it were
             // accepted, so the listen queue never overflows. It is closed again.
             const int probe = open_from(port, i);
-            ask(probe, "GET /api/v1/events/1 HTTP/1.1\r\nHost: probe\r\n\r\n");
+            ask(probe, request);
             ::close(probe);
         }
     }

@@ -168,7 +168,7 @@ def idle_of_all(options, out, chosen, origin_port, ask, result):
     file.write_bytes("\r\n".join([*lines, "", ""]).encode())
     for peer in (each for each in chosen if each.idle_max):
         found = {variant: idle(options, out, peer, origin_port, ask, request)
-                 for variant, request in (("asked", [str(file)]), ("silent", []))}
+                 for variant, request in (("asked", [str(file)]), ("silent", [str(file), "--silent"]))}
         result[peer.name]["idle"] = found
         for variant, figures in found.items():
             print(f"idle, {variant}: {peer.title:32} {figures['bytes']:8,.0f} bytes a connection, "
