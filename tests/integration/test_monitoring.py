@@ -2,6 +2,7 @@
 no client can bring about: more series, or a slow scrape."""
 import itertools
 import json
+import os
 import re
 import shutil
 import socket
@@ -107,7 +108,7 @@ class Bounds(Scenario):
                         found[status] = found.get(status, 0) + 1
         return found
 
-    def test_a_hundred_thousand_paths_users_and_tenants_are_no_more_series(self):
+    def test_however_many_paths_users_and_tenants_are_no_more_series(self):
         gateway = self.start(config(self.origin.url).replace("authenticate: {public: [/**]}", "authenticate: {}"),
                              environment={"LOG_LEVEL": "ERROR"})
 
@@ -119,7 +120,7 @@ class Bounds(Scenario):
                     f"X-Internal-{number}: 1\r\nAuthorization: Bearer {token}\r\n\r\n").encode()
         self.pipelined(gateway.port, map(head, range(200)))
         before = series_of(gateway)
-        every = 100_000 if not sanitized() else 5_000
+        every = int(os.environ.get("MONITORED_REQUESTS", "5000" if sanitized() else "100000"))
         counts = {}
         lock = threading.Lock()
 
@@ -132,7 +133,7 @@ class Bounds(Scenario):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(90)
+            thread.join(90 + every / 1_000)
         self.assertEqual({200: every * 4 // 10, 403: every // 10, 404: every // 2}, counts)
         self.assertEqual(set(), series_of(gateway) - before)
         self.assertFalse([e for e in gateway.events if "more series" in e.get("msg", "")])
