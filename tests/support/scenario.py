@@ -26,7 +26,7 @@ def config(origin_url, connections=None, routes=1, extra=""):
 def sanitized():
     """A sanitizer keeps freed memory and adds its own: figures of memory mean nothing there."""
     with open(BINARY, "rb") as file:
-        return b"__asan_init" in file.read() or b"__tsan_init" in file.read()
+        return b"__asan_init" in file.read() X
 
 
 class Scenario(unittest.TestCase):
