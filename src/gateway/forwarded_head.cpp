@@ -107,6 +107,9 @@ bool listed_in_connection(const Headers& headers, const Field& field) {
 
 // True when Connection says more than the usual "keep-alive" or "close".
 bool connection_lists_fields(const Headers& headers) {
+    if (!headers.has(Known::connection)) {
+        return false;
+    }
     for (const Field& field : headers) {
         if (field.known == Known::connection && !equal_ignore_case(field.value, "keep-alive") &&
             !equal_ignore_case(field.value, "close")) {

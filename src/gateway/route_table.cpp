@@ -11,7 +11,7 @@ namespace {
 // Takes the next segment off `path` ("/a/b" gives "a" and leaves "/b").
 std::string_view take_segment(std::string_view& path) {
     path.remove_prefix(1);
-    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::size_t end = find_byte(path, '/');
     const std::string_view segment = path.substr(0, end);
     path.remove_prefix(end);
     return segment;

@@ -158,6 +158,94 @@ struct FieldLine {
     bool usual = false;       // written as `name ": " value CRLF`
 };
 
+#ifdef __SSE2__
+// What stands in 16 bytes: bit i for byte i.
+struct NameBlock {
+    unsigned usual = 0;  // letters, digits and hyphens
+    unsigned colons = 0;
+
+    static NameBlock at(const char* from) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+        const auto within = [](__m128i values, char low, char count) {
+            const __m128i offset = _mm_sub_epi8(values, _mm_set1_epi8(low));
+            return _mm_cmpeq_epi8(_mm_min_epu8(offset, _mm_set1_epi8(count)), offset);
+        };
+        const __m128i letters = within(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 25);
+        const __m128i others =
+            _mm_or_si128(within(bytes, '0', 9), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+        return {
+            static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(letters, others))),
+            static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))))};
+    }
+};
+
+// The first byte that is no visible ASCII and no space; `end` if there is none. At least 16 bytes
+// that may be read stand before `end`.
+inline const char* skip_visible(const char* at, const char* end) {
+    constexpr std::ptrdiff_t kBlock = 16;
+    // How far above the space, as an unsigned number: of what is looked for, more than 0x5E.
+    const auto above = [](const char* from) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+        return _mm_sub_epi8(bytes, _mm_set1_epi8(0x20));
+    };
+    const auto good = [](__m128i values) {
+        return static_cast<unsigned>(
+            _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(values, _mm_set1_epi8(0x5E)), values)));
+    };
+    for (; end - at >= 4 * kBlock; at += 4 * kBlock) {
+        const __m128i a = _mm_max_epu8(above(at), above(at + kBlock));
+        const __m128i b = _mm_max_epu8(above(at + 2 * kBlock), above(at + 3 * kBlock));
+        if (good(_mm_max_epu8(a, b)) != 0xFFFF) {
+            break;
+        }
+    }
+    for (; end - at >= kBlock; at += kBlock) {
+        if (const unsigned found = good(above(at)); found != 0xFFFF) {
+            return at + std::countr_one(found);
+        }
+    }
+    // The last block again, without what was looked at.
+    const char* const last = end - kBlock;
+    const unsigned others = (good(above(last)) ^ 0xFFFF) >> (at - last);
+    return others != 0 ? at + std::countr_zero(others) : end;
+}
+
+// Takes a line of the form that nearly all have, `name ": " value CRLF` with a name of at most 29
+// letters, digits and hyphens and a value of visible ASCII and inner spaces, if all of it is here.
+// False: it is another one, and nothing was taken; take_field_line() knows all forms.
+inline bool take_usual_line(Cursor& in, FieldLine& line) {
+    if (in.size() < 16) {
+        return false;
+    }
+    NameBlock name = NameBlock::at(in.at);
+    if (name.colons == 0 && in.size() >= 32) {
+        const NameBlock more = NameBlock::at(in.at + 16);
+        name = {name.usual | more.usual << 16, more.colons << 16};
+    }
+    // The first colon ends the name, and the name begins with something.
+    const auto size = static_cast<unsigned>(std::countr_one(name.usual));
+    if (size == 0 || (name.colons >> size & 1) == 0 || in.size() < size + 5) {
+        return false;
+    }
+    const char* const begin = in.at + size + 2;
+    const char* const end = skip_visible(begin, in.end);
+    if (begin[-1] != ' ' || *begin <= ' ' || in.end - end < 2 || end[0] != '\r' || end[1] != '\n' ||
+        end[-1] == ' ') {
+        return false;
+    }
+    line = {.name = {in.at, size},
+            .value = {begin, static_cast<std::size_t>(end - begin)},
+            .underscore = false,
+            .usual = true};
+    in.at = end + 2;
+    return true;
+}
+#else
+inline bool take_usual_line(Cursor&, FieldLine&) {
+    return false;
+}
+#endif
+
 // Takes one field line, or the empty line (RFC 9112, 5). first: no field line came before it.
 inline Progress take_field_line(Cursor& in, bool first, FieldLine& line, H1Refusal& refusal) {
     const char* at = skip_usual_name(in.at, in.end);

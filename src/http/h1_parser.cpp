@@ -203,9 +203,15 @@ Progress take_status(Cursor& in, ResponseHead& out, H1Refusal& refusal) {
 Progress take_fields(Cursor& in, Headers& headers, FieldRules& rules, H1Refusal& refusal) {
     FieldLine line;
     for (bool first = true;; first = false) {
-        const Progress progress = take_field_line(in, first, line, refusal);
-        if (progress != Progress::ok || line.name.empty()) {
-            return progress;
+        if (in.size() >= kLineEnd && in.at[0] == '\r' && in.at[1] == '\n') {
+            in.at += kLineEnd;
+            return Progress::ok;
+        }
+        if (!take_usual_line(in, line)) {
+            const Progress progress = take_field_line(in, first, line, refusal);
+            if (progress != Progress::ok || line.name.empty()) {
+                return progress;
+            }
         }
         const Known known = recognise(line.name);
         if (!headers.add({line.name, line.value, known, line.usual})) {

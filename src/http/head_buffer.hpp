@@ -5,9 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string_view>
+
+#include "base/copy_text.hpp"
 
 namespace gw::http {
 
@@ -17,7 +18,7 @@ class HeadBuffer {
 
     void append(std::string_view text) {
         if (has_room(text.size())) {
-            copy(data_ + size_, text);
+            copy_text(data_ + size_, text);
             size_ += text.size();
         }
     }
@@ -31,10 +32,10 @@ class HeadBuffer {
         const std::size_t size = name.size() + value.size() + 4;
         if (has_room(size)) {
             // Stores of characters may alias our members: all of it goes through one local.
-            char* at = copy(data_ + size_, name);
+            char* at = copy_text(data_ + size_, name);
             at[0] = ':';
             at[1] = ' ';
-            at = copy(at + 2, value);
+            at = copy_text(at + 2, value);
             at[0] = '\r';
             at[1] = '\n';
             size_ += size;
@@ -53,31 +54,6 @@ class HeadBuffer {
     bool has_room(std::size_t bytes) {
         overflowed_ = overflowed_ || bytes > capacity_ - size_;
         return !overflowed_;
-    }
-    // Names and values are short, and a call of memcpy for each costs more than their bytes.
-    static char* copy(char* to, std::string_view text) {
-        const char* const from = text.data();
-        const std::size_t count = text.size();
-        if (count > 32) {
-            std::memcpy(to, from, count);
-        } else if (count >= 16) {
-            copy_ends<16>(to, from, count);
-        } else if (count >= 8) {
-            copy_ends<8>(to, from, count);
-        } else if (count >= 4) {
-            copy_ends<4>(to, from, count);
-        } else {
-            for (std::size_t i = 0; i < count; ++i) {
-                to[i] = from[i];
-            }
-        }
-        return to + count;
-    }
-    // kBlock to 2 * kBlock bytes as two blocks that may overlap.
-    template <std::size_t kBlock>
-    static void copy_ends(char* to, const char* from, std::size_t count) {
-        std::memcpy(to, from, kBlock);
-        std::memcpy(to + count - kBlock, from + count - kBlock, kBlock);
     }
 
     char* data_;

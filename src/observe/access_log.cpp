@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/copy_text.hpp"
 #include "base/ensure.hpp"
 #include "base/text.hpp"
 #include "observe/json_line.hpp"
@@ -101,15 +102,13 @@ class LineWriter {
         return *this;
     }
     LineWriter& plain(std::string_view bytes) {
-        if (!bytes.empty()) {
-            std::memcpy(at_, bytes.data(), bytes.size());
-            at_ += bytes.size();
-        }
+        at_ = copy_text(at_, bytes);
         return *this;
     }
     LineWriter& text(std::string_view bytes) {
-        if (bytes.size() <= kTextMax && needs_no_escape(bytes)) {
-            return plain(bytes);
+        if (bytes.size() <= kTextMax && copy_plain(at_, bytes)) {
+            at_ += bytes.size();
+            return *this;
         }
         scratch_.clear();
         append_cut(scratch_, bytes, kTextMax);

@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -19,6 +20,17 @@ constexpr auto kPlain = [] {
     return plain;
 }();
 
+#ifdef __SSE2__
+// Of 16 bytes those that may not stand in a JSON string as they are. Signed comparison: bytes from
+// 0x80 on are below the space too, and DEL, by adding one.
+__m128i not_plain(__m128i bytes) {
+    const __m128i others =
+        _mm_cmplt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8(0x21));
+    return _mm_or_si128(others, _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                             _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+}
+#endif
+
 // How many bytes at the start of `text` may stand in a JSON string as they are: printable ASCII but
 // '"' and '\'.
 std::size_t plain_prefix(std::string_view text) {
@@ -26,11 +38,7 @@ std::size_t plain_prefix(std::string_view text) {
 #ifdef __SSE2__
     const auto special = [&](std::size_t from) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
-        // Signed comparison: bytes from 0x80 on are below the space too, and DEL, by adding one.
-        __m128i bad = _mm_cmplt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8(0x21));
-        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
-        bad = _mm_or_si128(bad, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
-        return static_cast<unsigned>(_mm_movemask_epi8(bad));
+        return static_cast<unsigned>(_mm_movemask_epi8(not_plain(bytes)));
     };
     for (; at + 16 <= text.size(); at += 16) {
         if (const unsigned mask = special(at); mask != 0) {
@@ -161,8 +169,41 @@ void JsonLine::add(std::string_view name, std::chrono::steady_clock::duration ti
     out_.append(digits.data(), write_millis(digits.data(), time));
 }
 
-bool needs_no_escape(std::string_view text) {
-    return plain_prefix(text) == text.size();
+bool copy_plain(char* to, std::string_view text) {
+    const char* const from = text.data();
+    const std::size_t size = text.size();
+#ifdef __SSE2__
+    if (size >= 16) {
+        __m128i others = _mm_setzero_si128();
+        const auto copy = [&](std::size_t at) {
+            const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + at));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(to + at), bytes);
+            others = _mm_or_si128(others, not_plain(bytes));
+        };
+        for (std::size_t at = 0; at + 16 < size; at += 16) {
+            copy(at);
+        }
+        copy(size - 16);
+        return _mm_movemask_epi8(others) == 0;
+    }
+    if (size >= 8) {
+        std::uint64_t first = 0;
+        std::uint64_t last = 0;
+        std::memcpy(&first, from, 8);
+        std::memcpy(&last, from + size - 8, 8);
+        std::memcpy(to, &first, 8);
+        std::memcpy(to + size - 8, &last, 8);
+        const __m128i bytes =
+            _mm_set_epi64x(static_cast<std::int64_t>(last), static_cast<std::int64_t>(first));
+        return _mm_movemask_epi8(not_plain(bytes)) == 0;
+    }
+#endif
+    bool plain = true;
+    for (std::size_t i = 0; i < size; ++i) {
+        to[i] = from[i];
+        plain = plain && kPlain[static_cast<unsigned char>(from[i])];
+    }
+    return plain;
 }
 
 char* write_millis(char* out, std::chrono::steady_clock::duration time) {

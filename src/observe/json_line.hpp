@@ -15,8 +15,8 @@ namespace gw::observe {
 // is not UTF-8 replaced by U+FFFD. One byte becomes six at most.
 void append_escaped(std::string& out, std::string_view text);
 
-// Would append_escaped() copy it as it is?
-bool needs_no_escape(std::string_view text);
+// Writes `text` as it is; false if append_escaped() would not: then what was written is of no use.
+bool copy_plain(char* to, std::string_view text);
 // Milliseconds with three decimals; at most 24 characters. Returns the end.
 char* write_millis(char* out, std::chrono::steady_clock::duration time);
 

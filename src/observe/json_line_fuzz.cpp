@@ -13,7 +13,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     gw::observe::append_escaped(out, text);
     gw::ensure(gw::observe::is_escaped(out), "it is the inside of a string");
     gw::ensure(out.size() <= 6 * size, "one byte becomes six at most");
-    gw::ensure(!gw::observe::needs_no_escape(text) || out == text,
-               "what needs nothing is left alone");
+    std::string copied(size, 'x');
+    const bool plain = gw::observe::copy_plain(copied.data(), text);
+    gw::ensure(plain == (out == text), "what needs nothing, and nothing else, is left alone");
+    gw::ensure(!plain || copied == text, "a copy is one");
     return 0;
 }

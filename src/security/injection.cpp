@@ -199,6 +199,20 @@ std::string_view kind_name(InjectionKind kind) {
     return "";
 }
 
+bool is_plain_path(std::string_view path) {
+    constexpr auto kPlain = [] {
+        std::array<bool, 256> plain{};
+        for (unsigned c = 0; c < plain.size(); ++c) {
+            const char folded = static_cast<char>(c | 0x20);
+            plain[c] = is_digit(static_cast<char>(c)) ||
+                       (c < 0x80 && folded >= 'a' && folded <= 'z') || c == '-' || c == '_' ||
+                       c == '~' || c == '/';
+        }
+        return plain;
+    }();
+    return std::ranges::all_of(path, [&](char c) { return kPlain[static_cast<unsigned char>(c)]; });
+}
+
 std::optional<Injection> find_injection(std::string_view decoded) {
     const unsigned marks = marks_of(decoded);
     if (marks == 0 || (marks == kDot && decoded.find("..") == std::string_view::npos)) {

@@ -23,6 +23,9 @@ struct Injection {
 std::string_view kind_name(InjectionKind kind);
 
 // decoded: one value after exactly one decoding, any bytes, any size. The first rule that matches.
+// Is it made of letters, digits, '-', '_', '~' and '/' only? There is nothing to be found in such.
+bool is_plain_path(std::string_view path);
+
 std::optional<Injection> find_injection(std::string_view decoded);
 
 }  // namespace gw::security

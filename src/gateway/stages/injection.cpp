@@ -80,7 +80,9 @@ Verdict decide(Exchange& x, const InjectionOptions& o) {
     }
     Finder finder;
     security::RequestValues& values = x.shard.request_values();
-    if (values.path(x.path, finder) != security::Walk::stopped && !x.query().empty()) {
+    const bool on =
+        security::is_plain_path(x.path) || values.path(x.path, finder) != security::Walk::stopped;
+    if (on && !x.query().empty()) {
         [[maybe_unused]] const security::Walk walk = values.query(x.query(), finder);
     }
     if (!o.headers.empty()) {

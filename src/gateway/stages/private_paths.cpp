@@ -26,7 +26,7 @@ bool names(std::string_view segment, std::string_view word) {
 
 std::string_view first_segment(std::string_view path) {
     path.remove_prefix(path.starts_with('/') ? 1 : 0);
-    return path.substr(0, path.find('/'));
+    return path.substr(0, find_byte(path, '/'));
 }
 
 // What follows the route's fixed beginning.
@@ -38,12 +38,27 @@ std::string_view below_base(const Exchange& x) {
     std::string_view left = x.path;
     for (std::size_t i = 0; i < route.base_segments && !left.empty(); ++i) {
         left.remove_prefix(1);
-        left.remove_prefix(std::min(left.find('/'), left.size()));
+        left.remove_prefix(find_byte(left, '/'));
     }
     return left;
 }
 
+// May a segment be one of the two words, however it is written? Of most paths none begins so.
+bool may_name(std::string_view path) {
+    std::size_t at = path.starts_with('/') ? 1 : 0;
+    for (; at < path.size(); at += find_byte(path.substr(at), '/') + 1) {
+        const char first = lower(path[at]);
+        if (first == 'i' || first == 'm' || first == '%') {
+            return true;
+        }
+    }
+    return false;
+}
+
 Verdict decide(Exchange& x) {
+    if (!may_name(x.upstream_path) && !may_name(x.path)) [[likely]] {
+        return go_on();
+    }
     std::string_view left = x.upstream_path;
     bool hidden =
         names(first_segment(left), "metrics") || names(first_segment(below_base(x)), "metrics");
