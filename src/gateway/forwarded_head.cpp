@@ -200,18 +200,19 @@ bool add_request_fields(Exchange& x, Headers& out) {
            out.add(Known::x_forwarded_for, forwarded_for(x)) &&
            out.add(Known::x_forwarded_proto, forwarded_proto(x)) &&
            (x.head().authority.empty() || out.add(Known::x_forwarded_host, x.head().authority)) &&
-           out.add("X-Original-Ip", x.client_text) && out.add(Known::x_request_id, x.request_id) &&
+           out.add_other("X-Original-Ip", x.client_text) &&
+           out.add(Known::x_request_id, x.request_id) &&
            out.add(Known::x_correlation_id, x.correlation_id) &&
            out.add(Known::traceparent, traceparent(x)) &&
-           out.add("X-Request-Deadline", decimal(arena, deadline)) &&
-           out.add("X-Gateway-Forwarded", "true");
+           out.add_other("X-Request-Deadline", decimal(arena, deadline)) &&
+           out.add_other("X-Gateway-Forwarded", "true");
 }
 
 bool add_identity_fields(const Exchange& x, Headers& out) {
     const identity::Identity& caller = *x.identity;
-    return out.add("X-User-Id", caller.subject) && out.add("X-Tenant-Id", caller.tenant) &&
-           out.add("X-Tenant-Source", "jwt") &&
-           (caller.role.empty() || out.add("X-User-Role", caller.role));
+    return out.add_other("X-User-Id", caller.subject) &&
+           out.add_other("X-Tenant-Id", caller.tenant) && out.add_other("X-Tenant-Source", "jwt") &&
+           (caller.role.empty() || out.add_other("X-User-Role", caller.role));
 }
 
 // A Location that names the service itself would lead clients past the gateway: it becomes a path
@@ -276,10 +277,12 @@ bool add_limit_fields(Exchange& x, Headers& out) {
     const std::string_view reset = decimal(
         arena, limit_seconds(policy, outcome.admitted ? outcome.reset : outcome.retry_after));
     const std::string& name = policy.quoted_name();
-    return out.add("RateLimit-Policy", arena.join(name, ";q=", limit, policy.window_text())) &&
-           out.add("RateLimit", arena.join(name, ";r=", remaining, ";t=", reset)) &&
-           out.add("X-RateLimit-Limit", limit) && out.add("X-RateLimit-Remaining", remaining) &&
-           out.add("X-RateLimit-Reset", reset);
+    return out.add_other("RateLimit-Policy",
+                         arena.join(name, ";q=", limit, policy.window_text())) &&
+           out.add_other("RateLimit", arena.join(name, ";r=", remaining, ";t=", reset)) &&
+           out.add_other("X-RateLimit-Limit", limit) &&
+           out.add_other("X-RateLimit-Remaining", remaining) &&
+           out.add_other("X-RateLimit-Reset", reset);
 }
 
 }  // namespace
@@ -299,10 +302,11 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     const std::string_view banner = x.shard.access().known().banner(x.shard.loop().clock().wall);
     if (!banner.empty()) {
         // The version of what is known may be replaced while the response is on its way.
-        added = added && head.headers.add("X-Maintenance-Banner", x.memory.arena.copy(banner));
+        added =
+            added && head.headers.add_other("X-Maintenance-Banner", x.memory.arena.copy(banner));
     }
     if (const std::string& hsts = x.generation.site->hsts; !hsts.empty() && x.stream.secure()) {
-        added = added && head.headers.add("Strict-Transport-Security", hsts);
+        added = added && head.headers.add_other("Strict-Transport-Security", hsts);
     }
     if (x.limited.policy != nullptr) {
         added = added && add_limit_fields(x, head.headers);

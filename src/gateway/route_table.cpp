@@ -95,10 +95,15 @@ void RouteTable::insert(const Route& route, Node& root) {
             end = &node->prefixes;  // the segment is "**"
             break;
         }
-        std::unique_ptr<Node>& next =
-            segment.starts_with('{') ? node->parameter : node->literals[segment];
+        const bool parameter = segment.starts_with('{');
+        std::unique_ptr<Node>& next = parameter ? node->parameter : node->literals[segment];
         if (next == nullptr) {
             next = std::make_unique<Node>();
+        }
+        if (!parameter) {
+            const bool alone = node->literals.size() == 1;
+            node->only = alone ? segment : std::string_view{};
+            node->only_node = alone ? next.get() : nullptr;
         }
         node = next.get();
     }
@@ -130,6 +135,14 @@ struct RouteTable::Search {
         return false;
     }
 
+    static const Node* literal(const Node& node, std::string_view segment) {
+        if (node.only_node != nullptr) {
+            return std::ranges::equal(segment, node.only) ? node.only_node : nullptr;
+        }
+        const auto found = node.literals.find(segment);
+        return found != node.literals.end() ? found->second.get() : nullptr;
+    }
+
     bool walk(const Node& node, std::string_view left) {
         if (left.empty() && accept(node.exact, left)) {
             return true;
@@ -137,10 +150,9 @@ struct RouteTable::Search {
         if (!left.empty()) {
             std::string_view after = left;
             const std::string_view segment = take_segment(after);
-            if (const auto child = node.literals.find(segment); child != node.literals.end()) {
-                if (walk(*child->second, after)) {
-                    return true;
-                }
+            if (const Node* const child = literal(node, segment);
+                child != nullptr && walk(*child, after)) {
+                return true;
             }
             if (node.parameter != nullptr && !segment.empty() &&
                 match.parameter_count < kParametersMax) {

@@ -79,6 +79,9 @@ class RouteTable {
     using Candidates = std::vector<const Route*>;
     struct Node {
         boost::unordered_flat_map<std::string_view, std::unique_ptr<Node>> literals;
+        // The one of them, if there is one only: most paths begin with such segments.
+        std::string_view only;
+        const Node* only_node = nullptr;
         std::unique_ptr<Node> parameter;
         Candidates exact;     // routes that end here
         Candidates prefixes;  // routes for everything from here on

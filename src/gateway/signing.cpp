@@ -44,12 +44,12 @@ bool add_signature(Exchange& x, http::RequestHead& out) {
                                                         .query = out.query,
                                                         .has_query = out.has_query,
                                                         .body_hash = x.body_hash});
-    return out.headers.add("X-Internal-Service", kService) &&
-           out.headers.add("X-Internal-Timestamp", timestamp) &&
-           out.headers.add("X-Internal-Nonce", nonce) &&
-           (x.body_hash.empty() || out.headers.add("X-Internal-Body-Hash", x.body_hash)) &&
-           out.headers.add("X-Internal-Signature",
-                           arena.copy({signature.data(), signature.size()}));
+    return out.headers.add_other("X-Internal-Service", kService) &&
+           out.headers.add_other("X-Internal-Timestamp", timestamp) &&
+           out.headers.add_other("X-Internal-Nonce", nonce) &&
+           (x.body_hash.empty() || out.headers.add_other("X-Internal-Body-Hash", x.body_hash)) &&
+           out.headers.add_other("X-Internal-Signature",
+                                 arena.copy({signature.data(), signature.size()}));
 }
 
 }  // namespace gw::gateway

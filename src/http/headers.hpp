@@ -96,6 +96,10 @@ class Headers {
     [[nodiscard]] bool add(std::string_view name, std::string_view value, Known known) {
         return add(Field{name, value, known});
     }
+    // name: one of our own that is not in the catalogue.
+    [[nodiscard]] bool add_other(std::string_view name, std::string_view value) {
+        return add(Field{name, value, Known::other});
+    }
     [[nodiscard]] bool add(const Field& field) {
         if (count_ == kFieldsMax) {
             return false;
