@@ -36,6 +36,12 @@ class Result(unittest.TextTestResult):
 
     addError = addFailure
 
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            unittest.TestResult.addFailure(self, test, error)
+            print(f"FAILED {subtest.id()}\n    " + self._exc_info_to_string(error, test).replace("\n", "\n    "),
+                  flush=True)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

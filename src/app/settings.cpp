@@ -77,7 +77,9 @@ void check_tls(config::Reader& root, Settings& s) {
     if (s.tls.port != 0 && (s.tls.port == s.listen.port || s.tls.port == s.admin.port)) {
         reader.blame("port", "tls.port is another listener's port as well", "give each its own");
     }
-    auto loaded = net::TlsContexts::load(s.tls, {"http/1.1"});
+    auto loaded =
+        net::TlsContexts::load(s.tls, s.http2.enabled ? std::vector<std::string>{"h2", "http/1.1"}
+                                                      : std::vector<std::string>{"http/1.1"});
     if (loaded) {
         s.tls_contexts = *std::move(loaded);
         return;

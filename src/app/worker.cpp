@@ -31,7 +31,7 @@ void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::F
 
 void Worker::adopt_limits(const gateway::Site& site) {
     shared_.limits = site.limits;
-    shared_.h2 = site.http2 ? &h2_server_ : nullptr;
+    shared_.h2_unasked = site.http2;
     h2_server_.limits = site.h2_limits;
 }
 

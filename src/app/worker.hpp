@@ -79,8 +79,12 @@ class Worker {
     observe::AccessLog access_log_;
     gateway::Shard shard_{loop_, h1_, metrics_, access_log_};
     net::TlsServer tls_;
-    http::H1ServerShared shared_{
-        .loop = loop_, .pool = h1_, .responder = shard_, .limits = {}, .tls = &tls_};
+    http::H1ServerShared shared_{.loop = loop_,
+                                 .pool = h1_,
+                                 .responder = shard_,
+                                 .limits = {},
+                                 .tls = &tls_,
+                                 .h2 = &h2_server_};
     http::H1Server server_;
     http::H2Server h2_server_{shared_};
     net::ConnectionBudget& budget_;

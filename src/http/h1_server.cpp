@@ -31,6 +31,11 @@ Task<bool> H1Connection::shake_hands() {
     co_return done.has_value();
 }
 
+Task<void> H1Connection::run_h2() {
+    idle_ = false;  // the HTTP/2 server knows when it is
+    co_await shared_.h2->serve(stream_, peer_, net::Buffer(), 0);
+}
+
 void H1Connection::end_when_idle() {
     closing_ = true;
     // A request may be here already although nobody has looked yet: it is answered.
@@ -59,7 +64,7 @@ Task<void> H1Server::serve_secure(net::Fd fd, net::Address peer) {
     H1Connection connection(shared_, std::move(fd), peer);
     link(connection);
     if (co_await connection.shake_hands()) {
-        co_await connection.run();
+        co_await (connection.chose_h2() ? connection.run_h2() : connection.run());
     }
     unlink(connection);
     budget_.leave();
@@ -161,9 +166,10 @@ Task<bool> H1Connection::serve_burst() {
     }
 }
 
-// Asked only of what is no HTTP/1.1, so that this costs HTTP/1.1 nothing (RFC 9113, 3.3).
+// Asked only of what is no HTTP/1.1, so that this costs HTTP/1.1 nothing (RFC 9113, 3.3). Over TLS
+// the handshake has decided (3.2).
 bool H1Connection::speaks_h2(const H1Work& work, const Arrived& arrived, bool& waits) const {
-    if (shared_.h2 == nullptr || served_ > 0) {
+    if (!shared_.h2_unasked || served_ > 0 || stream_.secure()) {
         return false;
     }
     const std::string_view came{work.in.data(), std::min(arrived.filled, kH2Preface.size())};

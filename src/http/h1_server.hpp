@@ -38,7 +38,8 @@ struct H1ServerShared {
     Responder& responder;
     H1ServerLimits limits;          // changed between requests only, with the configuration
     net::TlsServer* tls = nullptr;  // for connections that come by secure(); null: none do
-    H2Server* h2 = nullptr;  // takes over who begins in HTTP/2; null: nobody may
+    H2Server* h2 = nullptr;         // takes over who speaks HTTP/2; null: nobody may
+    bool h2_unasked = false;        // … and may begin in it on a connection without TLS
 };
 
 class H1Connection {
@@ -52,6 +53,9 @@ class H1Connection {
     Task<void> run();
     // Before run(), on a port for TLS. False: they did not come to terms.
     Task<bool> shake_hands();
+    // Instead of run(), where TLS has agreed on HTTP/2.
+    Task<void> run_h2();
+    [[nodiscard]] bool chose_h2() const { return shared_.h2 != nullptr && stream_.alpn() == "h2"; }
 
     [[nodiscard]] bool idle() const { return idle_; }
     // Ends a connection that waits for a request. In flight, the response is its last.

@@ -36,7 +36,6 @@ Task<Result<void>> H2Stream::send(ResponseHead& head, std::string_view body, boo
         tell_length, ends);
     if (ends) {
         complete_ = true;
-        leave_if_done();
         connection_.kick();
         co_return Result<void>{};
     }
@@ -95,7 +94,6 @@ void H2Stream::taken(std::size_t bytes, bool last) {
     outgoing_.bytes.remove_prefix(bytes);
     connection_.flood_.sent(bytes);
     complete_ = complete_ || last;
-    leave_if_done();
     if (outgoing_.bytes.empty()) {
         body_left_.wake();
     }
@@ -103,6 +101,7 @@ void H2Stream::taken(std::size_t bytes, bool last) {
 
 void H2Stream::end_sent() {
     end_sent_ = true;
+    leave_if_done();
     body_left_.wake();
 }
 
@@ -142,15 +141,13 @@ Task<void> H2Stream::settle() {
     if (!closed_ && !reset_ && !complete_) {
         abort();
     }
-    // A reset overtakes the answer, so that one which was complete before its request goes first
-    // (RFC 9113, 8.1).
-    while (!closed_ && !reset_ && !request_ended_ && !end_sent_) {
-        net::Loop& loop = connection_.loop();
-        const Instant until = loop.now() + connection_.server_.shared_.limits.pace.stall;
-        co_await body_left_.until(until);
-        if (loop.now() >= until) {
-            break;
-        }
+    // Until it is sent, for what waits to be sent is held: a client that takes no answers may ask
+    // for no more. Besides, a reset overtakes the answer, so that one which was complete before its
+    // request goes first (RFC 9113, 8.1).
+    // The connection's own pace sees to it that this ends.
+    while (!closed_ && !reset_ && !end_sent_) {
+        co_await body_left_.until(connection_.loop().now() +
+                                  connection_.server_.shared_.limits.pace.stall);
     }
     if (!request_ended_) {
         reset(H2Code::no_error);

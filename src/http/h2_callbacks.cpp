@@ -53,14 +53,10 @@ struct H2Callbacks {
         return static_cast<Listener*>(nghttp2_session_get_stream_user_data(session, id));
     }
     static int spend(H2Session& session, H2Cost cost) {
-        if (session.events_.spend(cost)) {
-            return 0;
-        }
-        session.flooded_ = true;
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
+        return session.events_.spend(cost) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     }
-
-    static int frame_began(nghttp2_session* handle, const nghttp2_frame_hd* frame, void* user) {
+    static int frame_began(nghttp2_session* /*session*/, const nghttp2_frame_hd* frame,
+                           void* user) {
         H2Session& session = self(user);
         switch (frame->type) {
             case NGHTTP2_SETTINGS:
@@ -76,11 +72,6 @@ struct H2Callbacks {
             case NGHTTP2_CONTINUATION:
                 return frame->length == 0 ? spend(session, H2Cost::empty_data) : 0;
             case NGHTTP2_HEADERS:
-                // Of a stream that is no more: the library passes over it, at the cost of decoding.
-                return frame->stream_id <= session.last_stream_ &&
-                               listener(handle, frame->stream_id) == nullptr
-                           ? spend(session, H2Cost::reset)
-                           : 0;
             case NGHTTP2_RST_STREAM:
             case NGHTTP2_GOAWAY:
             case NGHTTP2_PUSH_PROMISE:
@@ -124,13 +115,12 @@ struct H2Callbacks {
 
     static int header(nghttp2_session* handle, const nghttp2_frame* frame, const std::uint8_t* name,
                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                      std::uint8_t /*flags*/, void* user) {
+                      std::uint8_t /*flags*/, void* /*user*/) {
         Listener* const known = listener(handle, frame->hd.stream_id);
         if (known == nullptr ||
             known->field(h2_text(name, name_size), h2_text(value, value_size))) {
             return 0;
         }
-        self(user).flooded_ = true;
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
 
@@ -150,6 +140,12 @@ struct H2Callbacks {
                 if (known != nullptr && last) {
                     known->ended();
                 }
+                // Padding alone, which came with nothing to hold it to a pace.
+                return !last && frame->data.padlen > 0 && frame->data.padlen == frame->hd.length
+                           ? spend(session, H2Cost::empty_data)
+                           : 0;
+            case NGHTTP2_SETTINGS:
+                session.events_.greeted();
                 return 0;
             case NGHTTP2_PING:
                 if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
@@ -174,7 +170,8 @@ struct H2Callbacks {
     }
 
     static int stream_closed(nghttp2_session* handle, std::int32_t id, std::uint32_t code,
-                             void* /*user*/) {
+                             void* user) {
+        self(user).gone_.ended(id);
         if (Listener* const known = listener(handle, id); known != nullptr) {
             nghttp2_session_set_stream_user_data(handle, id, nullptr);
             known->closed(static_cast<H2Code>(code));
@@ -186,6 +183,9 @@ struct H2Callbacks {
         const std::uint8_t type = frame->hd.type;
         if (type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
             self(user).events_.broken(static_cast<H2Code>(frame->goaway.error_code));
+        }
+        if (type == NGHTTP2_RST_STREAM) {
+            self(user).gone_.given_up(frame->hd.stream_id);
         }
         if ((type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) &&
             (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {

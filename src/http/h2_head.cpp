@@ -11,7 +11,6 @@ namespace gw::http {
 namespace {
 
 constexpr std::size_t kMethodMax = 32;            // as in HTTP/1.1
-constexpr std::size_t kTrailersMax = 4UL * 1024;  // the same
 constexpr std::size_t kFieldOverhead = 4;         // ": " and CRLF
 constexpr std::size_t kRequestLineOverhead = 10;  // two spaces and HTTP/1.1
 
@@ -264,10 +263,11 @@ void H2HeadReader::settle_framing(bool last) {
 }
 
 H2Trailers::H2Trailers() {
-    text_.reserve(kTrailersMax);
+    text_.reserve(kMax);
 }
 
 void H2Trailers::take(std::string_view name, std::string_view value) {
+    decoded_ += name.size() + value.size() + kFieldOverhead;
     if (defect_ != nullptr) {
         return;
     }
@@ -281,7 +281,7 @@ void H2Trailers::take(std::string_view name, std::string_view value) {
         return;
     }
     const std::size_t at = text_.size();
-    if (name.size() + value.size() > kTrailersMax - at) {
+    if (name.size() + value.size() > kMax - at) {
         defect_ = "the trailers are too long";
         return;
     }

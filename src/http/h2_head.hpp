@@ -67,13 +67,18 @@ class H2HeadReader {
 // Trailers: the same rules, and none of the names that make no sense behind a body.
 class H2Trailers {
   public:
+    static constexpr std::size_t kMax = 4UL * 1024;  // as in HTTP/1.1
+
     H2Trailers();
     void take(std::string_view name, std::string_view value);
     // Null, or why the message is malformed.
     [[nodiscard]] const char* defect() const { return defect_; }
     [[nodiscard]] const Headers& fields() const { return fields_; }
+    // As of H2HeadReader.
+    [[nodiscard]] std::size_t decoded_bytes() const { return decoded_; }
 
   private:
+    std::size_t decoded_ = 0;
     std::string text_;  // never grows: the fields point into it
     Headers fields_;
     const char* defect_ = nullptr;

@@ -23,6 +23,7 @@ H2Connection::H2Connection(H2Server& server, net::Stream& stream, const net::Add
       peer_(peer),
       session_(server.limits, *this),
       idle_since_(stream.loop().now()),
+      head_began_(stream.loop().now()),
       streams_max_(server.limits.streams_max) {
     flush_.run = [](net::EndOfTurn& work) {
         H2Connection& self = static_cast<Flush&>(work).connection;
@@ -85,7 +86,7 @@ void H2Connection::take_in(std::string_view bytes) {
     const bool good = session_.receive(bytes);
     if (!good || flooded_) {
         closing_ = true;
-        report("a flood of HTTP/2 frames or bytes that are none");
+        report(flooded_ ? H2Code::enhance_your_calm : session_.ended_with());
         return;
     }
     for (std::unique_ptr<H2Stream>& stream : std::exchange(fresh_, {})) {
@@ -141,12 +142,20 @@ void H2Connection::count_reset() {
 void H2Connection::broken(H2Code code) {
     closing_ = true;
     wake_reader();
-    report(code == H2Code::enhance_your_calm ? "a flood of HTTP/2 frames" : "broken HTTP/2");
+    report(code);
 }
 
-void H2Connection::report(const char* what) {
+void H2Connection::report(H2Code code) {
     if (!std::exchange(reported_, true)) {
-        server_.shared_.responder.abused(peer_, what);
+        server_.shared_.responder.abused(peer_, code == H2Code::enhance_your_calm
+                                                    ? "a flood of HTTP/2 frames"
+                                                    : "broken HTTP/2");
+    }
+}
+
+void H2Connection::greeted() {
+    if (!std::exchange(greeted_, true)) {
+        head_began_ = kNever;
     }
 }
 
@@ -174,7 +183,11 @@ bool H2Connection::waited_long_enough() {
         say_end();
     }
     if (head_began_ != kNever && now >= head_began_ + limits.head_timeout) {
-        session_.end_with(H2Code::enhance_your_calm);
+        if (greeted_) {
+            session_.end_with(H2Code::enhance_your_calm);
+        } else {
+            session_.end();  // who never began has done nothing wrong
+        }
         return true;
     }
     if (live_ == 0 && now >= idle_since_ + limits.idle_timeout) {

@@ -45,6 +45,7 @@ class H2Connection final : H2Session::Events {
 
     H2Session::Listener* stream_began(std::int32_t id) override;
     bool spend(H2Cost cost) override { return flood_.spend(cost, loop().now()); }
+    void greeted() override;
     void ping_answered() override;
     void broken(H2Code code) override;
 
@@ -57,7 +58,7 @@ class H2Connection final : H2Session::Events {
     void wake_reader() { stream_.cancel_read(); }
     void stream_ended();
     void count_reset();
-    void report(const char* what);
+    void report(H2Code code);
     Task<void> write_out();
     Task<void> serve(std::unique_ptr<H2Stream> stream);
     Task<void> linger();
@@ -88,10 +89,11 @@ class H2Connection final : H2Session::Events {
     bool closing_ = false;   // nothing more is read; what is to be written is the last
     bool reported_ = false;  // as abuse: once
     bool flooded_ = false;
+    bool greeted_ = false;
     Drain drain_ = Drain::no;
     Instant drain_due_{};
     Instant idle_since_{};
-    Instant head_began_ = kNever;  // of the head that is arriving
+    Instant head_began_;  // of the head that is arriving, before them of the client's greeting
     std::uint64_t served_ = 0;
     std::unique_ptr<H2Stream> arriving_;  // its head is not yet complete
     std::vector<std::unique_ptr<H2Stream>> fresh_;

@@ -75,7 +75,54 @@ H2Session::H2Session(const H2Limits& limits, Events& events)
                                           static_cast<std::int32_t>(limits.connection_window));
 }
 
+// The library gets a frame that has to be judged when those before it have had their effect.
 bool H2Session::receive(std::string_view bytes) {
+    std::size_t passed = 0;
+    for (std::size_t at = 0; at < bytes.size();) {
+        at += scan_.step(bytes.substr(at));
+        const H2FrameHead* const frame = scan_.judge();
+        if (frame == nullptr) {
+            continue;
+        }
+        // All but the last byte of its head, without which it is none.
+        if (!pass(bytes.substr(passed, at - 1 - passed))) {
+            return false;
+        }
+        passed = at - 1;
+        if (const std::optional<H2Code> fault = fault_of(*frame)) {
+            end_with(*fault);
+            return false;
+        }
+    }
+    return pass(bytes.substr(passed));
+}
+
+// What the library passes over without telling (RFC 9113, 5.1, 5.1.1 and 6.3; RFC 7540, 5.3.1).
+std::optional<H2Code> H2Session::fault_of(const H2FrameHead& frame) {
+    if (frame.type == NGHTTP2_PRIORITY) {
+        const bool broken = frame.stream == 0 || frame.stream == frame.depends_on;
+        return broken ? std::optional(H2Code::protocol_error) : std::nullopt;
+    }
+    if (frame.stream == 0 || frame.stream > last_stream_ ||
+        nghttp2_session_find_stream(session_.get(), frame.stream) != nullptr) {
+        return std::nullopt;
+    }
+    const bool fields = frame.type == NGHTTP2_HEADERS;
+    switch (gone_.what_of(frame.stream)) {
+        case H2Gone::Was::given_up:
+            // Passed over, but fields have to be decoded.
+            return fields && !events_.spend(H2Cost::reset)
+                       ? std::optional(H2Code::enhance_your_calm)
+                       : std::nullopt;
+        case H2Gone::Was::ended:
+            return H2Code::stream_closed;
+        case H2Gone::Was::unknown:
+            break;
+    }
+    return fields ? H2Code::protocol_error : H2Code::stream_closed;
+}
+
+bool H2Session::pass(std::string_view bytes) {
     const ssize_t took = nghttp2_session_mem_recv(
         session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
     if (took >= 0) {
@@ -178,6 +225,7 @@ void H2Session::end() {
 }
 
 void H2Session::end_with(H2Code code) {
+    ended_with_ = code;
     nghttp2_session_terminate_session(session_.get(), static_cast<std::uint32_t>(code));
 }
 

@@ -9,11 +9,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "http/h2_flood.hpp"
+#include "http/h2_frame_scan.hpp"
+#include "http/h2_gone.hpp"
 #include "http/headers.hpp"
 #include "http/message.hpp"
 
@@ -78,6 +81,7 @@ class H2Session {
         virtual Listener* stream_began(std::int32_t id) = 0;
         // False: a flood; the connection ends.
         virtual bool spend(H2Cost cost) = 0;
+        virtual void greeted() = 0;  // its SETTINGS came; those that follow are told as well
         virtual void ping_answered() = 0;
         virtual void broken(H2Code code) = 0;  // GOAWAY with an error goes out
 
@@ -114,19 +118,25 @@ class H2Session {
     void announce_end();
     void end();
     void end_with(H2Code code);
+    // What end_with() said last, be it called by receive().
+    [[nodiscard]] H2Code ended_with() const { return ended_with_; }
 
   private:
     friend struct H2Callbacks;
     struct Delete {
         void operator()(nghttp2_session* session) const;
     };
+    bool pass(std::string_view bytes);
+    [[nodiscard]] std::optional<H2Code> fault_of(const H2FrameHead& frame);
 
     Events& events_;
     std::uint32_t streams_max_;
     std::string* out_ = nullptr;    // during fill()
     std::int32_t last_stream_ = 0;  // that the client has opened
     bool settings_sent_ = false;
-    bool flooded_ = false;
+    H2Code ended_with_ = H2Code::no_error;
+    H2FrameScan scan_;
+    H2Gone gone_;
     std::unique_ptr<nghttp2_session, Delete> session_;
 };
 

@@ -26,7 +26,7 @@ class Request final : public H2Session::Listener {
     bool field(std::string_view name, std::string_view value) override {
         if (in_trailers_) {
             trailers_.take(name, value);
-            return true;
+            return trailers_.decoded_bytes() < 128UL * 1024;
         }
         reader_.take(name, value);
         return reader_.decoded_bytes() < 128UL * 1024;
@@ -87,6 +87,7 @@ class Peer final : H2Session::Events {
         return requests_.back().get();
     }
     bool spend(H2Cost cost) override { return flood_.spend(cost, Instant{Millis{1}}); }
+    void greeted() override {}
     void ping_answered() override {}
     void broken(H2Code /*code*/) override {}
 

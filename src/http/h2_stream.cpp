@@ -52,7 +52,7 @@ void H2Stream::fields_began(bool trailers) {
 bool H2Stream::field(std::string_view name, std::string_view value) {
     if (in_trailers_) {
         work_->trailers->take(name, value);
-        return true;
+        return work_->trailers->decoded_bytes() <= kDecodedTimes * H2Trailers::kMax;
     }
     reader_->take(name, value);
     return reader_->decoded_bytes() <=
@@ -125,7 +125,7 @@ void H2Stream::leave() {
 }
 
 void H2Stream::leave_if_done() {
-    if (complete_ && request_ended_) {
+    if (end_sent_ && request_ended_) {
         leave();
     }
 }

@@ -18,7 +18,7 @@ class H2Stream final : public Stream, public H2Session::Listener {
     [[nodiscard]] const H1Refusal* defect() const override { return defect_ ? &*defect_ : nullptr; }
     [[nodiscard]] const net::Address& peer() const override { return connection_.peer_; }
     [[nodiscard]] Protocol protocol() const override { return Protocol::http2; }
-    [[nodiscard]] bool secure() const override { return false; }
+    [[nodiscard]] bool secure() const override { return connection_.stream_.secure(); }
     [[nodiscard]] Instant began() const override { return began_; }
     BodyPart body_at_hand() override;
     Task<Result<BodyPart>> read_body() override;

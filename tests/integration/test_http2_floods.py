@@ -1,5 +1,6 @@
 """HTTP/2 that costs us more than it costs the client (RFC 9113, 10.5): bounded, ended with ENHANCE_YOUR_CALM, told; and
 whoever else is there does not notice."""
+import threading
 import time
 import unittest
 
@@ -104,7 +105,7 @@ class Floods(Scenario):
 
     def test_headers_on_streams_that_are_gone(self):
         client = self.client()
-        self.assertEqual(200, client.get().status)
+        self.assertEqual(h2.PROTOCOL_ERROR, client.finish(client.request(extra=[("connection", "x")], end=False)).reset)
         before = self.abuses()
         for _ in range(1_000):
             client.send(*client.header_frames(1, [("a", "b")]))
@@ -112,6 +113,84 @@ class Floods(Scenario):
                 break
         client.closed = False
         self.assertCalmed(client, before)
+
+    def test_padding_alone(self):
+        client = self.client()
+        before = self.abuses()
+        stream = client.request(path="/api/v1/s0/digest", method="POST", end=False)
+        for _ in range(100):
+            client.raw(raw_frame(DATA, 8, stream, b"\x02\0\0") * 100)
+        client.closed = False
+        self.assertCalmed(client, before)
+
+    def test_hpack_bomb_in_trailers(self):
+        client = self.client()
+        before, memory = self.abuses(), self.gateway.rss_kb()
+        stream = client.request(path="/api/v1/s0/digest", method="POST", end=False)
+        entry = b"\x40\x01a\x7f\xa1\x1e" + b"x" * 4000
+        client.raw(raw_frame(HEADERS, END_STREAM, stream, entry + b"\xbe" * 10_000)
+                   + raw_frame(CONTINUATION, END_HEADERS, stream, b"\xbe" * 16_000))
+        self.assertCalmed(client, before)
+        if not sanitized():
+            self.assertLess(self.gateway.rss_kb() - memory, 8_000)
+
+    def test_answers_without_a_body_that_nobody_reads(self):
+        """They need no window, but they wait to be sent all the same: no more of them than streams."""
+        memory = self.gateway.rss_kb()
+        client = self.client(receive_buffer=2048)
+        head = b"".join(bytes([0, len(n)]) + n + bytes([len(v)]) + v for n, v in (
+            (b":method", b"HEAD"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/health")))
+        client.sock.settimeout(3)
+        try:
+            for first in range(1, 120_000, 180):   # fewer at once than there may be streams
+                client.sock.sendall(b"".join(raw_frame(HEADERS, END_HEADERS | END_STREAM, first + 2 * i, head)
+                                             for i in range(90)))
+                time.sleep(0.003)
+        except OSError:
+            pass
+        self.assertEqual(200, self.other.get().status)
+        if not sanitized():
+            self.assertLess(self.gateway.rss_kb() - memory, 8_000)
+
+    def test_a_rapid_reset_flood_leaves_others_alone(self):
+        """CVE-2023-44487, by one who comes back again and again while another asks and is answered."""
+        stop, failures, rounds = threading.Event(), [], []
+
+        def flood():
+            while not stop.is_set():
+                try:
+                    with H2Client(self.gateway.port) as client:
+                        for stream in range(1, 4_001, 2):
+                            client.send(*client.header_frames(stream, client.head()), h2.RstStreamFrame(stream, h2.CANCEL))
+                            if client.closed:
+                                break
+                        client.closed = False
+                        rounds.append(client.wait_closed(10))
+                except (OSError, AssertionError) as error:
+                    failures.append(repr(error))
+        flooders = [threading.Thread(target=flood) for _ in range(2)]
+        memory = self.gateway.rss_kb()
+        for thread in flooders:
+            thread.start()
+        slowest, deadline = 0.0, time.monotonic() + 20
+        try:
+            while len(rounds) < 20 and time.monotonic() < deadline:
+                began = time.monotonic()
+                self.assertEqual(200, self.other.get().status)
+                slowest = max(slowest, time.monotonic() - began)
+        finally:
+            stop.set()
+            for thread in flooders:
+                thread.join(30)
+        self.assertEqual([], failures)
+        self.assertGreaterEqual(len(rounds), 20)
+        self.assertEqual({h2.CALM}, set(rounds))
+        self.assertLess(slowest, 2.0)
+        wait_until(lambda: self.abuses() == len(rounds), 5, "each is counted, once")
+        lines = [line for line in self.gateway.lines if "security violation" in line.get("msg", "")]
+        self.assertEqual({"protocol_abuse"}, {line["violationType"] for line in lines})
+        if not sanitized():
+            self.assertLess(self.gateway.rss_kb() - memory, 12_000)
 
     def test_continuation_without_end(self):
         client = self.client()

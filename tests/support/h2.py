@@ -1,6 +1,7 @@
 """A client that speaks HTTP/2 frame by frame, well or badly: nothing is sent that a test did not ask for, but the
 preface, answers to SETTINGS and PING, and windows (unless told otherwise)."""
 import socket
+import ssl
 import sys
 import time
 
@@ -47,13 +48,22 @@ class Answer:
 
 
 class H2Client:
-    def __init__(self, port, seconds=10, settings=None, preface=PREFACE, windows=True, receive_buffer=None):
+    def __init__(self, port, seconds=10, settings=None, preface=PREFACE, windows=True, receive_buffer=None, tls=None,
+                 name="a.test"):
+        """tls: an ssl.SSLContext; the connection is then made with it, for that name."""
         self.sock = socket.socket()
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(seconds)
         self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            try:
+                self.sock = tls.wrap_socket(self.sock, server_hostname=name)
+            except OSError:
+                self.sock.close()
+                raise
+        self.scheme = "https" if tls else "http"
         self.port = port
         self.seconds = seconds
         self.encoder, self.decoder = Encoder(), Decoder()
@@ -79,7 +89,7 @@ class H2Client:
     def raw(self, data):
         try:
             self.sock.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.closed = True
 
     def send(self, *frames):
@@ -90,7 +100,7 @@ class H2Client:
         self.raw(raw_frame(kind, flags, stream, payload))
 
     def head(self, path="/api/v1/s0/text", method="GET", authority=None, extra=()):
-        return [(":method", method), (":scheme", "http"), (":authority", authority or f"127.0.0.1:{self.port}"),
+        return [(":method", method), (":scheme", self.scheme), (":authority", authority or f"127.0.0.1:{self.port}"),
                 (":path", path), *extra]
 
     def header_frames(self, stream, fields, end=True):
@@ -193,7 +203,7 @@ class H2Client:
             piece = self.sock.recv(262144)
         except TimeoutError:
             return False
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLError):
             piece = b""
         if not piece:
             self.closed = True
