@@ -518,3 +518,7 @@ class Ws(WebSocketScenario):
         client = self.node("ws_client.mjs", f"ws://127.0.0.1:{gateway.port}/api/v1/s1/ws")
         self.assertEqual(426, client.event("status")["status"])     # of ws, asked without an upgrade
 
+
+
+if __name__ == "__main__":
+    unittest.main()
