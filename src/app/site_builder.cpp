@@ -73,6 +73,7 @@ std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
     route->timeout = options.timeout;
     route->body_max = options.body_bytes_max;
     route->hedge_after = options.hedge_after;
+    route->stream_idle_timeout = options.stream_idle_timeout;
     route->prefix = options.path.prefix;
     for (const PathPattern::Segment& segment : options.path.segments) {
         if (segment.parameter) {

@@ -118,6 +118,7 @@ void Worker::end_idle() {
     loop_.post([this] {
         server_.end_idle();
         h2_server_.drain();
+        shard_.close_tunnels();
     });
 }
 

@@ -3,6 +3,7 @@
 #include "gateway/arrival.hpp"
 #include "gateway/finish.hpp"
 #include "gateway/forward.hpp"
+#include "gateway/open_tunnel.hpp"
 #include "gateway/own_response.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
@@ -39,7 +40,7 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
         co_await respond(x, verdict);  // the only writer of responses of our own
         co_return;
     }
-    const Result<void> forwarded = co_await forward(x);
+    const Result<void> forwarded = co_await (x.websocket == nullptr ? forward(x) : open_tunnel(x));
     if (x.withheld && !x.client_gone) {
         co_await respond(x, *x.withheld);
     } else if (!forwarded) {

@@ -30,6 +30,7 @@ namespace gw::gateway {
 class Shard;
 struct Route;
 struct Generation;
+struct WebSocketOptions;
 
 // A response of our own that a stage made.
 struct OwnAnswer {
@@ -132,6 +133,8 @@ struct Exchange {
     std::array<HeldPermit, 2> permits;
     Limited limited;
     std::array<std::string_view, 2> body_parameters;  // Route::body_parameters
+    const WebSocketOptions* websocket = nullptr;      // a WebSocket is asked for, in due form
+    std::string_view websocket_key;
     OwnAnswer own;
     std::optional<http::BodyPart> held;  // of the request's body, see held_body.hpp
     std::string_view body_hash;          // of the signature; empty: no body
@@ -142,6 +145,7 @@ struct Exchange {
     std::optional<Instant> upstream_began;
     Instant upstream_ended{};
     bool client_gone = false;
+    bool tunnelled = false;  // what follows, and its access line, is a Tunnel's
     const char* cut_why = nullptr;
 
     // The shard's list of requests in flight.

@@ -11,6 +11,38 @@ constexpr int kClientClosedRequest = 499;
 
 }  // namespace
 
+observe::AccessRecord record_of(const Exchange& x, const Outcome& outcome, Instant now) {
+    const http::RequestHead& head = x.head();
+    observe::AccessRecord record{};
+    record.time = x.shard.loop().clock().wall;
+    record.level = outcome.status >= 500 ? observe::LogLevel::error : observe::LogLevel::info;
+    record.request_id = x.request_id;
+    record.trace_id = {x.trace.trace_id.data(), x.trace.trace_id.size()};
+    record.method = head.method_text;
+    record.path = head.path;
+    record.query = head.query;
+    record.has_query = head.has_query;
+    record.route = x.route != nullptr ? std::string_view{x.route->path} : "none";
+    record.status = outcome.status;
+    record.duration = now - x.stream.began();
+    if (x.upstream_began) {
+        record.upstream = x.service->name();
+        record.upstream_duration =
+            (x.upstream_ended != Instant{} ? x.upstream_ended : now) - *x.upstream_began;
+    }
+    record.ip = x.client_text;
+    if (x.identity) {
+        record.user_id = x.identity->subject;
+        record.tenant_id = x.identity->tenant;
+    }
+    record.bytes_in = x.stream.bytes_in();
+    record.bytes_out = x.stream.bytes_out();
+    record.protocol = http::protocol_name(x.stream.protocol());
+    record.outcome = outcome.decided_by;
+    record.detail = outcome.why;
+    return record;
+}
+
 Finish::Finish(Exchange& x) : x_(x) {
     x_.shard.gauges(x_.stream.protocol()).in_progress.add(1);
 }
@@ -27,7 +59,6 @@ Finish::~Finish() {
         outcome.status = x_.stream.responded() ? outcome.status : kClientClosedRequest;
     }
     const Instant::duration took = now - x_.stream.began();
-    const std::string_view route = x_.route != nullptr ? std::string_view{x_.route->path} : "none";
 
     shard.gauges(x_.stream.protocol()).in_progress.sub(1);
     observe::RouteSeries& series = x_.route != nullptr
@@ -41,34 +72,9 @@ Finish::~Finish() {
     series.finished(http::method_name(head.method), outcome.status, took, x_.stream.bytes_in(),
                     x_.stream.bytes_out(), trace);
 
-    observe::AccessRecord record{};
-    record.time = shard.loop().clock().wall;
-    record.level = outcome.status >= 500 ? observe::LogLevel::error : observe::LogLevel::info;
-    record.request_id = x_.request_id;
-    record.trace_id = {x_.trace.trace_id.data(), x_.trace.trace_id.size()};
-    record.method = head.method_text;
-    record.path = head.path;
-    record.query = head.query;
-    record.has_query = head.has_query;
-    record.route = route;
-    record.status = outcome.status;
-    record.duration = took;
-    if (x_.upstream_began) {
-        record.upstream = x_.service->name();
-        record.upstream_duration =
-            (x_.upstream_ended != Instant{} ? x_.upstream_ended : now) - *x_.upstream_began;
+    if (!x_.tunnelled) [[likely]] {
+        shard.write_access_line(record_of(x_, outcome, now));
     }
-    record.ip = x_.client_text;
-    if (x_.identity) {
-        record.user_id = x_.identity->subject;
-        record.tenant_id = x_.identity->tenant;
-    }
-    record.bytes_in = x_.stream.bytes_in();
-    record.bytes_out = x_.stream.bytes_out();
-    record.protocol = http::protocol_name(x_.stream.protocol());
-    record.outcome = outcome.decided_by;
-    record.detail = outcome.why;
-    shard.write_access_line(record);
 }
 
 }  // namespace gw::gateway

@@ -12,9 +12,7 @@
 #include "http/h1_client.hpp"
 
 namespace gw::gateway {
-namespace {
 
-// A new connection to the service: to `endpoint`, or to others if that fails.
 net::Task<Result<upstream::Lease>> open(Exchange& x, ClientWatch& watch,
                                         upstream::Endpoint* endpoint, std::uint64_t key) {
     Error last{Errc::unreachable, Fault::upstream, Retry::never,
@@ -48,8 +46,6 @@ std::unexpected<Error> refused_by_breaker(Exchange& x, const upstream::BreakerCa
         1, std::chrono::ceil<std::chrono::seconds>(call.retry_after()).count());
     return fail(Errc::circuit_open, Fault::upstream, "the circuit breaker is open");
 }
-
-}  // namespace
 
 net::Task<Result<void>> forward(Exchange& x) {
     const http::RequestHead& head = x.head();

@@ -38,6 +38,11 @@ net::Task<void> send(Exchange& x, OwnAnswer answer, std::int64_t retry_after_s) 
             x.head().headers.has(http::Known::authorization) ? R"(Bearer error="invalid_token")"
                                                              : "Bearer");
     }
+    if (answer.status == 426) {
+        // RFC 9110, 15.5.22 and RFC 6455, 4.2.2.
+        add(head, "Upgrade", "websocket");
+        add(head, "Sec-WebSocket-Version", "13");
+    }
     if (!x.allow.empty()) {
         add(head, "Allow", x.allow);
     }

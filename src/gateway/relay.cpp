@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
@@ -12,6 +13,13 @@ namespace {
 using upstream::Breaker;
 
 constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answer is a flood
+
+// The longest pause between two parts of this answer: events come when there is something to tell.
+Millis pause_max(const Route& route, const http::Headers& headers) {
+    const std::string_view type = headers.value(http::Known::content_type);
+    return starts_with_ignore_case(type, "text/event-stream") ? route.stream_idle_timeout
+                                                              : route.timeout;
+}
 
 }  // namespace
 
@@ -80,8 +88,9 @@ net::Task<Result<void>> Relay::transfer() {
     x_.outcome.status = x_.memory.response.status;
     sent = co_await x_.stream.send(x_.memory.response, part->bytes, part->last,
                                    part->last ? service_.trailers() : nullptr);
+    const Millis pause = part->last ? Millis::zero() : pause_max(*x_.route, head->headers);
     while (sent && !part->last) {
-        part = co_await service_.read_body(x_.route->timeout);
+        part = co_await service_.read_body(pause);
         if (!part) {
             co_return std::unexpected(part.error());
         }

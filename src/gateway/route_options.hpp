@@ -36,6 +36,7 @@ struct RouteOptions {
     Millis timeout{0};
     std::uint64_t body_bytes_max = 0;
     Millis hedge_after{0};
+    Millis stream_idle_timeout{300'000};
     // The keys of the route that are none of the above: the stages' sections, and what
     // load_settings read there.
     config::Reader stages;
@@ -78,6 +79,9 @@ void fields(Visitor& field, RouteOptions& o) {
     field("hedge_after_ms", o.hedge_after, Range{0, 3'600'000},
           "GET and HEAD go to a second endpoint as well when the first has not answered after this "
           "time, within the budget of what is sent again; 0: they do not");
+    field("stream_idle_timeout_ms", o.stream_idle_timeout, Range{1'000, 86'400'000},
+          "longest pause in an answer that is a stream of events (`text/event-stream`), in place of "
+          "`timeout_ms`");
     field.rest(o.stages);
 }
 

@@ -38,6 +38,7 @@ struct Route {
     Millis timeout{};
     std::uint64_t body_max = 0;
     Millis hedge_after{0};  // zero: never
+    Millis stream_idle_timeout{0};
     bool prefix = false;
     std::size_t base_segments = 0;  // of a prefix route: those before its "**"
     bool same_path = true;          // the service sees the path as it is

@@ -1,8 +1,11 @@
 #include "gateway/shard.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "gateway/security_event.hpp"
+#include "gateway/websocket_options.hpp"
 #include "identity/identity.hpp"
 
 namespace gw::gateway {
@@ -10,6 +13,21 @@ namespace {
 
 constexpr Millis kSweepEvery{500};
 constexpr Millis kAccessLineWait{50};  // how old a line may get before it is written out
+
+// Why somebody may no longer be served.
+enum class Hit : std::uint8_t { address_banned, token_revoked, account_banned };
+
+const char* why(Hit hit) {
+    switch (hit) {
+        case Hit::address_banned:
+            return "the address was banned";
+        case Hit::token_revoked:
+            return "the token was revoked";
+        case Hit::account_banned:
+            return "the account was banned";
+    }
+    std::unreachable();
+}
 
 }  // namespace
 
@@ -67,6 +85,7 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     current_ = &generations_.back();
     std::erase_if(generations_,
                   [this](const Generation& g) { return g.exchanges == 0 && &g != current_; });
+    close_tunnels_without_route();
 }
 
 void Shard::limits_answered() {
@@ -95,22 +114,57 @@ void Shard::adopt_known(std::shared_ptr<const state::Known> known) {
     access_.adopt_known(std::move(known));
     const state::Known& now_known = access_.known();
     const WallTime now = loop_.clock().wall;
+    const auto hit_by = [&](const IpAddress& client,
+                            const identity::Identity* caller) -> std::optional<Hit> {
+        if (now_known.bans.by_address(client, now)) {
+            return Hit::address_banned;
+        }
+        if (caller == nullptr) {
+            return std::nullopt;
+        }
+        if (now_known.revocations.check(caller->id, caller->subject, caller->tenant,
+                                        caller->issued_at, now)) {
+            return Hit::token_revoked;
+        }
+        if (now_known.bans.by_user(caller->subject, now) ||
+            now_known.bans.by_tenant(caller->tenant, now)) {
+            return Hit::account_banned;
+        }
+        return std::nullopt;
+    };
     cut_where([&](const Exchange& x) -> const char* {
-        if (now_known.bans.by_address(x.client, now)) {
-            return "the address was banned";
+        const std::optional<Hit> hit = hit_by(x.client, x.identity.get());
+        return hit ? why(*hit) : nullptr;
+    });
+    tunnels_.close_where(
+        http::kPolicyViolation, [&](const Tunnel& tunnel) -> std::optional<Tunnel::End> {
+            const std::optional<Hit> hit = hit_by(tunnel.client_address(), tunnel.identity());
+            if (!hit) {
+                return std::nullopt;
+            }
+            return *hit == Hit::token_revoked ? Tunnel::End::token_revoked : Tunnel::End::banned;
+        });
+}
+
+// Where WebSockets go on as before: routes of a name that there was, if they still take any.
+void Shard::close_tunnels_without_route() {
+    std::set<std::string_view> open;
+    for (const auto& route : current_->site->routes.routes()) {
+        if (websocket_of(route->options) != nullptr) {
+            open.insert(route->name);
         }
-        if (x.identity == nullptr) {
-            return nullptr;
+    }
+    tunnels_.close_where(http::kGoingAway, [&](const Tunnel& tunnel) -> std::optional<Tunnel::End> {
+        if (open.contains(tunnel.route())) {
+            return std::nullopt;
         }
-        const identity::Identity& caller = *x.identity;
-        if (now_known.revocations.check(caller.id, caller.subject, caller.tenant, caller.issued_at,
-                                        now)) {
-            return "the token was revoked";
-        }
-        return now_known.bans.by_user(caller.subject, now) ||
-                       now_known.bans.by_tenant(caller.tenant, now)
-                   ? "the account was banned"
-                   : nullptr;
+        return Tunnel::End::reconfigured;
+    });
+}
+
+void Shard::close_tunnels() {
+    tunnels_.close_where(http::kGoingAway, [](const Tunnel&) {
+        return std::optional<Tunnel::End>(Tunnel::End::draining);
     });
 }
 

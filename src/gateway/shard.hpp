@@ -15,6 +15,7 @@
 #include "gateway/exchange.hpp"
 #include "gateway/health.hpp"
 #include "gateway/site.hpp"
+#include "gateway/tunnel.hpp"
 #include "http/date.hpp"
 #include "http/h1_pool.hpp"
 #include "http/stream.hpp"
@@ -84,6 +85,10 @@ class Shard final : public http::Responder {
         }
     }
 
+    [[nodiscard]] TunnelList& tunnels() { return tunnels_; }
+    // Tells whoever talks to a service through us to go elsewhere.
+    void close_tunnels();
+
     [[nodiscard]] net::Loop& loop() const { return loop_; }
     [[nodiscard]] http::H1Pool& h1() const { return h1_; }
     [[nodiscard]] http::Reserve<ExchangeMemory>& memory() { return memory_; }
@@ -124,6 +129,7 @@ class Shard final : public http::Responder {
   private:
     void sweep();
     void flush();
+    void close_tunnels_without_route();
     struct SweepTimer : net::Timer {
         explicit SweepTimer(Shard& owner)
             : Timer([](Timer& t) { static_cast<SweepTimer&>(t).shard.sweep(); }), shard(owner) {}
@@ -151,6 +157,7 @@ class Shard final : public http::Responder {
     Generation* current_ = nullptr;
     Access access_{loop_};
     security::RequestValues request_values_;
+    TunnelList tunnels_;
     Exchange* first_ = nullptr;  // of those in flight, the youngest
     std::shared_ptr<const HealthReport> health_;
     observe::Log* log_ = nullptr;

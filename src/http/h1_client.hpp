@@ -29,6 +29,8 @@ class H1Client final : public ClientStream {
     [[nodiscard]] const Headers* trailers() const override { return work_->body.trailers(); }
     void cancel() override { stream_.cancel(); }
     [[nodiscard]] bool reusable() const override;
+    // What came behind the head; after a 101, the first bytes of another protocol.
+    [[nodiscard]] std::string_view unread() const { return pending_; }
     // `timeout` of the answer's Keep-Alive; zero: it said nothing.
     [[nodiscard]] std::chrono::seconds keep_alive() const { return keep_alive_; }
 

@@ -149,6 +149,13 @@ Task<bool> H1Connection::serve_burst() {
         }
         co_await shared_.responder.serve(request);
         if (!request.reusable()) {
+            if (std::unique_ptr<Takeover> next = request.next(); next != nullptr) {
+                const std::string_view first = request.unread();
+                net::Buffer buffer = first.empty() ? net::Buffer() : std::move(work.in);
+                borrowed.give_back();
+                co_await next->run(stream_, std::move(buffer), first);
+                co_return false;
+            }
             const bool unread = !work.body.done() || refused || !request.unread().empty() ||
                                 stream_.has_news(false);
             if (unread && request.needs_linger()) {

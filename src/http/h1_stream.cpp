@@ -179,6 +179,33 @@ Task<Result<void>> H1Stream::send_body(std::string_view body, bool last, const H
     co_return sent;
 }
 
+Task<Result<void>> H1Stream::switch_protocols(ResponseHead& head, std::string_view first,
+                                              std::unique_ptr<Takeover> next) {
+    ensure(!responded_, "a second final response on one request");
+    if (!work_.out) {
+        work_.out = connection_.shared_.pool.buffers.take();
+    }
+    HeadBuffer out(work_.out.span());
+    write_response_head(out, head,
+                        {.request_method = work_.head.method,
+                         .request_version_minor = work_.head.version_minor,
+                         .close = false});
+    const FramedPart part = frame_part(out, false, first, false, nullptr);
+    if (out.overflowed()) {
+        co_return fail(Errc::too_large, Fault::upstream, "the response head is too large");
+    }
+    responded_ = true;
+    connection_.closing_ = true;
+    const Result<void> sent = co_await connection_.stream_.write(part.before, part.body, part.after,
+                                                                 connection_.shared_.limits.pace);
+    if (!sent || aborted_) {
+        aborted_ = true;
+        co_return sent ? fail(Errc::cancelled, Fault::self, "the request was cut") : sent;
+    }
+    next_ = std::move(next);
+    co_return sent;
+}
+
 Task<Result<void>> H1Stream::send_interim(ResponseHead& head) {
     if (work_.head.version_minor == 0 || responded_) {
         co_return Result<void>{};

@@ -30,6 +30,8 @@ class H1Stream final : public Stream {
     Task<Result<void>> send_body(std::string_view body, bool last,
                                  const Headers* trailers) override;
     Task<Result<void>> send_interim(ResponseHead& head) override;
+    Task<Result<void>> switch_protocols(ResponseHead& head, std::string_view first,
+                                        std::unique_ptr<Takeover> next) override;
 
     void cut() override {
         connection_.closing_ = true;
@@ -60,6 +62,8 @@ class H1Stream final : public Stream {
         return responded_ && !aborted_ && complete_ && work_.body.done() && !connection_.closing_;
     }
     [[nodiscard]] std::string_view unread() const { return pending_; }
+    // After serve(): who goes on with the connection; null: nobody.
+    [[nodiscard]] std::unique_ptr<Takeover> next() { return std::move(next_); }
     // The client may still be sending what nobody reads.
     [[nodiscard]] bool needs_linger() const { return !aborted_ && complete_; }
 
@@ -100,6 +104,7 @@ class H1Stream final : public Stream {
     bool chunked_out_ = false;
     bool ends_by_close_ = false;
     bool no_body_out_ = false;  // HEAD, 204, 304
+    std::unique_ptr<Takeover> next_;
 };
 
 }  // namespace gw::http

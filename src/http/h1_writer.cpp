@@ -115,6 +115,8 @@ void write_request_head(HeadBuffer& out, const RequestHead& head) {
             if (head.method == Method::post || head.method == Method::put ||
                 head.method == Method::patch) {
                 append_length(out, 0);
+            } else if (head.headers.has(Known::upgrade)) {
+                out.append("Connection: Upgrade\r\n");
             }
             break;
         case Framing::length:
@@ -136,10 +138,13 @@ void write_response_head(HeadBuffer& out, const ResponseHead& head,
     append_response_framing(out, head, context);
     if (head.status >= 200) {
         if (context.close) {
-            out.append("Connection: close\r\n");
+            out.append(head.headers.has(Known::upgrade) ? "Connection: close, Upgrade\r\n"
+                                                        : "Connection: close\r\n");
         } else if (context.request_version_minor == 0) {
             out.append("Connection: keep-alive\r\n");
         }
+    } else if (head.status == 101) {
+        out.append("Connection: Upgrade\r\n");
     }
     out.append("\r\n");
 }

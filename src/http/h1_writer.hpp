@@ -1,5 +1,6 @@
 // HTTP/1.1 heads to bytes (RFC 9112). The writer alone says how a body is framed and whether the
-// connection stays: fields with those names in the head's list are left out. Pure; the names and
+// connection stays: fields with those names in the head's list are left out. A head with an Upgrade
+// field names it in Connection, as it must (RFC 9110, 7.8). Pure; the names and
 // values given must be well-formed.
 #pragma once
 

@@ -215,5 +215,26 @@ TEST(H1Writer, WhatIsWrittenIsReadBackTheSame) {
     EXPECT_EQ(written(second), again);
 }
 
+TEST(H1Writer, AnUpgradeIsNamedInConnection) {
+    RequestHead head = get();
+    ASSERT_TRUE(head.headers.add(Known::upgrade, "websocket"));
+    std::array<char, 4096> memory;
+    HeadBuffer out(memory);
+    write_request_head(out, head);
+    EXPECT_EQ(out.view(),
+              "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+
+    ResponseHead agreed = answer(101);
+    ASSERT_TRUE(agreed.headers.add(Known::upgrade, "websocket"));
+    EXPECT_EQ(
+        written(agreed),
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    ResponseHead required = answer(426);
+    ASSERT_TRUE(required.headers.add(Known::upgrade, "websocket"));
+    EXPECT_EQ(written(required, {.close = true}),
+              "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nContent-Length: 0\r\n"
+              "Connection: close, Upgrade\r\n\r\n");
+}
+
 }  // namespace
 }  // namespace gw::http

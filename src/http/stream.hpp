@@ -7,12 +7,14 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string_view>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "http/h1_parser.hpp"
 #include "http/message.hpp"
+#include "net/buffers.hpp"
 #include "net/stream.hpp"
 #include "net/task.hpp"
 
@@ -37,6 +39,14 @@ constexpr std::string_view protocol_version(Protocol protocol) {
 struct BodyPart {
     std::string_view bytes;
     bool last = false;  // nothing follows; with a chunked body, trailers() is known now
+};
+
+// Goes on with a client's connection when HTTP has ended on it.
+class Takeover {
+  public:
+    virtual ~Takeover() = default;
+    // Until the connection is done with. first: what the client has sent already; lies in `buffer`.
+    virtual Task<void> run(net::Stream& client, net::Buffer buffer, std::string_view first) = 0;
 };
 
 // A client's request and the way to answer it.
@@ -73,6 +83,13 @@ class Stream {
                                          const Headers* trailers) = 0;
     // A 1xx head; nothing happens for clients that do not know them.
     virtual Task<Result<void>> send_interim(ResponseHead& head) = 0;
+
+    // Sends a 101 with the first bytes of what follows it; when the request is done with, `next`
+    // has the connection. Only where the request may ask for that: not in HTTP/2.
+    virtual Task<Result<void>> switch_protocols(ResponseHead& /*head*/, std::string_view /*first*/,
+                                                std::unique_ptr<Takeover> /*next*/) {
+        co_return fail(Errc::malformed, Fault::client, "this protocol has no upgrades");
+    }
 
     // Ends it now, whatever is on its way: all that waits on it ends with Errc::cancelled.
     virtual void cut() = 0;

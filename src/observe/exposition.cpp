@@ -208,6 +208,9 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     block.dangerous_headers.each([&](const NamedCounter& header) {
         sums.add(Metric::dangerous_headers_filtered_total, {header.name}, header.count.value());
     });
+    sums.add(Metric::websocket_tunnels, {}, block.tunnels.value());
+    add_each(Metric::websocket_tunnels_ended_total, kTunnelEnds, block.tunnel_ends);
+    add_each(Metric::websocket_bytes_total, kTunnelBytes, block.tunnel_bytes);
     sums.add(Metric::event_loop_lag_seconds, {std::to_string(worker)}, block.loop_lag);
 }
 

@@ -170,6 +170,26 @@ inline constexpr std::array<std::string_view, 2> kCrossTenant{"blocked", "allowe
 enum class Cache : std::uint8_t { token };
 inline constexpr std::array<std::string_view, 1> kCaches{"token"};
 
+// Why a tunnel (a WebSocket) ended.
+enum class TunnelEnd : std::uint8_t {
+    client,   // it ended, or broke
+    service,  // the same
+    idle,
+    lifetime,
+    token_expired,
+    token_revoked,
+    banned,
+    draining,
+    reconfigured  // its route is gone
+};
+inline constexpr std::array<std::string_view, 9> kTunnelEnds{
+    "client",        "service", "idle",     "lifetime",    "token_expired",
+    "token_revoked", "banned",  "draining", "reconfigured"};
+constexpr std::string_view name_of(TunnelEnd end) {
+    return kTunnelEnds[static_cast<std::size_t>(end)];
+}
+inline constexpr std::array<std::string_view, 2> kTunnelBytes{"in", "out"};  // from, to clients
+
 struct NamedCounter {
     explicit NamedCounter(std::string_view name_) : name(name_) {}
     const std::string name;
@@ -210,6 +230,9 @@ class MetricBlock {
     std::array<Counter, kCrossTenant.size()> cross_tenant;
     std::array<Counter, kCaches.size()> cache_hits;
     std::array<Counter, kCaches.size()> cache_misses;
+    Gauge tunnels;
+    std::array<Counter, kTunnelEnds.size()> tunnel_ends;
+    std::array<Counter, kTunnelBytes.size()> tunnel_bytes;
     DurationHistogram
         loop_lag;  // of each loop turn: how long what was ready had to wait for its end
 };

@@ -205,7 +205,7 @@ def check_response(wanted, message, strict):
     if strict and trailers != wanted.trailers:
         raise Mismatch(f"trailers: wanted {wanted.trailers}, found {trailers}")
     if strict and wanted.close and message.status >= 200 and not message.cut and not message.until_close:
-        if "close" not in [v.lower() for v in message.values("Connection")]:
+        if "close" not in [v.strip().lower() for v in ",".join(message.values("Connection")).split(",")]:
             raise Mismatch("the response does not say Connection: close")
     if strict and wanted.codes:
         check_problem(wanted, message)
