@@ -13,11 +13,13 @@
 #include "base/version.hpp"
 #include "config/variable_folder.hpp"
 #include "control/admin.hpp"
+#include "control/crowd_board.hpp"
 #include "control/endpoint_board.hpp"
 #include "control/file_watch.hpp"
 #include "control/health_checks.hpp"
 #include "control/key_watch.hpp"
 #include "control/limit_link.hpp"
+#include "control/memory_watch.hpp"
 #include "control/name_watch.hpp"
 #include "control/operate.hpp"
 #include "control/security_desk.hpp"
@@ -36,7 +38,7 @@ namespace {
 
 constexpr std::size_t kAdminConnections = 32;
 constexpr Millis kNamesWait{1'000};  // of a start; then name servers are away
-constexpr Millis kFirstWord{200};  // a round trip or two
+constexpr Millis kFirstWord{200};    // a round trip or two
 constexpr std::string_view kPublic = "public";
 constexpr std::string_view kTls = "tls";
 constexpr std::string_view kAdminName = "admin";
@@ -127,6 +129,9 @@ class Process {
     void breaker_changed(const std::string& name);
     [[nodiscard]] std::string breakers_json() const;
     void publish_members(const std::string& service, const std::vector<upstream::Member>& members);
+    void tell_crowd(const std::string& service, std::size_t worker,
+                    const std::vector<upstream::TenantLoad>& noisiest);
+    void pressure_changed(gateway::Pressure pressure, std::uint64_t used);
     void endpoint_checked(const std::string& service, const net::Address& address, bool well);
     void publish_health();
     net::Task<void> stop();
@@ -187,6 +192,10 @@ class Process {
     std::string banner_;
 
     control::EndpointBoard board_;
+    control::CrowdBoard crowds_;
+    control::MemoryWatch memory_{loop_, [this](gateway::Pressure pressure, std::uint64_t used) {
+                                     pressure_changed(pressure, used);
+                                 }};
     control::HealthChecks checks_{loop_, log_, admin_h1_,
                                   [this](const std::string& service, const auto& members) {
                                       publish_members(service, members);
@@ -390,6 +399,7 @@ void Process::watch_files() {
 
 void Process::start_workers() {
     breakers_.configure(settings_->breaker);
+    memory_.configure(std::uint64_t{settings_->overload.memory_max_mb} << 20);
     exposition_.read_breakers_by([this] {
         std::vector<observe::Exposition::BreakerFacts> facts;
         breakers_.each([&](const upstream::Breaker& breaker) {
@@ -406,6 +416,14 @@ void Process::start_workers() {
         }
         return facts;
     });
+    exposition_.read_tenants_by([this] {
+        std::vector<observe::Exposition::TenantFacts> facts;
+        for (control::CrowdBoard::Fact& fact : crowds_.facts()) {
+            facts.push_back(
+                {std::move(fact.service), std::move(fact.tenant), fact.in_flight + fact.waiting});
+        }
+        return facts;
+    });
     limits_ = std::make_unique<gateway::RateLimits>(
         std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), limit_link_);
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
@@ -418,6 +436,12 @@ void Process::start_workers() {
                 loop_.post([this, i, service, ejected = std::move(ejected)] {
                     board_.set_ejected(service, i, ejected);
                     publish_health();
+                });
+            });
+        workers_.back()->tell_crowded_by(
+            [this, i](const std::string& service, std::vector<upstream::TenantLoad> noisiest) {
+                loop_.post([this, i, service, noisiest = std::move(noisiest)] {
+                    tell_crowd(service, i, noisiest);
                 });
             });
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
@@ -436,6 +460,7 @@ net::Task<void> Process::begin() {
         workers_[i]->start(site_, std::move(worker_sockets_[i]), std::move(worker_tls_sockets_[i]));
     }
     begun_ = true;
+    memory_.start();
     publish_health();
     log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
                                   {"tlsPort", static_cast<std::int64_t>(tls_port_)},
@@ -604,6 +629,7 @@ std::string Process::breakers_json() const {
 
 void Process::configure_desk() {
     breakers_.configure(settings_->breaker);
+    memory_.configure(std::uint64_t{settings_->overload.memory_max_mb} << 20);
     limit_link_.assume_gateways(settings_->limits.gateways);
     admin_api_.set_tokens(
         {.operator_ = settings_->admin.token, .viewer = settings_->admin.viewer_token});
@@ -785,6 +811,33 @@ void Process::publish_members(const std::string& service,
     }
 }
 
+// One tenant's rush may be why a service is crowded: who is on duty sees whose.
+void Process::tell_crowd(const std::string& service, std::size_t worker,
+                         const std::vector<upstream::TenantLoad>& noisiest) {
+    const control::CrowdBoard::Fact first = crowds_.set(service, worker, noisiest, loop_.now());
+    if (!first.service.empty()) {
+        log_.warn("requests wait for a service",
+                  {{"upstream", service},
+                   {"noisiestTenant", first.tenant},
+                   {"inFlight", static_cast<std::int64_t>(first.in_flight)},
+                   {"waiting", static_cast<std::int64_t>(first.waiting)}});
+    }
+}
+
+void Process::pressure_changed(gateway::Pressure pressure, std::uint64_t used) {
+    for (const auto& worker : workers_) {
+        worker->adopt_pressure(pressure);
+    }
+    exposition_.memory_pressure(static_cast<int>(pressure));
+    const auto resident = static_cast<std::int64_t>(used >> 20);
+    if (pressure == gateway::Pressure::none) {
+        log_.info("there is memory again", {{"residentMb", resident}});
+    } else {
+        log_.warn("memory runs short: requests are refused, reads first",
+                  {{"residentMb", resident}, {"pressure", static_cast<std::int64_t>(pressure)}});
+    }
+}
+
 void Process::endpoint_checked(const std::string& service, const net::Address& address, bool well) {
     for (const auto& worker : workers_) {
         worker->adopt_check(service, address, well);
@@ -858,6 +911,8 @@ net::Task<void> Process::stop() {
     names_->stop();
     co_await names_->all_done();
     checks_.stop();
+    memory_.stop();
+    co_await memory_.all_done();
     co_await checks_.all_done();
     if (resp_ != nullptr) {
         resp_->stop();

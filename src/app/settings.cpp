@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -65,6 +66,21 @@ void check_places(config::Reader& root, const std::string& name,
         reader.blame("url", "services." + name + ".url is missing", "write it or set " + variable);
     } else if (!by_url && !reader.gives("url") && service.endpoints.empty()) {
         reader.blame("endpoints", "services." + name + ".endpoints is empty", "list at least one");
+    }
+}
+
+void check_overload(config::Reader& root, const Settings& s) {
+    std::set<std::string> seen;
+    for (const auto& [name, share] : s.overload.shares) {
+        for (const std::string& tenant : share.tenants) {
+            if (!seen.insert(tenant).second) {
+                root.section("overload")
+                    .section("shares")
+                    .section(name)
+                    .blame("tenants", "tenant " + config::quote(tenant) + " stands in two shares",
+                           "leave it in one");
+            }
+        }
     }
 }
 
@@ -304,6 +320,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     root.finish();
     check_listeners(root, *settings);
     check_tls(root, *settings);
+    check_overload(root, *settings);
     check_state(root, *settings);
     settings->unused_variables = check_upcoming(*reading);
     if (readable) {  // of a file that is no YAML, nothing more would be true

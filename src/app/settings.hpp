@@ -14,6 +14,7 @@
 #include "config/environment.hpp"
 #include "config/field.hpp"
 #include "config/mistake.hpp"
+#include "gateway/overload_options.hpp"
 #include "gateway/route_options.hpp"
 #include "http/h2_options.hpp"
 #include "http/limits_options.hpp"
@@ -75,6 +76,7 @@ struct Settings {
     state::StateOptions state;
     limits::LimitsOptions limits;
     upstream::BreakerOptions breaker;
+    gateway::OverloadOptions overload;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
     // those come first that are tried first.
@@ -82,9 +84,9 @@ struct Settings {
 
     // Set by load_settings.
     std::shared_ptr<const net::TlsContexts> tls_contexts;  // null: TLS is off
-    std::string source;                         // the file
-    std::string text;                           // what it held
-    config::Environment::Values variables;      // what the folder of VARIABLES_DIR held
+    std::string source;                                    // the file
+    std::string text;                                      // what it held
+    config::Environment::Values variables;                 // what the folder of VARIABLES_DIR held
     std::vector<std::string> unused_variables;  // set and well-formed, but this version has no use
 };
 
@@ -126,6 +128,7 @@ void fields(Visitor& field, Settings& o) {
     field("state", o.state, "bans, revocations and what else gateways share");
     field("limits", o.limits, "how often somebody may ask");
     field("circuit_breaker", o.breaker, "when a service that fails is no longer asked");
+    field("overload", o.overload, "what becomes of requests when there are too many");
     field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},
           "the services behind the gateway, by name");
     field("routes", o.routes, "which requests go to which service");

@@ -73,6 +73,7 @@ std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
     route->timeout = options.timeout;
     route->body_max = options.body_bytes_max;
     route->hedge_after = options.hedge_after;
+    route->priority = options.priority;
     route->stream_idle_timeout = options.stream_idle_timeout;
     route->prefix = options.path.prefix;
     for (const PathPattern::Segment& segment : options.path.segments) {
@@ -207,6 +208,11 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     // host's name.
     site->via = "gw-" + hash_of(settings.instance_id).substr(0, 8);
     site->limits = limits_of(settings);
+    for (const auto& [name, share] : settings.overload.shares) {
+        for (const std::string& tenant : share.tenants) {
+            site->tenant_weights.emplace(tenant, share.weight);
+        }
+    }
     site->tls = settings.tls_contexts;
     site->tls_handshake_timeout = settings.tls.handshake_timeout;
     if (settings.tls.configured()) {

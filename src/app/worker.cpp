@@ -96,6 +96,10 @@ void Worker::adopt_check(std::string service, net::Address address, bool well) {
     });
 }
 
+void Worker::adopt_pressure(gateway::Pressure pressure) {
+    loop_.post([this, pressure] { shard_.adopt_pressure(pressure); });
+}
+
 void Worker::adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
     loop_.post(
         [this, report = std::move(report)]() mutable { shard_.adopt_health(std::move(report)); });

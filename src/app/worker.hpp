@@ -48,6 +48,8 @@ class Worker {
     void adopt_check(std::string service, net::Address address, bool well);
     // Called on the worker's thread.
     void tell_ejected_by(gateway::Shard::Ejected tell) { shard_.tell_ejected_by(std::move(tell)); }
+    void tell_crowded_by(gateway::Shard::Crowded tell) { shard_.tell_crowded_by(std::move(tell)); }
+    void adopt_pressure(gateway::Pressure pressure);
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
 
     // Stopping, in this order.

@@ -17,6 +17,7 @@
 #include "limits/exact.hpp"
 #include "limits/policy.hpp"
 #include "observe/trace.hpp"
+#include "upstream/bulkhead.hpp"
 
 namespace gw::upstream {
 class Service;
@@ -142,6 +143,7 @@ struct Exchange {
     Outcome outcome;
 
     upstream::Service* service = nullptr;
+    upstream::Permit permit;  // to be at the service, while it works on this request
     std::optional<Instant> upstream_began;
     Instant upstream_ended{};
     bool client_gone = false;

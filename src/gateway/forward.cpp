@@ -9,6 +9,7 @@
 #include "gateway/relay.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/signing.hpp"
+#include "gateway/turn.hpp"
 #include "http/h1_client.hpp"
 
 namespace gw::gateway {
@@ -47,6 +48,14 @@ std::unexpected<Error> refused_by_breaker(Exchange& x, const upstream::BreakerCa
     return fail(Errc::circuit_open, Fault::upstream, "the circuit breaker is open");
 }
 
+namespace {
+
+bool timed_out(const Result<void>& done) {
+    return !done && done.error().code == Errc::timeout && done.error().fault == Fault::upstream;
+}
+
+}  // namespace
+
 net::Task<Result<void>> forward(Exchange& x) {
     const http::RequestHead& head = x.head();
     x.service = x.generation.services[x.route->service_index];
@@ -62,6 +71,12 @@ net::Task<Result<void>> forward(Exchange& x) {
         }
         // As where bodies are passed on: the time for the answer runs from their last byte.
         x.deadline = std::max(x.deadline, x.shard.loop().now() + x.route->timeout);
+    }
+    Turn turn(x, watch);
+    if (!turn.enter()) {
+        if (const Result<void> mine = co_await turn.wait(); !mine) {
+            co_return mine;
+        }
     }
     if (!build_request_head(x, head.framing, head.content_length)) {
         co_return fail(Errc::head_too_large, Fault::client, "too many header fields to forward");
@@ -87,6 +102,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             first.last && is_read(head.method)) {
             Hedge hedge(x, watch, call, key);
             const Result<void> done = co_await hedge.run(*endpoint, resend);
+            learn_from_answer(x, timed_out(done));
             if (done ||
                 !(hedge.passed_over() || resend.after(done.error(), hedge.reused(), true))) {
                 co_return done;
@@ -123,6 +139,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (service.reusable()) {
             leased->give_back(service.keep_alive());
         }
+        learn_from_answer(x, timed_out(done));
         if (done) {
             if (x.outcome.status < 500) {
                 x.service->succeeded(asked);

@@ -46,11 +46,11 @@ void Hedge::begin(Try& each, upstream::Endpoint& endpoint, upstream::BreakerCall
 void Hedge::begin_second() {
     const Instant now = x_.shard.loop().now();
     upstream::Endpoint* const other = x_.service->pick(tries_[0].endpoint, key_);
-    if (other == nullptr || other == tries_[0].endpoint || !x_.service->retries().take(now)) {
+    if (other == nullptr || other == tries_[0].endpoint) {
         return;
     }
     second_call_.emplace(*x_.generation.breakers[x_.route->service_index], now);
-    if (!second_call_->admitted()) {
+    if (!second_call_->admitted() || !x_.service->retries().take(now)) {
         return;
     }
     x_.generation.service_series[x_.route->service_index]->hedged();

@@ -14,11 +14,13 @@ using upstream::Breaker;
 
 constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answer is a flood
 
+bool is_event_stream(const http::Headers& headers) {
+    return starts_with_ignore_case(headers.value(http::Known::content_type), "text/event-stream");
+}
+
 // The longest pause between two parts of this answer: events come when there is something to tell.
 Millis pause_max(const Route& route, const http::Headers& headers) {
-    const std::string_view type = headers.value(http::Known::content_type);
-    return starts_with_ignore_case(type, "text/event-stream") ? route.stream_idle_timeout
-                                                              : route.timeout;
+    return is_event_stream(headers) ? route.stream_idle_timeout : route.timeout;
 }
 
 }  // namespace
@@ -88,7 +90,14 @@ net::Task<Result<void>> Relay::transfer() {
     x_.outcome.status = x_.memory.response.status;
     sent = co_await x_.stream.send(x_.memory.response, part->bytes, part->last,
                                    part->last ? service_.trailers() : nullptr);
-    const Millis pause = part->last ? Millis::zero() : pause_max(*x_.route, head->headers);
+    Millis pause{0};
+    if (!part->last) {
+        pause = pause_max(*x_.route, head->headers);
+        if (is_event_stream(head->headers)) {
+            // The service has done its work; who listens to events for hours takes nobody's turn.
+            x_.permit.give_back();
+        }
+    }
     while (sent && !part->last) {
         part = co_await service_.read_body(pause);
         if (!part) {

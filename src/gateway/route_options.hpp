@@ -8,9 +8,11 @@
 // the next. A path that fits only routes of other methods gets 405.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -21,6 +23,16 @@
 #include "http/method_names.hpp"
 
 namespace gw::gateway {
+
+// Who goes first where requests wait for a service, and who is sent away last where we have too
+// much to do ourselves.
+enum class RoutePriority : std::uint8_t { by_method, high, normal, low };
+constexpr std::array<std::pair<std::string_view, RoutePriority>, 4> names_of(RoutePriority) {
+    return {{{"by_method", RoutePriority::by_method},
+             {"high", RoutePriority::high},
+             {"normal", RoutePriority::normal},
+             {"low", RoutePriority::low}}};
+}
 
 struct RouteOptions {
     std::string name;
@@ -37,6 +49,7 @@ struct RouteOptions {
     std::uint64_t body_bytes_max = 0;
     Millis hedge_after{0};
     Millis stream_idle_timeout{300'000};
+    RoutePriority priority = RoutePriority::by_method;
     // The keys of the route that are none of the above: the stages' sections, and what
     // load_settings read there.
     config::Reader stages;
@@ -79,9 +92,13 @@ void fields(Visitor& field, RouteOptions& o) {
     field("hedge_after_ms", o.hedge_after, Range{0, 3'600'000},
           "GET and HEAD go to a second endpoint as well when the first has not answered after this "
           "time, within the budget of what is sent again; 0: they do not");
-    field("stream_idle_timeout_ms", o.stream_idle_timeout, Range{1'000, 86'400'000},
-          "longest pause in an answer that is a stream of events (`text/event-stream`), in place of "
-          "`timeout_ms`");
+    field(
+        "stream_idle_timeout_ms", o.stream_idle_timeout, Range{1'000, 86'400'000},
+        "longest pause in an answer that is a stream of events (`text/event-stream`), in place of "
+        "`timeout_ms`");
+    field("priority", o.priority,
+          "who goes first where there is a crowd: `high`, `normal`, `low`; `by_method`: reads are "
+          "`low`, all else is `normal`");
     field.rest(o.stages);
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "gateway/route_options.hpp"
 #include "gateway/stage.hpp"
 #include "http/message.hpp"
 
@@ -38,6 +39,7 @@ struct Route {
     Millis timeout{};
     std::uint64_t body_max = 0;
     Millis hedge_after{0};  // zero: never
+    RoutePriority priority = RoutePriority::by_method;
     Millis stream_idle_timeout{0};
     bool prefix = false;
     std::size_t base_segments = 0;  // of a prefix route: those before its "**"

@@ -12,6 +12,7 @@ namespace gw::gateway {
 namespace {
 
 constexpr Millis kSweepEvery{500};
+constexpr std::size_t kNoisiest = 3;   // tenants that are told of
 constexpr Millis kAccessLineWait{50};  // how old a line may get before it is written out
 
 // Why somebody may no longer be served.
@@ -195,6 +196,9 @@ void Shard::sweep() {
         observe::UpstreamSeries& series = metrics_.upstream(service->name());
         series.connections_idle.set(count.idle);
         series.connections_active.set(count.lent);
+        series.waiting.set(service->bulkhead().waiting());
+        series.concurrency_limit.set(service->bulkhead().limit());
+        look_for_crowd(*service, series.shed.value());
         std::vector<net::Address> ejected = service->ejected();
         std::vector<net::Address>& told = ejected_[service->name()];
         if (tell_ejected_ && ejected != told) {
@@ -203,6 +207,17 @@ void Shard::sweep() {
         }
     }
     loop_.timers().arm(sweep_timer_, loop_.now() + kSweepEvery);
+}
+
+void Shard::look_for_crowd(upstream::Service& service, std::uint64_t shed) {
+    Crowd& crowd = crowds_[service.name()];
+    const bool crowded = service.bulkhead().waiting() > 0 || shed != crowd.shed;
+    crowd.shed = shed;
+    if (tell_crowded_ && (crowded || crowd.told)) {
+        crowd.told = crowded;
+        tell_crowded_(service.name(), crowded ? service.bulkhead().noisiest(kNoisiest)
+                                              : std::vector<upstream::TenantLoad>{});
+    }
 }
 
 void Shard::write_access_line(const observe::AccessRecord& record) {

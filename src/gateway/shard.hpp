@@ -14,6 +14,7 @@
 #include "gateway/access.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/health.hpp"
+#include "gateway/pressure.hpp"
 #include "gateway/site.hpp"
 #include "gateway/tunnel.hpp"
 #include "http/date.hpp"
@@ -66,6 +67,13 @@ class Shard final : public http::Responder {
     void tell_ejected_by(Ejected tell) { tell_ejected_ = std::move(tell); }
     // Who is hit by a ban or a revocation loses what is in flight as well.
     void adopt_known(std::shared_ptr<const state::Known> known);
+    void adopt_pressure(Pressure pressure) { pressure_ = pressure; }
+    [[nodiscard]] Pressure pressure() const { return pressure_; }
+    // Called, on this thread, now and again for each service where requests wait or are refused,
+    // and once more when none is any longer. Before the first request.
+    using Crowded =
+        std::function<void(const std::string& service, std::vector<upstream::TenantLoad> noisiest)>;
+    void tell_crowded_by(Crowded tell) { tell_crowded_ = std::move(tell); }
     void adopt_health(std::shared_ptr<const HealthReport> report) { health_ = std::move(report); }
     // From here on every response says that its connection ends.
     void drain() { draining_ = true; }
@@ -128,6 +136,7 @@ class Shard final : public http::Responder {
 
   private:
     void sweep();
+    void look_for_crowd(upstream::Service& service, std::uint64_t shed);
     void flush();
     void close_tunnels_without_route();
     struct SweepTimer : net::Timer {
@@ -152,6 +161,13 @@ class Shard final : public http::Responder {
     std::vector<std::unique_ptr<upstream::Service>>
         services_;  // by name; never removed while running
     Ejected tell_ejected_;
+    Crowded tell_crowded_;
+    struct Crowd {
+        std::uint64_t shed = 0;  // when we last looked
+        bool told = false;
+    };
+    std::map<std::string, Crowd> crowds_;  // by service
+    Pressure pressure_ = Pressure::none;
     std::map<std::string, std::vector<net::Address>> ejected_;  // as last told
     std::list<Generation> generations_;                         // the current one last
     Generation* current_ = nullptr;

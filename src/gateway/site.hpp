@@ -3,6 +3,8 @@
 // began with.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +42,8 @@ struct Site {
     identity::ApiKeys api_keys;
     bool rate_limited = false;
     std::vector<std::unique_ptr<limits::Policy>> policies;
+    // Whose share of a crowded service is not 1. By tenant id.
+    std::map<std::string, std::uint32_t, std::less<>> tenant_weights;
     std::uint32_t tokens_cached = 0;  // by each worker
     http::H1ServerLimits limits;
     std::shared_ptr<const net::TlsContexts> tls;  // null: off

@@ -164,6 +164,9 @@ void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     sums.add(Metric::downstream_retries_total, {name}, upstream.retries.value());
     sums.add(Metric::upstream_stale_retries_total, {name}, upstream.stale_retries.value());
     sums.add(Metric::upstream_hedges_total, {name}, upstream.hedges.value());
+    sums.add(Metric::upstream_requests_waiting, {name}, upstream.waiting.value());
+    sums.add(Metric::upstream_requests_shed_total, {name}, upstream.shed.value());
+    sums.add(Metric::upstream_concurrency_limit, {name}, upstream.concurrency_limit.value());
     sums.add(Metric::upstream_connections, {name, "idle"}, upstream.connections_idle.value());
     sums.add(Metric::upstream_connections, {name, "active"}, upstream.connections_active.value());
 }
@@ -200,6 +203,7 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     add_each(Metric::jwt_validation_errors_total, kTokenErrors, block.token_errors);
     add_each(Metric::cross_tenant_attempts_total, kCrossTenant, block.cross_tenant);
     add_each(Metric::security_violations_total, kViolations, block.violations);
+    add_each(Metric::requests_shed_total, kPriorities, block.shed);
     add_each(Metric::cache_hits_total, kCaches, block.cache_hits);
     add_each(Metric::cache_misses_total, kCaches, block.cache_misses);
     block.rate_limits.each([&](const NamedCounter& policy) {
@@ -295,6 +299,13 @@ std::string Exposition::text(TextFormat format) {
                      endpoint.well ? 1.0 : 0.0);
         }
     }
+    if (read_tenants_) {
+        for (const TenantFacts& tenant : read_tenants_()) {
+            sums.add(Metric::upstream_tenant_requests, {tenant.upstream, tenant.tenant},
+                     static_cast<double>(tenant.requests));
+        }
+    }
+    sums.add(Metric::memory_pressure, {}, static_cast<double>(memory_pressure_));
     for (const auto& [metric, count] : over) {
         sums.add(Metric::metric_series_over_budget_total, {std::string(metric)}, count);
         if (count > 0 && told_.insert(metric).second && over_budget_) {

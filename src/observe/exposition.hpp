@@ -58,6 +58,17 @@ class Exposition {
         read_endpoints_ = std::move(read);
     }
 
+    // Of the tenants that use most of a crowded service.
+    struct TenantFacts {
+        std::string upstream;
+        std::string tenant;
+        std::uint32_t requests = 0;
+    };
+    void read_tenants_by(std::function<std::vector<TenantFacts>()> read) {
+        read_tenants_ = std::move(read);
+    }
+    void memory_pressure(int step) { memory_pressure_ = step; }
+
     // How often the issuer's key set could not be read. Asked at each scrape.
     void read_key_set_failures_by(std::function<std::uint64_t()> read) {
         read_key_set_failures_ = std::move(read);
@@ -89,6 +100,8 @@ class Exposition {
     std::map<std::string, WallTime> expiries_;
     std::function<std::vector<BreakerFacts>()> read_breakers_;
     std::function<std::vector<EndpointFacts>()> read_endpoints_;
+    std::function<std::vector<TenantFacts>()> read_tenants_;
+    int memory_pressure_ = 0;
     std::function<std::uint64_t()> read_key_set_failures_;
     std::function<void(std::string_view)> over_budget_;
     std::size_t room_ = 0;             // that the next text will need

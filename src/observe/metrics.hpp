@@ -126,6 +126,9 @@ class UpstreamSeries {
     Counter retries;
     Counter stale_retries;
     Counter hedges;
+    Counter shed;  // no turn at the service came
+    Gauge waiting;
+    Gauge concurrency_limit;
     Gauge connections_idle;
     Gauge connections_active;
 
@@ -153,6 +156,9 @@ enum class Violation : std::uint8_t {
 inline constexpr std::array<std::string_view, 8> kViolations{
     "brute_force",   "token_manipulation", "injection",      "header_manipulation",
     "tenant_bypass", "banned_access",      "protocol_abuse", "path_traversal"};
+
+// Of the routes whose requests are refused for lack of memory, in the order of upstream::Priority.
+inline constexpr std::array<std::string_view, 3> kPriorities{"high", "normal", "low"};
 
 enum class AuthAttempt : std::uint8_t { success, failure, expired };
 inline constexpr std::array<std::string_view, 3> kAuthAttempts{"success", "failure", "expired"};
@@ -225,6 +231,7 @@ class MetricBlock {
     GrowingList<NamedCounter> rate_limits;  // by policy
     GrowingList<NamedCounter> dangerous_headers;
     std::array<Counter, kViolations.size()> violations;
+    std::array<Counter, kPriorities.size()> shed;
     std::array<Counter, kAuthAttempts.size()> auth_attempts;
     std::array<Counter, kTokenErrors.size()> token_errors;
     std::array<Counter, kCrossTenant.size()> cross_tenant;

@@ -366,6 +366,10 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
         return std::vector<Exposition::EndpointFacts>{
             {.upstream = "s", .endpoint = "10.0.0.1:80", .well = false}};
     });
+    exposition_.read_tenants_by([] {
+        return std::vector<Exposition::TenantFacts>{
+            {.upstream = "s", .tenant = "t", .requests = 1}};
+    });
     block.dangerous_header("x-user-id").add();
     exposition_.certificates({{"a.test", WallTime{}}});
     std::set<std::string> series;

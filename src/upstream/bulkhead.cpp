@@ -52,14 +52,20 @@ std::uint32_t Bulkhead::tenant_max() const {
 }
 
 Tenant& Bulkhead::tenant_of(std::string_view name) {
-    if (const auto known = tenants_.find(name); known != tenants_.end()) {
-        return known->second;
+    if (last_ != nullptr && *last_name_ == name) {
+        return *last_;
     }
-    if (tenants_.size() >= tidy_at_) {
-        std::erase_if(tenants_, [](const auto& entry) { return entry.second.idle(); });
-        tidy_at_ = std::max(kIdleTenantsMax, 2 * tenants_.size());
+    auto known = tenants_.find(name);
+    if (known == tenants_.end()) {
+        if (tenants_.size() >= tidy_at_) {
+            std::erase_if(tenants_, [](const auto& entry) { return entry.second.idle(); });
+            tidy_at_ = std::max(kIdleTenantsMax, 2 * tenants_.size());
+        }
+        known = tenants_.try_emplace(std::string(name)).first;
     }
-    return tenants_[std::string(name)];
+    last_name_ = &known->first;
+    last_ = &known->second;
+    return *last_;
 }
 
 Waiter::State Bulkhead::enter(Waiter& waiter, std::string_view name, std::uint32_t weight,
@@ -132,22 +138,29 @@ void Bulkhead::let_in() {
     letting_in_ = false;
 }
 
-std::vector<Bulkhead::Load> Bulkhead::noisiest(std::size_t most) const {
-    std::vector<Load> loads;
-    loads.reserve(tenants_.size());
-    for (const auto& [name, tenant] : tenants_) {
-        loads.push_back({.tenant = name,
+std::vector<TenantLoad> Bulkhead::noisiest(std::size_t most) const {
+    using Entry = std::pair<const std::string, Tenant>;
+    std::vector<const Entry*> entries;
+    entries.reserve(tenants_.size());
+    for (const Entry& entry : tenants_) {
+        entries.push_back(&entry);
+    }
+    const auto noise = [](const Entry* entry) {
+        const Tenant& tenant = entry->second;
+        return std::tuple(tenant.in_flight + tenant.waiting, tenant.refused, tenant.admitted);
+    };
+    const std::size_t count = std::min(most, entries.size());
+    std::ranges::partial_sort(entries, entries.begin() + static_cast<std::ptrdiff_t>(count),
+                              std::greater<>{}, noise);
+    std::vector<TenantLoad> loads;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Tenant& tenant = entries[i]->second;
+        loads.push_back({.tenant = entries[i]->first,
                          .in_flight = tenant.in_flight,
                          .waiting = tenant.waiting,
                          .admitted = tenant.admitted,
                          .refused = tenant.refused});
     }
-    const auto noise = [](const Load& load) {
-        return std::tuple(load.in_flight + load.waiting, load.refused, load.admitted);
-    };
-    const auto end = loads.begin() + static_cast<std::ptrdiff_t>(std::min(most, loads.size()));
-    std::ranges::partial_sort(loads, end, std::greater<>{}, noise);
-    loads.erase(end, loads.end());
     return loads;
 }
 

@@ -22,6 +22,14 @@ namespace gw::upstream {
 
 class Bulkhead;
 
+struct TenantLoad {
+    std::string tenant;
+    std::uint32_t in_flight = 0;
+    std::uint32_t waiting = 0;
+    std::uint64_t admitted = 0;
+    std::uint64_t refused = 0;
+};
+
 class Permit {
   public:
     Permit() = default;
@@ -95,15 +103,8 @@ class Bulkhead {
     [[nodiscard]] std::uint32_t limit() const;
     [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
     [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
-    struct Load {
-        std::string_view tenant;  // until the next request
-        std::uint32_t in_flight = 0;
-        std::uint32_t waiting = 0;
-        std::uint64_t admitted = 0;
-        std::uint64_t refused = 0;
-    };
     // Those who use most of it, at most so many, the noisiest first.
-    [[nodiscard]] std::vector<Load> noisiest(std::size_t most) const;
+    [[nodiscard]] std::vector<TenantLoad> noisiest(std::size_t most) const;
 
   private:
     friend class Permit;
@@ -131,6 +132,9 @@ class Bulkhead {
     AdaptiveLimit adaptive_;
     FairQueue queue_;
     std::unordered_map<std::string, Tenant, Hash, std::equal_to<>> tenants_;
+    // The one that came last, which is likely to come again: it is not looked for.
+    const std::string* last_name_ = nullptr;
+    Tenant* last_ = nullptr;
     std::size_t tidy_at_ = kIdleTenantsMax;
     std::uint32_t in_flight_ = 0;
     bool letting_in_ = false;

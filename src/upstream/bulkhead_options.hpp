@@ -9,11 +9,11 @@
 namespace gw::upstream {
 
 struct BulkheadOptions {
-    std::uint32_t limit = 512;
+    std::uint32_t limit = 1'024;
     bool adaptive = false;
     std::uint32_t limit_min = 8;
-    std::uint32_t queue_max = 256;
-    Millis wait_max{500};
+    std::uint32_t queue_max = 512;
+    Millis wait_max{1'000};
     std::uint32_t tenant_share_max = 80;
 
     bool operator==(const BulkheadOptions&) const = default;

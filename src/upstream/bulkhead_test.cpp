@@ -167,7 +167,7 @@ TEST_F(BulkheadTest, SaysWhoIsNoisy) {
     for (int i = 0; i < 20; ++i) {
         enter("c");
     }
-    const std::vector<Bulkhead::Load> loads = bulkhead.noisiest(2);
+    const std::vector<TenantLoad> loads = bulkhead.noisiest(2);
     ASSERT_EQ(loads.size(), 2U);
     EXPECT_EQ(loads[0].tenant, "c");
     EXPECT_EQ(loads[0].waiting, 8U);
@@ -269,7 +269,7 @@ TEST(BulkheadSim, KeepsItsLimitsAndLosesNobody) {
             ASSERT_LE(bulkhead.in_flight(), 8U);
             const std::uint32_t share =
                 std::max(1U, options.limit * options.tenant_share_max / 100);
-            for (const Bulkhead::Load& load : bulkhead.noisiest(10)) {
+            for (const TenantLoad& load : bulkhead.noisiest(10)) {
                 ASSERT_TRUE(load.waiting == 0 || bulkhead.in_flight() >= options.limit ||
                             load.in_flight >= share);
             }

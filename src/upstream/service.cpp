@@ -14,6 +14,7 @@ void Service::configure(const ServiceOptions& options) {
     options_ = options;
     health_.configure(options_.health);
     balancer_.configure(options_.balance);
+    bulkhead_.configure(options_.bulkhead);
 }
 
 void Service::set_members(std::span<const Member> members) {

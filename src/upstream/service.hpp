@@ -9,6 +9,7 @@
 
 #include "base/random.hpp"
 #include "upstream/balancer.hpp"
+#include "upstream/bulkhead.hpp"
 #include "upstream/endpoint.hpp"
 #include "upstream/health.hpp"
 #include "upstream/member.hpp"
@@ -41,6 +42,7 @@ class Service {
     // `tried`, if there is a choice. key: of `hash`, as a hash. Null: no endpoint is known.
     Endpoint* pick(const Endpoint* tried, std::uint64_t key);
     [[nodiscard]] RetryBudget& retries() { return retries_; }
+    [[nodiscard]] Bulkhead& bulkhead() { return bulkhead_; }
 
     // What came of a request.
     void succeeded(const Endpoint& endpoint) { health_.succeeded(endpoint.id(), loop_.now()); }
@@ -71,6 +73,7 @@ class Service {
     Balancer balancer_{options_.balance, Random::fresh_seed()};
     std::vector<EndpointView> views_;  // of one pick; kept for its memory
     RetryBudget retries_;
+    Bulkhead bulkhead_{options_.bulkhead, Random::fresh_seed()};
 };
 
 }  // namespace gw::upstream

@@ -10,6 +10,7 @@
 #include "base/clock.hpp"
 #include "config/field.hpp"
 #include "upstream/balancer.hpp"
+#include "upstream/bulkhead_options.hpp"
 #include "upstream/health.hpp"
 #include "upstream/retry.hpp"
 
@@ -62,6 +63,7 @@ struct ServiceOptions {
     HealthOptions health;
     CheckOptions check;
     RetryOptions retry;
+    BulkheadOptions bulkhead;
 
     // What requests to it name as their host.
     [[nodiscard]] const ServiceUrl& named() const {
@@ -94,6 +96,7 @@ void fields(Visitor& field, ServiceOptions& o) {
     field("health", o.health, "which endpoints are left out, by how their requests fare");
     field("check", o.check, "asks endpoints how they are, from the gateway as a whole");
     field("retry", o.retry, "when a request is sent again");
+    field("bulkhead", o.bulkhead, "how many requests it is sent at once, and who waits");
 }
 
 // Names of services are labels of metrics and parts of variable names.
