@@ -28,8 +28,9 @@ export BUILDAH_ISOLATION=chroot
 [ "$(id -u)" -eq 0 ] || { echo "image_test: must be root" >&2; exit 1; }
 
 echo "== base"
-# What the official slim image leaves out is left out here as well.
-mmdebstrap --quiet --variant=minbase \
+# What the official slim image leaves out is left out here as well:
+# usr-is-merged instead of usrmerge, which would bring all of Perl.
+mmdebstrap --quiet --variant=minbase --include=usr-is-merged \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
