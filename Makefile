@@ -47,6 +47,11 @@ test-tsan: install-test configure-tsan         ## the same under TSan
 	cmake --build --preset tsan -j $(JOBS)
 	tools/test.sh --sanitizer tsan
 
+.PHONY: image-test
+image-test:                                    ## builds the container image, as root, and tries what is in it
+	@tools/install.sh image-test
+	tools/image_test.sh
+
 .PHONY: fuzz
 FUZZ_SECONDS ?= 600
 fuzz: install-test configure-fuzz              ## every fuzz target for FUZZ_SECONDS
@@ -61,9 +66,10 @@ bench: install-bench build                     ## CPU per request beside the raw
 	python3 bench/run.py $(BENCH_ARGS)
 
 .PHONY: generated
-generated: build                               ## schema and reference page from the binary
+generated: build                               ## schema and reference page from the binary, manifests from config and rules
 	build/release/api-gateway schema > config/gateway.schema.json
 	build/release/api-gateway reference > docs/configuration.md
+	python3 tools/kubernetes.py
 
 SOURCES = $(shell git ls-files 'src/*.cpp' 'src/*.hpp' 'demo/*.cpp' 'demo/*.hpp' 'bench/*.cpp' 'bench/*.hpp')
 .PHONY: format

@@ -3,7 +3,8 @@
 
     tools/kubernetes.py           config/gateway.yaml into k8s/configmap.yaml,
                                   deploy/prometheus/rules/*.yml into deploy/monitoring/prometheusrule.yaml
-    tools/kubernetes.py --check   changes nothing; exit 1 and a line for each file that is out of date
+    tools/kubernetes.py --check   changes nothing; exit 1 and a line for each file that is out of date, that is no YAML, or
+                                  whose objects lack what every object has. tests/k8s/check.mjs looks closer.
 """
 import argparse
 import pathlib
@@ -60,6 +61,23 @@ def made(root):
         yield root / "deploy/monitoring/prometheusrule.yaml", text
 
 
+def misshapen(root):
+    """A line for each manifest that cannot be read, or whose objects no cluster would know."""
+    import yaml  # here: whoever only makes the files may lack it
+    for path in sorted([*(root / "k8s").glob("*.yaml"), *(root / "deploy/monitoring").glob("*.yaml")]):
+        name = path.relative_to(root)
+        try:
+            objects = [one for one in yaml.safe_load_all(path.read_text()) if one is not None]
+        except yaml.YAMLError as error:
+            yield f"{name}: {error}"
+            continue
+        for one in objects:
+            if not (isinstance(one, dict) and one.get("apiVersion") and one.get("kind") and one.get("metadata", {}).get("name")):
+                yield f"{name}: an object without apiVersion, kind or name"
+            elif one["kind"] != "Namespace" and one["metadata"].get("namespace") != "production":
+                yield f"{name}: {one['kind']}/{one['metadata']['name']} is not in production"
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
@@ -74,6 +92,10 @@ def main(arguments=None):
             print(f"{path.relative_to(options.root.resolve())}: out of date; run tools/kubernetes.py")
         else:
             path.write_text(text)
+    if options.check:
+        for line in misshapen(options.root.resolve()):
+            stale += 1
+            print(line)
     return 1 if options.check and stale else 0
 
 

@@ -35,6 +35,15 @@ fuzz_smoke() {
     build_preset fuzz && tools/fuzz.sh "${FUZZ_SMOKE_SECONDS:-10}"
 }
 
+manifests() {
+    python3 tools/kubernetes.py --check || return 1
+    if [ -d tests/k8s/node_modules/yaml ]; then
+        node tests/k8s/check.mjs "$build/api-gateway"
+    else
+        echo "manifests: read and in step; not held against Kubernetes' types, npm's packages are not there"
+    fi
+}
+
 export ASAN_OPTIONS="detect_leaks=1:abort_on_error=1"
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
 export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1"
@@ -50,6 +59,7 @@ case "$preset" in
         group monitoring python3 tests/monitoring_test.py
         group drift python3 tools/drift.py --gateway "$build/api-gateway"
         group drift-can-fail python3 tools/drift_test.py
+        group manifests manifests
         group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
         group stage-in-one-file tools/stage_test.sh
         group build-demo cmake --build --preset release --target demo -- --quiet

@@ -1,8 +1,11 @@
 """How the process is run by others: configuration as Kubernetes mounts it, sockets as systemd passes them."""
 import os
 import pathlib
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 import unittest
 
 from support.clients import Load
@@ -172,6 +175,39 @@ class SocketActivation(Scenario):
         self.assertEqual(b"READY=1", manager.recv(100))
         self.assertStops(gateway)
         self.assertEqual(b"STOPPING=1", manager.recv(100))
+
+
+class Units(unittest.TestCase):
+    """deploy/systemd, as systemd itself reads it."""
+    FOLDER = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "systemd"
+
+    def said(self, *words, **changes):
+        from support.scenario import BINARY
+        with tempfile.TemporaryDirectory() as folder:
+            for unit in self.FOLDER.iterdir():
+                text = unit.read_text().replace("/usr/local/bin/api-gateway", str(BINARY.resolve()))
+                for old, new in changes.items():
+                    text = text.replace(f"{old}=", f"{new}=")
+                (pathlib.Path(folder) / unit.name).write_text(text)
+            done = subprocess.run(["systemd-analyze", *words, *sorted(map(str, pathlib.Path(folder).iterdir()))],
+                                  capture_output=True, text=True)
+        # A mistake in a unit is only a line.
+        return done.returncode, [line for line in (done.stdout + done.stderr).splitlines() if "/api-gateway" in line or "api-gateway." in line]
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "needs systemd")
+    def test_systemd_finds_nothing_wrong_with_them(self):
+        self.assertEqual((0, []), self.said("verify"))
+        # It would have said so.
+        self.assertNotEqual([], self.said("verify", ProtectSystem="ProtectSistem")[1])
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "needs systemd")
+    def test_the_service_may_do_little(self):
+        text = (self.FOLDER / "api-gateway.service").read_text().splitlines()
+        for line in ("NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "DynamicUser=yes", "Type=notify"):
+            self.assertIn(line, text)
+        done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=15",
+                               str(self.FOLDER / "api-gateway.service")], capture_output=True, text=True)
+        self.assertEqual(0, done.returncode, done.stdout[-400:])
 
 
 if __name__ == "__main__":

@@ -38,12 +38,21 @@ const objects = files.flatMap(file => file.objects);
 for (const file of [...files, ...inFolder("deploy/monitoring")]) {
     expect(`types: ${file.name}`, file.objects.flatMap(flaws));
 }
-for (const rule of platform.rules) expect(`rules: ${rule.name}`, rule.check(objects));
+for (const rule of platform.rules) expect(`rules: ${rule.name}`, complaints(rule, objects));
+
+// What lacks a field that a rule looks into is wrong as well.
+function complaints(rule, objects) {
+    try {
+        return rule.check(objects);
+    } catch (error) {
+        return [`${rule.name}: ${error.message}`];
+    }
+}
 
 for (const { what, change } of breakages) {
     const broken = structuredClone(objects);
     change((kind, name) => broken.find(object => object.kind === kind && object.metadata.name === name), broken);
-    const found = [...broken.flatMap(flaws), ...platform.rules.flatMap(rule => rule.check(broken))];
+    const found = [...broken.flatMap(flaws), ...platform.rules.flatMap(rule => complaints(rule, broken))];
     expect(`is found: ${what}`, found.length ? [] : ["nobody complained"]);
 }
 
@@ -67,7 +76,7 @@ if (hasKustomize()) {
     expect("overlays: the base is what k8s/ holds", names(rendered("base")).join() === names(objects).join()
         ? [] : ["other objects"]);
     const secondary = rendered("secondary");
-    expect("overlays: secondary", [...secondary.flatMap(flaws), ...platform.rules.flatMap(rule => rule.check(secondary)),
+    expect("overlays: secondary", [...secondary.flatMap(flaws), ...platform.rules.flatMap(rule => complaints(rule, secondary)),
         ...secondary.filter(o => o.kind === "ConfigMap" && o.data.REGION !== "secondary").map(() => "REGION")]);
     const staging = rendered("staging");
     expect("overlays: staging", [...staging.flatMap(flaws),
