@@ -24,6 +24,7 @@
 #include "control/operate.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
+#include "control/trace_export.hpp"
 #include "net/activation.hpp"
 #include "net/handover.hpp"
 #include "net/sockaddr.hpp"
@@ -39,6 +40,7 @@ namespace {
 constexpr std::size_t kAdminConnections = 32;
 constexpr Millis kNamesWait{1'000};  // of a start; then name servers are away
 constexpr Millis kFirstWord{200};    // a round trip or two
+constexpr Millis kLastTraces{1'000};
 constexpr std::string_view kPublic = "public";
 constexpr std::string_view kTls = "tls";
 constexpr std::string_view kAdminName = "admin";
@@ -193,6 +195,7 @@ class Process {
 
     control::EndpointBoard board_;
     control::CrowdBoard crowds_;
+    std::unique_ptr<control::TraceExport> traces_;
     control::MemoryWatch memory_{loop_, [this](gateway::Pressure pressure, std::uint64_t used) {
                                      pressure_changed(pressure, used);
                                  }};
@@ -398,8 +401,11 @@ void Process::watch_files() {
 }
 
 void Process::start_workers() {
+    traces_ = std::make_unique<control::TraceExport>(loop_, log_, admin_h1_,
+                                                     joined(settings_->dns.servers));
     breakers_.configure(settings_->breaker);
     memory_.configure(std::uint64_t{settings_->overload.memory_max_mb} << 20);
+    traces_->configure(settings_->tracing, {settings_->instance_id, settings_->region});
     exposition_.read_breakers_by([this] {
         std::vector<observe::Exposition::BreakerFacts> facts;
         breakers_.each([&](const upstream::Breaker& breaker) {
@@ -415,6 +421,10 @@ void Process::start_workers() {
             facts.push_back({std::move(fact.service), std::move(fact.endpoint), fact.well});
         }
         return facts;
+    });
+    exposition_.read_traces_by([this] {
+        return observe::Exposition::TraceFacts{.sent = traces_->sent(),
+                                               .dropped = traces_->dropped()};
     });
     exposition_.read_tenants_by([this] {
         std::vector<observe::Exposition::TenantFacts> facts;
@@ -444,6 +454,8 @@ void Process::start_workers() {
                     tell_crowd(service, i, noisiest);
                 });
             });
+        workers_.back()->send_traces_by(
+            [this](observe::TraceBatch batch) { traces_->offer(std::move(batch)); });
         workers_.back()->ask_for_keys_by([this] { loop_.post([this] { key_watch_->ask(); }); });
         exposition_.add_block(workers_.back()->metrics(), i);
     }
@@ -461,6 +473,7 @@ net::Task<void> Process::begin() {
     }
     begun_ = true;
     memory_.start();
+    traces_->start();
     publish_health();
     log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
                                   {"tlsPort", static_cast<std::int64_t>(tls_port_)},
@@ -630,6 +643,7 @@ std::string Process::breakers_json() const {
 void Process::configure_desk() {
     breakers_.configure(settings_->breaker);
     memory_.configure(std::uint64_t{settings_->overload.memory_max_mb} << 20);
+    traces_->configure(settings_->tracing, {settings_->instance_id, settings_->region});
     limit_link_.assume_gateways(settings_->limits.gateways);
     admin_api_.set_tokens(
         {.operator_ = settings_->admin.token, .viewer = settings_->admin.viewer_token});
@@ -913,6 +927,8 @@ net::Task<void> Process::stop() {
     checks_.stop();
     memory_.stop();
     co_await memory_.all_done();
+    traces_->stop(kLastTraces);
+    co_await traces_->all_done();
     co_await checks_.all_done();
     if (resp_ != nullptr) {
         resp_->stop();

@@ -25,6 +25,7 @@
 #include "net/listen_options.hpp"
 #include "net/tls_contexts.hpp"
 #include "observe/log_level.hpp"
+#include "observe/trace_options.hpp"
 #include "security/audit_options.hpp"
 #include "security/signing_options.hpp"
 #include "security/watch_options.hpp"
@@ -77,6 +78,7 @@ struct Settings {
     limits::LimitsOptions limits;
     upstream::BreakerOptions breaker;
     gateway::OverloadOptions overload;
+    observe::TraceOptions tracing;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
     // those come first that are tried first.
@@ -129,6 +131,7 @@ void fields(Visitor& field, Settings& o) {
     field("limits", o.limits, "how often somebody may ask");
     field("circuit_breaker", o.breaker, "when a service that fails is no longer asked");
     field("overload", o.overload, "what becomes of requests when there are too many");
+    field("tracing", o.tracing, "where traces of requests are sent");
     field("services", o.services, Check{upstream::check_service_name, "^[a-z][a-z0-9-]{0,63}$"},
           "the services behind the gateway, by name");
     field("routes", o.routes, "which requests go to which service");

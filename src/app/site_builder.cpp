@@ -219,6 +219,9 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         site->redirect_port = settings.tls.redirect_port;
         site->hsts = settings.tls.hsts;
     }
+    site->traced = settings.tracing.endpoint.set();
+    site->trace_share = settings.tracing.share.millionths;
+    site->server_timing = settings.tracing.server_timing;
     site->http2 = settings.http2.enabled;
     site->h2_limits = {
         .streams_max = settings.http2.streams_max,

@@ -49,6 +49,9 @@ class Worker {
     // Called on the worker's thread.
     void tell_ejected_by(gateway::Shard::Ejected tell) { shard_.tell_ejected_by(std::move(tell)); }
     void tell_crowded_by(gateway::Shard::Crowded tell) { shard_.tell_crowded_by(std::move(tell)); }
+    void send_traces_by(std::function<void(observe::TraceBatch)> send) {
+        shard_.send_traces_by(std::move(send));
+    }
     void adopt_pressure(gateway::Pressure pressure);
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
 

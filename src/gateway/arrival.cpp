@@ -63,6 +63,7 @@ IpAddress client_address(const IpAddress& peer, const http::Headers& headers,
 }
 
 void identify(Exchange& x) {
+    constexpr std::uint64_t kMillion = 1'000'000;
     const http::Headers& headers = x.head().headers;
     const Site& site = *x.generation.site;
     Random& random = x.shard.random();
@@ -79,13 +80,20 @@ void identify(Exchange& x) {
     x.correlation_id = acceptable_id(correlation) ? correlation : x.request_id;
 
     const std::string_view parent = headers.value(http::Known::traceparent);
-    if (const auto given = parent.empty() ? std::nullopt : observe::parse_traceparent(parent)) {
+    const auto given = parent.empty() ? std::nullopt : observe::parse_traceparent(parent);
+    if (given) {
         x.trace = *given;
     } else {
         random.hex(x.trace.trace_id.data(), x.trace.trace_id.size() / 2);
-        x.trace.sampled = false;
+        x.trace.sampled = site.traced && random.below(kMillion) < site.trace_share;
     }
     random.hex(x.trace.span_id.data(), x.trace.span_id.size() / 2);
+    if (site.traced && x.trace.sampled) {
+        x.traced = std::make_unique<observe::TraceRecord>();
+    }
+    if (given && site.traced) {
+        x.parent_span = given->span_id;
+    }
 
     const IpAddress& peer = x.stream.peer().ip;
     x.peer_trusted = !site.trusted_proxies.empty() && trusts(site.trusted_proxies, peer);

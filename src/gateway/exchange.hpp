@@ -17,6 +17,7 @@
 #include "limits/exact.hpp"
 #include "limits/policy.hpp"
 #include "observe/trace.hpp"
+#include "observe/trace_record.hpp"
 #include "upstream/bulkhead.hpp"
 
 namespace gw::upstream {
@@ -106,7 +107,11 @@ struct Exchange {
     std::string_view request_id;
     std::string_view correlation_id;
     observe::TraceContext trace;
-    IpAddress client;  // who asks, after trusted proxies
+    // Where this request is traced; null where not.
+    std::unique_ptr<observe::TraceRecord> traced;
+    std::array<char, 16> parent_span{};  // of the client's; all zero: there is none
+    char* forwarded_span = nullptr;      // the id in the traceparent that goes to the service
+    IpAddress client;                    // who asks, after trusted proxies
     std::string_view client_text;
     bool peer_trusted = false;
 

@@ -1,6 +1,7 @@
 #include "gateway/finish.hpp"
 
 #include "gateway/shard.hpp"
+#include "gateway/trace_notes.hpp"
 #include "identity/identity.hpp"
 
 namespace gw::gateway {
@@ -72,6 +73,7 @@ Finish::~Finish() {
     series.finished(http::method_name(head.method), outcome.status, took, x_.stream.bytes_in(),
                     x_.stream.bytes_out(), trace);
 
+    send_trace(x_, outcome, now);
     if (!x_.tunnelled) [[likely]] {
         shard.write_access_line(record_of(x_, outcome, now));
     }

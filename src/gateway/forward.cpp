@@ -9,6 +9,7 @@
 #include "gateway/relay.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/signing.hpp"
+#include "gateway/trace_notes.hpp"
 #include "gateway/turn.hpp"
 #include "http/h1_client.hpp"
 
@@ -94,6 +95,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             co_return refused_by_breaker(x, call);
         }
         upstream::Endpoint* const endpoint = x.service->pick(tried, key);
+        note_try(x);
         if (endpoint != nullptr && !x.upstream_began) {
             x.upstream_began = x.shard.loop().now();
             x.service->retries().sent();
@@ -103,6 +105,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             Hedge hedge(x, watch, call, key);
             const Result<void> done = co_await hedge.run(*endpoint, resend);
             learn_from_answer(x, timed_out(done));
+            note_tried(x, nullptr, done);
             if (done ||
                 !(hedge.passed_over() || resend.after(done.error(), hedge.reused(), true))) {
                 co_return done;
@@ -119,6 +122,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         Result<upstream::Lease> leased = idle ? Result<upstream::Lease>{std::move(*idle)}
                                               : co_await open(x, watch, endpoint, key);
         if (!leased) {
+            note_tried(x, nullptr, std::unexpected(leased.error()));
             if (leased.error().code != Errc::cancelled) {
                 series.failed(error_label(leased.error()));
             }
@@ -140,6 +144,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             leased->give_back(service.keep_alive());
         }
         learn_from_answer(x, timed_out(done));
+        note_tried(x, &asked.address(), done);
         if (done) {
             if (x.outcome.status < 500) {
                 x.service->succeeded(asked);

@@ -10,6 +10,7 @@
 #include "gateway/signing.hpp"
 #include "http/protected_names.hpp"
 #include "identity/identity.hpp"
+#include "observe/json_line.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -63,8 +64,8 @@ constexpr bool replaced_in_request(Known known) {
     }
 }
 
-// Of a response: our ids, the date, the banner and five about limits.
-constexpr std::size_t kOwnFieldsMax = 13;
+// Of a response: our ids, the date, the banner, our time and five about limits.
+constexpr std::size_t kOwnFieldsMax = 14;
 
 // Fields of responses that tell of what is behind us, or that the gateway sets.
 constexpr bool replaced_in_response(Known known) {
@@ -184,6 +185,7 @@ std::string_view forwarded_proto(const Exchange& x) {
 std::string_view traceparent(Exchange& x) {
     char* const at = x.memory.arena.take(observe::kTraceparentSize);
     observe::write_traceparent(x.trace, at);
+    x.forwarded_span = at + 36;
     return {at, observe::kTraceparentSize};
 }
 
@@ -267,6 +269,21 @@ bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t conten
 
 namespace {
 
+// Milliseconds with three decimals (W3C Server Timing). `total` ends where the answer begins.
+std::string_view server_timing(Exchange& x) {
+    Arena& arena = x.memory.arena;
+    const auto millis = [&](Instant::duration time) {
+        char* const at = arena.take(24);
+        return std::string_view{at, observe::write_millis(at, time)};
+    };
+    const std::string_view total = millis(x.shard.loop().now() - x.stream.began());
+    if (!x.upstream_began || x.upstream_ended == Instant{}) {
+        return arena.join("total;dur=", total);
+    }
+    return arena.join("total;dur=", total,
+                      ", upstream;dur=", millis(x.upstream_ended - *x.upstream_began));
+}
+
 // draft-ietf-httpapi-ratelimit-headers, and the fields that came before it. Seconds are until then.
 bool add_limit_fields(Exchange& x, Headers& out) {
     Arena& arena = x.memory.arena;
@@ -307,6 +324,9 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     }
     if (const std::string& hsts = x.generation.site->hsts; !hsts.empty() && x.stream.secure()) {
         added = added && head.headers.add_other("Strict-Transport-Security", hsts);
+    }
+    if (x.generation.site->server_timing) {
+        added = added && head.headers.add_other("Server-Timing", server_timing(x));
     }
     if (x.limited.policy != nullptr) {
         added = added && add_limit_fields(x, head.headers);

@@ -2,6 +2,8 @@
 
 #include "gateway/route_table.hpp"
 #include "gateway/security_event.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/trace_notes.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -48,7 +50,9 @@ Verdict decide(Exchange& x) {
 net::Task<Verdict> wait_and_decide(Exchange& x) {
     while (true) {
         const std::size_t waiting = x.stages_passed;
+        const Instant began = x.shard.loop().now();
         Verdict verdict = co_await kStages[waiting]->wait(x, options_for(x, waiting));
+        note_wait(x, kStages[waiting]->name, began);
         if (verdict.goes_on()) {
             ++x.stages_passed;
             verdict = decide(x);

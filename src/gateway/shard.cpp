@@ -227,8 +227,22 @@ void Shard::write_access_line(const observe::AccessRecord& record) {
     }
 }
 
+void Shard::keep_trace(std::unique_ptr<observe::TraceRecord> trace) {
+    constexpr std::size_t kTogether = 128;
+    if (!send_traces_) {
+        return;
+    }
+    traces_.push_back(std::move(trace));
+    if (traces_.size() >= kTogether) {
+        send_traces_(std::exchange(traces_, {}));
+    }
+}
+
 void Shard::flush() {
     access_log_.flush();
+    if (!traces_.empty()) {
+        send_traces_(std::exchange(traces_, {}));
+    }
 }
 
 }  // namespace gw::gateway

@@ -104,6 +104,11 @@ class Shard final : public http::Responder {
     [[nodiscard]] observe::ProtocolGauges& gauges(http::Protocol protocol) const {
         return *gauges_[static_cast<std::size_t>(protocol)];
     }
+    // Hands traces on, many at once. On this thread; before the first request.
+    void send_traces_by(std::function<void(observe::TraceBatch)> send) {
+        send_traces_ = std::move(send);
+    }
+    void keep_trace(std::unique_ptr<observe::TraceRecord> trace);
     void write_access_line(const observe::AccessRecord& record);
     [[nodiscard]] Access& access() { return access_; }
     [[nodiscard]] security::RequestValues& request_values() { return request_values_; }
@@ -161,6 +166,8 @@ class Shard final : public http::Responder {
     std::vector<std::unique_ptr<upstream::Service>>
         services_;  // by name; never removed while running
     Ejected tell_ejected_;
+    std::function<void(observe::TraceBatch)> send_traces_;
+    observe::TraceBatch traces_;  // on their way
     Crowded tell_crowded_;
     struct Crowd {
         std::uint64_t shed = 0;  // when we last looked

@@ -50,6 +50,9 @@ struct Site {
     Millis tls_handshake_timeout{0};
     std::uint16_t redirect_port = 0;  // to which plain HTTP is sent; 0: it is served
     std::string hsts;                 // "" when TLS is off
+    bool traced = false;              // some requests are
+    std::uint32_t trace_share = 0;    // of those whose clients have not decided, in millionths
+    bool server_timing = false;
     bool http2 = true;
     http::H2Limits h2_limits;
     std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted

@@ -305,6 +305,9 @@ std::string Exposition::text(TextFormat format) {
                      static_cast<double>(tenant.requests));
         }
     }
+    const TraceFacts traces = read_traces_ ? read_traces_() : TraceFacts{};
+    sums.add(Metric::traces_sent_total, {}, traces.sent);
+    sums.add(Metric::traces_dropped_total, {}, traces.dropped);
     sums.add(Metric::memory_pressure, {}, static_cast<double>(memory_pressure_));
     for (const auto& [metric, count] : over) {
         sums.add(Metric::metric_series_over_budget_total, {std::string(metric)}, count);

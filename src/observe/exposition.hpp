@@ -67,6 +67,11 @@ class Exposition {
     void read_tenants_by(std::function<std::vector<TenantFacts>()> read) {
         read_tenants_ = std::move(read);
     }
+    struct TraceFacts {
+        std::uint64_t sent = 0;
+        std::uint64_t dropped = 0;
+    };
+    void read_traces_by(std::function<TraceFacts()> read) { read_traces_ = std::move(read); }
     void memory_pressure(int step) { memory_pressure_ = step; }
 
     // How often the issuer's key set could not be read. Asked at each scrape.
@@ -101,6 +106,7 @@ class Exposition {
     std::function<std::vector<BreakerFacts>()> read_breakers_;
     std::function<std::vector<EndpointFacts>()> read_endpoints_;
     std::function<std::vector<TenantFacts>()> read_tenants_;
+    std::function<TraceFacts()> read_traces_;
     int memory_pressure_ = 0;
     std::function<std::uint64_t()> read_key_set_failures_;
     std::function<void(std::string_view)> over_budget_;
