@@ -33,7 +33,7 @@ std::optional<Lease> Endpoint::reuse(bool exact) {
     return std::nullopt;
 }
 
-net::Task<Result<Lease>> Endpoint::open(Instant deadline, net::Connector*& attempt) {
+net::Task<Result<Lease>> Endpoint::open(Instant deadline, net::Attempt*& attempt) {
     if (lent_ >= options_.connections_max) {
         co_return fail(Errc::exhausted, Fault::self, "all connections to the service are in use");
     }
@@ -51,7 +51,40 @@ net::Task<Result<Lease>> Endpoint::open(Instant deadline, net::Connector*& attem
         }
         co_return std::unexpected(made.error());
     }
-    co_return Lease(*this, std::make_unique<Connection>(loop_, std::move(*made), loop_.now()));
+    auto connection = std::make_unique<Connection>(loop_, std::move(*made), loop_.now());
+    if (options_.tls_client != nullptr) [[unlikely]] {
+        Result<void> secured =
+            co_await shake_hands(*connection, options_.tls_client, latest, attempt);
+        if (!secured) {
+            --lent_;
+            if (secured.error().code == Errc::timeout && latest < deadline) {
+                secured.error().code = Errc::connect_timeout;
+            }
+            co_return std::unexpected(secured.error());
+        }
+    }
+    co_return Lease(*this, std::move(connection));
+}
+
+// tls: of its own, for configuration may change while it is on its way.
+net::Task<Result<void>> Endpoint::shake_hands(Connection& connection,
+                                              std::shared_ptr<const net::TlsClient> tls,
+                                              Instant deadline, net::Attempt*& attempt) {
+    struct Handshake final : net::Attempt {
+        explicit Handshake(net::Stream& on) : stream(on) {}
+        void cancel() override { stream.cancel(); }
+        net::Stream& stream;
+    };
+    connection.stream.use_tls(*tls, tls_spare_);
+    connection.tls = tls->id();
+    Handshake handshake(connection.stream);
+    attempt = &handshake;
+    Result<void> done = co_await connection.stream.handshake(deadline);
+    attempt = nullptr;
+    if (!done && done.error().code != Errc::cancelled) {
+        done.error().retry = Retry::yes;  // nothing was asked yet
+    }
+    co_return done;
 }
 
 bool Endpoint::worn_out(const Connection& connection) const {
@@ -62,6 +95,9 @@ bool Endpoint::worn_out(const Connection& connection) const {
 }
 
 bool Endpoint::is_fit(const Connection& connection, bool exact) {
+    if (connection.tls != tls_id()) {
+        return false;  // made for another configuration
+    }
     if (connection.stream.has_news(exact)) {
         if (connection.closed != kNever) {
             idle_limit_.closed_after(connection.closed - connection.idle_since, connection.closed);
@@ -72,7 +108,7 @@ bool Endpoint::is_fit(const Connection& connection, bool exact) {
 }
 
 void Endpoint::take_back(std::unique_ptr<Connection> connection) {
-    if (retired_ || idle_.size() >= options_.idle_connections_max ||
+    if (retired_ || idle_.size() >= options_.idle_connections_max || connection->tls != tls_id() ||
         connection->stream.has_news(false)) {
         return;
     }

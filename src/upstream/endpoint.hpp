@@ -26,6 +26,7 @@ struct Connection final : net::Stream::Watcher {
     Instant idle_since;
     Instant closed = kNever;  // by the service, while it was unused
     std::uint64_t served = 0;
+    std::uint64_t tls = 0;  // TlsClient::id(); 0: plain
 };
 
 class Endpoint;
@@ -73,8 +74,9 @@ class Endpoint {
     // for requests that must not be sent twice.
     std::optional<Lease> reuse(bool exact);
     // A new connection. attempt: what is being waited for, while it is, for whoever has to cancel
-    // it; else null. Errors: refused, timeout, unreachable, exhausted, cancelled.
-    net::Task<Result<Lease>> open(Instant deadline, net::Connector*& attempt);
+    // it; else null. Errors: refused, timeout, unreachable, exhausted, cancelled; malformed, where
+    // TLS or the service's certificate is not what it should be.
+    net::Task<Result<Lease>> open(Instant deadline, net::Attempt*& attempt);
 
     // Closes what has been idle or open for too long, or was closed by the service.
     void sweep();
@@ -88,6 +90,13 @@ class Endpoint {
     friend class Lease;
     [[nodiscard]] bool worn_out(const Connection& connection) const;
     void take_back(std::unique_ptr<Connection> connection);
+    net::Task<Result<void>> shake_hands(Connection& connection,
+                                        std::shared_ptr<const net::TlsClient> tls, Instant deadline,
+                                        net::Attempt*& attempt);
+    // Of connections as they are made now.
+    [[nodiscard]] std::uint64_t tls_id() const {
+        return options_.tls_client != nullptr ? options_.tls_client->id() : 0;
+    }
     // False: no longer; learns from it what there is to learn.
     bool is_fit(const Connection& connection, bool exact);
 
@@ -95,6 +104,7 @@ class Endpoint {
     net::Address address_;
     std::uint64_t id_;
     const ServiceOptions& options_;  // the service's: they change with its configuration
+    std::string tls_spare_;
     std::vector<std::unique_ptr<Connection>> idle_;  // the most recently used last
     IdleLimit idle_limit_;
     std::size_t lent_ = 0;
