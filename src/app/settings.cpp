@@ -12,6 +12,7 @@
 #include "config/reader.hpp"
 #include "config/variable_folder.hpp"
 #include "gateway/rate_limit_options.hpp"
+#include "gateway/websocket_options.hpp"
 
 namespace gw::app {
 namespace {
@@ -208,6 +209,18 @@ void check_service_of(gateway::RouteOptions& route, const Settings& s) {
                                      : "did you mean " + std::string(meant) + "?");
 }
 
+// A WebSocket is asked for over HTTP/1.1.
+void check_websocket_of(gateway::RouteOptions& route, const Settings& s) {
+    const auto service = s.services.find(route.service);
+    if (gateway::websocket_of(route.stage_options) != nullptr && service != s.services.end() &&
+        service->second.protocol == upstream::ServiceProtocol::h2) {
+        route.stages.blame(
+            "websocket",
+            "takes WebSockets to a service that speaks HTTP/2, which are not forwarded",
+            "remove `websocket`, or `protocol: h2` of the service");
+    }
+}
+
 // Finds routes that no request could tell apart: the same paths, a common host and a common method.
 // A route that lists hosts or methods goes before one that does not, so these two never collide.
 class Overlaps {
@@ -308,6 +321,7 @@ void check_routes(config::Reader& root, Settings& s) {
         }
         route.stage_options = gateway::read_stage_options(route.stages);
         check_policies_of(route, s);
+        check_websocket_of(route, s);
         route.stages.finish();
     }
 }

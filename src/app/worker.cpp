@@ -135,8 +135,13 @@ void Worker::end_all() {
     });
 }
 
-void Worker::stop() {
+net::Task<void> Worker::end() {
+    co_await shard_.end_services();
     loop_.stop();
+}
+
+void Worker::stop() {
+    loop_.post([this] { ending_.spawn(end()); });
     thread_.join();
     access_log_.flush();
 }

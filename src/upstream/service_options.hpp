@@ -1,6 +1,7 @@
 // What an operator may set about a service: where it is, and how connections to it are kept.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -54,9 +55,16 @@ void fields(Visitor& field, EndpointOptions& o) {
     field("zone", o.zone, "where it stands; compared with our own `zone`");
 }
 
+enum class ServiceProtocol : std::uint8_t { h1, h2 };
+
+constexpr std::array<std::pair<std::string_view, ServiceProtocol>, 2> names_of(ServiceProtocol) {
+    return {{{"h1", ServiceProtocol::h1}, {"h2", ServiceProtocol::h2}}};
+}
+
 struct ServiceOptions {
     ServiceUrl url;
     std::vector<EndpointOptions> endpoints;
+    ServiceProtocol protocol = ServiceProtocol::h1;
     Millis timeout{0};
     Millis connect_timeout{1'000};
     Millis idle_timeout{4'000};
@@ -88,6 +96,8 @@ void fields(Visitor& field, ServiceOptions& o) {
           "unless `endpoints` are listed");
     field("endpoints", o.endpoints,
           "the places where it listens, instead of `url`; requests name the first as their host");
+    field("protocol", o.protocol,
+          "what it speaks: HTTP/1.1, or `h2`, HTTP/2 without TLS and without being asked (gRPC)");
     field("timeout_ms", o.timeout, Range{0, 3'600'000},
           "time for a whole request on routes to it that set none; 0 is `request_timeout_ms`");
     field("connect_timeout_ms", o.connect_timeout, Range{10, 60'000},
@@ -100,7 +110,8 @@ void fields(Visitor& field, ServiceOptions& o) {
     field("idle_connections_max", o.idle_connections_max, Range{0, 100'000},
           "most unused connections that each worker keeps");
     field("connections_max", o.connections_max, Range{1, 100'000},
-          "most connections of each worker; requests beyond it are refused with 503");
+          "most connections of each worker (with `h2`: requests at once); requests beyond it are "
+          "refused with 503");
     field("balance", o.balance, "which endpoint serves a request");
     field("health", o.health, "which endpoints are left out, by how their requests fare");
     field("check", o.check, "asks endpoints how they are, from the gateway as a whole");
