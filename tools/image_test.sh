@@ -28,13 +28,13 @@ export BUILDAH_ISOLATION=chroot
 [ "$(id -u)" -eq 0 ] || { echo "image_test: must be root" >&2; exit 1; }
 
 echo "== base"
-# What the official slim image leaves out is left out here as well:
-# usr-is-merged instead of usrmerge, which would bring all of Perl.
-mmdebstrap --quiet --variant=minbase --include=usr-is-merged \
+# What the official slim image leaves out is left out here as well; the hook, because usrmerge would bring all of Perl.
+mmdebstrap --quiet --variant=minbase \
+    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --include=usr-is-merged \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/lintian/*' \
-    bookworm "$work/base.tar"
+    bookworm "$work/base.tar" > "$work/base.log" 2>&1 || { tail -n 30 "$work/base.log" >&2; exit 1; }
 container="$(store from scratch)"
 containers="$container"
 store add --quiet "$container" "$work/base.tar" / >/dev/null

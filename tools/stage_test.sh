@@ -61,7 +61,7 @@ if build/release/api-gateway check --config slip.yaml >/dev/null 2>slip.txt; the
 fi
 grep -q 'did you mean short_and_stout' slip.txt || { cat slip.txt; exit 1; }
 
-SHUTDOWN_DRAIN_MS=0 build/release/api-gateway run --config teapot.yaml > log.txt &
+JWT_SECRET="nobody needs a token to hear that this is a teapot" SHUTDOWN_DRAIN_MS=0 build/release/api-gateway run --config teapot.yaml > log.txt &
 pid=$!
 for _ in $(seq 100); do
     port="$(sed -nE 's/.*"msg":"gateway started".*"port":([0-9]+).*/\1/p' log.txt)"

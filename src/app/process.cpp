@@ -119,6 +119,7 @@ class Process {
     void on_signal(int signal);
     void reload(std::string_view why);
     void publish_site();
+    void warn_of_unverified();
     void publish_keys();
     void open_resp_socket(std::vector<net::NamedSocket>& inherited);
     void start_state();
@@ -261,7 +262,8 @@ int Process::run() {
                 worker->keys_were_read();
             }
         });
-    key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
+    key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh,
+                       settings_->key_set_tls);
     watch_files();
     watch_certificates();
     offer_sockets();
@@ -271,6 +273,7 @@ int Process::run() {
     for (const std::string& name : settings_->unused_variables) {
         log_.warn("a variable is set that this version does not use", {{"variable", name}});
     }
+    warn_of_unverified();
     scope_.spawn(begin());
     loop_.run();
     sink_.drain(Millis{1'000});
@@ -772,13 +775,26 @@ void Process::publish_site() {
     board_.keep(services);
     checks_.follow(checks_of(*settings_));
     names_->follow(names_of(*settings_));
-    key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh);
+    key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh,
+                       settings_->key_set_tls);
     publish_keys();
     if (resp_ != nullptr) {
         resp_->set_password(settings_->state.resp_password);
     }
     publish_health();
+    warn_of_unverified();
     desk_.watch().configuration_changed();
+}
+
+void Process::warn_of_unverified() {
+    for (const auto& [name, options] : settings_->services) {
+        if (options.tls_client != nullptr && !options.tls.verify) {
+            log_.warn(
+                "TLS to a service is not verified: anybody on the way can read and change what "
+                "is sent; remove `verify: false`",
+                {{"upstream", name}});
+        }
+    }
 }
 
 // Fetched keys first: they have names, and those without one are tried for every token.

@@ -12,6 +12,7 @@
 #include "config/reader.hpp"
 #include "config/variable_folder.hpp"
 #include "gateway/rate_limit_options.hpp"
+#include "gateway/websocket_options.hpp"
 
 namespace gw::app {
 namespace {
@@ -42,6 +43,11 @@ void check_listeners(config::Reader& root, const Settings& s) {
             "port", "admin.port and listen.port are both " + std::to_string(s.admin.port),
             "give each its own");
     }
+    if (s.listen.proxy_protocol != net::ProxyProtocol::off && s.trusted_proxies.empty()) {
+        root.section("listen").blame(
+            "proxy_protocol", "listen.proxy_protocol is on, but nobody is trusted to say it",
+            "list the load balancers' addresses in trusted_proxies (TRUSTED_PROXIES)");
+    }
     if (s.shutdown.timeout < s.shutdown.drain) {
         root.section("shutdown")
             .blame("timeout_ms", "shutdown.timeout_ms is less than drain_ms",
@@ -66,6 +72,58 @@ void check_places(config::Reader& root, const std::string& name,
         reader.blame("url", "services." + name + ".url is missing", "write it or set " + variable);
     } else if (!by_url && !reader.gives("url") && service.endpoints.empty()) {
         reader.blame("endpoints", "services." + name + ".endpoints is empty", "list at least one");
+    }
+    for (const upstream::EndpointOptions& endpoint : service.endpoints) {
+        if (endpoint.url.tls != service.named().tls) {
+            reader.blame("endpoints",
+                         "services." + name + ".endpoints are partly http:// and partly https://",
+                         "make all of them one or the other");
+            break;
+        }
+    }
+}
+
+// As with our own certificates: files that cannot be used are mistakes like any other.
+std::shared_ptr<const net::TlsClient> load_tls_client(config::Reader reader,
+                                                      const std::string& where,
+                                                      const net::TlsClientOptions& options,
+                                                      const std::string& host) {
+    auto loaded = net::TlsClient::load(options, host);
+    if (loaded) {
+        return *std::move(loaded);
+    }
+    for (net::TlsClientFlaw& flaw : loaded.error()) {
+        const std::string setting(flaw.setting);
+        reader.blame(setting, where + setting + " " + flaw.flaw.what, std::move(flaw.flaw.remedy));
+    }
+    return nullptr;
+}
+
+void check_key_set(config::Reader& root, Settings& s) {
+    const std::string& url = s.tokens.key_set_url;
+    if (url.empty()) {
+        return;
+    }
+    const std::size_t host = url.find("://") + std::string_view("://").size();
+    const auto server = upstream::ServiceUrl::parse(url.substr(0, url.find('/', host)));
+    if (!server) {
+        root.section("tokens").blame("key_set_url", "tokens.key_set_url " + server.error().what,
+                                     "write the key set's URL: https://host:port/path");
+        return;
+    }
+    if (!server->tls) {
+        return;
+    }
+    net::TlsClientOptions options;
+    options.ca_file = s.tokens.key_set_ca_file;
+    auto loaded = net::TlsClient::load(options, server->host);
+    if (loaded) {
+        s.key_set_tls = *std::move(loaded);
+        return;
+    }
+    for (net::TlsClientFlaw& flaw : loaded.error()) {
+        root.section("tokens").blame("key_set_ca_file", "tokens.key_set_ca_file " + flaw.flaw.what,
+                                     std::move(flaw.flaw.remedy));
     }
 }
 
@@ -116,10 +174,15 @@ void check_tls(config::Reader& root, Settings& s) {
 }
 
 // Two services must not be overridden by one variable, as `auth` and `auth-service` would be.
-void check_services(config::Reader& root, const Settings& s) {
+void check_services(config::Reader& root, Settings& s) {
     constexpr std::string_view kSuffix = "-service";
-    for (const auto& [name, service] : s.services) {
+    for (auto& [name, service] : s.services) {
         check_places(root, name, service);
+        if (service.named().tls) {
+            service.tls_client =
+                load_tls_client(root.section("services").section(name).section("tls"),
+                                "services." + name + ".tls.", service.tls, service.named().host);
+        }
         if (name.ends_with(kSuffix) &&
             s.services.contains(name.substr(0, name.size() - kSuffix.size()))) {
             root.section("services")
@@ -144,6 +207,18 @@ void check_service_of(gateway::RouteOptions& route, const Settings& s) {
     route.stages.blame("service", "there is no service " + config::quote(route.service),
                        meant.empty() ? "describe it under `services`"
                                      : "did you mean " + std::string(meant) + "?");
+}
+
+// A WebSocket is asked for over HTTP/1.1.
+void check_websocket_of(gateway::RouteOptions& route, const Settings& s) {
+    const auto service = s.services.find(route.service);
+    if (gateway::websocket_of(route.stage_options) != nullptr && service != s.services.end() &&
+        service->second.protocol == upstream::ServiceProtocol::h2) {
+        route.stages.blame(
+            "websocket",
+            "takes WebSockets to a service that speaks HTTP/2, which are not forwarded",
+            "remove `websocket`, or `protocol: h2` of the service");
+    }
 }
 
 // Finds routes that no request could tell apart: the same paths, a common host and a common method.
@@ -246,6 +321,7 @@ void check_routes(config::Reader& root, Settings& s) {
         }
         route.stage_options = gateway::read_stage_options(route.stages);
         check_policies_of(route, s);
+        check_websocket_of(route, s);
         route.stages.finish();
     }
 }
@@ -321,6 +397,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     check_listeners(root, *settings);
     check_tls(root, *settings);
     check_overload(root, *settings);
+    check_key_set(root, *settings);
     check_state(root, *settings);
     settings->unused_variables = check_upcoming(*reading);
     if (readable) {  // of a file that is no YAML, nothing more would be true

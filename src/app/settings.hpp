@@ -86,9 +86,10 @@ struct Settings {
 
     // Set by load_settings.
     std::shared_ptr<const net::TlsContexts> tls_contexts;  // null: TLS is off
-    std::string source;                                    // the file
-    std::string text;                                      // what it held
-    config::Environment::Values variables;                 // what the folder of VARIABLES_DIR held
+    std::shared_ptr<const net::TlsClient> key_set_tls;  // null: the key set is read in plain HTTP
+    std::string source;                                 // the file
+    std::string text;                                   // what it held
+    config::Environment::Values variables;              // what the folder of VARIABLES_DIR held
     std::vector<std::string> unused_variables;  // set and well-formed, but this version has no use
 };
 

@@ -212,6 +212,13 @@ TEST_F(SettingsTest, CheckWhatBelongsTogether) {
                  "/a/**"});
 }
 
+TEST_F(SettingsTest, KeepWebSocketsFromServicesThatSpeakOnlyHttp2) {
+    const std::string route =
+        "routes: [{name: a, path: /a, service: a, websocket: {idle_timeout_ms: 5000}}]\n";
+    EXPECT_EQ(mistakes("services: {a: {url: 'http://a'}}\n" + route), Mistakes{});
+    EXPECT_EQ(mistakes("services: {a: {url: 'http://a', protocol: h2}}\n" + route).size(), 1U);
+}
+
 TEST_F(SettingsTest, AskForOneWayOfSayingWhereAServiceIs) {
     const std::string routes = "routes: [{name: r, path: /, service: a}]\n";
     const std::string listed = "services: {a: {endpoints: [{url: 'http://x:1', weight: 3}]}}\n";

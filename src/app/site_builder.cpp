@@ -196,6 +196,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         add_policies(*route, *site);
     }
     site->trusted_proxies = settings.trusted_proxies;
+    site->proxy_protocol = settings.listen.proxy_protocol;
     site->instance_id = settings.instance_id;
     site->signing = settings.signing;
     site->token_checks = {.issuer = settings.tokens.issuer,
@@ -270,7 +271,10 @@ std::vector<control::CheckedService> checks_of(const Settings& settings) {
     std::vector<control::CheckedService> services;
     services.reserve(settings.services.size());
     for (const auto& [name, options] : settings.services) {
-        services.push_back({.name = name, .named = options.named(), .options = options.check});
+        services.push_back({.name = name,
+                            .named = options.named(),
+                            .options = options.check,
+                            .tls = options.tls_client});
     }
     return services;
 }

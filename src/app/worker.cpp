@@ -31,6 +31,8 @@ void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::F
 
 void Worker::adopt_limits(const gateway::Site& site) {
     shared_.limits = site.limits;
+    shared_.proxy_protocol = site.proxy_protocol;
+    shared_.proxies = site.trusted_proxies;
     shared_.h2_unasked = site.http2;
     h2_server_.limits = site.h2_limits;
 }
@@ -133,8 +135,13 @@ void Worker::end_all() {
     });
 }
 
-void Worker::stop() {
+net::Task<void> Worker::end() {
+    co_await shard_.end_services();
     loop_.stop();
+}
+
+void Worker::stop() {
+    loop_.post([this] { ending_.spawn(end()); });
     thread_.join();
     access_log_.flush();
 }

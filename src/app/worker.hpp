@@ -76,6 +76,7 @@ class Worker {
     void adopt_limits(const gateway::Site& site);
     void between_turns();
     void adopt_tls(const gateway::Site& site);
+    net::Task<void> end();
 
     observe::MetricBlock metrics_;
     net::Loop loop_;
@@ -96,6 +97,7 @@ class Worker {
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     std::atomic<std::size_t> connections_{0};
     std::size_t h2_connections_ = 0;  // as of the last turn
+    net::Scope ending_;
     std::jthread thread_;
 };
 

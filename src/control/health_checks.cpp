@@ -68,7 +68,8 @@ void HealthChecks::match(Service& service) {
             fresh.push_back(checked);
         }
         checked->options = service.is.options;
-        checked->target = {.server = service.is.named, .path = service.is.options.path};
+        checked->target = {
+            .server = service.is.named, .path = service.is.options.path, .tls = service.is.tls};
     }
     for (auto& [address, checked] : service.checks) {
         if (next.contains(address)) {

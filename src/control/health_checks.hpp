@@ -21,6 +21,7 @@ struct CheckedService {
     std::string name;
     upstream::ServiceUrl named;  // what requests call it
     upstream::CheckOptions options;
+    std::shared_ptr<const net::TlsClient> tls = nullptr;  // null: plain HTTP
 };
 
 class HealthChecks {

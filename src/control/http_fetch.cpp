@@ -13,7 +13,14 @@ net::Task<Result<Fetched>> fetch_from(net::Loop& loop, http::H1Pool& pool, net::
     if (!made) {
         co_return std::unexpected(made.error());
     }
+    std::string spare;
     net::Stream stream(loop, std::move(*made), Fault::upstream);
+    if (target->tls != nullptr) {
+        stream.use_tls(*target->tls, spare);
+        if (const Result<void> done = co_await stream.handshake(deadline); !done) {
+            co_return std::unexpected(done.error());
+        }
+    }
     const http::H1Limits limits;
     const net::PaceLimits pace;
     http::H1Client client(stream, pool, limits, pace, false);

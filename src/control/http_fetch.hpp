@@ -1,6 +1,7 @@
 // Gets a small document from a service over HTTP, for the control thread: key sets, for example.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "http/h1_pool.hpp"
@@ -14,6 +15,7 @@ namespace gw::control {
 struct FetchTarget {
     upstream::ServiceUrl server;
     std::string path = "/";
+    std::shared_ptr<const net::TlsClient> tls = nullptr;  // null: plain HTTP
 };
 
 struct Fetched {

@@ -13,7 +13,7 @@ constexpr Millis kRetryMost{30'000};
 constexpr std::size_t kDocumentMax = 256UL * 1024;
 
 FetchTarget target_of(const std::string& url) {
-    const std::size_t path = url.find('/', std::string_view("http://").size());
+    const std::size_t path = url.find('/', url.find("://") + std::string_view("://").size());
     auto server = upstream::ServiceUrl::parse(std::string_view(url).substr(0, path));
     ensure(server.has_value() && path != std::string::npos, "the key set's URL was checked");
     return {.server = std::move(*server), .path = url.substr(path)};
@@ -21,8 +21,10 @@ FetchTarget target_of(const std::string& url) {
 
 }  // namespace
 
-void KeyWatch::follow(const std::string& url, Millis refresh) {
-    if (url == url_ && refresh == refresh_) {
+void KeyWatch::follow(const std::string& url, Millis refresh,
+                      std::shared_ptr<const net::TlsClient> tls) {
+    const auto id_of = [](const auto& client) { return client != nullptr ? client->id() : 0; };
+    if (url == url_ && refresh == refresh_ && id_of(tls) == id_of(target_.tls)) {
         return;
     }
     url_ = url;
@@ -34,6 +36,7 @@ void KeyWatch::follow(const std::string& url, Millis refresh) {
     pause_.wake();
     if (!url_.empty()) {
         target_ = target_of(url_);
+        target_.tls = std::move(tls);
         scope_.spawn(keep_reading(turn_));
     } else if (std::exchange(asked_, false)) {
         answered_();

@@ -32,7 +32,8 @@ class KeyWatch {
     KeyWatch& operator=(const KeyWatch&) = delete;
 
     // url: as check_key_set_url accepts it; empty: nothing is read. The same again changes nothing.
-    void follow(const std::string& url, Millis refresh);
+    // tls: for an `https://` one, else null.
+    void follow(const std::string& url, Millis refresh, std::shared_ptr<const net::TlsClient> tls);
     // Somebody met a key that is not known. At most one reading in kAskedAgain comes of it, however
     // many ask.
     void ask();

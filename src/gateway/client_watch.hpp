@@ -21,7 +21,7 @@ class ClientWatch final : public net::Stream::Watcher {
         }
     }
     // Where an attempt to connect stands while it lasts.
-    [[nodiscard]] net::Connector*& connecting() { return connecting_; }
+    [[nodiscard]] net::Attempt*& connecting() { return connecting_; }
 
     // What else ends with the client.
     class Waiting {
@@ -66,7 +66,7 @@ class ClientWatch final : public net::Stream::Watcher {
 
     Exchange& x_;
     http::ClientStream* service_ = nullptr;
-    net::Connector* connecting_ = nullptr;
+    net::Attempt* connecting_ = nullptr;
     Waiting* waiting_ = nullptr;
     Grace grace_{*this};
 };

@@ -3,6 +3,7 @@
 #include "gateway/attempt_error.hpp"
 #include "gateway/balance_key.hpp"
 #include "gateway/client_watch.hpp"
+#include "gateway/forward_h2.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/hedge.hpp"
 #include "gateway/held_body.hpp"
@@ -60,6 +61,9 @@ bool timed_out(const Result<void>& done) {
 net::Task<Result<void>> forward(Exchange& x) {
     const http::RequestHead& head = x.head();
     x.service = x.generation.services[x.route->service_index];
+    if (x.service->options().protocol == upstream::ServiceProtocol::h2) [[unlikely]] {
+        co_return co_await forward_over_h2(x);
+    }
     upstream::Breaker& breaker = *x.generation.breakers[x.route->service_index];
     observe::UpstreamSeries& series = *x.generation.service_series[x.route->service_index];
     if (x.shard.draining()) {

@@ -40,7 +40,7 @@ class Hedge final : ClientWatch::Waiting {
         upstream::BreakerCall* call = nullptr;
         std::optional<upstream::Lease> lease;
         std::optional<http::H1Client> client;
-        net::Connector* connecting = nullptr;
+        net::Attempt* connecting = nullptr;
         Result<const http::ResponseHead*> answer{nullptr};
         bool began = false;
         bool done = false;

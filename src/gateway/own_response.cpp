@@ -4,6 +4,7 @@
 
 #include "base/ensure.hpp"
 #include "gateway/forwarded_head.hpp"
+#include "gateway/grpc.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
 
@@ -60,6 +61,25 @@ net::Task<void> send(Exchange& x, OwnAnswer answer, std::int64_t retry_after_s) 
     }
 }
 
+// A client of gRPC understands nothing but a status of its own, in the only head ("Trailers-Only").
+net::Task<void> send_grpc_status(Exchange& x, RefusalKind kind, std::string_view detail) {
+    http::ResponseHead& head = x.memory.response;
+    head.headers.clear();
+    head.status = 200;
+    head.reason = http::reason_phrase(200);
+    head.framing = http::Framing::length;
+    head.content_length = 0;
+    add(head, "Content-Type", "application/grpc");
+    add(head, "grpc-status", decimal(x.memory.arena, grpc_status(kind.status)));
+    add(head, "grpc-message", x.memory.arena.join(kind.code, ": ", detail));
+    add_own_fields(x, head);
+    on_response(x);
+    x.outcome.status = kind.status;  // what is counted and logged
+    if (!co_await x.stream.send(head, {}, true, nullptr)) {
+        x.client_gone = true;
+    }
+}
+
 }  // namespace
 
 net::Task<void> respond(Exchange& x, Verdict verdict) {
@@ -69,6 +89,10 @@ net::Task<void> respond(Exchange& x, Verdict verdict) {
     }
     const RefusalKind& kind = kind_of(verdict.code());
     x.outcome.why = verdict.detail();
+    if (asks_grpc(x)) [[unlikely]] {
+        co_await send_grpc_status(x, kind, verdict.detail());
+        co_return;
+    }
     x.memory.text.clear();
     write_problem(x.memory.text, {.code = verdict.code(),
                                   .detail = verdict.detail(),

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "gateway/forwarded_head.hpp"
+#include "gateway/grpc.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
 
@@ -14,11 +15,13 @@ using upstream::Breaker;
 
 constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answer is a flood
 
+// An answer that goes on for as long as there is something to tell: events, or messages.
 bool is_event_stream(const http::Headers& headers) {
-    return starts_with_ignore_case(headers.value(http::Known::content_type), "text/event-stream");
+    const std::string_view type = headers.value(http::Known::content_type);
+    return starts_with_ignore_case(type, "text/event-stream") || is_grpc(type);
 }
 
-// The longest pause between two parts of this answer: events come when there is something to tell.
+// The longest pause between two parts of this answer.
 Millis pause_max(const Route& route, const http::Headers& headers) {
     return is_event_stream(headers) ? route.stream_idle_timeout : route.timeout;
 }

@@ -92,10 +92,9 @@ void fields(Visitor& field, RouteOptions& o) {
     field("hedge_after_ms", o.hedge_after, Range{0, 3'600'000},
           "GET and HEAD go to a second endpoint as well when the first has not answered after this "
           "time, within the budget of what is sent again; 0: they do not");
-    field(
-        "stream_idle_timeout_ms", o.stream_idle_timeout, Range{1'000, 86'400'000},
-        "longest pause in an answer that is a stream of events (`text/event-stream`), in place of "
-        "`timeout_ms`");
+    field("stream_idle_timeout_ms", o.stream_idle_timeout, Range{1'000, 86'400'000},
+          "longest pause in an answer that is a stream of events or messages (`text/event-stream`, "
+          "`application/grpc`), in place of `timeout_ms`");
     field("priority", o.priority,
           "who goes first where there is a crowd: `high`, `normal`, `low`; `by_method`: reads are "
           "`low`, all else is `normal`");

@@ -169,6 +169,12 @@ void Shard::close_tunnels() {
     });
 }
 
+net::Task<void> Shard::end_services() {
+    for (const auto& service : services_) {
+        co_await service->end_shared();
+    }
+}
+
 void Shard::enter(Exchange& x) {
     x.next = first_;
     if (first_ != nullptr) {

@@ -94,6 +94,8 @@ class Shard final : public http::Responder {
     }
 
     [[nodiscard]] TunnelList& tunnels() { return tunnels_; }
+    // Before the loop stops.
+    net::Task<void> end_services();
     // Tells whoever talks to a service through us to go elsewhere.
     void close_tunnels();
 

@@ -35,6 +35,7 @@ struct Site {
     RouteTable routes;
     std::vector<ServiceEntry> services;  // Route::service_index points here
     std::vector<Cidr> trusted_proxies;
+    net::ProxyProtocol proxy_protocol = net::ProxyProtocol::off;
     std::string via;  // our name in Via: how a loop is recognised
     std::string instance_id;
     security::SigningOptions signing;

@@ -1,7 +1,10 @@
 #include "http/h1_server.hpp"
 
+#include <algorithm>
+
 #include "http/h1_stream.hpp"
 #include "http/h2_server.hpp"
+#include "net/proxy_header.hpp"
 
 namespace gw::http {
 
@@ -20,6 +23,45 @@ Task<void> H1Connection::run() {
         }
         patience = shared_.limits.idle_timeout;
     } while (!closing_ && !stream_.cancelled());
+}
+
+Task<bool> H1Connection::meet_proxy() {
+    const bool required = shared_.proxy_protocol == net::ProxyProtocol::require;
+    if (std::ranges::none_of(shared_.proxies,
+                             [&](const Cidr& block) { return block.contains(peer_.ip); })) {
+        if (required) {
+            shared_.responder.abused(peer_, "not one of the proxies that connections come from");
+        }
+        co_return !required;
+    }
+    const Instant deadline = shared_.loop.now() + shared_.limits.head_timeout;
+    while (co_await stream_.readable(deadline)) {
+        const net::Buffer buffer = shared_.pool.buffers.take();
+        const auto got = stream_.look(buffer.span().first(net::kProxyHeaderMax));
+        const net::ProxyHeader header = net::parse_proxy_header({buffer.data(), got});
+        switch (header.state) {
+            case net::ProxyHeader::State::incomplete:
+                if (stream_.peer_left()) {
+                    co_return false;
+                }
+                break;
+            case net::ProxyHeader::State::complete:
+                stream_.drop(header.size);
+                peer_ = header.client.value_or(peer_);
+                co_return true;
+            case net::ProxyHeader::State::absent:
+                if (!required) {
+                    stream_.drop(0);
+                    co_return true;
+                }
+                shared_.responder.abused(peer_, "a connection without a PROXY header");
+                co_return false;
+            case net::ProxyHeader::State::broken:
+                shared_.responder.abused(peer_, header.detail);
+                co_return false;
+        }
+    }
+    co_return false;
 }
 
 Task<bool> H1Connection::shake_hands() {
@@ -51,7 +93,9 @@ void H1Server::accepted(net::Fd connection, const net::Address& peer) {
 Task<void> H1Server::serve(net::Fd fd, net::Address peer) {
     H1Connection connection(shared_, std::move(fd), peer);
     link(connection);
-    co_await connection.run();
+    if (!connection.expects_proxy() || co_await connection.meet_proxy()) {
+        co_await connection.run();
+    }
     unlink(connection);
     budget_.leave();
 }
@@ -63,7 +107,8 @@ void H1Server::Secure::accepted(net::Fd connection, const net::Address& peer) {
 Task<void> H1Server::serve_secure(net::Fd fd, net::Address peer) {
     H1Connection connection(shared_, std::move(fd), peer);
     link(connection);
-    if (co_await connection.shake_hands()) {
+    if ((!connection.expects_proxy() || co_await connection.meet_proxy()) &&
+        co_await connection.shake_hands()) {
         co_await (connection.chose_h2() ? connection.run_h2() : connection.run());
     }
     unlink(connection);

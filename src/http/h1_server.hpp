@@ -8,6 +8,7 @@
 #include "http/h1_parser.hpp"
 #include "http/h1_pool.hpp"
 #include "http/stream.hpp"
+#include "net/listen_options.hpp"
 #include "net/listener.hpp"
 #include "net/pace.hpp"
 #include "net/scope.hpp"
@@ -40,6 +41,8 @@ struct H1ServerShared {
     net::TlsServer* tls = nullptr;  // for connections that come by secure(); null: none do
     H2Server* h2 = nullptr;         // takes over who speaks HTTP/2; null: nobody may
     bool h2_unasked = false;        // … and may begin in it on a connection without TLS
+    net::ProxyProtocol proxy_protocol = net::ProxyProtocol::off;
+    std::vector<Cidr> proxies{};  // whose PROXY headers are believed
 };
 
 class H1Connection {
@@ -51,6 +54,11 @@ class H1Connection {
 
     // Serves until the connection ends.
     Task<void> run();
+    // Before all else, where PROXY headers are expected. False: it is to end.
+    Task<bool> meet_proxy();
+    [[nodiscard]] bool expects_proxy() const {
+        return shared_.proxy_protocol != net::ProxyProtocol::off;
+    }
     // Before run(), on a port for TLS. False: they did not come to terms.
     Task<bool> shake_hands();
     // Instead of run(), where TLS has agreed on HTTP/2.

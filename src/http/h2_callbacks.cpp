@@ -196,6 +196,15 @@ struct H2Callbacks {
         return 0;
     }
 
+    // A request that waited for its turn, on a connection that takes none any more.
+    static int frame_not_sent(nghttp2_session* handle, const nghttp2_frame* frame, int /*why*/,
+                              void* user) {
+        if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+            stream_closed(handle, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM, user);
+        }
+        return 0;
+    }
+
     static int send_data(nghttp2_session* handle, nghttp2_frame* frame, const std::uint8_t* head,
                          std::size_t size, nghttp2_data_source* /*source*/, void* user) {
         constexpr std::size_t kFrameHeader = 9;
@@ -227,6 +236,8 @@ const nghttp2_session_callbacks* h2_callbacks() {
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, &H2Callbacks::data);
         nghttp2_session_callbacks_set_on_stream_close_callback(made, &H2Callbacks::stream_closed);
         nghttp2_session_callbacks_set_on_frame_send_callback(made, &H2Callbacks::frame_sent);
+        nghttp2_session_callbacks_set_on_frame_not_send_callback(made,
+                                                                 &H2Callbacks::frame_not_sent);
         nghttp2_session_callbacks_set_send_data_callback(made, &H2Callbacks::send_data);
         nghttp2_session_callbacks_set_unpack_extension_callback(made, &H2Callbacks::unknown_frame);
         return std::unique_ptr<nghttp2_session_callbacks, Delete>(made);

@@ -41,7 +41,8 @@ class H2Pairs {
   private:
     std::array<char, 3> status_text_{};
     std::array<char, 20> length_text_{};
-    std::array<nghttp2_nv, Headers::kFieldsMax + 2> pairs_;
+    static constexpr std::size_t kPseudoMost = 6;  // with the length and TE
+    std::array<nghttp2_nv, Headers::kFieldsMax + kPseudoMost> pairs_;
     std::size_t count_ = 0;
 };
 

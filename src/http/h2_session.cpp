@@ -1,5 +1,6 @@
 #include "http/h2_session.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/ensure.hpp"
@@ -17,6 +18,7 @@ bool stays_behind(Known known) {
         case Known::transfer_encoding:
         case Known::upgrade:
         case Known::content_length:
+        case Known::host:  // :authority
             return true;
         default:
             return false;
@@ -57,12 +59,25 @@ void H2Session::Delete::operator()(nghttp2_session* session) const {
     nghttp2_session_del(session);
 }
 
-H2Session::H2Session(const H2Limits& limits, Events& events)
-    : events_(events), streams_max_(limits.streams_max) {
+H2Session::H2Session(const H2Limits& limits, Events& events, Side side)
+    : events_(events), side_(side), streams_max_(limits.streams_max) {
     nghttp2_session* made = nullptr;
-    ensure(nghttp2_session_server_new2(&made, h2_callbacks(), this, h2_nghttp2_options()) == 0,
-           "no memory for HTTP/2");
+    const auto make =
+        side == Side::server ? &nghttp2_session_server_new2 : &nghttp2_session_client_new2;
+    ensure(make(&made, h2_callbacks(), this, h2_nghttp2_options()) == 0, "no memory for HTTP/2");
     session_.reset(made);
+    nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
+                                          static_cast<std::int32_t>(limits.connection_window));
+    if (side == Side::client) {
+        settings_sent_ = true;  // nothing about them is to be mended
+        const std::array<nghttp2_settings_entry, 3> entries{{
+            {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+            {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
+            {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list_max},
+        }};
+        nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+        return;
+    }
     // The first entry is the number of streams, see fill().
     const std::array<nghttp2_settings_entry, 4> entries{{
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::numeric_limits<std::int32_t>::max()},
@@ -71,12 +86,13 @@ H2Session::H2Session(const H2Limits& limits, Events& events)
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     }};
     nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
-    nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
-                                          static_cast<std::int32_t>(limits.connection_window));
 }
 
 // The library gets a frame that has to be judged when those before it have had their effect.
 bool H2Session::receive(std::string_view bytes) {
+    if (side_ == Side::client) {
+        return pass(bytes);  // a service is trusted not to burden us; the library judges the rest
+    }
     std::size_t passed = 0;
     for (std::size_t at = 0; at < bytes.size();) {
         at += scan_.step(bytes.substr(at));
@@ -190,6 +206,42 @@ void H2Session::interim(std::int32_t id, const ResponseHead& head) {
     pairs.add(head.headers);
     nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(),
                            pairs.size(), nullptr);
+}
+
+std::int32_t H2Session::request(const RequestHead& head, Listener& listener, bool ends) {
+    std::string path(head.path);
+    if (head.has_query) {
+        path.append(1, '?').append(head.query);
+    }
+    H2Pairs pairs;
+    pairs.add(":method", head.method_text);
+    pairs.add(":scheme", "http");
+    pairs.add(":authority", head.headers.value(Known::host));
+    pairs.add(":path", path);
+    pairs.add(head.headers);
+    pairs.add("te", "trailers");  // we pass them on; services that speak gRPC ask for it
+    if (head.framing == Framing::length) {
+        pairs.add_length(head.content_length);
+    }
+    const nghttp2_data_provider provider{.source = {.ptr = nullptr},
+                                         .read_callback = &h2_read_outgoing};
+    const std::int32_t id = nghttp2_submit_request(
+        session_.get(), nullptr, pairs.data(), pairs.size(), ends ? nullptr : &provider, &listener);
+    last_stream_ = std::max(last_stream_, id);
+    return std::max(id, 0);
+}
+
+bool H2Session::takes_requests() const {
+    return nghttp2_session_check_request_allowed(session_.get()) != 0;
+}
+
+std::size_t H2Session::peer_streams_max() const {
+    return nghttp2_session_get_remote_settings(session_.get(),
+                                               NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+void H2Session::ping() {
+    nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, kEndPing.data());
 }
 
 void H2Session::resume(std::int32_t id) {

@@ -1,4 +1,4 @@
-// The frames of one HTTP/2 connection, on our side the server's (RFC 9113): bytes in, events out;
+// The frames of one HTTP/2 connection, on either side (RFC 9113): bytes in, events out;
 // calls in, bytes out. By nghttp2, which is included here (h2_nghttp2.hpp) and nowhere else. Knows
 // no sockets and no policy; which fields make a request is said elsewhere (h2_head), what is too
 // much of something as well (h2_flood).
@@ -89,7 +89,9 @@ class H2Session {
         ~Events() = default;
     };
 
-    H2Session(const H2Limits& limits, Events& events);
+    enum class Side : std::uint8_t { server, client };
+
+    H2Session(const H2Limits& limits, Events& events, Side side = Side::server);
     H2Session(const H2Session&) = delete;
     H2Session& operator=(const H2Session&) = delete;
     ~H2Session() = default;
@@ -106,6 +108,14 @@ class H2Session {
     void respond(std::int32_t id, const ResponseHead& head, std::uint64_t content_length,
                  bool tell_length, bool ends);
     void interim(std::int32_t id, const ResponseHead& head);
+    // Of a client: a new stream, whose outgoing() is asked unless the head is all. Its id; it waits
+    // here while the server takes no more. 0: no stream can be opened any more.
+    std::int32_t request(const RequestHead& head, Listener& listener, bool ends);
+    // Has the other side not said that it takes no more?
+    [[nodiscard]] bool takes_requests() const;
+    // How many at once, as far as it has said.
+    [[nodiscard]] std::size_t peer_streams_max() const;
+    void ping();                   // ping_answered() comes
     void resume(std::int32_t id);  // outgoing() has something again
     void reset(std::int32_t id, H2Code code);
     // These bytes of a body have been passed on: as many may come again. id 0: the stream is gone.
@@ -130,6 +140,7 @@ class H2Session {
     [[nodiscard]] std::optional<H2Code> fault_of(const H2FrameHead& frame);
 
     Events& events_;
+    Side side_;
     std::uint32_t streams_max_;
     std::string* out_ = nullptr;    // during fill()
     std::int32_t last_stream_ = 0;  // that the client has opened

@@ -12,14 +12,12 @@ namespace gw::identity {
 
 // http://host[:port]/path
 inline std::optional<config::Flaw> check_key_set_url(std::string_view text) {
-    if (text.starts_with("https://")) {
-        return config::Flaw{"is an https URL, which cannot be read yet",
-                            "name the issuer's address inside the cluster: http://host:port/path"};
-    }
-    const std::size_t path = text.starts_with("http://") ? text.find('/', 7) : 0;
-    if (path == 0 || path == 7 || text.find_first_of(" \t\"<>#\\") != std::string_view::npos) {
+    const std::size_t host = text.starts_with("http://") ? 7 : text.starts_with("https://") ? 8 : 0;
+    const std::size_t path = host == 0 ? std::string_view::npos : text.find('/', host);
+    if (path == std::string_view::npos || path == host ||
+        text.find_first_of(" \t\"<>#\\") != std::string_view::npos) {
         return config::Flaw{"is " + config::quote(text),
-                            "write the key set's URL: http://host:port/path"};
+                            "write the key set's URL: https://host:port/path"};
     }
     return std::nullopt;
 }
@@ -31,6 +29,7 @@ struct TokenOptions {
     std::string public_key;
     std::string public_key_previous;
     std::string key_set_url;
+    std::string key_set_ca_file;
     std::chrono::milliseconds key_set_refresh{300'000};
     std::uint32_t clock_skew_s = 30;
     config::SpanText longest_life{std::chrono::seconds(900)};
@@ -57,9 +56,12 @@ void fields(Visitor& field, TokenOptions& o) {
           "the key before it, while its tokens live");
     field(
         "key_set_url", o.key_set_url, Env{"JWT_JWKS_URL"},
-        Check{check_key_set_url, R"(^http://[^/ ]+/[^ ]*$)"},
+        Check{check_key_set_url, R"(^https?://[^/ ]+/[^ ]*$)"},
         "the issuer's key set (RFC 7517), read in the background and when a token names a key that "
         "is not in it");
+    field("key_set_ca_file", o.key_set_ca_file, Env{"JWT_JWKS_CA_FILE"},
+          "PEM file: whom the gateway trusts to certify an `https://` issuer; default: whom the "
+          "system does");
     field("key_set_refresh_ms", o.key_set_refresh, Range{1'000, 86'400'000},
           "how often the key set is read again");
     field("clock_skew_s", o.clock_skew_s, Env{"JWT_CLOCK_SKEW"}, Range{0, 3'600},

@@ -12,16 +12,25 @@
 
 namespace gw::net {
 
+// An attempt to connect, for whoever has to end it.
+class Attempt {
+  public:
+    // What waits ends with Errc::cancelled, resumed from the loop.
+    virtual void cancel() = 0;
+
+  protected:
+    ~Attempt() = default;
+};
+
 // A connection to `address`, made before `deadline`.
-class Connector final : Pollable {
+class Connector final : Pollable, public Attempt {
   public:
     Connector(Loop& loop, const Address& address, Instant deadline);
     ~Connector();
     [[nodiscard]] bool await_ready();
     void await_suspend(std::coroutine_handle<> handle);
     Result<Fd> await_resume();
-    // What waits ends with Errc::cancelled, resumed from the loop.
-    void cancel();
+    void cancel() override;
 
   private:
     void on_events(std::uint32_t events) override;

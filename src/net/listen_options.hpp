@@ -1,10 +1,12 @@
 // What an operator may set about sockets that face clients and operators.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
@@ -31,9 +33,18 @@ inline std::optional<config::Flaw> check_token(std::string_view text) {
     return std::nullopt;
 }
 
+// Whether connections begin with a PROXY header (proxy_header.hpp).
+enum class ProxyProtocol : std::uint8_t { off, accept, require };
+constexpr std::array<std::pair<std::string_view, ProxyProtocol>, 3> names_of(ProxyProtocol) {
+    return {{{"off", ProxyProtocol::off},
+             {"accept", ProxyProtocol::accept},
+             {"require", ProxyProtocol::require}}};
+}
+
 struct ListenOptions {
     std::string host = "0.0.0.0";
     std::uint16_t port = 3000;
+    ProxyProtocol proxy_protocol = ProxyProtocol::off;
 };
 
 template <class Visitor>
@@ -42,6 +53,10 @@ void fields(Visitor& field, ListenOptions& o) {
     field("host", o.host, Env{"HOST"}, Check{check_listen_host, ""}, "address for clients");
     field("port", o.port, Env{"PORT"}, Range{0, 65535},
           "port for clients; 0 takes a free one and logs it");
+    field("proxy_protocol", o.proxy_protocol,
+          "whether load balancers among `trusted_proxies` say by a PROXY header (version 1 or 2) "
+          "who the client is, on this port and on that for TLS; `accept`: they may; `require`: all "
+          "connections begin with one, and others are ended");
 }
 
 struct AdminOptions {

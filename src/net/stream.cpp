@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "net/sockaddr.hpp"
@@ -198,6 +199,30 @@ bool Stream::try_read(std::span<char> into, Result<std::size_t>& result) {
     }
     result = static_cast<std::size_t>(got);
     return true;
+}
+
+std::size_t Stream::look(std::span<char> into) {
+    ssize_t got = 0;
+    do {
+        got = ::recv(fd_.get(), into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if ((state_ & kPeerLeft) == 0) {
+        state_ &= static_cast<std::uint8_t>(~kReadable);
+    }
+    return static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+}
+
+void Stream::drop(std::size_t bytes) {
+    std::array<char, 512> taken;
+    while (bytes > 0) {
+        const ssize_t got =
+            socket_receive(fd_.get(), std::span(taken).first(std::min(bytes, taken.size())));
+        if (got <= 0) {
+            break;
+        }
+        bytes -= static_cast<std::size_t>(got);
+    }
+    state_ |= kReadable;  // there may be more, of which nothing was said since
 }
 
 // ---- readable

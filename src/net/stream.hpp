@@ -28,6 +28,7 @@
 
 namespace gw::net {
 
+class TlsClient;
 class TlsSession;
 struct TlsServer;
 
@@ -53,6 +54,9 @@ class Stream final : Pollable {
     // Makes this a server's TLS connection: before anything is read or written, and followed by
     // handshake().
     void use_tls(TlsServer& server);
+    // The same for a client's. spare: storage that several connections of one loop share; it
+    // outlives them.
+    void use_tls(const TlsClient& client, std::string& spare);
     // Until both sides agree. Errors: timeout; malformed, when the peer speaks no TLS that we do.
     HandshakeOp handshake(Instant deadline);
     [[nodiscard]] bool secure() const { return tls_ != nullptr; }
@@ -64,6 +68,11 @@ class Stream final : Pollable {
     // Until there is something to read (or the end, or an error): for waiting without holding a
     // buffer.
     ReadableOp readable(Instant deadline);
+    // What waits to be read, left there: before TLS, and after readable(), which then waits for
+    // more of it. Nothing is there: 0.
+    std::size_t look(std::span<char> into);
+    // Takes that many bytes of what look() has shown.
+    void drop(std::size_t bytes);
     // All bytes of up to three pieces, in order, at the pace that the peer must keep.
     WriteOp write(std::string_view first, std::string_view second, std::string_view third,
                   const PaceLimits& pace);
@@ -94,6 +103,8 @@ class Stream final : Pollable {
     };
     void watch_peer(Watcher* watcher);
 
+    // The peer has ended its sending, or is gone.
+    [[nodiscard]] bool peer_left() const { return (state_ & kPeerLeft) != 0; }
     // True if the peer ended, failed or sent something: an idle connection that is no longer fit
     // for reuse. exact: asks the kernel instead of going by what the loop has seen.
     [[nodiscard]] bool has_news(bool exact) const;

@@ -12,6 +12,11 @@ void Stream::use_tls(TlsServer& server) {
     tls_->input_came((state_ & kPeerLeft) != 0);
 }
 
+void Stream::use_tls(const TlsClient& client, std::string& spare) {
+    tls_ = std::make_unique<TlsSession>(client, spare, fd_.get());
+    tls_->input_came((state_ & kPeerLeft) != 0);
+}
+
 std::string_view Stream::alpn() const {
     return tls_ != nullptr ? tls_->alpn() : std::string_view{};
 }

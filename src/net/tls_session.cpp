@@ -49,7 +49,7 @@ struct TlsBio {
         TlsSession& self = session(bio);
         BIO_clear_retry_flags(bio);
         if (self.out_.capacity() < TlsSession::kRecord) {
-            self.out_ = std::exchange(self.server_.spare, {});
+            self.out_ = std::exchange(self.spare_, {});
             self.out_.clear();
             self.out_.reserve(2 * TlsSession::kRecord);
         }
@@ -107,6 +107,20 @@ const char* trouble_of(unsigned long error) {
     }
 }
 
+const char* distrust_of(long verdict) {
+    switch (verdict) {
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            return "the service's certificate has expired";
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return "the service's certificate is not valid yet";
+        case X509_V_ERR_HOSTNAME_MISMATCH:
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+            return "the service's certificate is for another name";
+        default:
+            return "the service's certificate leads to nobody who is trusted";
+    }
+}
+
 }  // namespace
 
 void TlsSession::Free::operator()(ssl_st* tls) const {
@@ -115,13 +129,19 @@ void TlsSession::Free::operator()(ssl_st* tls) const {
 
 TlsSession::TlsSession(TlsServer& server, int fd)
     : contexts_(server.contexts),
-      server_(server),
+      spare_(server.spare),
       tls_(SSL_new(contexts_->context_for(""))),
       fd_(fd) {
     ensure(tls_ != nullptr, "OpenSSL makes no connection");
     BIO* const bio = TlsBio::over(*this);
     SSL_set_bio(tls_.get(), bio, bio);
     SSL_set_accept_state(tls_.get());
+}
+
+TlsSession::TlsSession(const TlsClient& client, std::string& spare, int fd)
+    : spare_(spare), tls_(client.begin()), fd_(fd) {
+    BIO* const bio = TlsBio::over(*this);
+    SSL_set_bio(tls_.get(), bio, bio);
 }
 
 TlsSession::~TlsSession() = default;
@@ -136,7 +156,11 @@ TlsSession::Step TlsSession::judge(int result) {
             break;
     }
     failed_ = true;
-    trouble_ = eof_ ? "the peer left without a TLS goodbye" : trouble_of(ERR_peek_error());
+    const long verdict =
+        SSL_is_server(tls_.get()) == 1 ? X509_V_OK : SSL_get_verify_result(tls_.get());
+    trouble_ = verdict != X509_V_OK && !ready_ ? distrust_of(verdict)
+               : eof_                          ? "the peer left without a TLS goodbye"
+                                               : trouble_of(ERR_peek_error());
     ERR_clear_error();
     return eof_ ? Step::cut : Step::broken;
 }
@@ -238,8 +262,8 @@ void TlsSession::sent(std::size_t bytes) {
         return;
     }
     sent_ = 0;
-    if (server_.spare.capacity() < kRecord && out_.capacity() <= 2 * kRun) {
-        server_.spare = std::exchange(out_, {});
+    if (spare_.capacity() < kRecord && out_.capacity() <= 2 * kRun) {
+        spare_ = std::exchange(out_, {});
     }
     out_ = std::string();
 }

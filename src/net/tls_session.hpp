@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "net/tls_client.hpp"
 #include "net/tls_contexts.hpp"
 
 struct bio_st;
@@ -32,6 +33,8 @@ class TlsSession {
 
     // A server's side of a connection.
     TlsSession(TlsServer& server, int fd);
+    // A client's. spare: as TlsServer's.
+    TlsSession(const TlsClient& client, std::string& spare, int fd);
     TlsSession(const TlsSession&) = delete;
     TlsSession& operator=(const TlsSession&) = delete;
     ~TlsSession();
@@ -81,8 +84,8 @@ class TlsSession {
     Step judge(int result);
     std::size_t record_size(Instant now);
 
-    std::shared_ptr<const TlsContexts> contexts_;
-    TlsServer& server_;
+    std::shared_ptr<const TlsContexts> contexts_;  // a server's
+    std::string& spare_;
     std::unique_ptr<ssl_st, Free> tls_;
     std::string out_;
     std::size_t sent_ = 0;

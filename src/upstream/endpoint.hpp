@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "http/h2_client.hpp"
 #include "net/connector.hpp"
 #include "net/stream.hpp"
 #include "net/task.hpp"
@@ -26,6 +27,7 @@ struct Connection final : net::Stream::Watcher {
     Instant idle_since;
     Instant closed = kNever;  // by the service, while it was unused
     std::uint64_t served = 0;
+    std::uint64_t tls = 0;  // TlsClient::id(); 0: plain
 };
 
 class Endpoint;
@@ -57,6 +59,24 @@ class Lease {
     std::unique_ptr<Connection> connection_;
 };
 
+// A request's place on a connection that it shares with others.
+class SharedLease {
+  public:
+    SharedLease(Endpoint& endpoint, http::H2ClientConnection& connection)
+        : endpoint_(&endpoint), connection_(&connection) {}
+    SharedLease(SharedLease&& other) noexcept
+        : endpoint_(std::exchange(other.endpoint_, nullptr)), connection_(other.connection_) {}
+    SharedLease& operator=(SharedLease&&) = delete;
+    ~SharedLease();
+
+    [[nodiscard]] http::H2ClientConnection& connection() const { return *connection_; }
+    [[nodiscard]] Endpoint& endpoint() const { return *endpoint_; }
+
+  private:
+    Endpoint* endpoint_;
+    http::H2ClientConnection* connection_;
+};
+
 class Endpoint {
   public:
     Endpoint(net::Loop& loop, const net::Address& address, const ServiceOptions& options)
@@ -73,8 +93,17 @@ class Endpoint {
     // for requests that must not be sent twice.
     std::optional<Lease> reuse(bool exact);
     // A new connection. attempt: what is being waited for, while it is, for whoever has to cancel
-    // it; else null. Errors: refused, timeout, unreachable, exhausted, cancelled.
-    net::Task<Result<Lease>> open(Instant deadline, net::Connector*& attempt);
+    // it; else null. Errors: refused, timeout, unreachable, exhausted, cancelled; malformed, where
+    // TLS or the service's certificate is not what it should be.
+    net::Task<Result<Lease>> open(Instant deadline, net::Attempt*& attempt);
+
+    // Of a service that speaks HTTP/2: a connection that has room for one more request, and a new
+    // one only where there is none. One is made at a time; who comes meanwhile waits for it.
+    // Errors: as of open().
+    net::Task<Result<SharedLease>> share(http::H1Pool& pool, net::PaceLimits pace, Instant deadline,
+                                         net::Connector*& attempt);
+    // All shared connections end now.
+    net::Task<void> end_shared();
 
     // Closes what has been idle or open for too long, or was closed by the service.
     void sweep();
@@ -82,12 +111,25 @@ class Endpoint {
     void retire();
 
     [[nodiscard]] std::size_t idle() const { return idle_.size(); }
+    // Connections that requests have, and requests on those that are shared.
     [[nodiscard]] std::size_t lent() const { return lent_; }
+    // Nothing of it is in use any more.
+    [[nodiscard]] bool unused() const { return lent_ == 0 && shared_scope_.live() == 0; }
 
   private:
     friend class Lease;
+    friend class SharedLease;
+    [[nodiscard]] http::H2ClientConnection* with_room() const;
+    static net::Task<void> run(http::H2ClientConnection& connection);
     [[nodiscard]] bool worn_out(const Connection& connection) const;
     void take_back(std::unique_ptr<Connection> connection);
+    net::Task<Result<void>> shake_hands(Connection& connection,
+                                        std::shared_ptr<const net::TlsClient> tls, Instant deadline,
+                                        net::Attempt*& attempt);
+    // Of connections as they are made now.
+    [[nodiscard]] std::uint64_t tls_id() const {
+        return options_.tls_client != nullptr ? options_.tls_client->id() : 0;
+    }
     // False: no longer; learns from it what there is to learn.
     bool is_fit(const Connection& connection, bool exact);
 
@@ -95,7 +137,12 @@ class Endpoint {
     net::Address address_;
     std::uint64_t id_;
     const ServiceOptions& options_;  // the service's: they change with its configuration
+    std::string tls_spare_;
     std::vector<std::unique_ptr<Connection>> idle_;  // the most recently used last
+    std::vector<std::unique_ptr<http::H2ClientConnection>> shared_;
+    net::Scope shared_scope_;
+    bool connecting_ = false;           // a shared one
+    std::vector<net::Pause*> waiting_;  // for it
     IdleLimit idle_limit_;
     std::size_t lent_ = 0;
     bool retired_ = false;

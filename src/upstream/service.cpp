@@ -89,7 +89,15 @@ void Service::sweep() {
     for (const auto& endpoint : endpoints_) {
         endpoint->sweep();
     }
-    std::erase_if(leaving_, [](const auto& endpoint) { return endpoint->lent() == 0; });
+    std::erase_if(leaving_, [](const auto& endpoint) { return endpoint->unused(); });
+}
+
+net::Task<void> Service::end_shared() {
+    for (const auto* const list : {&endpoints_, &leaving_}) {
+        for (const auto& endpoint : *list) {
+            co_await endpoint->end_shared();
+        }
+    }
 }
 
 Service::Count Service::connections() const {

@@ -52,6 +52,8 @@ class Service {
 
     // Once a second or so.
     void sweep();
+    // Before the loop stops: what requests shared ends now. Nobody makes a request any more.
+    net::Task<void> end_shared();
 
     struct Count {
         std::size_t idle = 0;

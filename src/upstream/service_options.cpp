@@ -5,7 +5,7 @@
 namespace gw::upstream {
 namespace {
 
-constexpr std::string_view kRemedy = "write http://host:port";
+constexpr std::string_view kRemedy = "write http://host:port or https://host:port";
 constexpr std::size_t kHostMax = 253;  // the longest name that DNS allows
 
 bool is_name_character(char c) {
@@ -51,14 +51,15 @@ std::expected<ServiceUrl, config::Flaw> ServiceUrl::parse(std::string_view text)
     const auto refuse = [](std::string what, std::string_view remedy = kRemedy) {
         return std::unexpected(config::Flaw{std::move(what), std::string(remedy)});
     };
-    if (text.starts_with("https://")) {
-        return refuse("asks for TLS to the service, which this version does not speak");
+    constexpr std::string_view kPlain = "http://";
+    constexpr std::string_view kSecure = "https://";
+    ServiceUrl url;
+    url.tls = text.starts_with(kSecure);
+    url.port = url.tls ? 443 : 80;
+    if (!url.tls && !text.starts_with(kPlain)) {
+        return refuse("does not begin with http:// or https://");
     }
-    constexpr std::string_view kScheme = "http://";
-    if (!text.starts_with(kScheme)) {
-        return refuse("does not begin with http://");
-    }
-    std::string_view rest = text.substr(kScheme.size());
+    std::string_view rest = text.substr(url.tls ? kSecure.size() : kPlain.size());
     if (rest.ends_with('/')) {
         rest.remove_suffix(1);
     }
@@ -75,7 +76,6 @@ std::expected<ServiceUrl, config::Flaw> ServiceUrl::parse(std::string_view text)
     if (host_end == std::string_view::npos) {
         return refuse("lacks the closing bracket of its address");
     }
-    ServiceUrl url;
     url.host = rest.substr(in_brackets ? 1 : 0, host_end - (in_brackets ? 1 : 0));
     if (!is_host(url.host, in_brackets)) {
         return refuse("names " + config::quote(url.host) + ", which is no host");
@@ -88,7 +88,7 @@ std::expected<ServiceUrl, config::Flaw> ServiceUrl::parse(std::string_view text)
 }
 
 std::string ServiceUrl::to_string() const {
-    return host.empty() ? "" : "http://" + authority();
+    return host.empty() ? "" : (tls ? "https://" : "http://") + authority();
 }
 
 std::string ServiceUrl::authority() const {

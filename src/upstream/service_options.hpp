@@ -1,14 +1,17 @@
 // What an operator may set about a service: where it is, and how connections to it are kept.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "config/field.hpp"
+#include "net/tls_client.hpp"
 #include "upstream/balancer.hpp"
 #include "upstream/bulkhead_options.hpp"
 #include "upstream/health.hpp"
@@ -16,14 +19,15 @@
 
 namespace gw::upstream {
 
-// http://host:port, nothing else: paths are the routes' business, and credentials do not belong
-// here.
+// http://host:port or https://host:port, nothing else: paths are the routes' business, and
+// credentials do not belong here.
 struct ServiceUrl {
     std::string host;  // a name, or an IP address without brackets
     std::uint16_t port = 80;
+    bool tls = false;
 
     static constexpr std::string_view kPattern =
-        R"(^http://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$)";
+        R"(^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?$)";
     static std::expected<ServiceUrl, config::Flaw> parse(std::string_view text);
     // "" when nothing is set.
     [[nodiscard]] std::string to_string() const;
@@ -44,15 +48,23 @@ template <class Visitor>
 void fields(Visitor& field, EndpointOptions& o) {
     using namespace config;
     field("url", o.url, Required{},
-          "where it listens: `http://host:port`; every address of the name is an endpoint");
+          "where it listens: `http://host:port` or `https://host:port`; every address of the name "
+          "is an endpoint");
     field("weight", o.weight, Range{0, 1'000},
           "how much it gets beside the others; 0: nothing. Not for `round_robin`");
     field("zone", o.zone, "where it stands; compared with our own `zone`");
 }
 
+enum class ServiceProtocol : std::uint8_t { h1, h2 };
+
+constexpr std::array<std::pair<std::string_view, ServiceProtocol>, 2> names_of(ServiceProtocol) {
+    return {{{"h1", ServiceProtocol::h1}, {"h2", ServiceProtocol::h2}}};
+}
+
 struct ServiceOptions {
     ServiceUrl url;
     std::vector<EndpointOptions> endpoints;
+    ServiceProtocol protocol = ServiceProtocol::h1;
     Millis timeout{0};
     Millis connect_timeout{1'000};
     Millis idle_timeout{4'000};
@@ -64,6 +76,10 @@ struct ServiceOptions {
     CheckOptions check;
     RetryOptions retry;
     BulkheadOptions bulkhead;
+    net::TlsClientOptions tls;
+
+    // Set while loading, of services that are spoken to in TLS.
+    std::shared_ptr<const net::TlsClient> tls_client;
 
     // What requests to it name as their host.
     [[nodiscard]] const ServiceUrl& named() const {
@@ -75,10 +91,13 @@ template <class Visitor>
 void fields(Visitor& field, ServiceOptions& o) {
     using namespace config;
     field("url", o.url, Env{"<NAME>_SERVICE_URL"},
-          "where it listens: `http://host:port`; every address of the name is used. Required "
+          "where it listens: `http://host:port` or `https://host:port`; every address of the name "
+          "is used. Required "
           "unless `endpoints` are listed");
     field("endpoints", o.endpoints,
           "the places where it listens, instead of `url`; requests name the first as their host");
+    field("protocol", o.protocol,
+          "what it speaks: HTTP/1.1, or `h2`, HTTP/2 without TLS and without being asked (gRPC)");
     field("timeout_ms", o.timeout, Range{0, 3'600'000},
           "time for a whole request on routes to it that set none; 0 is `request_timeout_ms`");
     field("connect_timeout_ms", o.connect_timeout, Range{10, 60'000},
@@ -91,12 +110,14 @@ void fields(Visitor& field, ServiceOptions& o) {
     field("idle_connections_max", o.idle_connections_max, Range{0, 100'000},
           "most unused connections that each worker keeps");
     field("connections_max", o.connections_max, Range{1, 100'000},
-          "most connections of each worker; requests beyond it are refused with 503");
+          "most connections of each worker (with `h2`: requests at once); requests beyond it are "
+          "refused with 503");
     field("balance", o.balance, "which endpoint serves a request");
     field("health", o.health, "which endpoints are left out, by how their requests fare");
     field("check", o.check, "asks endpoints how they are, from the gateway as a whole");
     field("retry", o.retry, "when a request is sent again");
     field("bulkhead", o.bulkhead, "how many requests it is sent at once, and who waits");
+    field("tls", o.tls, "TLS to it, where its `url` or its `endpoints` begin with `https://`");
 }
 
 // Names of services are labels of metrics and parts of variable names.

@@ -20,6 +20,10 @@ TEST(ServiceUrl, ReadsHostAndPort) {
     }
     EXPECT_EQ(ServiceUrl::parse("http://[::1]:80")->to_string(), "http://[::1]:80");
     EXPECT_EQ(ServiceUrl::parse("http://a")->authority(), "a:80");
+    EXPECT_FALSE(ServiceUrl::parse("http://a")->tls);
+    EXPECT_TRUE(ServiceUrl::parse("https://a")->tls);
+    EXPECT_EQ(ServiceUrl::parse("https://a")->to_string(), "https://a:443");
+    EXPECT_EQ(ServiceUrl::parse("https://[::1]:8443/")->to_string(), "https://[::1]:8443");
     EXPECT_EQ(ServiceUrl{}.to_string(), "");
 }
 
@@ -28,7 +32,9 @@ TEST(ServiceUrl, RefusesWhatItIsNotAndSaysWhy) {
              {"", "does not begin"},
              {"auth-service:4001", "does not begin"},
              {"HTTP://a:1", "does not begin"},
-             {"https://a:443", "TLS"},
+             {"HTTPS://a:443", "does not begin"},
+             {"https://", "no host"},
+             {"https://a:1/x", "path"},
              {"http://", "no host"},
              {"http://:80", "no host"},
              {"http://a b:80", "no host"},

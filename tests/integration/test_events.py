@@ -79,7 +79,7 @@ class Events(Scenario):
         self.addCleanup(self.service.close)
 
     def run_gateway(self, more="    timeout_ms: 600\n"):
-        return self.start(f"services:\n  origin:\n    url: {self.service.url}\nroutes:\n  - name: s0\n    path: /api/v1/s0/**\n"
+        return self.start(f"services:\n  origin:\n    url: {self.service.url}\n    idle_connections_max: 0\nroutes:\n  - name: s0\n    path: /api/v1/s0/**\n"
                           f"    service: origin\n    rewrite: /up\n    authenticate: {{public: [/**]}}\n{more}")
 
     def both(self, gateway, answer=STREAM):

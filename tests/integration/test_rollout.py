@@ -1,5 +1,10 @@
 """A rollout as the Deployment does it: four gateways behind a balancer, one after the other replaced by a new one under
 load over HTTP/1.1 and HTTP/2; no request fails. Times are those of k8s/deployment.yaml, a sixth as long."""
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
 import threading
 import time
 import unittest
@@ -7,7 +12,9 @@ import unittest
 from support.balancer import Balancer
 from support.clients import Load
 from support.h2 import H2Client
-from support.scenario import Scenario
+from support.process import ROOT, ask
+from support.scenario import BINARY, Scenario
+from support.wait import wait_until
 
 TARGET = "/api/v1/s0/text"
 BODY = b"hello from origin"
@@ -96,6 +103,34 @@ class Rollout(Scenario):
         for pod in pods:
             self.assertGreater(self.balancer.members[pod.port], 0, "a new gateway gets connections")
             self.assertStops(pod)
+
+    def test_the_lines_of_the_documentation_upgrade_in_place_and_no_request_fails(self):
+        text = (ROOT / "docs/deployment.md").read_text().split("## Hosts without", 1)[1]
+        lines = text.split("```sh\n", 1)[1].split("```", 1)[0]
+        folder = pathlib.Path(self.folder)
+        shutil.copy(BINARY, folder / "api-gateway.new")
+        old = self.start(environment={"SHUTDOWN_DRAIN_MS": DRAIN_MS, "RESP_PORT": "0"})
+        shutil.copy(old.config, folder / "gateway.yaml")
+        environment = pathlib.Path(f"/proc/{old.pid}/environ").read_bytes().split(b"\0")
+        environment = dict(line.decode().split("=", 1) for line in environment if b"=" in line)
+        self.assertIn("old=$(pidof api-gateway)\n", lines)
+        with Load(old.port, TARGET, BODY, 6) as h1, H2Load(old.port, 4) as h2:
+            done = subprocess.run(["sh", "-euc", lines.replace("$(pidof api-gateway)", str(old.pid)) + 'echo "$!"'],
+                                  cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, timeout=30)
+            self.assertEqual(0, done.returncode)
+            fresh = int(done.stdout.split()[-1])
+            self.addCleanup(self._end, fresh)
+            self.assertEqual(0, old.process.wait(30))
+            seen = (h1.done, h2.done)
+            wait_until(lambda: h1.done > seen[0] + 50 and h2.done > seen[1] + 50, 20, "requests flow")
+        self.assertEqual([], h1.failures[:5])
+        self.assertEqual([], h2.failures[:5])
+        self.assertEqual(200, ask(old.port, "/health/ready")[0])
+
+    @staticmethod
+    def _end(pid):
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not pathlib.Path(f"/proc/{pid}/exe").exists(), 20, "the new process has ended")
 
 
 if __name__ == "__main__":

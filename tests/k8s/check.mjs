@@ -78,6 +78,13 @@ if (hasKustomize()) {
     const secondary = rendered("secondary");
     expect("overlays: secondary", [...secondary.flatMap(flaws), ...platform.rules.flatMap(rule => complaints(rule, secondary)),
         ...secondary.filter(o => o.kind === "ConfigMap" && o.data.REGION !== "secondary").map(() => "REGION")]);
+    // Its certificate is no file of this machine: all rules but the one that reads the configuration.
+    const tls = rendered("tls");
+    const port = (kind, name, of) => of(tls.find(o => o.kind === kind && o.metadata.name === name)).some(p => p.name === "https");
+    expect("overlays: tls", [...tls.flatMap(flaws),
+        ...platform.rules.filter(rule => rule.name !== "the configuration is accepted").flatMap(rule => complaints(rule, tls)),
+        ...(port("Service", "api-gateway", o => o.spec.ports) ? [] : ["the service has no port https"]),
+        ...(port("Deployment", "api-gateway", o => o.spec.template.spec.containers[0].ports) ? [] : ["nor the pods"])]);
     const staging = rendered("staging");
     expect("overlays: staging", [...staging.flatMap(flaws),
         ...staging.filter(o => o.kind !== "Namespace" && o.metadata.namespace !== "staging").map(o => `${o.kind} is in another namespace`),

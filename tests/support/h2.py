@@ -51,11 +51,9 @@ class H2Client:
     def __init__(self, port, seconds=10, settings=None, preface=PREFACE, windows=True, receive_buffer=None, tls=None,
                  name="a.test"):
         """tls: an ssl.SSLContext; the connection is then made with it, for that name."""
-        self.sock = socket.socket()
-        if receive_buffer:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.receive_buffer = receive_buffer
+        self.sock = self._connect(port)
         self.sock.settimeout(seconds)
-        self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             try:
@@ -83,6 +81,13 @@ class H2Client:
         self.raw(preface)
         if preface == PREFACE:
             self.send(SettingsFrame(0, settings=settings or {}))
+
+    def _connect(self, port):
+        sock = socket.socket()
+        if self.receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        sock.connect(("127.0.0.1", port))
+        return sock
 
     # ---- sending
 

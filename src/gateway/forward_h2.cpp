@@ -1,0 +1,137 @@
+#include "gateway/forward_h2.hpp"
+
+#include <algorithm>
+
+#include "gateway/attempt_error.hpp"
+#include "gateway/balance_key.hpp"
+#include "gateway/forward.hpp"
+#include "gateway/forwarded_head.hpp"
+#include "gateway/grpc.hpp"
+#include "gateway/held_body.hpp"
+#include "gateway/relay.hpp"
+#include "gateway/signing.hpp"
+#include "gateway/turn.hpp"
+
+namespace gw::gateway {
+namespace {
+
+// A call of gRPC says itself how long it may take.
+void shorten_deadline(Exchange& x) {
+    for (const http::Field& field : x.head().headers) {
+        if (equal_ignore_case(field.name, "grpc-timeout")) {
+            if (const auto timeout = grpc_timeout(field.value)) {
+                x.deadline = std::min(x.deadline, x.stream.began() + *timeout);
+            }
+        }
+    }
+}
+
+struct Attempt {
+    Result<void> done;
+    bool reused = false;
+    bool passed_over = false;
+    bool body_read = false;
+};
+
+net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoint& endpoint,
+                              http::BodyPart first, upstream::BreakerCall& call, Resend& resend) {
+    const http::H1ServerLimits& limits = x.generation.site->limits;
+    const Result<upstream::SharedLease> lease =
+        co_await endpoint.share(x.shard.h1(), limits.pace, x.deadline, watch.connecting());
+    if (!lease) {
+        co_return Attempt{.done = std::unexpected(lease.error())};
+    }
+    const bool reused = lease->connection().reused();
+    http::H2ClientStream service(lease->connection(), limits.message, limits.pace);
+    watch.on(&service);
+    Relay relay(x, service, first, call, resend);
+    const Result<void> done = co_await relay.run();
+    watch.on(nullptr);
+    co_return Attempt{.done = done,
+                      .reused = reused,
+                      .passed_over = relay.passed_over(),
+                      .body_read = relay.body_read()};
+}
+
+}  // namespace
+
+net::Task<Result<void>> forward_over_h2(Exchange& x) {
+    const http::RequestHead& head = x.head();
+    observe::UpstreamSeries& series = *x.generation.service_series[x.route->service_index];
+    if (x.shard.draining()) {
+        x.stream.close_after();
+    }
+    ClientWatch watch(x);
+    if (x.generation.signer != nullptr && head.framing != http::Framing::none) {
+        if (const Result<void> hashed = co_await hash_body(x); !hashed) {
+            co_return hashed;
+        }
+        x.deadline = std::max(x.deadline, x.shard.loop().now() + x.route->timeout);
+    }
+    shorten_deadline(x);
+    Turn turn(x, watch);
+    if (!turn.enter()) {
+        if (const Result<void> mine = co_await turn.wait(); !mine) {
+            co_return mine;
+        }
+    }
+    if (!build_request_head(x, head.framing, head.content_length)) {
+        co_return fail(Errc::head_too_large, Fault::client, "too many header fields to forward");
+    }
+    const http::BodyPart first = first_part(x);
+    const std::uint64_t key =
+        x.service->by_key() ? balance_key(x, x.service->options().balance.key) : 0;
+    Resend resend(x);
+    net::Pause pause(x.shard.loop());
+    upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
+    while (true) {
+        upstream::BreakerCall call(*x.generation.breakers[x.route->service_index],
+                                   x.shard.loop().now());
+        if (!call.admitted()) {
+            co_return refused_by_breaker(x, call);
+        }
+        upstream::Endpoint* const endpoint = x.service->pick(tried, key);
+        if (endpoint == nullptr) {
+            co_return fail(Errc::unreachable, Fault::upstream,
+                           "no address of the service is known");
+        }
+        if (!x.upstream_began) {
+            x.upstream_began = x.shard.loop().now();
+            x.service->retries().sent();
+        }
+        const Attempt made = co_await attempt_at(x, watch, *endpoint, first, call, resend);
+        learn_from_answer(x, !made.done && made.done.error().code == Errc::timeout &&
+                                 made.done.error().fault == Fault::upstream);
+        if (made.done) {
+            if (x.outcome.status < 500) {
+                x.service->succeeded(*endpoint);
+            } else {
+                x.service->failed(*endpoint);
+            }
+            co_return made.done;
+        }
+        const Error& error = made.done.error();
+        const bool stale = resend.was_stale(error, made.reused);
+        if (is_the_services(error)) {
+            series.failed(error_label(error));
+            if (!stale) {
+                call.tell(upstream::Breaker::Result::failure, x.shard.loop().now());
+            }
+        }
+        if (made.passed_over || (is_the_services(error) && !stale)) {
+            x.service->failed(*endpoint);
+        }
+        if (!made.passed_over && !resend.after(error, made.reused, !made.body_read)) {
+            co_return made.done;
+        }
+        series.retried();
+        if (stale) {
+            series.retried_stale();
+        } else {
+            co_await pause.until(x.shard.loop().now() + resend.pause());
+        }
+        tried = endpoint;
+    }
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,241 @@
+"""Services that speak HTTP/2, frame by frame: what they see, and what becomes of it when they behave badly."""
+import select
+import socket
+import time
+import unittest
+
+from support.clients import Client
+from support.h2 import CANCEL, NO_ERROR, REFUSED_STREAM, GoAwayFrame, H2Client, RstStreamFrame, SettingsFrame, metric
+from support.h2_service import H2Service
+from support.scenario import Scenario, sanitized
+
+
+class H2ServiceScenario(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.service = self.serve()
+        self.gateway = self.start(self.config(), environment={"WORKERS": "1", "CIRCUIT_BREAKER_VOLUME_THRESHOLD": "1000"})
+
+    def serve(self, **options):
+        service = H2Service(**options)
+        self.addCleanup(service.close)
+        return service
+
+    def config(self):
+        return (f"services:\n  origin:\n    url: {self.service.url}\n    protocol: h2\n    idle_timeout_ms: 60000\n"
+                "routes:\n  - name: s0\n    path: /api/v1/s0/**\n    service: origin\n    rewrite: /up\n    timeout_ms: 2000\n"
+                "    authenticate: {public: [/**]}\n    body_bytes_max: 100000000\n")
+
+    def ask(self, method="GET", target="/api/v1/s0/x", extra="", body=b""):
+        """A client over HTTP/1.1 that has asked and reads nothing yet."""
+        client = Client(self.gateway.port)
+        self.addCleanup(client.sock.close)
+        client.send(f"{method} {target} HTTP/1.1\r\nHost: a.example\r\n{extra}\r\n".encode() + body)
+        return client
+
+    def h2(self, **options):
+        client = H2Client(self.gateway.port, **options)
+        self.addCleanup(client.close)
+        return client
+
+
+class Requests(H2ServiceScenario):
+    def test_the_service_sees_one_plain_request(self):
+        client = self.ask(target="/api/v1/s0/x?q=%20", extra="Connection: X-Hop\r\nX-Hop: 1\r\nTE: gzip\r\nX-App: 7\r\nUpgrade: h2c\r\n")
+        peer = self.service.next()
+        stream = peer.request_on()
+        fields = peer.answer(stream).heads[0]
+        self.assertEqual([(":method", "GET"), (":scheme", "http"), (":authority", self.service.url[7:]), (":path", "/up/x?q=%20")],
+                         fields[:4])
+        names = dict(fields)
+        self.assertEqual(("trailers", "7"), (names["te"], names["x-app"]))
+        for name in ("host", "connection", "x-hop", "upgrade", "transfer-encoding", "content-length"):
+            self.assertNotIn(name, names)
+        self.assertTrue(all(name == name.lower() for name, _ in fields))
+        self.assertTrue(peer.answer(stream).ended)
+        peer.respond(stream, fields=[("content-type", "text/plain"), ("server", "me"), ("x-app", "8")], body=b"hello")
+        answer = client.response()
+        self.assertEqual((200, b"hello", ["8"], []),
+                         (answer.status, bytes(answer.body), answer.values("X-App"), answer.values("Server")))
+
+    def test_many_requests_share_a_connection_and_are_answered_in_any_order(self):
+        client = self.h2()
+        streams = [client.request(path=f"/api/v1/s0/{n}") for n in range(50)]
+        peer = self.service.next()
+        last = peer.request_on(49)
+        self.assertEqual(99, last)
+        for stream in reversed(peer.begun()):
+            peer.respond(stream, body=dict(peer.answer(stream).heads[0])[":path"].encode())
+        for number, stream in enumerate(streams):
+            self.assertEqual(f"/up/{number}".encode(), bytes(client.finish(stream).body))
+        self.assertEqual([], select.select([self.service.listener], [], [], 0)[0])
+
+    def test_bodies_and_trailers_go_both_ways(self):
+        client = self.h2()
+        stream = client.request(method="POST", path="/api/v1/s0/x", body=b"up" * 3000, trailers=[("x-sum", "1")])
+        peer = self.service.next()
+        behind = peer.request_on()
+        peer.wait(lambda: peer.answer(behind).ended, "the end of the request")
+        self.assertEqual(b"up" * 3000, bytes(peer.answer(behind).body))
+        self.assertEqual([("x-sum", "1")], peer.answer(behind).trailers)
+        peer.respond(behind, body=b"down", end=False)
+        peer.send(*peer.header_frames(behind, [("grpc-status", "0")]))
+        answer = client.finish(stream)
+        self.assertEqual((b"down", [("grpc-status", "0")]), (bytes(answer.body), answer.trailers))
+
+    def test_a_service_that_takes_one_at_a_time_gets_more_connections(self):
+        self.service.settings = {SettingsFrame.MAX_CONCURRENT_STREAMS: 1}
+        first = self.ask()
+        peer = self.service.next()
+        peer.respond(peer.request_on())
+        first.response()
+        clients = [self.ask() for _ in range(2)]
+        stream = peer.request_on(1)
+        other = self.service.next()
+        other.respond(other.request_on())
+        peer.respond(stream)
+        self.assertEqual([200, 200], [c.response().status for c in clients])
+
+    def test_a_client_that_reads_nothing_holds_the_service_back(self):
+        client = self.h2(windows=False)
+        stream = client.request(path="/api/v1/s0/x")
+        peer = self.service.next()
+        behind = peer.request_on()
+        peer.respond(behind, end=False)
+        sent = 0
+        peer.windows = False
+        before = self.gateway.rss_kb()
+        for _ in range(3):
+            peer.settle(0.1)
+            updates = [f for f in peer.frames if type(f).__name__ == "WindowUpdateFrame" and f.stream_id == behind]
+            window = peer.settings[SettingsFrame.INITIAL_WINDOW_SIZE] + sum(f.window_increment for f in updates)
+            while sent < window:
+                piece = min(16_384, window - sent)
+                peer.send(peer.data_frame(behind, bytes(piece)))
+                sent += piece
+        self.assertLess(sent, 1_000_000)
+        if not sanitized():
+            self.assertLess(self.gateway.rss_kb() - before, 4_000)
+        self.assertLess(65_535, sent)
+        client.reset(stream)
+        peer.wait(lambda: peer.answer(behind).reset is not None, "the reset goes on")
+        self.assertEqual(CANCEL, peer.answer(behind).reset)
+
+    def test_an_answer_in_full_ends_the_upload(self):
+        client = self.ask("POST", extra="Content-Length: 50000000\r\n", body=bytes(100_000))
+        peer = self.service.next()
+        stream = peer.request_on()
+        peer.respond(stream, status=413, body=b"too much")
+        peer.send(RstStreamFrame(stream, NO_ERROR))
+        answer = client.response()
+        self.assertEqual((413, b"too much"), (answer.status, bytes(answer.body)))
+
+
+class Misbehaving(H2ServiceScenario):
+    def test_requests_that_a_goaway_leaves_out_are_sent_again_and_those_it_names_are_served(self):
+        for method in ("GET", "POST"):
+            client = self.h2()
+            streams = [client.request(method=method, path="/api/v1/s0/x") for _ in range(3)]
+            peer = self.service.next()
+            peer.request_on(2)
+            peer.send(GoAwayFrame(0, 1, NO_ERROR))
+            other = self.service.next()
+            for number in range(2):
+                other.respond(other.request_on(number), body=b"again")
+            peer.respond(1, body=b"first")
+            self.assertEqual([b"again", b"again", b"first"], sorted(bytes(client.finish(s).body) for s in streams))
+            peer.wait_closed()
+            other.send(GoAwayFrame(0, 99, NO_ERROR))
+            other.wait_closed()
+
+    def test_a_refused_stream_is_sent_again(self):
+        client = self.ask("POST", extra="Content-Length: 2\r\n", body=b"hi")
+        peer = self.service.next()
+        peer.send(RstStreamFrame(peer.request_on(), REFUSED_STREAM))
+        second = peer.request_on(1)
+        peer.wait(lambda: peer.answer(second).ended, "the whole request")
+        self.assertEqual(b"hi", bytes(peer.answer(second).body))
+        peer.respond(second)
+        self.assertEqual(200, client.response().status)
+
+    def test_a_post_that_may_have_been_read_is_not(self):
+        client = self.ask("POST", extra="Content-Length: 2\r\n", body=b"hi")
+        peer = self.service.next()
+        peer.request_on()
+        peer.sock.shutdown(socket.SHUT_RDWR)
+        self.assertEqual(502, client.response().status)
+
+    def test_answers_that_are_none_are_a_bad_gateway_and_leave_the_others_alone(self):
+        client = self.ask("POST", target="/api/v1/s0/good")
+        peer = self.service.next()
+        good = peer.request_on()
+        bad = [[], [(":status", "abc")], [(":status", "101")], [(":status", "200"), (":status", "200")], [(":status", "99")],
+               [("x-app", "1"), (":status", "200")], [(":status", "200"), ("X-App", "1")], [(":status", "200"), (":path", "/")],
+               [(":status", "200"), ("connection", "close")], [(":status", "200"), ("transfer-encoding", "chunked")],
+               [(":status", "200"), ("x-app", "a\r\nb: c")], [(":status", "200"), ("content-length", "5"), ("content-length", "6")],
+               [(":status", "200"), ("content-length", "x")], [(":status", "200"), ("content-length", "5")],
+               [(":status", "200"), *[(f"x-{n}", "1") for n in range(200)]], [(":status", "200"), ("x-large", "a" * 20_000)]]
+        for number, fields in enumerate(bad, 1):
+            other = self.ask("POST")
+            stream = peer.request_on(number)
+            peer.send(*peer.header_frames(stream, fields))
+            self.assertEqual(502, other.response().status, fields)
+        peer.respond(good, body=b"fine")
+        self.assertEqual(b"fine", bytes(client.response().body))
+
+    def test_bodies_of_another_length_than_said_are_cut(self):
+        client = self.h2()
+        peer = None
+        for number, (body, length) in enumerate(((b"abc", "5"), (b"abcdef", "5"))):
+            stream = client.request(path="/api/v1/s0/x")
+            peer = peer or self.service.next()
+            peer.respond(peer.request_on(number), fields=[("content-length", length)], body=body)
+            answer = client.finish(stream)
+            self.assertTrue(answer.reset is not None or answer.status == 502, answer)
+
+    def test_a_service_that_says_nothing_is_given_up_and_told(self):
+        client = self.ask()
+        peer = self.service.next()
+        stream = peer.request_on()
+        began = time.monotonic()
+        self.assertEqual(504, client.response().status)
+        self.assertLess(time.monotonic() - began, 4)
+        peer.wait(lambda: peer.answer(stream).reset is not None, "the reset")
+        self.assertEqual(CANCEL, peer.answer(stream).reset)
+        again = self.ask()
+        peer.respond(peer.request_on(1))
+        self.assertEqual(200, again.response().status)
+
+    def test_one_that_speaks_another_protocol_is_a_bad_gateway(self):
+        answers = []
+        for answer in (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"\x00" * 100, b""):
+            client = self.ask("POST")
+            sock, _ = self.service.listener.accept()
+            sock.recv(65536)
+            if answer:
+                sock.sendall(answer)
+            sock.close()
+            answers.append(client.response().status)
+        self.assertEqual([502, 502, 502], answers)
+
+    def test_a_service_that_breaks_off_in_an_answer_is_seen_to(self):
+        client = self.h2()
+        stream = client.request(path="/api/v1/s0/x")
+        peer = self.service.next()
+        peer.respond(peer.request_on(), body=b"begun", end=False)
+        client.wait(lambda: client.answer(stream).body, "the beginning")
+        peer.sock.shutdown(socket.SHUT_RDWR)
+        self.assertIsNotNone(client.finish(stream).reset)
+
+    def test_a_drain_ends_shared_connections(self):
+        client = self.ask()
+        peer = self.service.next()
+        peer.respond(peer.request_on())
+        client.response()
+        self.assertGreater(metric(self.gateway, "downstream_requests_total", upstream="origin", status_code="200"), 0)
+        self.assertEqual(0, self.gateway.stop())
+        peer.wait_closed()
+
+
+if __name__ == "__main__":
+    unittest.main()
