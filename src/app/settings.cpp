@@ -182,6 +182,13 @@ void check_services(config::Reader& root, Settings& s) {
             service.tls_client =
                 load_tls_client(root.section("services").section(name).section("tls"),
                                 "services." + name + ".tls.", service.tls, service.named().host);
+            if (service.protocol == upstream::ServiceProtocol::h2) {
+                root.section("services")
+                    .section(name)
+                    .blame("protocol",
+                           "services." + name + " speaks h2 over TLS, which this version does not",
+                           "remove `protocol: h2`, or write http://host:port");
+            }
         }
         if (name.ends_with(kSuffix) &&
             s.services.contains(name.substr(0, name.size() - kSuffix.size()))) {

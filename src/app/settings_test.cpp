@@ -212,6 +212,12 @@ TEST_F(SettingsTest, CheckWhatBelongsTogether) {
                  "/a/**"});
 }
 
+TEST_F(SettingsTest, NeverSpeakPlainHttp2WhereTlsIsAskedFor) {
+    const std::string route = "routes: [{name: a, path: /a, service: a}]\n";
+    EXPECT_EQ(mistakes("services: {a: {url: 'https://a'}}\n" + route), Mistakes{});
+    EXPECT_EQ(mistakes("services: {a: {url: 'https://a', protocol: h2}}\n" + route).size(), 1U);
+}
+
 TEST_F(SettingsTest, KeepWebSocketsFromServicesThatSpeakOnlyHttp2) {
     const std::string route =
         "routes: [{name: a, path: /a, service: a, websocket: {idle_timeout_ms: 5000}}]\n";

@@ -105,7 +105,7 @@ net::Task<void> Endpoint::run(http::H2ClientConnection& connection) {
 }
 
 net::Task<Result<SharedLease>> Endpoint::share(http::H1Pool& pool, net::PaceLimits pace,
-                                               Instant deadline, net::Connector*& attempt) {
+                                               Instant deadline, net::Attempt*& attempt) {
     if (lent_ >= options_.connections_max) {
         co_return fail(Errc::exhausted, Fault::self, "all places at the service are in use");
     }

@@ -101,7 +101,7 @@ class Endpoint {
     // one only where there is none. One is made at a time; who comes meanwhile waits for it.
     // Errors: as of open().
     net::Task<Result<SharedLease>> share(http::H1Pool& pool, net::PaceLimits pace, Instant deadline,
-                                         net::Connector*& attempt);
+                                         net::Attempt*& attempt);
     // All shared connections end now.
     net::Task<void> end_shared();
 
