@@ -10,6 +10,7 @@
 #include "gateway/held_body.hpp"
 #include "gateway/relay.hpp"
 #include "gateway/signing.hpp"
+#include "gateway/trace_notes.hpp"
 #include "gateway/turn.hpp"
 
 namespace gw::gateway {
@@ -99,7 +100,9 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
             x.upstream_began = x.shard.loop().now();
             x.service->retries().sent();
         }
+        note_try(x);
         const Attempt made = co_await attempt_at(x, watch, *endpoint, first, call, resend);
+        note_tried(x, &endpoint->address(), made.done);
         learn_from_answer(x, !made.done && made.done.error().code == Errc::timeout &&
                                  made.done.error().fault == Fault::upstream);
         if (made.done) {
