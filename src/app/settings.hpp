@@ -25,7 +25,7 @@
 #include "net/listen_options.hpp"
 #include "net/tls_contexts.hpp"
 #include "observe/log_level.hpp"
-#include "observe/trace_options.hpp"
+#include "control/trace_options.hpp"
 #include "security/audit_options.hpp"
 #include "security/signing_options.hpp"
 #include "security/watch_options.hpp"
@@ -78,7 +78,7 @@ struct Settings {
     limits::LimitsOptions limits;
     upstream::BreakerOptions breaker;
     gateway::OverloadOptions overload;
-    observe::TraceOptions tracing;
+    control::TraceOptions tracing;
     std::map<std::string, upstream::ServiceOptions> services;
     // Timeouts and body limits are resolved, never zero, once loaded; of routes that share a path,
     // those come first that are tried first.

@@ -21,10 +21,15 @@ constexpr std::size_t kAnswerMost = 64UL * 1024;
 
 void TraceExport::offer(observe::TraceBatch batch) {
     const std::size_t count = batch.size();
-    if (waiting_.fetch_add(count, std::memory_order_relaxed) + count >
-        most_.load(std::memory_order_relaxed)) {
-        waiting_.fetch_sub(count, std::memory_order_relaxed);
-        dropped_.fetch_add(count, std::memory_order_relaxed);
+    const std::size_t before = waiting_.fetch_add(count, std::memory_order_relaxed);
+    const std::size_t most = most_.load(std::memory_order_relaxed);
+    const std::size_t taken = before < most ? std::min(count, most - before) : 0;
+    if (taken < count) {
+        waiting_.fetch_sub(count - taken, std::memory_order_relaxed);
+        dropped_.fetch_add(count - taken, std::memory_order_relaxed);
+        batch.resize(taken);
+    }
+    if (batch.empty()) {
         return;
     }
     loop_.post([this, batch = std::move(batch)]() mutable {
@@ -35,7 +40,7 @@ void TraceExport::offer(observe::TraceBatch batch) {
     });
 }
 
-void TraceExport::configure(const observe::TraceOptions& options, observe::TraceResource resource) {
+void TraceExport::configure(const TraceOptions& options, observe::TraceResource resource) {
     options_ = options;
     resource_ = std::move(resource);
     most_.store(options_.endpoint.set() ? options_.queue_max : 0, std::memory_order_relaxed);
@@ -101,7 +106,7 @@ void TraceExport::told(bool good, const char* why) {
 }
 
 net::Task<Result<int>> TraceExport::post(std::string body, Instant deadline) {
-    const observe::OtlpEndpoint endpoint = options_.endpoint;
+    const OtlpEndpoint endpoint = options_.endpoint;
     const Result<net::Resolution> names = co_await resolver_.resolve(endpoint.host);
     if (!names) {
         co_return std::unexpected(names.error());

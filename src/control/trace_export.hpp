@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "control/trace_options.hpp"
 #include "http/h1_pool.hpp"
 #include "net/loop.hpp"
 #include "net/resolver.hpp"
@@ -12,7 +13,6 @@
 #include "net/task.hpp"
 #include "observe/log.hpp"
 #include "observe/otlp.hpp"
-#include "observe/trace_options.hpp"
 
 namespace gw::control {
 
@@ -28,7 +28,7 @@ class TraceExport {
     void offer(observe::TraceBatch batch);
 
     // The rest: control thread.
-    void configure(const observe::TraceOptions& options, observe::TraceResource resource);
+    void configure(const TraceOptions& options, observe::TraceResource resource);
     void start() { scope_.spawn(keep_sending()); }
     // Sends what waits, within this time, and ends.
     void stop(Millis within);
@@ -46,7 +46,7 @@ class TraceExport {
     observe::Log& log_;
     http::H1Pool& pool_;
     net::Resolver resolver_;
-    observe::TraceOptions options_;
+    TraceOptions options_;
     observe::TraceResource resource_;
     observe::TraceBatch queue_;
     std::atomic<std::size_t> waiting_{0};  // in the queue, or on the way there

@@ -85,10 +85,10 @@ net::Task<Result<void>> Relay::transfer() {
     if (!part) {
         co_return std::unexpected(part.error());
     }
+    x_.upstream_ended = x_.shard.loop().now();
     if (!build_response_head(x_, *head)) {
         co_return fail(Errc::too_large, Fault::upstream, "the service sent too many header fields");
     }
-    x_.upstream_ended = x_.shard.loop().now();
     on_response(x_);
     x_.outcome.status = x_.memory.response.status;
     sent = co_await x_.stream.send(x_.memory.response, part->bytes, part->last,

@@ -78,7 +78,9 @@ void note_tried(Exchange& x, const net::Address* endpoint, const Result<void>& d
 
 void send_trace(Exchange& x, const Outcome& outcome, Instant now) {
     constexpr int kFailed = 500;
-    if (x.traced == nullptr && (!x.generation.site->traced || outcome.status < kFailed)) {
+    // Probes are nobody's request, and one that hears that we are not ready has not failed.
+    const bool chosen = x.traced != nullptr || outcome.status >= kFailed;
+    if (!chosen || !x.generation.site->traced || outcome.decided_by == stages::health.name) {
         return;
     }
     std::unique_ptr<observe::TraceRecord> trace =

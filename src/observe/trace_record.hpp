@@ -21,13 +21,13 @@ struct TraceRecord {
         enum class Kind : std::uint8_t { stage, attempt };
         Kind kind = Kind::stage;
         SpanId id{};
-        std::string name;      // of the stage; of the service
-        std::string endpoint;  // "address:port"; empty: none was reached
+        std::string name{};      // of the stage; of the service
+        std::string endpoint{};  // "address:port"; empty: none was reached
         Instant began{};
         Instant ended{};
-        int status = 0;           // of an answer; 0: there was none
-        std::string_view error;   // a literal, one of kUpstreamErrors; empty: none
-        std::uint32_t again = 0;  // how many tries came before
+        int status = 0;            // of an answer; 0: there was none
+        std::string_view error{};  // a literal, one of kUpstreamErrors; empty: none
+        std::uint32_t again = 0;   // how many tries came before
     };
 
     TraceContext trace;

@@ -9,7 +9,7 @@
 
 #include "config/field.hpp"
 
-namespace gw::observe {
+namespace gw::control {
 
 // A share from 0 to 1, in millionths.
 struct SampleShare {
@@ -62,4 +62,4 @@ void fields(Visitor& field, TraceOptions& o) {
           "counted");
 }
 
-}  // namespace gw::observe
+}  // namespace gw::control

@@ -1,8 +1,8 @@
-#include "observe/trace_options.hpp"
+#include "control/trace_options.hpp"
 
 #include "base/text.hpp"
 
-namespace gw::observe {
+namespace gw::control {
 namespace {
 
 std::unexpected<config::Flaw> flaw(std::string_view text, std::string remedy) {
@@ -74,4 +74,4 @@ std::string OtlpEndpoint::to_string() const {
     return "http://" + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port) + path;
 }
 
-}  // namespace gw::observe
+}  // namespace gw::control

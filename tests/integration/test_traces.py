@@ -1,0 +1,176 @@
+"""Traces of requests, as a collector gets them: decoded here by OpenTelemetry's own definitions where npm is at hand, and by
+their JSON mapping in any case. A collector that is slow or away costs requests nothing."""
+import http.server
+import json
+import threading
+import time
+import unittest
+
+from support import tokens
+from support.clients import Client
+from support.origins import Origin
+from support.process import ask, free_ports
+from support.scenario import Scenario
+from support.wait import wait_until
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+class Collector:
+    def __init__(self, port=0, status=200):
+        self.bodies, self.status, self.released = [], status, threading.Event()
+        self.released.set()
+        collector = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                collector.released.wait(30)
+                if collector.status == 200:
+                    collector.bodies.append((self.path, self.headers["Content-Type"], body))
+                self.send_response(collector.status)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def spans(self):
+        found = []
+        for _, _, body in list(self.bodies):
+            for resource in json.loads(body)["resourceSpans"]:
+                for scope in resource["scopeSpans"]:
+                    for span in scope["spans"]:
+                        attributes = {a["key"]: next(iter(a["value"].values())) for a in span["attributes"]}
+                        found.append(span | {"attributes": attributes})
+        return found
+
+    def close(self):
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Traces(Scenario):
+    def text(self, extra=""):
+        return f"""
+tracing: {{queue_max: 64}}
+{extra}
+services:
+  origin: {{url: "{self.origin.url}"}}
+  gone: {{url: "http://127.0.0.1:{self.nobody}"}}
+routes:
+  - {{name: open, path: /api/v1/open/**, service: origin, rewrite: /up, authenticate: {{public: [/**]}}}}
+  - {{name: own, path: /api/v1/own/**, service: origin, rewrite: /up}}
+  - {{name: gone, path: /api/v1/gone/**, service: gone, authenticate: {{public: [/**]}}}}
+"""
+
+    def setUp(self):
+        super().setUp()
+        self.nobody, = free_ports(1)
+        self.collector = Collector()
+        self.addCleanup(lambda: self.collector.close())
+
+    def start_traced(self, share="1", **environment):
+        return self.start(self.text(), environment={"OTEL_EXPORTER_OTLP_ENDPOINT": self.collector.url,
+                                                    "OTEL_TRACES_SAMPLER_ARG": share} | environment)
+
+    def get(self, gateway, target, header=""):
+        with Client(gateway.port) as client:
+            return client.get(target, header)
+
+    def series(self, gateway, name):
+        line = next(line for line in ask(gateway.admin_port, "/metrics")[2].splitlines() if line.startswith(name + "{"))
+        return float(line.split()[-1])
+
+    def wait_for(self, count, what):
+        wait_until(lambda: len(self.collector.spans()) >= count, 10, what)
+        return self.collector.spans()
+
+    def test_a_request_and_its_try_are_spans_of_the_clients_trace(self):
+        gateway = self.start_traced("0", INSTANCE_ID="gw-7", REGION="eu")
+        seen = json.loads(self.get(gateway, "/api/v1/own/seen?password=secret",
+                                   tokens.bearer() + f"traceparent: {PARENT}\r\ntracestate: a=b\r\n").body)
+        server, client = sorted(self.wait_for(2, "two spans"), key=lambda span: span["kind"])
+        self.assertEqual((2, 3), (server["kind"], client["kind"]))
+        self.assertEqual(("0af7651916cd43dd8448eb211c80319c",) * 2, (server["traceId"], client["traceId"]))
+        self.assertEqual(("b7ad6b7169203331", server["spanId"]), (server["parentSpanId"], client["parentSpanId"]))
+        self.assertEqual(f"00-0af7651916cd43dd8448eb211c80319c-{client['spanId']}-01", seen["headers"]["traceparent"])
+        self.assertEqual("a=b", seen["headers"]["tracestate"])
+        self.assertEqual("GET /api/v1/own/**", server["name"])
+        wanted = {"http.request.method": "GET", "url.path": "/api/v1/own/seen", "http.route": "/api/v1/own/**",
+                  "http.response.status_code": "200", "client.address": "127.0.0.1", "user.id": "user-1",
+                  "tenant.id": tokens.TENANT, "gateway.outcome": "upstream", "network.protocol.version": "1.1"}
+        self.assertEqual(wanted, {key: server["attributes"].get(key) for key in wanted})
+        self.assertEqual("origin", client["attributes"]["peer.service"])
+        self.assertEqual(self.origin.url, "http://" + client["attributes"]["network.peer.address"])
+        now = time.time_ns()
+        self.assertLess(int(server["startTimeUnixNano"]), int(client["endTimeUnixNano"]))
+        self.assertLessEqual(int(client["endTimeUnixNano"]), int(server["endTimeUnixNano"]))
+        self.assertLess(abs(now - int(server["endTimeUnixNano"])), 30e9)
+        path, kind, body = self.collector.bodies[0]
+        self.assertEqual(("/v1/traces", "application/json"), (path, kind))
+        self.assertNotIn(b"secret", body)
+        resource = {a["key"]: a["value"]["stringValue"] for a in json.loads(body)["resourceSpans"][0]["resource"]["attributes"]}
+        self.assertEqual(("api-gateway", "gw-7", "eu"),
+                         (resource["service.name"], resource["service.instance.id"], resource["cloud.region"]))
+
+    def test_the_clients_word_about_sampling_counts_and_failures_are_traced_always(self):
+        gateway = self.start_traced("1")
+        self.get(gateway, "/api/v1/open/text", f"traceparent: {PARENT[:-1]}0\r\n")
+        self.get(gateway, "/api/v1/gone/x", f"traceparent: {PARENT[:-1]}0\r\n")
+        self.get(gateway, "/api/v1/open/text")
+        spans = self.wait_for(4, "spans")
+        servers = [span for span in spans if span["kind"] == 2]
+        self.assertEqual(["GET /api/v1/gone/**", "GET /api/v1/open/**"], sorted(span["name"] for span in servers))
+        failed = next(span for span in servers if "gone" in span["name"])
+        self.assertEqual(({"code": 2}, "502"), (failed["status"], failed["attributes"]["error.type"]))
+        self.assertTrue([s for s in spans if s["kind"] == 3 and s["parentSpanId"] == failed["spanId"]])
+
+    def test_a_share_of_nothing_is_nothing(self):
+        gateway = self.start_traced("0")
+        for _ in range(50):
+            self.get(gateway, "/api/v1/open/text")
+        self.get(gateway, "/api/v1/open/text", f"traceparent: {PARENT}\r\n")
+        self.assertEqual(2, len(self.wait_for(2, "the one that was chosen")))
+
+    def test_a_collector_that_is_away_costs_nothing_and_is_found_again(self):
+        port = self.collector.server.server_port
+        self.collector.close()
+        gateway = self.start_traced("1")
+        began = time.monotonic()
+        for _ in range(200):
+            self.assertEqual(200, self.get(gateway, "/api/v1/open/text").status)
+        self.assertLess(time.monotonic() - began, 10)
+        wait_until(lambda: [e for e in gateway.events if e["msg"] == "traces cannot be sent"], 10, "a warning")
+        wait_until(lambda: self.series(gateway, "traces_dropped_total") >= 200 - 64, 10, "traces without room")
+        self.collector = Collector(port)
+        wait_until(lambda: self.collector.spans(), 40, "what had waited")
+        self.assertGreater(self.series(gateway, "traces_sent_total"), 0)
+
+    def test_a_collector_that_hangs_costs_nothing(self):
+        self.collector.released.clear()
+        gateway = self.start_traced("1")
+        for _ in range(100):
+            self.assertEqual(200, self.get(gateway, "/api/v1/open/text").status)
+        wait_until(lambda: self.series(gateway, "traces_dropped_total") > 0, 10, "traces without room")
+
+    def test_what_a_collector_never_takes_is_dropped(self):
+        self.collector.status = 400
+        gateway = self.start_traced("1")
+        self.get(gateway, "/api/v1/open/text")
+        wait_until(lambda: self.series(gateway, "traces_dropped_total") >= 1, 10, "a dropped one")
+
+    def test_answers_say_how_long_it_took_where_that_is_wanted(self):
+        gateway = self.start(self.text().replace("queue_max: 64", "server_timing: true"))
+        timing = self.get(gateway, "/api/v1/open/text").values("Server-Timing")
+        self.assertRegex(timing[0], r"^total;dur=[0-9.]+, upstream;dur=[0-9.]+$")
+        self.assertRegex(self.get(gateway, "/api/v1/none").values("Server-Timing")[0], r"^total;dur=[0-9.]+$")
+
+
+if __name__ == "__main__":
+    unittest.main()
