@@ -22,6 +22,7 @@
 #include "control/memory_watch.hpp"
 #include "control/name_watch.hpp"
 #include "control/operate.hpp"
+#include "control/region_peers.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
 #include "control/trace_export.hpp"
@@ -123,6 +124,7 @@ class Process {
     void publish_keys();
     void open_resp_socket(std::vector<net::NamedSocket>& inherited);
     void start_state();
+    state::Follower& follower();
     void backend_changed(bool available, const char* why);
     void tell_maintenance(const state::Known& known);
     bool adopt_key_set(const std::string& document);
@@ -187,6 +189,7 @@ class Process {
     };
     LimitTimer limit_timer_{*this};
     std::unique_ptr<state::KnownKeeper> known_;
+    std::unique_ptr<control::RegionPeers> regions_;  // null: there is one region
     std::unique_ptr<state::Store> store_;
     std::unique_ptr<state::SnapshotKeeper> snapshot_;  // null: nothing is kept
     std::unique_ptr<state::RespServer> resp_;
@@ -552,11 +555,25 @@ void Process::start_state() {
     if (embedded != nullptr && !settings_->state.snapshot.empty()) {
         snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
     }
-    store_->follow(state::KnownState::prefixes(), known_->state());
+    store_->follow(state::KnownState::prefixes(), follower());
     if (resp_socket_.valid()) {
         resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_,
                                                     settings_->state.resp_password);
     }
+}
+
+state::Follower& Process::follower() {
+    std::vector<state::RedisPlace> places;
+    for (const std::string& url : settings_->state.peers) {
+        places.push_back(*state::place_of_peer(settings_->state.redis, url));  // checked before
+    }
+    if (places.empty()) {
+        return known_->state();
+    }
+    regions_ = std::make_unique<control::RegionPeers>(
+        loop_, log_, std::move(places), joined(settings_->dns.servers), known_->state(),
+        [this](const std::string& peer, bool up) { exposition_.state_peer(peer, up); });
+    return regions_->own();
 }
 
 void Process::tell_maintenance(const state::Known& known) {
@@ -959,6 +976,9 @@ net::Task<void> Process::stop() {
         co_await snapshot_->stop();
     }
     co_await store_->stop();
+    if (regions_ != nullptr) {
+        co_await regions_->stop();
+    }
     key_watch_->stop();
     co_await key_watch_->all_done();
     log_.info("gateway stopped", {});

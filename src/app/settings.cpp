@@ -28,6 +28,12 @@ std::string host_name() {
 }
 
 void check_state(config::Reader& root, const Settings& s) {
+    for (const std::string& url : s.state.peers) {
+        if (auto place = state::place_of_peer(s.state.redis, url); !place) {
+            root.section("state").blame("peers", "state.peers " + place.error().what,
+                                        std::move(place.error().remedy));
+        }
+    }
     if (!s.state.redis.configured()) {
         return;
     }

@@ -318,6 +318,9 @@ std::string Exposition::text(TextFormat format) {
     sums.add(Metric::cache_errors_total, {"key_set"},
              read_key_set_failures_ ? read_key_set_failures_() : 0);
     sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
+    for (const auto& [peer, up] : peers_up_) {
+        sums.add(Metric::state_peer_up, {peer}, up ? 1.0 : 0.0);
+    }
     sums.add(Metric::build_info, {std::string(kVersion)}, 1.0);
     add_process(sums, started_);
     std::string text = sums.text(RouteTotals(blocks, sums.writer()), room_);

@@ -36,6 +36,9 @@ class Exposition {
     void certificates(std::map<std::string, WallTime> expiries) { expiries_ = std::move(expiries); }
     void state_backend(bool available) { state_backend_up_ = available; }
 
+    // Of another region.
+    void state_peer(const std::string& peer, bool available) { peers_up_[peer] = available; }
+
     // Of each service, as it is now. state: 0 closed, 1 open, 2 half open.
     struct BreakerFacts {
         std::string upstream;
@@ -101,6 +104,7 @@ class Exposition {
     std::uint64_t reloads_ = 0;
     std::uint64_t refusals_ = 0;
     bool state_backend_up_ = true;
+    std::map<std::string, bool> peers_up_;
     std::string hash_;
     std::map<std::string, WallTime> expiries_;
     std::function<std::vector<BreakerFacts>()> read_breakers_;

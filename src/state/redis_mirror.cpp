@@ -99,6 +99,10 @@ net::Task<Result<void>> RedisMirror::begin() {
     }
     // Where the mark could never be written, or in a cluster, an empty server must do as a sign.
     const bool lost = restarted && (marked_ ? !*marked : listing_->empty());
+    if (lost && place_.read_only) {
+        listing_.reset();  // its own gateways give it back what it had; until then that stays
+        co_return Result<void>{};
+    }
     if (lost) {
         std::vector<KnownEntry> entries = follower_->everything();
         if (!entries.empty()) {
@@ -117,6 +121,16 @@ net::Task<Result<void>> RedisMirror::begin() {
 }
 
 net::Task<Result<void>> RedisMirror::list() {
+    if (place_.read_only && marked_) {
+        const auto marked = co_await is_marked();
+        if (!marked) {
+            co_return std::unexpected(marked.error());
+        }
+        if (!*marked) {
+            flushed_ = false;
+            co_return Result<void>{};  // as in begin()
+        }
+    }
     const auto collected = co_await collect();
     if (collected) {
         tell_listing();

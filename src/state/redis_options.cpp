@@ -259,4 +259,14 @@ std::expected<RedisPlace, Flaw> place_of(const RedisOptions& options) {
     return place;
 }
 
+std::expected<RedisPlace, Flaw> place_of_peer(RedisOptions own, const std::string& url) {
+    own.url = url;
+    own.tls = false;  // its URL says so
+    auto place = place_of(own);
+    if (place) {
+        place->read_only = true;
+    }
+    return place;
+}
+
 }  // namespace gw::state

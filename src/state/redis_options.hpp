@@ -41,7 +41,8 @@ struct RedisPlace {
     std::string sentinel_password;
     unsigned db = 0;
     bool tls = false;
-    std::string ca_file;  // empty: what the system trusts
+    bool read_only = false;  // nothing is written there: it is another region's
+    std::string ca_file;     // empty: what the system trusts
     std::string cert_file;
     std::string key_file;
     Millis connect_timeout{1'000};
@@ -112,5 +113,7 @@ void fields(Visitor& field, RedisOptions& o) {
 
 // What the options mean together, or what contradicts in them. They are configured().
 std::expected<RedisPlace, config::Flaw> place_of(const RedisOptions& options);
+// Another region's Redis, which is only read: at `url`, else as our own is reached.
+std::expected<RedisPlace, config::Flaw> place_of_peer(RedisOptions own, const std::string& url);
 
 }  // namespace gw::state

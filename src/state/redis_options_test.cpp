@@ -82,5 +82,22 @@ TEST(RedisOptions, AUrlWithoutAPasswordTakesTheOneSetApart) {
     EXPECT_EQ(place_of(options)->password, "apart");
 }
 
+TEST(RedisOptions, APeerIsOnlyReadAndReachedAsItsUrlSays) {
+    RedisOptions own;
+    own.host = "redis-service";
+    own.password = "shared";
+    own.tls = true;
+    own.db = 3;
+    const auto peer = place_of_peer(own, "redis://redis.b.example:6380");
+    ASSERT_TRUE(peer);
+    EXPECT_TRUE(peer->read_only);
+    EXPECT_EQ(peer->hosts, (std::vector<RedisHost>{{"redis.b.example", 6380}}));
+    EXPECT_EQ(peer->password, "shared");
+    EXPECT_EQ(peer->db, 0U);
+    EXPECT_FALSE(peer->tls);
+    EXPECT_TRUE(place_of_peer(own, "rediss://peers:pw@redis.b.example")->tls);
+    EXPECT_FALSE(place_of(own)->read_only);
+}
+
 }  // namespace
 }  // namespace gw::state

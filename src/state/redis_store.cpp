@@ -121,7 +121,7 @@ net::Task<Result<void>> RedisStore::begin() {
 }
 
 net::Task<Result<void>> RedisStore::mark() {
-    if (mirror_.follower() == nullptr) {
+    if (mirror_.follower() == nullptr || place_.read_only) {
         co_return Result<void>{};
     }
     const auto trouble = co_await mirror_.mark();

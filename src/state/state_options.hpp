@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "config/field.hpp"
 #include "state/redis_options.hpp"
@@ -14,6 +15,7 @@ struct StateOptions {
     std::string resp_password;
     std::string snapshot;
     RedisOptions redis;
+    std::vector<std::string> peers;
 };
 
 template <class Visitor>
@@ -29,6 +31,9 @@ void fields(Visitor& field, StateOptions& o) {
           "this process; empty: they do not. Its folder must be writable, and the file this "
           "process's own");
     field("redis", o.redis, "where Redis is; without it state is kept in this process");
+    field("peers", o.peers, Env{"REGION_PEERS"}, Secret{}, Check{check_redis_url, ""},
+          "Redis of each other region, as URLs; their bans and revocations are in force here too. "
+          "They are only read, and may be away");
 }
 
 }  // namespace gw::state

@@ -1,0 +1,106 @@
+#include "state/region_union.hpp"
+
+#include <charconv>
+
+namespace gw::state {
+namespace {
+
+// Of a revocation: from when on tokens are good. Others have none.
+std::int64_t moment_of(std::string_view key, std::string_view value) {
+    std::int64_t moment = 0;
+    if (key.starts_with("revoked:")) {
+        std::from_chars(value.data(), value.data() + value.size(), moment);
+    }
+    return moment;
+}
+
+// Never weaker than either: the later moment, until the later end.
+void strengthen(KnownEntry& entry, std::string_view value, std::optional<WallTime> expires) {
+    if (moment_of(entry.key, value) > moment_of(entry.key, entry.value)) {
+        entry.value = value;
+    }
+    if (entry.expires && (!expires || *expires > *entry.expires)) {
+        entry.expires = expires;
+    }
+}
+
+}  // namespace
+
+RegionUnion::RegionUnion(const Clock& clock, Follower& behind, std::size_t peers,
+                         PeerChanged changed)
+    : clock_(clock), behind_(behind), changed_(std::move(changed)) {
+    sources_.push_back(std::make_unique<Source>(*this, std::nullopt));
+    for (std::size_t i = 0; i < peers; ++i) {
+        sources_.push_back(std::make_unique<Source>(*this, i));
+    }
+}
+
+void RegionUnion::tell(const std::string& key) {
+    std::optional<KnownEntry> entry;
+    for (const auto& source : sources_) {
+        const Held* const held = source->find(key);
+        if (held == nullptr || (held->expires && *held->expires <= clock_.wall)) {
+            continue;
+        }
+        if (!entry) {
+            entry = KnownEntry{key, held->value, held->expires};
+        } else {
+            strengthen(*entry, held->value, held->expires);
+        }
+    }
+    if (entry) {
+        behind_.known(*entry);
+    } else {
+        behind_.gone(key);
+    }
+}
+
+const RegionUnion::Held* RegionUnion::Source::find(const std::string& key) const {
+    const auto found = held_.find(key);
+    return found == held_.end() ? nullptr : &found->second;
+}
+
+void RegionUnion::Source::known(const KnownEntry& entry) {
+    Held& held = held_[entry.key];
+    held = {entry.value, entry.expires, listing_};
+    whole_.tell(entry.key);
+}
+
+void RegionUnion::Source::gone(std::string_view key) {
+    const std::string name(key);
+    if (held_.erase(name) > 0) {
+        whole_.tell(name);
+    }
+}
+
+void RegionUnion::Source::listing_ended() {
+    std::vector<std::string> lost;
+    for (const auto& [key, held] : held_) {
+        if (held.listing != listing_) {
+            lost.push_back(key);
+        }
+    }
+    for (const std::string& key : lost) {
+        gone(key);
+    }
+}
+
+void RegionUnion::Source::backend_changed(bool available, const char* why) {
+    if (peer_) {
+        whole_.changed_(*peer_, available, why);
+    } else {
+        whole_.behind_.backend_changed(available, why);
+    }
+}
+
+std::vector<KnownEntry> RegionUnion::Source::everything() {
+    std::vector<KnownEntry> entries;
+    for (const auto& [key, held] : held_) {
+        if (!peer_ && !(held.expires && *held.expires <= whole_.clock_.wall)) {
+            entries.push_back({key, held.value, held.expires});
+        }
+    }
+    return entries;
+}
+
+}  // namespace gw::state
