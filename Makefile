@@ -69,6 +69,7 @@ bench: install-bench build                     ## CPU per request beside the raw
 generated: build                               ## schema and reference page from the binary, manifests from config and rules
 	build/release/api-gateway schema > config/gateway.schema.json
 	build/release/api-gateway reference > docs/configuration.md
+	build/release/api-gateway reference --commands > docs/cli.md
 	python3 tools/kubernetes.py
 
 SOURCES = $(shell git ls-files 'src/*.cpp' 'src/*.hpp' 'demo/*.cpp' 'demo/*.hpp' 'bench/*.cpp' 'bench/*.hpp')

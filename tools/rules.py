@@ -114,6 +114,7 @@ HOMES = [   # header, where it may be included, what everybody else uses
     ("hiredis/*", ["state/resp.cpp"], "state/resp.hpp"),
     ("yaml-cpp/*", ["config/document.cpp"], "config/document.hpp"),
     ("ares.h", ["net/resolver.cpp"], "net/resolver.hpp"),
+    ("zlib.h", ["cli/log_lines.cpp"], "cli/log_lines.hpp"),
     ("CLI/*", ["cli/*"], "a command in cli/commands.cpp"),
     ("boost/json*", ["config/schema.*", "http/problem.*", "identity/*", "control/*", "cli/*"], "observe/json_line.hpp on the data path"),
     ("boost/unordered/*", ["*"], ""),

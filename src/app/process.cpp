@@ -13,6 +13,7 @@
 #include "base/version.hpp"
 #include "config/variable_folder.hpp"
 #include "control/admin.hpp"
+#include "control/containment.hpp"
 #include "control/crowd_board.hpp"
 #include "control/endpoint_board.hpp"
 #include "control/file_watch.hpp"
@@ -171,6 +172,7 @@ class Process {
     control::AdminApi admin_api_{
         loop_, [this](const gateway::SecurityEvent& event) { desk_.audit().keep(event); }};
     std::unique_ptr<control::Operations> operations_;
+    std::unique_ptr<control::Containment> containment_;
     std::unique_ptr<control::Admin> admin_;
     std::unique_ptr<http::H1ServerShared> admin_shared_;
     std::unique_ptr<http::H1Server> admin_server_;
@@ -552,6 +554,8 @@ void Process::start_state() {
         .status = [this] { return status(); },
         .set_log_level = [this](observe::LogLevel level) { log_.set_level(level); }});
     operations_->add_to(admin_api_);
+    containment_ = std::make_unique<control::Containment>(loop_, *store_, desk_.watch());
+    containment_->add_to(admin_api_);
     if (embedded != nullptr && !settings_->state.snapshot.empty()) {
         snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
     }

@@ -23,27 +23,6 @@ struct VerifyArguments {
     bool json = false;
 };
 
-// AUDIT_SECRET, or what the file says that AUDIT_SECRET_FILE names. Nothing if that cannot be read.
-std::optional<std::string> read_secret(const Terminal& terminal) {
-    if (const std::string* secret = terminal.environment.find(kSecretVariable)) {
-        return *secret;
-    }
-    const std::string* path = terminal.environment.find(std::string(kSecretVariable) + "_FILE");
-    if (path == nullptr) {
-        return std::string();
-    }
-    std::ifstream file(*path);
-    std::string secret((std::istreambuf_iterator<char>(file)), {});
-    if (!file) {
-        terminal.err << "AUDIT_SECRET_FILE: cannot read " << *path << '\n';
-        return std::nullopt;
-    }
-    while (secret.ends_with('\n') || secret.ends_with('\r')) {
-        secret.pop_back();
-    }
-    return secret;
-}
-
 // "12:<64 hexadecimal digits>"
 std::optional<security::AuditHead> parse_head(std::string_view text) {
     security::AuditHead head;
@@ -68,7 +47,7 @@ int verify(const VerifyArguments& arguments, Terminal& terminal) {
         terminal.err << "--at-least: write SEQ:HASH, as an earlier verification printed it\n";
         return kMisused;
     }
-    const auto secret = read_secret(terminal);
+    const auto secret = read_audit_secret(terminal);
     if (!secret) {
         return kMisused;
     }
@@ -109,6 +88,26 @@ int make_api_key(Terminal& terminal) {
 }
 
 }  // namespace
+
+std::optional<std::string> read_audit_secret(const Terminal& terminal) {
+    if (const std::string* secret = terminal.environment.find(kSecretVariable)) {
+        return *secret;
+    }
+    const std::string* path = terminal.environment.find(std::string(kSecretVariable) + "_FILE");
+    if (path == nullptr) {
+        return std::string();
+    }
+    std::ifstream file(*path);
+    std::string secret((std::istreambuf_iterator<char>(file)), {});
+    if (!file) {
+        terminal.err << "AUDIT_SECRET_FILE: cannot read " << *path << '\n';
+        return std::nullopt;
+    }
+    while (secret.ends_with('\n') || secret.ends_with('\r')) {
+        secret.pop_back();
+    }
+    return secret;
+}
 
 void add_audit_command(CLI::App& app, Chosen& chosen) {
     auto arguments = std::make_shared<VerifyArguments>();

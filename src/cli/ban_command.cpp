@@ -1,18 +1,15 @@
 #include "cli/ban_command.hpp"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <memory>
 #include <set>
 
+#include "cli/admin_client.hpp"
 #include "cli/ban_ledger.hpp"
 #include "config/reader.hpp"
 #include "state/resp_client.hpp"
@@ -188,24 +185,6 @@ int list_bans(const BanArguments& arguments, Terminal& terminal) {
     terminal.err << warnings_of(*bans);
     warn_of_cluster(*client, terminal);
     return kDone;
-}
-
-// user@host, as far as it is known: in a container the user may have no name.
-std::string caller(const Terminal& terminal) {
-    std::string user = std::to_string(::geteuid());
-    std::array<char, 4096> buffer{};
-    passwd entry{};
-    passwd* found = nullptr;
-    if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-        found != nullptr) {
-        user = found->pw_name;
-    }
-    if (const std::string* sudo = terminal.environment.find("SUDO_USER")) {
-        user = *sudo;
-    }
-    std::array<char, 256> host{};
-    const bool named = ::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0';
-    return user + "@" + (named ? host.data() : "localhost");
 }
 
 // The key, or nothing after its flaw has been shown.

@@ -14,6 +14,9 @@
 #include "base/version.hpp"
 #include "cli/audit_command.hpp"
 #include "cli/ban_command.hpp"
+#include "cli/command_page.hpp"
+#include "cli/evidence_command.hpp"
+#include "cli/operate_command.hpp"
 #include "cli/reference_page.hpp"
 #include "cli/route_list.hpp"
 #include "config/schema.hpp"
@@ -24,6 +27,7 @@ namespace {
 struct Arguments {
     std::string config;  // as named on the command line
     bool json = false;
+    bool commands = false;
 };
 
 int run(const Arguments& arguments, Terminal& terminal) {
@@ -134,11 +138,22 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
     add_audit_command(app, tool);
     add_api_key_command(app, tool);
     add_ban_commands(app, tool);
+    add_operate_commands(app, tool);
+    add_contain_command(app, tool);
+    add_evidence_command(app, tool);
+    add_why_command(app, tool);
+    app.get_subcommand("reference")
+        ->add_flag("--commands", read.commands, "Print the page of the commands instead");
+    add_completion_command(app, tool);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));
     } catch (const CLI::ParseError& error) {
         return app.exit(error, terminal.out, terminal.err) == 0 ? kDone : kMisused;
+    }
+    if (read.commands) {
+        terminal.out << command_page(app);
+        return kDone;
     }
     return tool ? tool(terminal) : chosen->run(read, terminal);
 }

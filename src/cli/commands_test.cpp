@@ -55,6 +55,22 @@ TEST(Commands, ShowVersionAndHelp) {
     }
 }
 
+TEST(Commands, AreOnTheirPageAsTheirHelpSays) {
+    EXPECT_EQ(call({"reference", "--commands"}).out, content_of(root() / "docs/cli.md"))
+        << "run: build/release/api-gateway reference --commands > docs/cli.md";
+}
+
+TEST(Commands, AreCompletedByShells) {
+    for (const char* shell : {"bash", "zsh", "fish"}) {
+        const Outcome found = call({"completion", shell});
+        EXPECT_EQ(found.status, kDone);
+        for (const char* word : {"contain", "revoke", "evidence", "verify", "reason"}) {
+            EXPECT_NE(found.out.find(word), std::string::npos) << shell << ": " << word;
+        }
+    }
+    EXPECT_EQ(call({"completion", "csh"}).status, kMisused);
+}
+
 TEST(Commands, AreAllOfOneVersion) {
     const std::string project = content_of(root() / "CMakeLists.txt");
     EXPECT_NE(project.find("project(api_gateway VERSION " + std::string(kVersion) + " "),

@@ -1,0 +1,149 @@
+#include "cli/admin_client.hpp"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <array>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <filesystem>
+
+#include "base/text.hpp"
+#include "cli/ban_ledger.hpp"
+#include "config/reader.hpp"
+#include "http/h1_parser.hpp"
+#include "net/ask.hpp"
+
+namespace gw::cli {
+namespace {
+
+constexpr std::size_t kAnswerMax = 16UL * 1024 * 1024;  // a list of 1,000 bans is 300 KiB
+constexpr Millis kWithin{5'000};
+
+// A gateway that listens everywhere is asked where we are.
+IpAddress address_of(const std::string& host) {
+    const auto parsed = IpAddress::parse(host);
+    if (!parsed || *parsed == IpAddress::parse("0.0.0.0") || *parsed == IpAddress::parse("::")) {
+        return IpAddress::parse("127.0.0.1").value_or(IpAddress{});
+    }
+    return *parsed;
+}
+
+}  // namespace
+
+void add_admin_options(CLI::App& command, AdminArguments& arguments) {
+    command.add_option("--config", arguments.config, "Configuration file");
+    command.add_option("--admin-host", arguments.host,
+                       "Address of the operators' port (default: ADMIN_HOST)");
+    command.add_option("--admin-port", arguments.port, "Operators' port (default: ADMIN_PORT)");
+    command.add_flag("--json", arguments.json, "Print JSON");
+}
+
+std::expected<AdminClient, int> AdminClient::make(const AdminArguments& arguments,
+                                                  Terminal& terminal) {
+    // Only this section: an incident does not wait until the rest of the file is right.
+    const std::string path = find_config(arguments.config, terminal.environment);
+    auto reading = std::make_shared<config::Reading>();
+    reading->environment = terminal.environment;
+    std::error_code ignored;
+    if (!arguments.config.empty() || std::filesystem::exists(path, ignored)) {
+        reading->document = config::Document::load(path, reading->mistakes);
+    }
+    net::AdminOptions options;
+    config::read(config::Reader::root(reading).section("admin"), options);
+    for (const config::Mistake& mistake : reading->mistakes) {
+        terminal.err << mistake.to_string() << '\n';
+    }
+    if (!reading->mistakes.empty()) {
+        return std::unexpected(kFailed);
+    }
+    options.host = arguments.host.empty() ? options.host : arguments.host;
+    options.port = arguments.port == 0 ? options.port : arguments.port;
+    if (options.token.empty()) {
+        options.token = options.viewer_token;
+    }
+    if (options.token.empty()) {
+        terminal.err << "the token of the admin API is ADMIN_TOKEN, or what ADMIN_TOKEN_FILE names "
+                        "(to look only: ADMIN_VIEWER_TOKEN)\n";
+        return std::unexpected(kMisused);
+    }
+    return AdminClient(std::move(options));
+}
+
+std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
+                                                        const std::string& target,
+                                                        const boost::json::value& body,
+                                                        Terminal& terminal) {
+    const std::string text = body.is_null() ? "" : boost::json::serialize(body);
+    const std::string request =
+        std::string(method) + " /admin/v1" + target + " HTTP/1.1\r\nHost: " + options_.host +
+        "\r\nAuthorization: Bearer " + options_.token +
+        "\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
+        text;
+    const auto answer =
+        net::ask_and_wait({address_of(options_.host), options_.port}, request, kWithin, kAnswerMax);
+    if (!answer) {
+        terminal.err << options_.host << ':' << options_.port
+                     << " does not answer: " << answer.error()
+                     << "\nIs the gateway running, and ADMIN_PORT its port?\n";
+        return std::unexpected(kUnreachable);
+    }
+    http::ResponseHead head;
+    const http::H1Parse parsed = http::parse_response(*answer, {}, http::Method::get, head);
+    boost::system::error_code error;
+    const boost::json::value found =
+        parsed.state == http::H1Parse::State::complete
+            ? boost::json::parse(std::string_view(*answer).substr(parsed.consumed), error)
+            : boost::json::value();
+    if (error || !found.is_object()) {
+        terminal.err << options_.host << ':' << options_.port << " is no admin API of a gateway\n";
+        return std::unexpected(kUnreachable);
+    }
+    if (head.status >= 300) {
+        const auto* detail = found.as_object().if_contains("detail");
+        terminal.err << "the gateway refuses (" << head.status << "): "
+                     << (detail != nullptr && detail->is_string() ? shown(detail->as_string())
+                                                                  : "without a reason")
+                     << '\n';
+        return std::unexpected(kFailed);
+    }
+    return found;
+}
+
+std::string path_segment(std::string_view text) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        if (is_unreserved(c) && c != '.') {
+            out += c;
+        } else if (c == '.' && text != "." && text != "..") {
+            out += c;
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+        }
+    }
+    return out;
+}
+
+std::string caller(const Terminal& terminal) {
+    std::string user = std::to_string(::geteuid());
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    // In a container the user may have no name.
+    if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
+        found != nullptr) {
+        user = found->pw_name;
+    }
+    if (const std::string* sudo = terminal.environment.find("SUDO_USER")) {
+        user = *sudo;
+    }
+    std::array<char, 256> host{};
+    const bool named = ::gethostname(host.data(), host.size() - 1) == 0 && host[0] != '\0';
+    return user + "@" + (named ? host.data() : "localhost");
+}
+
+}  // namespace gw::cli

@@ -1,0 +1,49 @@
+// Asks the admin API of a gateway, a question at a time, and waits. For commands only.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <boost/json/value.hpp>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "cli/commands.hpp"
+#include "net/listen_options.hpp"
+
+namespace gw::cli {
+
+// Which gateway, and how it is spoken to. All commands that ask it have these.
+struct AdminArguments {
+    std::string config;
+    std::string host;        // empty: as configured
+    std::uint16_t port = 0;  // 0: as configured
+    bool json = false;
+};
+
+void add_admin_options(CLI::App& command, AdminArguments& arguments);
+
+class AdminClient {
+  public:
+    // Or the status to end with, after saying why: the section `admin` has mistakes, or there is no
+    // token.
+    static std::expected<AdminClient, int> make(const AdminArguments& arguments,
+                                                Terminal& terminal);
+
+    // target: below /admin/v1. body: null for none. The answer's JSON, or the status to end with,
+    // after saying why: nobody answers, or the gateway refuses.
+    std::expected<boost::json::value, int> ask(std::string_view method, const std::string& target,
+                                               const boost::json::value& body, Terminal& terminal);
+
+  private:
+    explicit AdminClient(net::AdminOptions options) : options_(std::move(options)) {}
+
+    net::AdminOptions options_;
+};
+
+// What a path's segment may hold as it is stays, the rest is escaped (RFC 3986, 2.1).
+std::string path_segment(std::string_view text);
+
+// user@host, as far as it is known: who works at this terminal.
+std::string caller(const Terminal& terminal);
+
+}  // namespace gw::cli

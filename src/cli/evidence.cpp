@@ -1,0 +1,256 @@
+#include "cli/evidence.hpp"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+#include <iterator>
+#include <optional>
+
+namespace gw::cli {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+
+constexpr std::string_view kRequest = "request";
+constexpr std::string_view kDropped = "log lines were dropped";
+constexpr std::int64_t kRefusals = 400;
+
+std::optional<object> parsed(std::string_view line) {
+    boost::system::error_code error;
+    boost::json::value value = boost::json::parse(line, error);
+    return error || !value.is_object() ? std::nullopt
+                                       : std::optional<object>(std::move(value.as_object()));
+}
+
+std::string text_in(const object& from, std::string_view name) {
+    const auto* found = from.if_contains(name);
+    return found != nullptr && found->is_string() ? std::string(found->as_string()) : std::string();
+}
+
+std::int64_t number_in(const object& from, std::string_view name) {
+    const auto* found = from.if_contains(name);
+    return found != nullptr && found->is_int64() ? found->as_int64() : 0;
+}
+
+bool is_same(const std::string& wanted, const std::string& found) {
+    return !wanted.empty() && wanted == found;
+}
+
+}  // namespace
+
+std::string_view name_of(Accessed answer) {
+    return answer == Accessed::yes ? "yes" : answer == Accessed::no ? "no" : "unknown";
+}
+
+bool Evidence::in_time(std::string_view time) const {
+    return time >= since_ && (until_.empty() || time < until_);
+}
+
+void Evidence::keep(std::vector<std::string>& list, std::string_view line) {
+    if (list.size() < kLinesMax) {
+        list.emplace_back(line);
+    } else {
+        note_gap("more lines than are looked at; ask for a shorter time");
+    }
+}
+
+void Evidence::find_attempts(std::string_view line) {
+    const bool access = line.find(R"("durationMs":)") != std::string_view::npos;
+    const auto fields = parsed(line);
+    if (!fields) {
+        if (!line.empty()) {
+            note_gap("lines that are not the gateway's");
+        }
+        return;
+    }
+    const std::string time = text_in(*fields, "time");
+    const std::string message = text_in(*fields, "msg");
+    if (!in_time(time) || (access && message == kRequest)) {
+        return;
+    }
+    if (message.starts_with(kDropped)) {
+        note_gap("the gateway dropped log lines");
+    }
+    const bool cross_tenant = message.find("cross-tenant") != std::string::npos;
+    if (!cross_tenant && message != "security violation") {
+        return;
+    }
+    Attempt attempt{.time = time,
+                    .id = text_in(*fields, "requestId"),
+                    .kind = text_in(*fields, "violationType"),
+                    .user = text_in(*fields, "userId"),
+                    .address = text_in(*fields, "ip"),
+                    .source = text_in(*fields, cross_tenant ? "sourceTenant" : "tenantId"),
+                    .target = text_in(*fields, "targetTenant"),
+                    .resource = text_in(*fields, cross_tenant ? "resource" : "detail"),
+                    .status = number_in(*fields, "status"),
+                    .cross_tenant = cross_tenant};
+    if (!is_same(subject_.user, attempt.user) && !is_same(subject_.address, attempt.address) &&
+        !is_same(subject_.tenant, attempt.source) && !is_same(subject_.tenant, attempt.target)) {
+        return;
+    }
+    keep(lines_, line);
+    ids_.insert(attempt.id);
+    attempts_.push_back(std::move(attempt));
+}
+
+void Evidence::find_requests(std::string_view line) {
+    if (line.find(R"("durationMs":)") == std::string_view::npos) {
+        return;
+    }
+    const auto fields = parsed(line);
+    if (!fields || text_in(*fields, "msg") != kRequest) {
+        return;
+    }
+    const std::string time = text_in(*fields, "time");
+    const std::string id = text_in(*fields, "requestId");
+    const std::string user = text_in(*fields, "userId");
+    const std::string address = text_in(*fields, "ip");
+    const bool ours = is_same(subject_.user, user) || is_same(subject_.address, address) ||
+                      is_same(subject_.tenant, text_in(*fields, "tenantId"));
+    // An attempt's line comes before its request has ended, perhaps after the time asked for.
+    const bool wanted = !id.empty() && ids_.contains(id);
+    if (!(ours && in_time(time)) && !wanted) {
+        return;
+    }
+    keep(lines_, line);
+    requests_.emplace(id, Request{.time = time,
+                                  .method = text_in(*fields, "method"),
+                                  .path = text_in(*fields, "path"),
+                                  .route = text_in(*fields, "route"),
+                                  .outcome = text_in(*fields, "outcome"),
+                                  .user = user,
+                                  .address = address,
+                                  .status = number_in(*fields, "status"),
+                                  .bytes_out = number_in(*fields, "bytesOut"),
+                                  .ours = ours && in_time(time)});
+}
+
+void Evidence::find_records(std::string_view line) {
+    const auto fields = parsed(line);
+    if (!fields || !in_time(text_in(*fields, "time"))) {
+        return;
+    }
+    const std::string detail = text_in(*fields, "detail");
+    const bool cross_tenant = detail.starts_with("target ");
+    const bool targeted = cross_tenant && !subject_.tenant.empty() &&
+                          detail.starts_with("target " + subject_.tenant + " by ");
+    if (!targeted && !is_same(subject_.user, text_in(*fields, "requester")) &&
+        !is_same(subject_.address, text_in(*fields, "address")) &&
+        !is_same(subject_.tenant, text_in(*fields, "tenant"))) {
+        return;
+    }
+    recorded_ += cross_tenant ? 1 : 0;
+    keep(records_, line);
+}
+
+// Clients may choose the id of a request, and choose the same for two: what the lines of one id say
+// counts only if they all say it.
+Evidence::Verdict Evidence::verdict_on(const Attempt& attempt) const {
+    if (attempt.id.empty()) {
+        return {.why = "its line has no request id"};
+    }
+    const auto [first, last] = requests_.equal_range(attempt.id);
+    if (first == last) {
+        return {.why = "the line of its request is not there"};
+    }
+    std::size_t served = 0;
+    std::size_t refused = 0;
+    std::int64_t bytes = 0;
+    for (auto at = first; at != last; ++at) {
+        if (at->second.status < kRefusals) {
+            ++served;
+            bytes += at->second.bytes_out;
+        } else if (at->second.status == attempt.status || attempt.status < kRefusals) {
+            ++refused;
+        }
+    }
+    const auto all = static_cast<std::size_t>(std::distance(first, last));
+    if (served == all) {
+        return {.accessed = Accessed::yes, .bytes = bytes, .why = "served"};
+    }
+    if (refused == all) {
+        return {.accessed = Accessed::no, .why = "blocked"};
+    }
+    return {.bytes = bytes, .why = "requests with the same id ended differently"};
+}
+
+Accessed Evidence::answer() const {
+    Accessed answer = gaps_.empty() ? Accessed::no : Accessed::unknown;
+    std::size_t attempts = 0;
+    for (const Attempt& attempt : attempts_) {
+        attempts += attempt.cross_tenant ? 1 : 0;
+        answer = std::max(answer, verdict_on(attempt).accessed);
+    }
+    return attempts < recorded_ ? std::max(answer, Accessed::unknown) : answer;
+}
+
+object Evidence::report() const {
+    array attempts;
+    std::size_t logged = 0;
+    for (const Attempt& attempt : attempts_) {
+        const Verdict verdict = verdict_on(attempt);
+        logged += attempt.cross_tenant ? 1 : 0;
+        attempts.push_back({{"time", attempt.time},
+                            {"requestId", attempt.id},
+                            {"crossTenant", attempt.cross_tenant},
+                            {"kind", attempt.kind},
+                            {"userId", attempt.user},
+                            {"ip", attempt.address},
+                            {"sourceTenant", attempt.source},
+                            {"targetTenant", attempt.target},
+                            {"resource", attempt.resource},
+                            {"status", attempt.status},
+                            {"accessed", name_of(verdict.accessed)},
+                            {"bytesOut", verdict.bytes},
+                            {"why", verdict.why}});
+    }
+    struct Sum {
+        std::int64_t requests = 0;
+        std::int64_t bytes = 0;
+        std::string first;
+        std::string last;
+    };
+    std::map<std::pair<std::string, bool>, Sum> sums;
+    for (const auto& [id, request] : requests_) {
+        if (!request.ours) {
+            continue;
+        }
+        Sum& sum = sums[{request.method + " " + request.route, request.status < kRefusals}];
+        ++sum.requests;
+        sum.bytes += request.bytes_out;
+        if (sum.first.empty() || request.time < sum.first) {
+            sum.first = request.time;
+        }
+        sum.last = std::max(sum.last, request.time);
+    }
+    array allowed;
+    array refused;
+    for (const auto& [key, sum] : sums) {
+        (key.second ? allowed : refused)
+            .push_back({{"route", key.first},
+                        {"requests", sum.requests},
+                        {"bytesOut", sum.bytes},
+                        {"first", sum.first},
+                        {"last", sum.last}});
+    }
+    array gaps;
+    for (const std::string& gap : gaps_) {
+        gaps.emplace_back(gap);
+    }
+    if (logged < recorded_) {
+        gaps.emplace_back("the audit record has more attempts than the log");
+    }
+    return {{"accessed", name_of(answer())},
+            {"subject",
+             {{"user", subject_.user}, {"tenant", subject_.tenant}, {"ip", subject_.address}}},
+            {"since", since_},
+            {"until", until_},
+            {"attempts", std::move(attempts)},
+            {"allowed", std::move(allowed)},
+            {"refused", std::move(refused)},
+            {"auditRecords", records_.size()},
+            {"gaps", std::move(gaps)}};
+}
+
+}  // namespace gw::cli

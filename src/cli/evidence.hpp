@@ -1,0 +1,98 @@
+// "Was data accessed?", answered from what the gateway has logged: every request of a user, a
+// tenant or an address, and a verdict on each attempt. What cannot be proven is unknown, never no.
+// Pure.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gw::cli {
+
+// Whom the question is about; what is empty is not asked for. One is enough for a line to count.
+struct Subject {
+    std::string user{};
+    std::string tenant{};  // also as the target of somebody else's attempt
+    std::string address{};
+};
+
+enum class Accessed : std::uint8_t { no, unknown, yes };
+std::string_view name_of(Accessed answer);
+
+class Evidence {
+  public:
+    // Lines kept; where there are more, the answer is unknown at best, and --since is the remedy.
+    static constexpr std::size_t kLinesMax = 1'000'000;
+
+    // since, until: as lines have their time (RFC 3339, ms, UTC); until may be empty.
+    Evidence(Subject subject, std::string since, std::string until)
+        : subject_(std::move(subject)), since_(std::move(since)), until_(std::move(until)) {}
+
+    // All lines of all files first here, then all of them again in find_requests(): an attempt and
+    // its request stand in any order, and in different files.
+    void find_attempts(std::string_view line);
+    void find_requests(std::string_view line);
+    // Of the audit record.
+    void find_records(std::string_view line);
+    // Something could not be read: there may be more than was found. what: for the report.
+    void note_gap(std::string what) { gaps_.insert(std::move(what)); }
+
+    // The answer, the attempts with their verdicts, the requests by route and status.
+    [[nodiscard]] boost::json::object report() const;
+    [[nodiscard]] Accessed answer() const;
+
+    // The lines as they were, for the bundle.
+    [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
+    [[nodiscard]] const std::vector<std::string>& records() const { return records_; }
+
+  private:
+    struct Request {
+        std::string time;
+        std::string method;
+        std::string path;
+        std::string route;
+        std::string outcome;
+        std::string user;
+        std::string address;
+        std::int64_t status = 0;
+        std::int64_t bytes_out = 0;
+        bool ours = false;  // of the subject, not only of an attempt
+    };
+    struct Attempt {
+        std::string time;
+        std::string id;
+        std::string kind;  // of the violation
+        std::string user;
+        std::string address;
+        std::string source;
+        std::string target;
+        std::string resource;
+        std::int64_t status = 0;
+        bool cross_tenant = false;
+    };
+    struct Verdict {
+        Accessed accessed = Accessed::unknown;
+        std::int64_t bytes = 0;
+        const char* why = "";
+    };
+    [[nodiscard]] bool in_time(std::string_view time) const;
+    [[nodiscard]] Verdict verdict_on(const Attempt& attempt) const;
+    void keep(std::vector<std::string>& list, std::string_view line);
+
+    Subject subject_;
+    std::string since_;
+    std::string until_;
+    std::vector<Attempt> attempts_;
+    std::set<std::string, std::less<>> ids_;  // of the attempts' requests
+    std::multimap<std::string, Request, std::less<>> requests_;
+    std::size_t recorded_ = 0;  // attempts on another tenant, by the audit record
+    std::set<std::string> gaps_;
+    std::vector<std::string> lines_;
+    std::vector<std::string> records_;
+};
+
+}  // namespace gw::cli

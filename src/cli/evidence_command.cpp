@@ -1,0 +1,280 @@
+#include "cli/evidence_command.hpp"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <chrono>
+#include <memory>
+
+#include "base/text.hpp"
+#include "cli/admin_client.hpp"
+#include "cli/ban_ledger.hpp"
+#include "cli/evidence.hpp"
+#include "cli/evidence_bundle.hpp"
+#include "cli/log_lines.hpp"
+#include "observe/timestamp.hpp"
+#include "security/audit_chain.hpp"
+
+namespace gw::cli {
+namespace {
+
+using boost::json::object;
+using boost::json::value;
+
+struct EvidenceArguments {
+    Subject subject;
+    std::string since;
+    std::string until;
+    std::vector<std::string> logs;
+    std::vector<std::string> audits;
+    std::string out;
+    std::string folder;  // to be verified
+    bool json = false;
+};
+
+std::string rfc3339(WallTime time) {
+    observe::Timestamp timestamp;
+    return std::string(timestamp.text(time));
+}
+
+std::string text_in(const object& from, std::string_view name) {
+    const auto* found = from.if_contains(name);
+    return found == nullptr     ? std::string()
+           : found->is_string() ? shown(found->as_string())
+                                : boost::json::serialize(*found);
+}
+
+std::string as_text(const object& report) {
+    std::string text = "was data accessed? " + text_in(report, "accessed") + "\n";
+    for (const value& item : report.at("attempts").as_array()) {
+        const object& attempt = item.as_object();
+        text += "  " + text_in(attempt, "time") + "  " + text_in(attempt, "why");
+        if (attempt.at("accessed") == "yes") {
+            text += " with " + text_in(attempt, "bytesOut") + " bytes";
+        }
+        text += ": " + text_in(attempt, "kind") + ", user " + text_in(attempt, "userId") + " at " +
+                text_in(attempt, "ip") + ", tenant " + text_in(attempt, "sourceTenant") + " -> " +
+                text_in(attempt, "targetTenant") + ", " + text_in(attempt, "resource") +
+                ", status " + text_in(attempt, "status") + ", request " +
+                text_in(attempt, "requestId") + "\n";
+    }
+    for (const char* list : {"allowed", "refused"}) {
+        for (const value& item : report.at(list).as_array()) {
+            const object& sum = item.as_object();
+            text += std::string(list) + "  " + text_in(sum, "requests") + " x " +
+                    text_in(sum, "route") + ", " + text_in(sum, "bytesOut") + " bytes, " +
+                    text_in(sum, "first") + " to " + text_in(sum, "last") + "\n";
+        }
+    }
+    for (const value& gap : report.at("gaps").as_array()) {
+        text += "gap  " + shown(gap.as_string()) + "\n";
+    }
+    return text;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+    std::string out;
+    for (const std::string& line : lines) {
+        out += line + "\n";
+    }
+    return out;
+}
+
+void note_if(Evidence& evidence, std::string wrong) {
+    if (!wrong.empty()) {
+        evidence.note_gap(std::move(wrong));
+    }
+}
+
+void read_files(const EvidenceArguments& arguments, const std::string& secret, Evidence& evidence) {
+    for (const std::string& path : arguments.logs) {
+        note_if(evidence,
+                each_line(path, [&](std::string_view line) { evidence.find_attempts(line); }));
+    }
+    for (const std::string& path : arguments.logs) {
+        note_if(evidence,
+                each_line(path, [&](std::string_view line) { evidence.find_requests(line); }));
+    }
+    for (const std::string& path : arguments.audits) {
+        note_if(evidence,
+                each_line(path, [&](std::string_view line) { evidence.find_records(line); }));
+        // A packed one is read, but its chain is that of what was packed.
+        const bool packed = path.ends_with(".gz");
+        const security::AuditReport report =
+            packed ? security::AuditReport{} : security::verify_audit(path, secret);
+        if (report.finding != security::AuditReport::Finding::whole) {
+            evidence.note_gap(path + ": " + std::string(security::finding_name(report.finding)) +
+                              ": " + report.why);
+        }
+    }
+}
+
+int evidence(const EvidenceArguments& arguments, Terminal& terminal) {
+    const Subject& subject = arguments.subject;
+    if ((subject.user.empty() && subject.tenant.empty() && subject.address.empty()) ||
+        arguments.logs.empty()) {
+        terminal.err << "whose, and from what? --user, --tenant or --ip, and --log FILE\n";
+        return kMisused;
+    }
+    const WallTime now = std::chrono::system_clock::now();
+    const std::string since = moment_text(arguments.since, now);
+    const std::string until = moment_text(arguments.until, now);
+    if (since.empty() || (until.empty() && !arguments.until.empty())) {
+        terminal.err << "since when? --since 24h, 2026-11-23 or 2026-11-23T07:00:00Z\n";
+        return kMisused;
+    }
+    const auto secret = read_audit_secret(terminal);
+    if (!secret) {
+        return kMisused;
+    }
+    Evidence found(subject, since, until);
+    read_files(arguments, *secret, found);
+    const object report = found.report();
+    const std::string json = boost::json::serialize(report) + "\n";
+    terminal.out << (arguments.json ? json : as_text(report));
+    if (!arguments.out.empty()) {
+        const auto written = write_bundle(arguments.out,
+                                          {{"report.json", json},
+                                           {"report.txt", as_text(report)},
+                                           {"lines.jsonl", joined(found.lines())},
+                                           {"audit.jsonl", joined(found.records())}},
+                                          rfc3339(now), caller(terminal), *secret);
+        if (!written) {
+            terminal.err << written.error() << '\n';
+            return kFailed;
+        }
+        terminal.err << (secret->empty() ? "warning: not signed, AUDIT_SECRET is not set\n" : "");
+    }
+    return found.answer() == Accessed::no    ? kDone
+           : found.answer() == Accessed::yes ? kAccessed
+                                             : kNotKnown;
+}
+
+int verify(const EvidenceArguments& arguments, Terminal& terminal) {
+    const auto secret = read_audit_secret(terminal);
+    if (!secret) {
+        return kMisused;
+    }
+    const auto files = verify_bundle(arguments.folder, *secret);
+    if (!files) {
+        terminal.err << arguments.folder << ": " << shown(files.error()) << '\n';
+        return kFailed;
+    }
+    terminal.out << "OK " << arguments.folder << ": " << *files << " files, whole\n";
+    return kDone;
+}
+
+// A line as it is, but for what a terminal would obey: a file may be of anybody.
+std::string harmless(std::string line) {
+    std::ranges::replace_if(
+        line, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
+    return line;
+}
+
+struct WhyArguments {
+    std::string id;
+    std::vector<std::string> logs;
+};
+
+int why(const WhyArguments& arguments, Terminal& terminal) {
+    // Only lines that may be it are taken apart; what a client put into a path is none of them.
+    const std::string mark = R"("requestId":")" + shown(arguments.id) + R"(")";
+    std::vector<std::string> lines;
+    for (const std::string& path : arguments.logs) {
+        const std::string wrong = each_line(path, [&](std::string_view line) {
+            if (line.find(mark) != std::string_view::npos) {
+                lines.emplace_back(line);
+            }
+        });
+        terminal.err << (wrong.empty() ? "" : wrong + "\n");
+    }
+    std::ranges::sort(lines);  // a line begins with its time
+    for (const std::string& line : lines) {
+        terminal.out << harmless(line) << '\n';
+    }
+    if (lines.empty()) {
+        terminal.err << "no line of this request is there\n";
+        return kFailed;
+    }
+    return kDone;
+}
+
+}  // namespace
+
+std::string moment_text(std::string_view text, WallTime now) {
+    if (const auto ago = parse_lifetime(text)) {
+        return rfc3339(now - *ago);
+    }
+    constexpr std::string_view kForm = "0000-00-00T00:00:00";
+    const bool whole = text.size() == kForm.size() + 1 && text.back() == 'Z';
+    const std::string_view plain = whole ? text.substr(0, kForm.size()) : text;
+    if (plain.size() != 10 && !whole) {
+        return {};
+    }
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+        if (kForm[i] == '0' ? !is_digit(plain[i]) : plain[i] != kForm[i]) {
+            return {};
+        }
+    }
+    return std::string(plain) + (whole ? ".000Z" : "T00:00:00.000Z");
+}
+
+void add_evidence_command(CLI::App& app, Chosen& chosen) {
+    const auto arguments = std::make_shared<EvidenceArguments>();
+    CLI::App* command = app.add_subcommand(
+        "evidence", "Was data accessed? Every request of a user, tenant or address, from the logs");
+    command->add_option("--user", arguments->subject.user, "The user's id (sub)");
+    command->add_option("--tenant", arguments->subject.tenant,
+                        "The tenant's id, whether it asked or was asked for");
+    command->add_option("--ip", arguments->subject.address, "The address, as lines have it");
+    command->add_option("--since", arguments->since,
+                        "24h ago, or a time: 2026-11-23, 2026-11-23T07:00:00Z");
+    command->add_option("--until", arguments->until, "The same; default: the end of the files");
+    command->add_option("--log", arguments->logs, "File of log lines, .gz too; again for more")
+        ->allow_extra_args(true);
+    command->add_option("--audit", arguments->audits, "Audit record; again for more")
+        ->allow_extra_args(true);
+    command->add_option("--out", arguments->out, "Folder to make: report, lines, signed manifest");
+    command->add_flag("--json", arguments->json, "Print JSON");
+    command->footer(
+        "Examples:\n"
+        "  api-gateway evidence --user 42 --since 24h --log gateway.log --out incident-7\n"
+        "  api-gateway evidence --tenant t2 --since 2026-11-23 --log logs/*.gz --audit audit.log\n"
+        "  api-gateway evidence verify incident-7\n"
+        "AUDIT_SECRET or AUDIT_SECRET_FILE: signs the folder, and proves the audit record.\n"
+        "Status: 0 no data was accessed, 4 some was, 5 unknown, 1 not done, 2 misused.");
+    command->require_subcommand(0, 1);
+    command->callback([&chosen, arguments] {
+        if (!chosen) {
+            chosen = [arguments](Terminal& terminal) { return evidence(*arguments, terminal); };
+        }
+    });
+    CLI::App* verifying = command->add_subcommand("verify", "Check that a folder is whole");
+    verifying->add_option("folder", arguments->folder, "As --out made it")->required();
+    verifying->footer(
+        "AUDIT_SECRET or AUDIT_SECRET_FILE: what it was signed with.\n"
+        "Status: 0 whole, 1 not, 2 misused.");
+    verifying->callback([&chosen, arguments] {
+        chosen = [arguments](Terminal& terminal) { return verify(*arguments, terminal); };
+    });
+}
+
+void add_why_command(CLI::App& app, Chosen& chosen) {
+    const auto arguments = std::make_shared<WhyArguments>();
+    CLI::App* command =
+        app.add_subcommand("why", "Show what became of a request, from the logs: all its lines");
+    command->add_option("request", arguments->id, "Its X-Request-Id")->required();
+    command->add_option("--log", arguments->logs, "File of log lines, .gz too; again for more")
+        ->required();
+    command->footer(
+        "Examples:\n"
+        "  api-gateway why 1f0c9c52-6c3b-4c76-8a3e-0c1d5c0a7d11 --log gateway.log\n"
+        "The last line's outcome says who decided: upstream, or the stage that refused, and why.\n"
+        "Status: 0 found, 1 not found, 2 misused.");
+    command->callback([&chosen, arguments] {
+        chosen = [arguments](Terminal& terminal) { return why(*arguments, terminal); };
+    });
+}
+
+}  // namespace gw::cli

@@ -1,0 +1,61 @@
+#include "net/ask.hpp"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "net/fd.hpp"
+#include "net/sockaddr.hpp"
+
+namespace gw::net {
+namespace {
+
+bool send_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return false;
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+}
+
+std::string reason_of(int error) {
+    return error == EAGAIN || error == EINPROGRESS ? "it takes too long"
+                                                   : std::generic_category().message(error);
+}
+
+}  // namespace
+
+std::expected<std::string, std::string> ask_and_wait(const Address& address,
+                                                     std::string_view request, Millis within,
+                                                     std::size_t bytes_max) {
+    const SocketAddress to = to_socket_address(address);
+    const Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval limit{.tv_sec = within.count() / 1'000,
+                        .tv_usec = (within.count() % 1'000) * 1'000};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (::connect(fd.get(), to.get(), to.length) != 0 || !send_all(fd.get(), request)) {
+        return std::unexpected(reason_of(errno));
+    }
+    std::string answer;
+    std::array<char, 16'384> part{};
+    while (answer.size() <= bytes_max) {
+        const ssize_t got = ::recv(fd.get(), part.data(), part.size(), 0);
+        if (got == 0) {
+            return answer;
+        }
+        if (got < 0) {
+            return std::unexpected(reason_of(errno));
+        }
+        answer.append(part.data(), static_cast<std::size_t>(got));
+    }
+    return std::unexpected("its answer is too long");
+}
+
+}  // namespace gw::net

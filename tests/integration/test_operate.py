@@ -1,0 +1,257 @@
+"""The commands of operators, against the real gateway: what they say, what they do, how they end."""
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+import unittest
+
+from support import tokens
+from support.process import ask, free_ports
+from support.redis import Redis, cli
+from support.scenario import BINARY
+from support.wait import wait_until
+from test_admin import OPERATOR, VIEWER
+from test_state import BANNED, FINE, REVOKED, State
+
+SEEN = "/api/v1/s0/seen"
+
+
+class Operate(State):
+    def setUp(self):
+        super().setUp()
+        self.audit = pathlib.Path(self.folder) / "audit.log"
+        self.environment = {"ADMIN_TOKEN": OPERATOR, "ADMIN_VIEWER_TOKEN": VIEWER, "AUDIT_PATH": str(self.audit)}
+
+    def tool(self, gateway, *words, **environment):
+        environment = {"ADMIN_TOKEN": OPERATOR, "ADMIN_PORT": str(gateway.admin_port)} | environment
+        done = subprocess.run([str(BINARY), *words], capture_output=True, text=True, timeout=20, cwd=self.folder,
+                              env={k: v for k, v in os.environ.items() if k != "CONFIG_FILE"} | environment)
+        return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+    def done(self, gateway, *words, **environment):
+        status, out, errors = self.tool(gateway, *words, **environment)
+        self.assertEqual((0, ""), (status, errors), (words, out))
+        return out
+
+    def old_token(self, **claims):
+        return tokens.bearer(iat=int(time.time()) - 5, exp=int(time.time()) + 300, **claims)
+
+    def fresh_token(self, **claims):
+        """Issued after any revocation of this second."""
+        return tokens.bearer(iat=int(time.time()) + 1, exp=int(time.time()) + 300, **claims)
+
+    def records(self):
+        return [r for r in map(json.loads, self.audit.read_text().splitlines()) if r["event"] == "admin"]
+
+
+class Commands(Operate):
+    def test_status_shows_what_is_known_and_is_for_viewers_too(self):
+        gateway = self.start()
+        self.assertRegex(self.done(gateway, "status"), r"(?m)^maintenance +off$")
+        found = json.loads(self.done(gateway, "status", "--json", ADMIN_TOKEN="", ADMIN_VIEWER_TOKEN=VIEWER))
+        self.assertEqual(("embedded", "CLOSED"), (found["state"]["backend"], next(iter(found["breakers"].values()))["state"]))
+
+    def test_it_says_why_nothing_was_done(self):
+        gateway = self.start()
+        self.assertEqual(3, self.tool(gateway, "status", "--admin-port", str(free_ports(1)[0]))[0])
+        for words, status, said in (
+                (["status", "--admin-port", str(gateway.port)], 1, "(404)"),
+                (["revoke", "user"], 2, "revoke token JTI"),
+                (["revoke", "all"], 2, "--yes"),
+                (["disable", "user", "42"], 2, "--for"),
+                (["disable", "user", "42", "--for", "1h", "--endless"], 2, "--for"),
+                (["maintenance", "down"], 2, "--for"),
+                (["breaker", "nobody"], 1, "no service of that name"),
+                (["contain", "--user", "42"], 2, "--reason"),
+                (["contain", "--for", "1h", "--reason", "x"], 1, "whom?"),
+                (["contain", "--ip", "0.0.0.0/0", "--for", "1h", "--reason", "x"], 1, "half the world"),
+                (["contain", "--undo", "nothing"], 1, "no such containment")):
+            found = self.tool(gateway, *words)
+            self.assertEqual(status, found[0], (words, found))
+            self.assertIn(said, found[2])
+        self.assertEqual(2, self.tool(gateway, "status", ADMIN_TOKEN="")[0])
+        self.assertIn("(401)", self.tool(gateway, "status", ADMIN_TOKEN="wrong")[2])
+        found = self.tool(gateway, "log-level", "DEBUG", ADMIN_TOKEN="", ADMIN_VIEWER_TOKEN=VIEWER)
+        self.assertEqual(1, found[0])
+        self.assertIn("a viewer changes nothing", found[2])
+
+    def test_revoke(self):
+        gateway = self.start()
+        for words in (("token", "t1"), ("user", "user-1"), ("tenant", tokens.TENANT), ("all", "--yes")):
+            old = self.old_token(jti="t1")
+            self.becomes(FINE, gateway, old, target=SEEN)
+            self.assertIn("revoked ", self.done(gateway, "revoke", *words, "--reason", "leaked"))
+            self.becomes(REVOKED, gateway, old, target=SEEN)
+            cli(self.resp_port, "FLUSHALL")
+        record = self.records()[0]
+        self.assertEqual(("POST /admin/v1/revocations", "done"), (record["resource"], record["decision"]))
+        self.assertIn("@", record["requester"])
+        self.assertIn("leaked", record["detail"])
+
+    def test_disable_user_bans_and_revokes(self):
+        gateway = self.start()
+        old = self.old_token()
+        self.assertIn("banned, tokens revoked", self.done(gateway, "disable", "user", "user-1", "--for", "1h"))
+        self.becomes(REVOKED, gateway, old, target=SEEN)
+        self.becomes(BANNED, gateway, self.fresh_token(), target=SEEN)
+        # A name with everything that a path must not hold.
+        name = "a/b ../%2f?c#ü"
+        self.done(gateway, "disable", "user", name, "--for", "1h")
+        self.assertEqual("1", cli(self.resp_port, "EXISTS", f"banned:user:{name}"))
+
+    def test_maintenance_breaker_and_log_level(self):
+        gateway = self.start()
+        self.done(gateway, "maintenance", "down", "--for", "1h", "--banner", "soon back")
+        self.becomes((503, "maintenance"), gateway)
+        self.done(gateway, "maintenance", "off")
+        self.becomes(FINE, gateway)
+        name = self.done(gateway, "breaker").split()[0]
+        self.done(gateway, "breaker", name, "open", "--for", "1h", "--reason", "incident 7")
+        self.assertIn(f"{name} OPEN, forced", self.done(gateway, "breaker", name))
+        self.assertIn(f"{name} OPEN, forced", self.done(gateway, "status"))
+        self.done(gateway, "breaker", name, "auto")
+        self.assertNotIn("forced", self.done(gateway, "breaker", name))
+        self.assertEqual("log level DEBUG", self.done(gateway, "log-level", "DEBUG"))
+
+
+class Contain(Operate):
+    ADDRESS = "203.0.113.7"
+
+    def contains(self, gateways):
+        first, last = gateways[0], gateways[-1]
+        port = self.resp_port
+        for i in range(3):
+            self.get(first, SEEN, f"X-Forwarded-For: {self.ADDRESS}\r\n" + tokens.bearer(sub=f"guest-{i}"))
+        whom = ["--user", "user-1", "--ip", self.ADDRESS, "--token", "t9", "--for", "1h", "--reason", "incident 7"]
+        shown = self.done(first, "contain", *whom)
+        self.assertIn("this would be done", shown)
+        self.assertRegex(shown, rf"banned:ip:{self.ADDRESS}  403 .*; 3 users in the last hour")
+        self.assertEqual("0", cli(port, "EXISTS", "banned:user:user-1"))
+        self.assertEqual(FINE, self.answer(last, self.old_token(), target=SEEN))
+
+        old = self.old_token()
+        report = json.loads(self.done(first, "contain", *whom, "--yes", "--json"))
+        self.assertTrue(report["complete"])
+        self.becomes(REVOKED, last, old, target=SEEN)
+        self.becomes(BANNED, last, self.fresh_token(), target=SEEN)
+        self.becomes(BANNED, last, address=self.ADDRESS)
+        self.becomes(REVOKED, last, self.fresh_token(sub="other", jti="t9"), target=SEEN)
+        self.assertTrue(3500 < int(cli(port, "TTL", "revoked:user:user-1")) <= 3600)
+        shown = self.done(last, "contain", "--report", report["id"])
+        self.assertIn("incident 7", shown)
+        self.assertIn("revoked:user:user-1  401 for tokens issued until now", shown)
+
+        undone = self.done(last, "contain", "--undo", report["id"])
+        self.assertEqual(4, undone.count("lifted "), undone)
+        self.becomes(FINE, first, old, target=SEEN)
+        self.becomes(FINE, first, address=self.ADDRESS)
+        self.assertIn("undone ", self.done(first, "contain", "--report", report["id"]))
+
+    def test_shows_then_does_then_undoes(self):
+        self.contains([self.start()])
+
+    def test_what_holds_longer_is_neither_shortened_nor_lifted(self):
+        gateway = self.start()
+        port = self.resp_port
+        earlier = int(time.time()) - 3600
+        cli(port, "SET", "banned:user:user-1", "endless")
+        cli(port, "SET", "revoked:user:user-1", str(earlier))
+        cli(port, "SET", f"banned:ip:{self.ADDRESS}", "short", "EX", "60")
+        report = json.loads(self.done(gateway, "contain", "--user", "user-1", "--ip", self.ADDRESS, "--for", "1h",
+                                      "--reason", "incident 7", "--yes", "--json"))
+        kept = {step["key"]: step["kept"] for step in report["steps"]}
+        self.assertEqual({"banned:user:user-1": True, f"banned:ip:{self.ADDRESS}": False, "revoked:user:user-1": False}, kept)
+        self.assertEqual(("endless", "-1", "-1"), (cli(port, "GET", "banned:user:user-1"), cli(port, "TTL", "banned:user:user-1"),
+                                                   cli(port, "TTL", "revoked:user:user-1")))
+        self.assertGreater(int(cli(port, "GET", "revoked:user:user-1")), earlier)
+        self.assertGreater(int(cli(port, "TTL", f"banned:ip:{self.ADDRESS}")), 3000)
+        cli(port, "SET", f"banned:ip:{self.ADDRESS}", "by hand", "EX", "600")
+        undone = self.done(gateway, "contain", "--undo", report["id"])
+        self.assertIn(f"left as they are:\n  banned:ip:{self.ADDRESS}: it was changed since", undone)
+        self.assertEqual(("endless", "by hand", str(earlier)), tuple(
+            cli(port, "GET", key) for key in ("banned:user:user-1", f"banned:ip:{self.ADDRESS}", "revoked:user:user-1")))
+
+    @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+    def test_each_gateway_of_a_redis_follows_in_a_second(self):
+        redis = Redis(self.folder)
+        self.addCleanup(redis.kill)
+        self.environment |= {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+        gateways = [self.start(), self.start()]
+        for gateway in gateways:
+            wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "ok", 10, "Redis is there")
+        self.contains(gateways)
+
+
+class Evidence(Operate):
+    SECRET = {"AUDIT_SECRET": "a secret of the tests"}
+
+    def setUp(self):
+        super().setUp()
+        self.environment |= self.SECRET
+
+    def log_of(self, gateway, name="gateway.log.gz"):
+        lines = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in gateway.lines)
+        path = pathlib.Path(self.folder) / name
+        path.write_bytes(gzip.compress(lines.encode()) if name.endswith(".gz") else lines.encode())
+        return path
+
+    def test_was_data_accessed(self):
+        gateway = self.start()
+        attempt = f"/api/v1/tenants/{tokens.OTHER_TENANT}/text"
+        self.assertEqual(403, self.get(gateway, attempt, tokens.bearer() + "X-Request-Id: req-7\r\n").status)
+        self.assertEqual(200, self.get(gateway, SEEN, tokens.bearer()).status)
+        wait_until(lambda: len([x for x in gateway.lines if x.get("userId") == "user-1" and "durationMs" in x]) == 2, 5, "both are logged")
+        wait_until(lambda: self.audit.exists() and self.audit.read_text().count("\n") >= 1, 5, "it is recorded")
+        whole = ["evidence", "--user", "user-1", "--since", "1h", "--log", str(self.log_of(gateway)), "--audit", str(self.audit)]
+        folder = pathlib.Path(self.folder) / "incident-7"
+        status, out, errors = self.tool(gateway, *whole, "--out", str(folder), **self.SECRET)
+        self.assertEqual((0, ""), (status, errors), out)
+        self.assertIn("was data accessed? no", out)
+        self.assertRegex(out, r"blocked: tenant_bypass, user user-1 .*request req-7")
+        self.assertRegex(out, r"(?m)^allowed  1 x GET ")
+        self.assertEqual(3, len((folder / "lines.jsonl").read_text().splitlines()))
+        self.assertEqual(1, len((folder / "audit.jsonl").read_text().splitlines()))
+
+        verify = ["evidence", "verify", str(folder)]
+        self.assertEqual(0, self.tool(gateway, *verify, **self.SECRET)[0])
+        self.assertEqual(1, self.tool(gateway, *verify, AUDIT_SECRET="another")[0])
+        (folder / "lines.jsonl").write_text("")
+        self.assertIn("lines.jsonl was changed", self.tool(gateway, *verify, **self.SECRET)[2])
+        self.assertEqual(1, self.tool(gateway, *whole, "--out", str(folder), **self.SECRET)[0], "it is not written over")
+
+        # The line of the request is gone: nobody knows.
+        gateway.lines[:] = [x for x in gateway.lines if not (x.get("requestId") == "req-7" and "durationMs" in x)]
+        part = [*whole[:6], str(self.log_of(gateway, "part.log"))]
+        status, out, _ = self.tool(gateway, *part)
+        self.assertEqual(5, status, out)
+        self.assertIn("the line of its request is not there", out)
+        packed = self.log_of(gateway)
+        packed.write_bytes(packed.read_bytes()[:-20])
+        self.assertIn("cannot be read to its end", self.tool(gateway, *part[:6], str(packed))[1])
+
+    def test_an_administrator_who_was_let_through_has_accessed_data(self):
+        gateway = self.start()
+        answer = self.get(gateway, SEEN + "?venueId=v2", tokens.bearer(role="admin"))
+        self.assertEqual(200, answer.status)
+        wait_until(lambda: any("durationMs" in x for x in gateway.lines), 5, "it is logged")
+        status, out, _ = self.tool(gateway, "evidence", "--user", "user-1", "--since", "1h", "--log",
+                                   str(self.log_of(gateway)))
+        self.assertEqual(4, status, out)
+        self.assertRegex(out, rf"served with {len(answer.body)} bytes")
+
+    def test_why_shows_all_lines_of_a_request(self):
+        gateway = self.start()
+        self.get(gateway, f"/api/v1/tenants/{tokens.OTHER_TENANT}/text", tokens.bearer() + "X-Request-Id: req-7\r\n")
+        wait_until(lambda: any("durationMs" in x for x in gateway.lines), 5, "it is logged")
+        log = str(self.log_of(gateway))
+        lines = self.done(gateway, "why", "req-7", "--log", log).splitlines()
+        self.assertEqual(2, len(lines), lines)
+        self.assertIn('"outcome":"tenant: ', "".join(lines))
+        self.assertEqual(1, self.tool(gateway, "why", "req-8", "--log", log)[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
