@@ -220,6 +220,13 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         site->redirect_port = settings.tls.redirect_port;
         site->hsts = settings.tls.hsts;
     }
+    if (gateway::SecurityHeaders security(settings.security_headers);
+        !settings.cors.origins.empty() || !security.empty()) {
+        site->edge = std::make_unique<const gateway::Edge>(
+            settings.cors.origins.empty() ? std::nullopt
+                                          : std::optional<gateway::Cors>(settings.cors),
+            std::move(security));
+    }
     site->http2 = settings.http2.enabled;
     site->h2_limits = {
         .streams_max = settings.http2.streams_max,

@@ -20,7 +20,6 @@ struct Upcoming {
 };
 
 constexpr auto kUpcoming = std::to_array<Upcoming>({
-    {"ALLOWED_ORIGINS"},
     {"OTEL_EXPORTER_OTLP_ENDPOINT", Kind::url},
     {"OTEL_TRACES_SAMPLER_ARG", Kind::share},
 });

@@ -14,6 +14,7 @@
 #include "base/version.hpp"
 #include "cli/audit_command.hpp"
 #include "cli/ban_command.hpp"
+#include "cli/cache_command.hpp"
 #include "cli/reference_page.hpp"
 #include "cli/route_list.hpp"
 #include "config/schema.hpp"
@@ -134,6 +135,7 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
     add_audit_command(app, tool);
     add_api_key_command(app, tool);
     add_ban_commands(app, tool);
+    add_cache_command(app, tool);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));
