@@ -27,6 +27,7 @@
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
 #include "control/trace_export.hpp"
+#include "gateway/answer_cache.hpp"
 #include "net/activation.hpp"
 #include "net/handover.hpp"
 #include "net/sockaddr.hpp"
@@ -182,6 +183,7 @@ class Process {
     upstream::BreakerSet breakers_{
         [this](const std::string& name) { loop_.post([this, name] { breaker_changed(name); }); }};
     control::LimitLink limit_link_;
+    gateway::AnswerCache answers_{0};
     std::unique_ptr<gateway::RateLimits> limits_;
     struct LimitTimer : net::Timer {
         explicit LimitTimer(Process& p)
@@ -442,6 +444,7 @@ void Process::start_workers() {
         }
         return facts;
     });
+    answers_.set_most(settings_->cache.bytes_max);
     limits_ = std::make_unique<gateway::RateLimits>(
         std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), limit_link_);
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
@@ -449,6 +452,7 @@ void Process::start_workers() {
         workers_.back()->report_to(log_, &desk_);
         workers_.back()->limit_by(*limits_);
         workers_.back()->break_by(breakers_);
+        workers_.back()->keep_answers_in(answers_);
         workers_.back()->tell_ejected_by(
             [this, i](const std::string& service, std::vector<net::Address> ejected) {
                 loop_.post([this, i, service, ejected = std::move(ejected)] {
@@ -527,7 +531,17 @@ void Process::start_state() {
                               {{"key", key}, {"reason", why}});
                 },
             .backend_changed = [this](bool available,
-                                      const char* why) { backend_changed(available, why); }});
+                                      const char* why) { backend_changed(available, why); },
+            .purged =
+                [this](std::string_view what) {
+                    if (const auto purge = gateway::parse_purge(what)) {
+                        answers_.purge(*purge);
+                    } else {
+                        log_.warn("a key of the state is not understood",
+                                  {{"key", "cache:purge:" + std::string(what)},
+                                   {"reason", "it names no path, tag or tenant"}});
+                    }
+                }});
     state::EmbeddedStore* embedded = nullptr;
     if (settings_->state.redis.configured()) {
         // Checked with the settings.
@@ -551,6 +565,7 @@ void Process::start_state() {
         .known = known_->state(),
         .watch = desk_.watch(),
         .breakers = breakers_,
+        .answers = answers_,
         .status = [this] { return status(); },
         .set_log_level = [this](observe::LogLevel level) { log_.set_level(level); }});
     operations_->add_to(admin_api_);
@@ -785,6 +800,9 @@ void Process::watch_certificates() {
 }
 
 void Process::publish_site() {
+    // What was kept by other rules is not known to be good by these.
+    answers_.set_most(settings_->cache.bytes_max);
+    answers_.purge({});
     for (const auto& worker : workers_) {
         worker->adopt(site_);
     }

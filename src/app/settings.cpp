@@ -294,6 +294,13 @@ void check_limits(config::Reader& root, const Settings& s) {
     }
 }
 
+void check_cors(config::Reader& root, const Settings& s) {
+    if (auto flaw = gateway::flaw_of(s.cors)) {
+        root.section("cors").blame("origins", "cors.origins " + flaw->what,
+                                   std::move(flaw->remedy));
+    }
+}
+
 void check_policies_of(gateway::RouteOptions& route, const Settings& s) {
     const gateway::RateLimitOptions* const options = gateway::rate_limit_of(route.stage_options);
     std::vector<std::string_view> names{"general", "tickets"};
@@ -412,6 +419,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     check_overload(root, *settings);
     check_key_set(root, *settings);
     check_state(root, *settings);
+    check_cors(root, *settings);
     settings->unused_variables = check_upcoming(*reading);
     if (readable) {  // of a file that is no YAML, nothing more would be true
         check_services(root, *settings);

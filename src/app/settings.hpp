@@ -14,8 +14,11 @@
 #include "config/environment.hpp"
 #include "config/field.hpp"
 #include "config/mistake.hpp"
+#include "gateway/cache_options.hpp"
+#include "gateway/cors_options.hpp"
 #include "gateway/overload_options.hpp"
 #include "gateway/route_options.hpp"
+#include "gateway/security_headers.hpp"
 #include "http/h2_options.hpp"
 #include "http/limits_options.hpp"
 #include "identity/api_key.hpp"
@@ -76,6 +79,9 @@ struct Settings {
     security::AuditOptions audit;
     state::StateOptions state;
     limits::LimitsOptions limits;
+    gateway::CacheSizeOptions cache;
+    gateway::CorsOptions cors;
+    gateway::SecurityHeaderOptions security_headers;
     upstream::BreakerOptions breaker;
     gateway::OverloadOptions overload;
     control::TraceOptions tracing;
@@ -130,6 +136,10 @@ void fields(Visitor& field, Settings& o) {
     field("signing", o.signing, "proof for services that a request came through the gateway");
     field("state", o.state, "bans, revocations and what else gateways share");
     field("limits", o.limits, "how often somebody may ask");
+    field("cache", o.cache, "answers that are kept for routes with a `cache` section");
+    field("cors", o.cors, "which pages of other origins may read answers");
+    field("security_headers", o.security_headers,
+          "headers that tell browsers to be careful, on every answer");
     field("circuit_breaker", o.breaker, "when a service that fails is no longer asked");
     field("overload", o.overload, "what becomes of requests when there are too many");
     field("tracing", o.tracing, "where traces of requests are sent");

@@ -223,6 +223,13 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     site->traced = settings.tracing.endpoint.set();
     site->trace_share = settings.tracing.share.millionths;
     site->server_timing = settings.tracing.server_timing;
+    if (gateway::SecurityHeaders security(settings.security_headers);
+        !settings.cors.origins.empty() || !security.empty()) {
+        site->edge = std::make_unique<const gateway::Edge>(
+            settings.cors.origins.empty() ? std::nullopt
+                                          : std::optional<gateway::Cors>(settings.cors),
+            std::move(security));
+    }
     site->http2 = settings.http2.enabled;
     site->h2_limits = {
         .streams_max = settings.http2.streams_max,

@@ -25,19 +25,6 @@ std::vector<std::string> mistakes_of(Environment::Values variables) {
     return out;
 }
 
-TEST(Upcoming, ReturnsWhatIsSetInOrder) {
-    Reading reading = reading_of({{"ALLOWED_ORIGINS", "*"}, {"PATH", "/bin"}});
-    EXPECT_EQ(check_upcoming(reading), std::vector<std::string>{"ALLOWED_ORIGINS"});
-    check_unknown_variables(reading);
-    EXPECT_TRUE(reading.mistakes.empty());
-}
-
-TEST(Upcoming, AcceptsEveryValueOfTheInterface) {
-    EXPECT_EQ(mistakes_of({{"ALLOWED_ORIGINS", "https://a.example,https://b.example"},
-                           {"OTEL_SERVICE_NAME", "set by others, and nobody's mistake"}}),
-              std::vector<std::string>{});
-}
-
 TEST(UnknownVariables, AreMistakesWhenTheyLookLikeOurs) {
     EXPECT_EQ(mistakes_of({{"TLS_PORTT", "1"}}).size(), 1U);
     EXPECT_EQ(

@@ -46,8 +46,10 @@ void Worker::between_turns() {
         shard_.gauges(http::Protocol::http2).active_connections.set(h2);
         shard_.gauges(http::Protocol::http11).active_connections.set(live - h2);
     }
-    if (live != connections_.load(std::memory_order_relaxed)) {
-        connections_.store(live, std::memory_order_relaxed);
+    // What goes on behind requests is waited for as connections are.
+    const std::size_t all = live + shard_.live_behind();
+    if (all != connections_.load(std::memory_order_relaxed)) {
+        connections_.store(all, std::memory_order_relaxed);
         shard_.gauges(http::Protocol::http11).active_connections.set(live - h2_connections_);
     }
 }
@@ -131,6 +133,7 @@ void Worker::end_idle() {
 void Worker::end_all() {
     loop_.post([this] {
         server_.end_all();
+        shard_.end_behind();
         shard_.access().keys_asked_for_ended();  // whoever waits for one waits for no socket
     });
 }

@@ -4,16 +4,13 @@
 #include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
 #include <chrono>
-#include <csignal>
-#include <filesystem>
 #include <memory>
 #include <set>
 
 #include "cli/admin_client.hpp"
 #include "cli/ban_ledger.hpp"
-#include "config/reader.hpp"
+#include "cli/state_port.hpp"
 #include "state/resp_client.hpp"
-#include "state/state_options.hpp"
 
 namespace gw::cli {
 namespace {
@@ -21,9 +18,7 @@ namespace {
 using state::RespClient;
 using Kind = state::RedisReply::Kind;
 
-constexpr Millis kWithin{5'000};
 constexpr const char* kPage = "1000";  // keys asked for at once
-constexpr std::string_view kStatuses = "Status: 0 done, 1 not done, 2 misused, 3 nobody answers.";
 
 struct BanArguments {
     std::string config;
@@ -37,63 +32,8 @@ struct BanArguments {
     std::string by;
 };
 
-int show(const RespClient::Failure& failure, Terminal& terminal) {
-    if (failure.unreachable) {
-        terminal.err << failure.why << '\n';
-        return kUnreachable;
-    }
-    terminal.err << "the state store answers: " << shown(failure.why) << '\n';
-    if (failure.why.starts_with("NOAUTH") || failure.why.starts_with("WRONGPASS")) {
-        terminal.err << "its password is RESP_PASSWORD, or what RESP_PASSWORD_FILE names\n";
-    }
-    return kFailed;
-}
-
-// Only this section: somebody must be banned also while the rest of the file has mistakes, or where
-// nothing but the port is known.
-std::optional<state::StateOptions> read_options(const BanArguments& arguments,
-                                                const Terminal& terminal) {
-    const std::string path = find_config(arguments.config, terminal.environment);
-    auto reading = std::make_shared<config::Reading>();
-    reading->environment = terminal.environment;
-    std::error_code ignored;
-    if (!arguments.config.empty() || std::filesystem::exists(path, ignored)) {
-        reading->document = config::Document::load(path, reading->mistakes);
-    }
-    state::StateOptions options;
-    config::read(config::Reader::root(reading).section("state"), options);
-    for (const config::Mistake& mistake : reading->mistakes) {
-        terminal.err << mistake.to_string() << '\n';
-    }
-    if (arguments.port != 0) {
-        options.resp_port = arguments.port;
-    }
-    return reading->mistakes.empty() ? std::optional(std::move(options)) : std::nullopt;
-}
-
-// Or the status to end with.
 std::expected<RespClient, int> connect(const BanArguments& arguments, Terminal& terminal) {
-    const auto options = read_options(arguments, terminal);
-    if (!options) {
-        return std::unexpected(kFailed);
-    }
-    if (options->resp_port == 0) {
-        terminal.err << "the gateway has no port for the state: RESP_PORT is 0\n";
-        return std::unexpected(kUnreachable);
-    }
-    // A gateway that goes away while it is asked is an error, not our end.
-    std::signal(SIGPIPE, SIG_IGN);
-    auto client = RespClient::connect(options->resp_port, options->resp_password, kWithin);
-    if (!client) {
-        if (client.error().unreachable) {
-            terminal.err << "127.0.0.1:" << options->resp_port
-                         << " does not answer: " << client.error().why
-                         << "\nIs the gateway running on this machine, and RESP_PORT its port?\n";
-            return std::unexpected(kUnreachable);
-        }
-        return std::unexpected(show(client.error(), terminal));
-    }
-    return std::move(*client);
+    return connect_to_state({.config = arguments.config, .port = arguments.port}, terminal);
 }
 
 // Asks for the values of these keys and when they end; what is gone meanwhile is left out.
@@ -281,12 +221,7 @@ CLI::App* add_command(CLI::App& app, Chosen& chosen, const char* name, const cha
                       const std::shared_ptr<BanArguments>& arguments,
                       int (*run)(const BanArguments&, Terminal&)) {
     CLI::App* command = app.add_subcommand(name, help);
-    command->add_option("--config", arguments->config, "Configuration file");
-    command->add_option("--port", arguments->port,
-                        "Port of the state on 127.0.0.1 (default: RESP_PORT)");
-    command->footer(
-        "The password of the port is RESP_PASSWORD, or what RESP_PASSWORD_FILE names.\n" +
-        std::string(kStatuses));
+    add_state_port(*command, arguments->config, arguments->port);
     command->callback([&chosen, arguments, run] {
         chosen = [arguments, run](Terminal& terminal) { return run(*arguments, terminal); };
     });

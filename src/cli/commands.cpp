@@ -17,6 +17,7 @@
 #include "cli/command_page.hpp"
 #include "cli/evidence_command.hpp"
 #include "cli/operate_command.hpp"
+#include "cli/cache_command.hpp"
 #include "cli/reference_page.hpp"
 #include "cli/route_list.hpp"
 #include "config/schema.hpp"
@@ -145,6 +146,7 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
     app.get_subcommand("reference")
         ->add_flag("--commands", read.commands, "Print the page of the commands instead");
     add_completion_command(app, tool);
+    add_cache_command(app, tool);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));

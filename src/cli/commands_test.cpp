@@ -95,7 +95,7 @@ TEST(Check, FindsTheShippedConfigurationRight) {
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
     EXPECT_EQ(outcome.out,
               "warning: OTEL_TRACES_SAMPLER_ARG is set, but this version does not use it\nOK " +
-                  shipped() + ": 19 services, 20 routes\n");
+                  shipped() + ": 19 services, 21 routes\n");
     EXPECT_EQ(outcome.err, "");
 }
 
@@ -129,7 +129,7 @@ TEST(Routes, AreShownAsATable) {
         rows.emplace_back(std::istream_iterator<std::string>(words),
                           std::istream_iterator<std::string>());
     }
-    ASSERT_EQ(rows.size(), 21U) << outcome.out;
+    ASSERT_EQ(rows.size(), 22U) << outcome.out;
     EXPECT_EQ(rows[0][0], "METHODS");
     EXPECT_EQ(rows[2], (std::vector<std::string>{"*", "*", "/api/v1/auth/**", "auth-service",
                                                  "/auth/**", "10000", "auth"}));
@@ -140,7 +140,7 @@ TEST(Routes, AreShownAsJson) {
     const Outcome outcome = call({"routes", "--json", "--config", shipped()});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
     const auto routes = boost::json::parse(outcome.out).as_array();
-    EXPECT_EQ(routes.size(), 20U);
+    EXPECT_EQ(routes.size(), 21U);
     EXPECT_EQ(routes[1], boost::json::parse(
                              R"({"name": "auth", "methods": [], "hosts": [],
                                  "path": "/api/v1/auth/**", "service": "auth-service",

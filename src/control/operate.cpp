@@ -93,6 +93,8 @@ void Operations::add_to(AdminApi& api) {
     on(get, "/breakers", "circuit breakers: state, why, since when", &Operations::list_breakers);
     on(put, "/breakers/{name}", "{state: open|closed, seconds}, or {state: auto}",
        &Operations::force_breaker);
+    on(post, "/cache/purge", "forget answers: {all: true}, or {path | tag | tenant: …}",
+       &Operations::purge_cache);
     on(put, "/log-level", "{level: DEBUG|INFO|WARN|ERROR}, until the next start or reload",
        &Operations::set_log_level);
 }
@@ -285,6 +287,32 @@ Task<AdminAnswer> Operations::force_breaker(AdminCall call) {
     breaker->force(state == "open" ? upstream::BreakerState::open : upstream::BreakerState::closed,
                    now + *lifetime->ttl, now);
     co_return AdminAnswer::ok({{"state", state}, {"seconds", call.body["seconds"]}});
+}
+
+// Here at once, and elsewhere by a key that all gateways follow.
+Task<AdminAnswer> Operations::purge_cache(AdminCall call) {
+    const auto* all = call.body.if_contains("all");
+    std::string what = all != nullptr && all->is_bool() && all->as_bool() ? "all" : "";
+    int said = what.empty() ? 0 : 1;
+    for (const std::string_view name : {"path", "tag", "tenant"}) {
+        if (const std::string text = text_of(call.body, name); !text.empty()) {
+            what = std::string(name) + ":" + text;
+            ++said;
+        }
+    }
+    const auto purge = gateway::parse_purge(what);
+    if (said != 1 || !purge) {
+        co_return bad(R"(what? {"path": "/api/v1/events/**"}, "tag", "tenant", or {"all": true})");
+    }
+    const std::size_t count = parts_.answers.purge(*purge);
+    constexpr std::chrono::seconds kSeen{60};  // by gateways that are away for a moment
+    AdminAnswer answer = co_await set("cache:purge:" + what,
+                                      std::to_string(epoch_ms(parts_.loop.clock().wall)), kSeen);
+    if (answer.code) {
+        answer.detail = "purged by this gateway only; " + answer.detail;
+        co_return answer;
+    }
+    co_return AdminAnswer::ok({{"purged", what}, {"here", count}});
 }
 
 Task<AdminAnswer> Operations::set_log_level(AdminCall call) {

@@ -6,6 +6,7 @@
 
 #include "control/access_watch.hpp"
 #include "control/admin_api.hpp"
+#include "gateway/answer_cache.hpp"
 #include "observe/log_level.hpp"
 #include "state/known_state.hpp"
 #include "state/store.hpp"
@@ -20,6 +21,7 @@ struct OperatedParts {
     const state::KnownState& known;
     const AccessWatch& watch;
     upstream::BreakerSet& breakers;
+    gateway::AnswerCache& answers;
     // The facts of GET /status.
     std::function<boost::json::object()> status;
     std::function<void(observe::LogLevel level)> set_log_level;
@@ -46,6 +48,7 @@ class Operations {
     Answer set_log_level(AdminCall call);
     Answer list_breakers(AdminCall call);
     Answer force_breaker(AdminCall call);
+    Answer purge_cache(AdminCall call);
     // Sets a key, or refuses with what the store said.
     Answer set(std::string key, std::string value, std::optional<Millis> ttl);
 

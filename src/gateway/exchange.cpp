@@ -43,6 +43,10 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
     const Result<void> forwarded = co_await (x.websocket == nullptr ? forward(x) : open_tunnel(x));
     if (x.withheld && !x.client_gone) {
         co_await respond(x, *x.withheld);
+    } else if (!forwarded && x.cache && !x.client_gone && !x.stream.responded() &&
+               x.cache->rescue(x)) {
+        x.outcome.decided_by = "cache";
+        co_await respond(x, answer());
     } else if (!forwarded) {
         co_await respond_to(x, forwarded.error());  // the only place where errors become statuses
     }

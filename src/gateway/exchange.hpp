@@ -10,6 +10,7 @@
 
 #include "base/arena.hpp"
 #include "base/ip_address.hpp"
+#include "gateway/cache_work.hpp"
 #include "gateway/path_pattern.hpp"
 #include "gateway/stage.hpp"
 #include "http/message.hpp"
@@ -146,6 +147,7 @@ struct Exchange {
     std::string_view body_hash;          // of the signature; empty: no body
     std::optional<Verdict> withheld;     // instead of the service's answer
     Outcome outcome;
+    std::optional<CacheWork> cache;  // on routes that keep answers
 
     upstream::Service* service = nullptr;
     upstream::Permit permit;  // to be at the service, while it works on this request
@@ -153,6 +155,7 @@ struct Exchange {
     Instant upstream_ended{};
     bool client_gone = false;
     bool tunnelled = false;  // what follows, and its access line, is a Tunnel's
+    bool behind = false;  // nobody waits for its answer, see refresh.hpp
     const char* cut_why = nullptr;
 
     // The shard's list of requests in flight.

@@ -64,8 +64,9 @@ constexpr bool replaced_in_request(Known known) {
     }
 }
 
-// Of a response: our ids, the date, the banner, our time and five about limits.
-constexpr std::size_t kOwnFieldsMax = 14;
+// Of a response: our ids, the date, the banner, our time, five about limits, two of the cache, and
+// those for browsers.
+constexpr std::size_t kOwnFieldsMax = 16 + Edge::kFieldsMax;
 
 // Fields of responses that tell of what is behind us, or that the gateway sets.
 constexpr bool replaced_in_response(Known known) {
@@ -263,7 +264,13 @@ bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t conten
     out.framing = framing;
     out.content_length = content_length;
     out.headers.clear();
-    return copy_request_fields(x, out.headers) && add_request_fields(x, out.headers) &&
+    if (!copy_request_fields(x, out.headers)) {
+        return false;
+    }
+    if (x.cache) [[unlikely]] {
+        x.cache->amend_request(out.headers);
+    }
+    return add_request_fields(x, out.headers) &&
            (!x.identity || add_identity_fields(x, out.headers)) && add_signature(x, out);
 }
 
@@ -331,7 +338,14 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     if (x.limited.policy != nullptr) {
         added = added && add_limit_fields(x, head.headers);
     }
+    if (const Edge* const edge = x.generation.site->edge.get(); edge != nullptr) {
+        added = added && add_edge_fields(*edge, x.head(), head.headers);
+    }
     ensure(added, "no room was kept for our own fields");
+}
+
+bool goes_to_client(const Headers& headers, const Field& field) {
+    return !replaced_in_response(field.known) && !listed_in_connection(headers, field);
 }
 
 bool build_response_head(Exchange& x, const http::ResponseHead& from) {
@@ -364,6 +378,11 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
         if (!added) {
             return false;
         }
+    }
+    if (x.cache) [[unlikely]] {
+        x.cache->take_head(x, out);
+        ensure(out.headers.add("Cache-Status", x.cache->status(x)),
+               "room was kept for our own fields");
     }
     add_own_fields(x, out);
     return true;

@@ -10,6 +10,9 @@ namespace gw::gateway {
 [[nodiscard]] bool build_request_head(Exchange& x, http::Framing framing,
                                       std::uint64_t content_length);
 
+// Is it one of the fields of a service's answer that clients see?
+[[nodiscard]] bool goes_to_client(const http::Headers& headers, const http::Field& field);
+
 // Fills x.memory.response from the service's head. False: there are more fields than a message may
 // have.
 [[nodiscard]] bool build_response_head(Exchange& x, const http::ResponseHead& from);

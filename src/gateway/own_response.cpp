@@ -80,12 +80,28 @@ net::Task<void> send_grpc_status(Exchange& x, RefusalKind kind, std::string_view
     }
 }
 
+net::Task<void> send_stored(Exchange& x) {
+    if (x.shard.draining()) {
+        x.stream.close_after();
+    }
+    if (!co_await x.stream.send(x.memory.response, x.own.body, true, nullptr)) {
+        x.client_gone = true;
+    }
+}
+
 }  // namespace
 
 net::Task<void> respond(Exchange& x, Verdict verdict) {
     if (verdict.kind() == Verdict::Kind::answer) {
-        co_await send(x, x.own, 0);
-        co_return;
+        if (!x.cache || x.cache->serves() == nullptr) {
+            co_await send(x, x.own, 0);
+            co_return;
+        }
+        verdict = prepare_stored(x);
+        if (verdict.goes_on()) {
+            co_await send_stored(x);
+            co_return;
+        }
     }
     const RefusalKind& kind = kind_of(verdict.code());
     x.outcome.why = verdict.detail();

@@ -91,6 +91,9 @@ net::Task<Result<void>> Relay::transfer() {
     }
     on_response(x_);
     x_.outcome.status = x_.memory.response.status;
+    if (x_.cache) [[unlikely]] {
+        x_.cache->take_body(x_, *part);
+    }
     sent = co_await x_.stream.send(x_.memory.response, part->bytes, part->last,
                                    part->last ? service_.trailers() : nullptr);
     Millis pause{0};
@@ -105,6 +108,9 @@ net::Task<Result<void>> Relay::transfer() {
         part = co_await service_.read_body(pause);
         if (!part) {
             co_return std::unexpected(part.error());
+        }
+        if (x_.cache) [[unlikely]] {
+            x_.cache->take_body(x_, *part);
         }
         sent = co_await x_.stream.send_body(part->bytes, part->last,
                                             part->last ? service_.trailers() : nullptr);

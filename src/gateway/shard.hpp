@@ -21,6 +21,7 @@
 #include "http/h1_pool.hpp"
 #include "http/stream.hpp"
 #include "net/loop.hpp"
+#include "net/scope.hpp"
 #include "observe/access_log.hpp"
 #include "observe/metrics.hpp"
 #include "security/request_signature.hpp"
@@ -30,6 +31,7 @@
 
 namespace gw::gateway {
 
+class AnswerCache;
 class RateLimits;
 class SecurityRecord;
 
@@ -132,6 +134,14 @@ class Shard final : public http::Responder {
     [[nodiscard]] RateLimits* rate_limits() const { return rate_limits_; }
     // Before the first request; must outlive the shard.
     void limit_by(RateLimits& limits) { limits_given_ = &limits; }
+    // Null where there is none.
+    [[nodiscard]] AnswerCache* answer_cache() const { return answer_cache_; }
+    // Before the first request; must outlive the shard.
+    void keep_answers_in(AnswerCache& cache) { answer_cache_ = &cache; }
+    // What goes on behind requests: fetches that nobody waits for.
+    void spawn_behind(net::Task<void> task) { behind_.spawn(std::move(task)); }
+    [[nodiscard]] std::size_t live_behind() const { return behind_.live(); }
+    void end_behind();
     void break_by(upstream::BreakerSet& breakers) { breakers_ = &breakers; }
     // Requests that wait for the store's word about a limit.
     void wait_for_limits(net::Pause& pause) { limit_waits_.push_back(&pause); }
@@ -191,6 +201,8 @@ class Shard final : public http::Responder {
     RateLimits* limits_given_ = nullptr;
     RateLimits* rate_limits_ = nullptr;  // the same, while configuration wants it
     std::vector<net::Pause*> limit_waits_;
+    AnswerCache* answer_cache_ = nullptr;
+    net::Scope behind_;
     bool draining_ = false;
     std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};
     SweepTimer sweep_timer_{*this};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "base/clock.hpp"
@@ -18,5 +19,9 @@ class DateText {
     std::int64_t second_ = INT64_MIN;
     std::array<char, 30> text_{};  // with the terminating NUL
 };
+
+// All three forms of RFC 9110, 5.6.7; nothing if it is none of them. A year of two digits is in the
+// century around `now`.
+std::optional<WallTime> parse_date(std::string_view text, WallTime now);
 
 }  // namespace gw::http

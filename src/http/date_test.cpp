@@ -13,5 +13,23 @@ TEST(DateText, IsTheFixedForm) {
               "Sun, 06 Nov 1994 08:49:37 GMT");
 }
 
+TEST(Date, AllThreeFormsAreTheSameMoment) {
+    const WallTime now{std::chrono::seconds{1'795'000'000}};
+    const auto expected = WallTime{std::chrono::seconds{784'111'777}};
+    EXPECT_EQ(parse_date("Sun, 06 Nov 1994 08:49:37 GMT", now), expected);
+    EXPECT_EQ(parse_date("Sunday, 06-Nov-94 08:49:37 GMT", now), expected);
+    EXPECT_EQ(parse_date("Sun Nov  6 08:49:37 1994", now), expected);
+}
+
+TEST(Date, WhatIsNoneOfThemIsNoDate) {
+    const WallTime now{std::chrono::seconds{1'795'000'000}};
+    for (const char* text : {"", "0", "-1", "Sun, 06 Nov 1994 08:49:37 UTC",
+                             "Sun, 06 Nov 94 08:49:37 GMT", "Sun, 31 Feb 1994 08:49:37 GMT",
+                             "Sun, 06 Nov 1994 25:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT x",
+                             "06 Nov 1994 08:49:37 GMT", "Sun, 06 nov 1994 08:49:37 GMT"}) {
+        EXPECT_FALSE(parse_date(text, now).has_value()) << text;
+    }
+}
+
 }  // namespace
 }  // namespace gw::http

@@ -133,6 +133,20 @@ class Headers {
     [[nodiscard]] const Field* end() const { return fields_.data() + count_; }
     [[nodiscard]] std::size_t size() const { return count_; }
 
+    // Takes out those for which it says true.
+    template <class Unwanted>
+    void erase_if(Unwanted unwanted) {
+        std::size_t kept = 0;
+        present_ = 0;
+        for (std::size_t i = 0; i < count_; ++i) {
+            if (!unwanted(fields_[i])) {
+                fields_[kept] = fields_[i];
+                present_ |= bit(fields_[kept++].known);
+            }
+        }
+        count_ = kept;
+    }
+
     void clear() {
         count_ = 0;
         present_ = 0;

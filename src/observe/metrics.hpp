@@ -172,9 +172,10 @@ inline constexpr std::array<std::string_view, 14> kTokenErrors{
 enum class CrossTenant : std::uint8_t { blocked, allowed };
 inline constexpr std::array<std::string_view, 2> kCrossTenant{"blocked", "allowed"};
 
-// What is looked up in this process. `token`: tokens that were verified before.
-enum class Cache : std::uint8_t { token };
-inline constexpr std::array<std::string_view, 1> kCaches{"token"};
+// What is looked up in this process. `token`: tokens that were verified before; `response`: answers
+// that were kept.
+enum class Cache : std::uint8_t { token, response };
+inline constexpr std::array<std::string_view, 2> kCaches{"token", "response"};
 
 // Why a tunnel (a WebSocket) ended.
 enum class TunnelEnd : std::uint8_t {
@@ -220,6 +221,7 @@ class MetricBlock {
     void looked_up(Cache cache, bool found) {
         (found ? cache_hits : cache_misses)[static_cast<std::size_t>(cache)].add();
     }
+    Counter& cache_failed(Cache cache) { return cache_errors[static_cast<std::size_t>(cache)]; }
     Counter& violation(Violation violation) {
         return violations[static_cast<std::size_t>(violation)];
     }
@@ -240,6 +242,7 @@ class MetricBlock {
     Gauge tunnels;
     std::array<Counter, kTunnelEnds.size()> tunnel_ends;
     std::array<Counter, kTunnelBytes.size()> tunnel_bytes;
+    std::array<Counter, kCaches.size()> cache_errors;
     DurationHistogram
         loop_lag;  // of each loop turn: how long what was ready had to wait for its end
 };

@@ -82,6 +82,12 @@ void KnownState::known(const KnownEntry& entry) {
     if (listing_) {
         named_.insert(hash_(entry.key));
     }
+    if (constexpr std::string_view kPurge = kPrefixes.back(); entry.key.starts_with(kPurge)) {
+        if (listener_.purged) {
+            listener_.purged(std::string_view(entry.key).substr(kPurge.size()));
+        }
+        return;
+    }
     const std::string_view value = std::string_view(entry.value).substr(0, kValueMax);
     const Taken taken = take(entry.key, value, entry.expires);
     if (*taken.complaint != '\0') {

@@ -77,13 +77,15 @@ struct KnownStateListener {
     // why: a literal that goes on after the key. Both are from outside: escape them.
     std::function<void(std::string_view key, const char* why)> complained;
     std::function<void(bool available, const char* why)> backend_changed;
+    // A key that says what is to be forgotten was set, or was found again. what: behind the prefix.
+    std::function<void(std::string_view what)> purged{};
 };
 
 class KnownState final : public Follower {
   public:
     // What to follow.
-    static constexpr std::array<std::string_view, 3> kPrefixes = {
-        "banned:", "revoked:", "maintenance:"};
+    static constexpr std::array<std::string_view, 4> kPrefixes = {
+        "banned:", "revoked:", "maintenance:", "cache:purge:"};
     static std::vector<std::string> prefixes() { return {kPrefixes.begin(), kPrefixes.end()}; }
     // Longer keys name nobody: users and tokens are named by less. Longer values are cut.
     static constexpr std::size_t kKeyMax = 4096;

@@ -1,0 +1,69 @@
+#include "cli/cache_command.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <chrono>
+#include <memory>
+
+#include "cli/state_port.hpp"
+#include "gateway/answer_cache.hpp"
+
+namespace gw::cli {
+namespace {
+
+constexpr const char* kSeen = "60";  // seconds for gateways that are away for a moment
+
+struct PurgeArguments {
+    StatePort where;
+    std::string path;
+    std::string tag;
+    std::string tenant;
+    bool all = false;
+};
+
+int purge(const PurgeArguments& arguments, Terminal& terminal) {
+    const std::string what = arguments.all             ? "all"
+                             : !arguments.path.empty() ? "path:" + arguments.path
+                             : !arguments.tag.empty()  ? "tag:" + arguments.tag
+                                                       : "tenant:" + arguments.tenant;
+    const int said = (arguments.all ? 1 : 0) + (arguments.path.empty() ? 0 : 1) +
+                     (arguments.tag.empty() ? 0 : 1) + (arguments.tenant.empty() ? 0 : 1);
+    if (said != 1 || !gateway::parse_purge(what)) {
+        terminal.err << "say what: one of --path /api/v1/events/42 (or /api/v1/events/**), --tag, "
+                        "--tenant or --all\n";
+        return kMisused;
+    }
+    auto client = connect_to_state(arguments.where, terminal);
+    if (!client) {
+        return client.error();
+    }
+    const auto now = epoch_ms(std::chrono::system_clock::now());
+    const auto done = client->run({"SET", "cache:purge:" + what, std::to_string(now), "EX", kSeen});
+    if (!done) {
+        return show(done.error(), terminal);
+    }
+    terminal.out << "purged " << what << '\n';
+    return kDone;
+}
+
+}  // namespace
+
+void add_cache_command(CLI::App& app, Chosen& chosen) {
+    auto arguments = std::make_shared<PurgeArguments>();
+    CLI::App* cache = app.add_subcommand("cache", "What is kept of answers");
+    cache->require_subcommand(1);
+    CLI::App* command =
+        cache->add_subcommand("purge", "Forget answers, on every gateway that shares the state");
+    command->add_option("--path", arguments->path,
+                        "Of this path; ending in /** also of all below it");
+    command->add_option("--tag", arguments->tag, "That services gave this Cache-Tag");
+    command->add_option("--tenant", arguments->tenant, "Of this tenant");
+    command->add_flag("--all", arguments->all, "All of them");
+    add_state_port(*command, arguments->where.config, arguments->where.port);
+    command->callback([&chosen, arguments] {
+        chosen = [arguments](Terminal& terminal) { return purge(*arguments, terminal); };
+    });
+}
+
+}  // namespace gw::cli

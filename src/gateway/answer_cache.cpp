@@ -1,0 +1,260 @@
+#include "gateway/answer_cache.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace gw::gateway {
+namespace {
+
+bool hit_by(const Purge& purge, const StoredAnswer& answer) {
+    switch (purge.of) {
+        case Purge::Of::all:
+            return true;
+        case Purge::Of::tenant:
+            return answer.tenant == purge.what;
+        case Purge::Of::tag:
+            return list_contains(answer.tags, purge.what);
+        case Purge::Of::path:
+            break;
+    }
+    constexpr std::string_view kBelow = "/**";
+    std::string_view what = purge.what;
+    if (!what.ends_with(kBelow)) {
+        return answer.path == what;
+    }
+    what.remove_suffix(kBelow.size());
+    return answer.path.starts_with(what) &&
+           (answer.path.size() == what.size() || answer.path[what.size()] == '/');
+}
+
+bool same_selection(const StoredAnswer& a, const StoredAnswer& b) {
+    return std::ranges::equal(a.vary, b.vary, [](const auto& one, const auto& other) {
+        return equal_ignore_case(one.name, other.name) && one.value == other.value;
+    });
+}
+
+}  // namespace
+
+std::optional<Purge> parse_purge(std::string_view text) {
+    if (text == "all") {
+        return Purge{};
+    }
+    const std::size_t colon = text.find(':');
+    const std::string_view of = text.substr(0, colon);
+    const std::string what(text.substr(std::min(colon, text.size() - 1) + 1));
+    if (colon == std::string_view::npos || what.empty()) {
+        return std::nullopt;
+    }
+    if (of == "path" && what.starts_with('/')) {
+        return Purge{Purge::Of::path, what};
+    }
+    if (of == "tag" || of == "tenant") {
+        return Purge{of == "tag" ? Purge::Of::tag : Purge::Of::tenant, what};
+    }
+    return std::nullopt;
+}
+
+void AnswerCache::set_most(std::uint64_t bytes) {
+    part_bytes_max_.store(bytes / kParts, std::memory_order_relaxed);
+}
+
+AnswerCache::Slot* AnswerCache::find_slot(Part& part, CacheKey key) {
+    const auto place = part.places.find(key.uri);
+    if (place == part.places.end()) {
+        return nullptr;
+    }
+    const auto slot = place->second.find(key.who);
+    return slot == place->second.end() ? nullptr : &slot->second;
+}
+
+StoredPtr AnswerCache::find(CacheKey key, const http::Headers& request) {
+    Part& part = part_of(key.uri);
+    const std::scoped_lock lock(part.mutex);
+    Slot* const slot = find_slot(part, key);
+    if (slot == nullptr) {
+        return nullptr;
+    }
+    for (std::size_t i = slot->variants.size(); i-- > 0;) {
+        const Nodes::iterator node = slot->variants[i];
+        if (node->answer->fits(request)) {
+            part.nodes.splice(part.nodes.begin(), part.nodes, node);
+            return node->answer;
+        }
+    }
+    return nullptr;
+}
+
+AnswerCache::PassMark& AnswerCache::mark_of(Part& part, CacheKey key, std::size_t& hash) {
+    hash = Hash{}(key.uri) * 31 + Hash{}(key.who);
+    return part.passes[hash / kParts % kPassMarks];
+}
+
+AnswerCache::Lead AnswerCache::lead(CacheKey key, Instant now,
+                                    const std::shared_ptr<FillWait>& wait) {
+    Part& part = part_of(key.uri);
+    const std::scoped_lock lock(part.mutex);
+    std::size_t hash = 0;
+    const PassMark& mark = mark_of(part, key, hash);
+    const bool passes = mark.hash == hash && mark.until > now;
+    auto place = part.places.find(key.uri);
+    if (place == part.places.end()) {
+        place = part.places.emplace(std::string(key.uri), Place{}).first;
+    }
+    auto slot = place->second.find(key.who);
+    if (slot == place->second.end()) {
+        slot = place->second.emplace(std::string(key.who), Slot{}).first;
+    }
+    Slot& found = slot->second;
+    if (found.fill == 0) {
+        found.fill = fills_.fetch_add(1, std::memory_order_relaxed) + 1;
+        found.doomed = false;
+        return {.fill = found.fill};
+    }
+    if (passes) {
+        return {.passes = true};
+    }
+    if (wait != nullptr) {
+        found.waiting.push_back(wait);
+    }
+    return {};
+}
+
+// The node goes; the slot that named it no longer does.
+void AnswerCache::drop(Part& part, Nodes::iterator node) {
+    const std::size_t bytes = node->answer->bytes() + node->uri->size() + node->who->size();
+    part.bytes -= bytes;
+    bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    if (Slot* const slot = find_slot(part, {*node->uri, *node->who})) {
+        std::erase(slot->variants, node);
+        tidy(part, {*node->uri, *node->who});
+    }
+    part.nodes.erase(node);
+}
+
+// A place that holds nothing and is filled by nobody is none.
+void AnswerCache::tidy(Part& part, CacheKey key) {
+    const auto place = part.places.find(key.uri);
+    if (place == part.places.end()) {
+        return;
+    }
+    const auto slot = place->second.find(key.who);
+    if (slot != place->second.end() && slot->second.variants.empty() && slot->second.fill == 0) {
+        place->second.erase(slot);
+    }
+    if (place->second.empty()) {
+        part.places.erase(place);
+    }
+}
+
+AnswerCache::Waiting AnswerCache::finish(Part& part, Slot& slot, CacheKey key) {
+    slot.fill = 0;
+    Waiting waiting = std::move(slot.waiting);
+    slot.waiting.clear();
+    tidy(part, key);
+    return waiting;
+}
+
+void AnswerCache::wake(const Waiting& waiting) {
+    for (const std::shared_ptr<FillWait>& wait : waiting) {
+        wait->loop.post([wait] {
+            if (wait->pause != nullptr) {
+                wait->pause->wake();
+            }
+        });
+    }
+}
+
+void AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
+                        const StoredPtr& replaced) {
+    Part& part = part_of(key.uri);
+    Waiting waiting;
+    {
+        const std::scoped_lock lock(part.mutex);
+        Slot* const slot = find_slot(part, key);
+        if (slot == nullptr || slot->fill != fill) {
+            return;
+        }
+        const std::uint64_t most = part_bytes_max_.load(std::memory_order_relaxed);
+        const std::size_t bytes = answer->bytes() + key.uri.size() + key.who.size();
+        if (!slot->doomed && bytes <= most) {
+            for (std::size_t i = slot->variants.size(); i-- > 0;) {
+                const Nodes::iterator node = slot->variants[i];
+                if (node->answer == replaced || same_selection(*node->answer, *answer) ||
+                    (i == 0 && slot->variants.size() >= kVariantsMax)) {
+                    drop(part, node);
+                }
+            }
+            const auto place = part.places.find(key.uri);
+            const auto who = place->second.find(key.who);
+            part.nodes.push_front({std::move(answer), &place->first, &who->first});
+            slot->variants.push_back(part.nodes.begin());
+            part.bytes += bytes;
+            bytes_.fetch_add(bytes, std::memory_order_relaxed);
+            while (part.bytes > most) {
+                drop(part, std::prev(part.nodes.end()));
+            }
+        }
+        waiting = finish(part, *slot, key);
+    }
+    wake(waiting);
+}
+
+void AnswerCache::end(CacheKey key, std::uint64_t fill, bool not_kept, Instant now) {
+    Part& part = part_of(key.uri);
+    Waiting waiting;
+    {
+        const std::scoped_lock lock(part.mutex);
+        if (not_kept) {
+            std::size_t hash = 0;
+            PassMark& mark = mark_of(part, key, hash);
+            mark = {hash, now + kPassFor};
+        }
+        Slot* const slot = find_slot(part, key);
+        if (slot == nullptr || slot->fill != fill) {
+            return;
+        }
+        waiting = finish(part, *slot, key);
+    }
+    wake(waiting);
+}
+
+void AnswerCache::forget(std::string_view uri) {
+    Part& part = part_of(uri);
+    const std::scoped_lock lock(part.mutex);
+    const auto place = part.places.find(uri);
+    if (place == part.places.end()) {
+        return;
+    }
+    std::vector<Nodes::iterator> nodes;
+    for (auto& [who, slot] : place->second) {
+        slot.doomed = true;
+        nodes.insert(nodes.end(), slot.variants.begin(), slot.variants.end());
+    }
+    for (const Nodes::iterator node : nodes) {
+        drop(part, node);
+    }
+}
+
+std::size_t AnswerCache::purge(const Purge& purge) {
+    std::size_t count = 0;
+    for (Part& part : parts_) {
+        const std::scoped_lock lock(part.mutex);
+        for (auto& [uri, place] : part.places) {
+            for (auto& [who, slot] : place) {
+                slot.doomed = true;  // whatever it is: it may be what is not wanted any more
+            }
+        }
+        for (auto node = part.nodes.begin(); node != part.nodes.end();) {
+            const auto next = std::next(node);
+            if (hit_by(purge, *node->answer)) {
+                drop(part, node);
+                ++count;
+            }
+            node = next;
+        }
+    }
+    return count;
+}
+
+}  // namespace gw::gateway

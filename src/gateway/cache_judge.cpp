@@ -1,0 +1,162 @@
+// What a service's answer means for what is kept.
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.hpp"
+#include "gateway/cache_work.hpp"
+#include "gateway/forwarded_head.hpp"
+#include "gateway/shard.hpp"
+#include "identity/identity.hpp"
+
+namespace gw::gateway {
+namespace {
+
+using http::Field;
+using http::Headers;
+using http::Known;
+using http::Method;
+
+// Another resource of the same origin that an answer names; "" if it names none (RFC 9111, 4.4).
+std::string_view path_named(std::string_view location, std::string_view scheme,
+                            std::string_view host) {
+    if (const std::size_t mark = location.find("://"); mark != std::string_view::npos) {
+        if (!equal_ignore_case(location.substr(0, mark), scheme)) {
+            return {};
+        }
+        location.remove_prefix(mark + 3);
+        const std::size_t slash = std::min(location.find('/'), location.size());
+        if (!equal_ignore_case(location.substr(0, slash), host)) {
+            return {};
+        }
+        location.remove_prefix(slash);
+    }
+    location = location.substr(0, location.find('#'));
+    return location.starts_with('/') && !location.starts_with("//") ? location : std::string_view{};
+}
+
+}  // namespace
+
+// A write that succeeded: what is kept under its URI, and under those that the answer names, may
+// not be true any more (RFC 9111, 4.4).
+void CacheWork::outdate(Exchange& x, const http::ResponseHead& head) {
+    if (head.status < 200 || head.status >= 400) {
+        return;
+    }
+    cache_.forget(uri_);
+    for (const std::string_view name : {"location", "content-location"}) {
+        const Field* const field = http::find_field(head.headers, name);
+        const std::string_view target =
+            field != nullptr ? path_named(field->value, scheme_, host_) : std::string_view{};
+        if (!target.empty()) {
+            const std::size_t mark = std::min(target.find('?'), target.size());
+            cache_.forget(uri_of(x, target.substr(0, mark),
+                                 target.substr(std::min(mark + 1, target.size()))));
+        }
+    }
+}
+
+// RFC 9111, 3.2: what a 304 says takes the place of what was kept under the same names.
+void CacheWork::freshen(Exchange& x, const http::ResponseHead& head) {
+    http::ResponseHead merged;
+    merged.status = stored_->status;
+    const auto describes_body = [](const Field& field) {
+        return field.known == Known::content_length || field.known == Known::content_encoding ||
+               equal_ignore_case(field.name, "content-range") ||
+               equal_ignore_case(field.name, "content-md5") ||
+               equal_ignore_case(field.name, "etag");
+    };
+    const auto renews = [&](const Field& field) {
+        return goes_to_client(head.headers, field) && !describes_body(field);
+    };
+    Headers kept;
+    [[maybe_unused]] bool room = stored_->copy_to(kept);
+    for (const Field& field : kept) {
+        const bool renewed = std::ranges::any_of(head.headers, [&](const Field& other) {
+            return equal_ignore_case(other.name, field.name) && renews(other);
+        });
+        room = room && (renewed || merged.headers.add(field));
+    }
+    for (const Field& field : head.headers) {
+        room = room && (!renews(field) || merged.headers.add(field));
+    }
+    if (!room) {
+        return;
+    }
+    std::shared_ptr<StoredAnswer> answer = record(x, merged);
+    if (answer == nullptr) {
+        cache_.forget(uri_);
+        return;
+    }
+    answer->tags = answer->tags.empty() ? stored_->tags : answer->tags;
+    answer->body = stored_->body;
+    answer->vary = stored_->vary;
+    const StoredPtr old = std::exchange(stored_, answer);
+    if (fill_ == 0) {
+        fill_ = cache_.lead(key(), x.shard.loop().now(), nullptr).fill;
+    }
+    if (fill_ != 0) {
+        cache_.store(key(), fill_, std::move(answer), old);
+        fill_ = 0;
+    }
+}
+
+// RFC 9111, 4.3.5: the same answer, as far as one can tell, is fresh again; another one outdates
+// it.
+void CacheWork::freshen_by_head(Exchange& x, const http::ResponseHead& head) {
+    const http::Validators kept = stored_->validators();
+    const auto differs = [&](std::string_view name, std::string_view value) {
+        const Field* const field = http::find_field(head.headers, name);
+        return field != nullptr && field->value != value;
+    };
+    char digits[20];
+    const std::string_view length(
+        digits,
+        static_cast<std::size_t>(
+            std::to_chars(digits, digits + sizeof digits, stored_->body->size()).ptr - digits));
+    if (head.status != stored_->status || differs("etag", kept.etag) ||
+        differs("last-modified", kept.last_modified) || differs("content-length", length)) {
+        if (head.status < 400 || head.status == 404 || head.status == 410) {
+            cache_.forget(uri_);
+        }
+        return;
+    }
+    freshen(x, head);
+}
+
+bool CacheWork::judge(Exchange& x, const http::ResponseHead& head) {
+    if (serves_) {
+        return false;
+    }
+    if (!reads_) {
+        return false;
+    }
+    if (const std::string_view owner = head.headers.value(Known::x_resource_tenant);
+        stored_ == nullptr ||
+        (!owner.empty() && x.identity != nullptr && owner != x.identity->tenant)) {
+        return false;  // the stage that keeps tenants apart has its say
+    }
+    if (x.head().method == Method::head) {
+        freshen_by_head(x, head);
+        return false;
+    }
+    if (head.status == 304 && asks_whether_it_holds()) {
+        x.generation.service_series[x.route->service_index]->answered(
+            304, x.shard.loop().now() - *x.upstream_began);
+        freshen(x, head);
+        serve("hit; fwd=stale; fwd-status=304");
+        return true;
+    }
+    return head.status >= 500 && rescue(x);
+}
+
+bool CacheWork::rescue(Exchange& x) {
+    now_ = x.shard.loop().now();
+    if (stored_ == nullptr || serves_ || request_.no_cache ||
+        !http::good_on_error(stored_->freshness, stored_->age(now_))) {
+        return false;
+    }
+    serve("hit; fwd=stale; detail=stale-if-error");
+    return true;
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,287 @@
+#include "gateway/cache_work.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "gateway/forwarded_head.hpp"
+#include "gateway/shard.hpp"
+#include "identity/identity.hpp"
+
+namespace gw::gateway {
+namespace {
+
+using http::Field;
+using http::Headers;
+using http::Known;
+using http::Method;
+
+constexpr std::string_view kSeparator = "\n";  // in no URI and in no field's value
+
+std::string_view lower_copy(Arena& arena, std::string_view text) {
+    char* const at = arena.take(text.size());
+    std::ranges::transform(text, at, lower);
+    return {at, text.size()};
+}
+
+std::string_view scheme_of(const Exchange& x) {
+    const bool secure =
+        x.stream.secure() ||
+        (x.peer_trusted && x.head().headers.value(Known::x_forwarded_proto) == "https");
+    return secure ? "https" : "http";
+}
+
+// Those that the route names, in its order.
+std::string_view chosen(Arena& arena, std::string_view query,
+                        const std::vector<std::string>& names) {
+    std::string kept;
+    for (const std::string& name : names) {
+        std::string_view left = query;
+        while (!left.empty()) {
+            const std::string_view one = left.substr(0, left.find('&'));
+            left.remove_prefix(std::min(one.size() + 1, left.size()));
+            if (one.substr(0, one.find('=')) == name) {
+                kept.append("&").append(one);
+            }
+        }
+    }
+    return arena.copy(kept);
+}
+
+bool has_credentials(const Exchange& x) {
+    const Headers& headers = x.head().headers;
+    return headers.has(Known::authorization) || headers.has(Known::x_api_key);
+}
+
+}  // namespace
+
+CacheWork::~CacheWork() {
+    if (fill_ != 0) {
+        cache_.end(key(), fill_, false, now_);
+    }
+}
+
+std::string_view CacheWork::uri_of(Exchange& x, std::string_view path,
+                                   std::string_view query) const {
+    Arena& arena = x.memory.arena;
+    return arena.join(x.route->service, kSeparator, scheme_, kSeparator, host_, kSeparator, path,
+                      kSeparator,
+                      options_.query.empty() ? query : chosen(arena, query, options_.query));
+}
+
+void CacheWork::let_go(Exchange& x) {
+    if (fill_ != 0) {
+        give_up(x, false);
+    }
+}
+
+bool CacheWork::begin(Exchange& x) {
+    const http::RequestHead& head = x.head();
+    reads_ = head.method == Method::get || head.method == Method::head;
+    if (reads_ && (head.framing != http::Framing::none || head.headers.has(Known::upgrade))) {
+        return false;
+    }
+    if (head.method == Method::options || head.method == Method::trace) {
+        return false;
+    }
+    host_ = lower_copy(x.memory.arena, head.authority);
+    scheme_ = scheme_of(x);
+    uri_ = uri_of(x, x.path, x.query());
+    if (x.identity != nullptr) {
+        // A role sees what another may not, whoever asks.
+        who_ = options_.share == Share::user
+                   ? x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role,
+                                         kSeparator, x.identity->subject)
+                   : x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role);
+    }
+    if (reads_) {
+        request_ = http::cache_control_of_request(head.headers);
+        const Field* const range = http::find_field(head.headers, "range");
+        range_ = range != nullptr && head.method == Method::get ? range->value : "";
+        plain_ = range == nullptr && !http::is_for_the_origin(head.headers);
+    } else {
+        status_ = "fwd=method";
+    }
+    return true;
+}
+
+CacheWork::Found CacheWork::look_up(Exchange& x) {
+    now_ = x.shard.loop().now();
+    if (!reads_) {
+        return Found::nothing;
+    }
+    asks_ = false;
+    stored_ = plain_ ? cache_.find(key(), x.head().headers) : nullptr;
+    status_ = plain_ ? "fwd=miss" : "fwd=bypass";
+    if (!range_.empty() && look_for_part(x)) {
+        return Found::serve;
+    }
+    if (stored_ != nullptr) {
+        const http::Reuse reuse = http::reuse_of(stored_->freshness, stored_->age(now_), request_);
+        if (reuse != http::Reuse::validate) {
+            serve("hit");
+            return reuse == http::Reuse::fresh ? Found::serve : Found::serve_and_refresh;
+        }
+        status_ = stored_->age(now_) < stored_->freshness.lifetime ? "fwd=request" : "fwd=stale";
+        asks_ = x.head().method == Method::get;
+    }
+    return request_.only_if_cached ? Found::refused : Found::nothing;
+}
+
+// A part is given of what is kept whole and fresh; else the origin is asked for it.
+bool CacheWork::look_for_part(Exchange& x) {
+    if (http::is_for_the_origin(x.head().headers)) {
+        return false;
+    }
+    StoredPtr whole = cache_.find(key(), x.head().headers);
+    if (whole == nullptr || whole->status != 200 ||
+        http::reuse_of(whole->freshness, whole->age(now_), request_) != http::Reuse::fresh) {
+        return false;
+    }
+    part_ = http::single_range(range_, whole->body->size());
+    if (!part_) {
+        return false;
+    }
+    stored_ = std::move(whole);
+    serve("hit");
+    return true;
+}
+
+CacheWork::Role CacheWork::take_role(Exchange& x, const std::shared_ptr<FillWait>& wait) {
+    began_ = now_;
+    if (!reads_ || !plain_ || x.head().method != Method::get || request_.no_store) {
+        return Role::passes;
+    }
+    const AnswerCache::Lead lead = cache_.lead(key(), now_, request_.no_cache ? nullptr : wait);
+    fill_ = lead.fill;
+    if (fill_ != 0) {
+        return Role::fills;
+    }
+    // Who wants it from the service itself is not served by a question asked before.
+    return lead.passes || request_.no_cache ? Role::passes : Role::waits;
+}
+
+bool CacheWork::take_over(Exchange& from, Exchange& x) {
+    const CacheWork& other = *from.cache;
+    Arena& arena = x.memory.arena;
+    host_ = arena.copy(other.host_);
+    scheme_ = other.scheme_;
+    uri_ = arena.copy(other.uri_);
+    who_ = arena.copy(other.who_);
+    reads_ = true;
+    asks_ = true;
+    stored_ = other.stored_;
+    now_ = x.shard.loop().now();
+    began_ = now_;
+    fill_ = cache_.lead(key(), now_, nullptr).fill;
+    return fill_ != 0;
+}
+
+void CacheWork::amend_request(Headers& out) const {
+    if (fill_ == 0 && !asks_whether_it_holds()) {
+        return;
+    }
+    out.erase_if(http::is_condition);
+    if (!asks_whether_it_holds()) {
+        return;
+    }
+    const http::Validators kept = stored_->validators();
+    // Without room the answer comes whole.
+    [[maybe_unused]] const bool added =
+        (kept.etag.empty() || out.add("If-None-Match", kept.etag)) &&
+        (kept.last_modified.empty() || out.add("If-Modified-Since", kept.last_modified));
+}
+
+http::Asked CacheWork::asked(const Exchange& x) const {
+    return {.method = Method::get,
+            .credentials = has_credentials(x),
+            .known_caller = x.identity != nullptr,
+            .cookies = x.head().headers.has(Known::cookie),
+            .no_store = request_.no_store};
+}
+
+// What is kept of a head; the body comes later.
+std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::ResponseHead& head) const {
+    // Beside our own fields it has to fit a message, and its head a buffer.
+    constexpr std::size_t kFieldsKept = Headers::kFieldsMax - 40;
+    constexpr std::size_t kHeadBytesKept = 8'192;
+    if (head.headers.size() > kFieldsKept) {
+        return nullptr;
+    }
+    const auto freshness =
+        http::freshness_of(asked(x), head, options_.rules(), x.shard.loop().now() - began_,
+                           x.shard.loop().clock().wall);
+    if (!freshness) {
+        return nullptr;
+    }
+    auto answer = std::make_shared<StoredAnswer>();
+    answer->status = head.status;
+    answer->freshness = *freshness;
+    answer->came = x.shard.loop().now();
+    answer->select_by(head.headers, x.head().headers);
+    answer->path = x.path;
+    if (x.identity != nullptr) {
+        answer->tenant = x.identity->tenant;
+    }
+    for (const Field& field : head.headers) {
+        if (equal_ignore_case(field.name, "cache-tag")) {
+            answer->tags.append(answer->tags.empty() ? "" : ",").append(field.value);
+        } else if (field.known != Known::content_length && !equal_ignore_case(field.name, "age")) {
+            answer->add(field.name, field.value, field.known);
+        }
+    }
+    if (!head.headers.has(Known::date)) {
+        answer->add("Date", x.shard.date(), Known::date);
+    }
+    return answer->lines.size() <= kHeadBytesKept ? answer : nullptr;
+}
+
+void CacheWork::take_head(Exchange& x, http::ResponseHead& out) {
+    if (!reads_) {
+        outdate(x, out);
+    }
+    if (fill_ != 0) {
+        const bool bounded =
+            out.framing == http::Framing::chunked || out.framing == http::Framing::none ||
+            (out.framing == http::Framing::length && out.content_length <= options_.body_bytes_max);
+        filling_ = bounded ? record(x, out) : nullptr;
+        keeps_ = filling_ != nullptr;
+        kept_ = keeps_;
+        if (!keeps_) {
+            give_up(x, true);
+        }
+    }
+    out.headers.erase_if([](const Field& field) {
+        return field.known == Known::other && equal_ignore_case(field.name, "cache-tag");
+    });
+}
+
+void CacheWork::give_up(Exchange& x, bool not_kept) {
+    cache_.end(key(), fill_, not_kept, x.shard.loop().now());
+    fill_ = 0;
+    keeps_ = false;
+    filling_.reset();
+    body_ = {};
+}
+
+void CacheWork::take_body(Exchange& x, const http::BodyPart& part) {
+    if (!keeps_) {
+        return;
+    }
+    if (body_.size() + part.bytes.size() > options_.body_bytes_max) {
+        give_up(x, true);
+        return;
+    }
+    body_ += part.bytes;
+    if (part.last) {
+        keeps_ = false;
+        filling_->body = std::make_shared<const std::string>(std::move(body_));
+        cache_.store(key(), fill_, std::move(filling_), stored_);
+        fill_ = 0;
+    }
+}
+
+std::string_view CacheWork::status(Exchange& x) const {
+    return x.memory.arena.join("api-gateway; ", status_, kept_ && !serves_ ? "; stored" : "");
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,112 @@
+// What one request has to do with the cache: what it was given from it, and what it is to put
+// there. Lives in the exchange of a route that has a `cache` section. One worker.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "gateway/answer_cache.hpp"
+#include "gateway/cache_options.hpp"
+#include "http/stream.hpp"
+
+namespace gw::gateway {
+
+struct Exchange;
+
+class CacheWork {
+  public:
+    // Both outlive it.
+    CacheWork(AnswerCache& cache, const CacheOptions& options) : cache_(cache), options_(options) {}
+    CacheWork(const CacheWork&) = delete;
+    CacheWork& operator=(const CacheWork&) = delete;
+    // What was not finished is given up: who waits for it tries for itself.
+    ~CacheWork();
+
+    // --- before the service is asked
+
+    // Says what is asked for. False: it is no request that has to do with what is kept.
+    bool begin(Exchange& x);
+    // What may be given at once, if anything: serves() then says so. fresh_only: what would have to
+    // be fetched behind it does not count.
+    enum class Found : std::uint8_t { serve, serve_and_refresh, nothing, refused };
+    Found look_up(Exchange& x);
+    // Whether this request fills the place, waits for who does, or has nothing to do with it.
+    enum class Role : std::uint8_t { fills, waits, passes };
+    Role take_role(Exchange& x, const std::shared_ptr<FillWait>& wait);
+    // Like another request's, which is answered already, for a fetch behind it.
+    bool take_over(Exchange& from, Exchange& x);
+
+    // --- on the way
+
+    // The service is asked whether what is kept still holds.
+    void amend_request(http::Headers& out) const;
+    // The service's head. True: what is kept answers the request instead, see serves().
+    bool judge(Exchange& x, const http::ResponseHead& head);
+    // The head as the client gets it, before our own fields: begins to keep it, if it may be kept.
+    void take_head(Exchange& x, http::ResponseHead& out);
+    void take_body(Exchange& x, const http::BodyPart& part);
+    // The service has failed. True: what is kept answers the request, see serves().
+    bool rescue(Exchange& x);
+
+    // --- the answer
+
+    // Not null: what the client gets.
+    [[nodiscard]] const StoredAnswer* serves() const { return serves_ ? stored_.get() : nullptr; }
+    [[nodiscard]] CacheKey key() const { return {uri_, who_}; }
+    [[nodiscard]] const CacheOptions& options() const { return options_; }
+    [[nodiscard]] bool reads() const { return reads_; }
+    // Null where nothing fits.
+    [[nodiscard]] const StoredPtr& stored() const { return stored_; }
+    // The part of what serves() that the client wants; nothing: all of it.
+    [[nodiscard]] const std::optional<http::ByteRange>& part() const { return part_; }
+    // Others may fill the place.
+    void let_go(Exchange& x);
+    // The value of Cache-Status (RFC 9211), of the exchange's arena.
+    [[nodiscard]] std::string_view status(Exchange& x) const;
+
+  private:
+    void serve(std::string_view status) {
+        serves_ = true;
+        status_ = status;
+    }
+    [[nodiscard]] bool asks_whether_it_holds() const { return asks_ && stored_ != nullptr; }
+    bool look_for_part(Exchange& x);
+    void give_up(Exchange& x, bool not_kept);
+    void outdate(Exchange& x, const http::ResponseHead& head);
+    [[nodiscard]] std::string_view uri_of(Exchange& x, std::string_view path,
+                                          std::string_view query) const;
+    void freshen(Exchange& x, const http::ResponseHead& head);
+    void freshen_by_head(Exchange& x, const http::ResponseHead& head);
+    http::Asked asked(const Exchange& x) const;
+    std::shared_ptr<StoredAnswer> record(Exchange& x, const http::ResponseHead& head) const;
+
+    AnswerCache& cache_;
+    const CacheOptions& options_;
+    std::string_view uri_;  // of the exchange's arena, as all views here
+    std::string_view who_;
+    std::string_view host_;
+    std::string_view scheme_;  // a literal
+    http::CacheControl request_;
+    bool reads_ = false;      // GET or HEAD; else what is kept under the URI may be outdated by it
+    bool plain_ = true;       // not for a part, nor under conditions that are the origin's to judge
+    std::string_view range_;  // of a request for a part
+    bool asks_ = false;       // with our validators
+    bool serves_ = false;
+    bool keeps_ = false;      // the body is being taken
+    std::uint64_t fill_ = 0;  // 0: it is not for us to fill the place
+    Instant began_{};
+    Instant now_{};  // of the last look
+    StoredPtr stored_;
+    std::shared_ptr<StoredAnswer> filling_;
+    std::string body_;
+    std::optional<http::ByteRange> part_;
+    std::string_view status_ = "fwd=miss";
+    bool kept_ = false;
+};
+
+// Fills x.memory.response and x.own.body with what the cache gives: all of it, or 304 where the
+// client has it. What does not go on: a stage will not have it given.
+Verdict prepare_stored(Exchange& x);
+
+}  // namespace gw::gateway

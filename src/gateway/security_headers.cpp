@@ -1,0 +1,97 @@
+#include "gateway/security_headers.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+
+namespace gw::gateway {
+namespace {
+
+using config::Flaw;
+
+constexpr std::string_view kReferrer = "Referrer-Policy";
+
+// From the most open to the strictest.
+constexpr std::array<std::string_view, 8> kReferrerPolicies{"unsafe-url",
+                                                            "no-referrer-when-downgrade",
+                                                            "origin-when-cross-origin",
+                                                            "origin",
+                                                            "strict-origin-when-cross-origin",
+                                                            "strict-origin",
+                                                            "same-origin",
+                                                            "no-referrer"};
+constexpr std::array<std::string_view, 3> kOthers{"SAMEORIGIN", "DENY", "nosniff"};
+
+// Among values of the same field; 0: not known, weaker than any that is.
+int strictness_of(std::string_view name, std::string_view value) {
+    const auto at = [&](const auto& list) {
+        const auto found = std::ranges::find_if(
+            list, [&](std::string_view known) { return equal_ignore_case(known, value); });
+        return found == list.end() ? 0 : static_cast<int>(found - list.begin()) + 1;
+    };
+    return name == kReferrer ? at(kReferrerPolicies) : at(kOthers);
+}
+
+}  // namespace
+
+std::optional<Flaw> check_header_value(std::string_view value) {
+    return std::ranges::all_of(value, is_text_char)
+               ? std::nullopt
+               : std::optional(Flaw{"has a control character", "write it in one line"});
+}
+
+std::optional<Flaw> check_frame_options(std::string_view value) {
+    return value.empty() || value == "DENY" || value == "SAMEORIGIN"
+               ? std::nullopt
+               : std::optional(Flaw{"is " + config::quote(value), "use DENY or SAMEORIGIN"});
+}
+
+std::optional<Flaw> check_content_type_options(std::string_view value) {
+    return value.empty() || value == "nosniff"
+               ? std::nullopt
+               : std::optional(Flaw{"is " + config::quote(value), "use nosniff"});
+}
+
+std::optional<Flaw> check_referrer_policy(std::string_view value) {
+    return value.empty() || std::ranges::count(kReferrerPolicies, value) > 0
+               ? std::nullopt
+               : std::optional(Flaw{"is " + config::quote(value),
+                                    "use no-referrer, same-origin, strict-origin or another of "
+                                    "the known policies"});
+}
+
+SecurityHeaders::SecurityHeaders(const SecurityHeaderOptions& o) {
+    add_row("X-Content-Type-Options", o.content_type_options, Kind::ranked);
+    add_row("X-Frame-Options", o.frame_options, Kind::ranked);
+    add_row(kReferrer, o.referrer_policy, Kind::ranked);
+    add_row("Content-Security-Policy", o.content_security_policy, Kind::both);
+    add_row("Permissions-Policy", o.permissions_policy, Kind::if_absent);
+    add_row("Cross-Origin-Resource-Policy", o.cross_origin_resource_policy, Kind::if_absent);
+    add_row("Cross-Origin-Opener-Policy", o.cross_origin_opener_policy, Kind::if_absent);
+}
+
+void SecurityHeaders::add_row(std::string_view name, const std::string& value, Kind kind) {
+    if (!value.empty()) {
+        rows_.push_back({name, value, kind, strictness_of(name, value)});
+    }
+}
+
+bool SecurityHeaders::add_to(http::Headers& headers) const {
+    return std::ranges::all_of(rows_, [&](const Row& row) {
+        const auto same = [&](const http::Field& field) {
+            return equal_ignore_case(field.name, row.name);
+        };
+        const http::Field* const given = std::ranges::find_if(headers, same);
+        if (given != headers.end() && row.kind != Kind::both) {
+            if (row.kind == Kind::if_absent ||
+                strictness_of(row.name, given->value) >= row.strictness) {
+                return true;
+            }
+            headers.erase_if(same);
+        }
+        return headers.add(row.name, row.value);
+    });
+}
+
+}  // namespace gw::gateway

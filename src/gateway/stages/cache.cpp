@@ -1,0 +1,108 @@
+// Answers from memory what may be answered so (RFC 9111), lets one request of many fetch what is
+// missing, and looks at what services answer. What is decided by whom: http/freshness.hpp for the
+// rules, gateway/cache_work.hpp for one request, gateway/answer_cache.hpp for what is kept.
+#include "gateway/refresh.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+
+namespace gw::gateway {
+namespace {
+
+constexpr Millis kPatience{5'000};    // for another request to fill the place
+constexpr std::size_t kTriesMax = 3;  // others' requests may fail, or be for other clients
+
+void count(Exchange& x, bool hit) {
+    x.shard.metrics().looked_up(observe::Cache::response, hit);
+}
+
+// Nothing: the place is to be filled, by whomever.
+std::optional<Verdict> served(Exchange& x) {
+    switch (x.cache->look_up(x)) {
+        case CacheWork::Found::serve:
+            count(x, true);
+            return answer();
+        case CacheWork::Found::serve_and_refresh:
+            count(x, true);
+            refresh_behind(x);
+            return answer();
+        case CacheWork::Found::refused:
+            count(x, false);
+            return refuse(Code::upstream_timeout, "nothing is kept that would do (only-if-cached)");
+        case CacheWork::Found::nothing:
+            break;
+    }
+    return std::nullopt;
+}
+
+Verdict decide(Exchange& x, const CacheOptions& o) {
+    AnswerCache* const cache = x.shard.answer_cache();
+    if (cache == nullptr) {
+        return go_on();
+    }
+    x.cache.emplace(*cache, o);
+    if (!x.cache->begin(x)) {
+        x.cache.reset();
+        return go_on();
+    }
+    if (const std::optional<Verdict> verdict = served(x)) {
+        return *verdict;
+    }
+    const CacheWork::Role role = x.cache->take_role(x, nullptr);
+    if (role == CacheWork::Role::waits) {
+        return wait();
+    }
+    if (x.cache->reads()) {
+        count(x, false);
+    }
+    return go_on();
+}
+
+net::Task<Verdict> wait_for_answer(Exchange& x, const StageOptions*) {
+    net::Loop& loop = x.shard.loop();
+    const Instant latest = std::min(x.deadline, loop.now() + kPatience);
+    for (std::size_t tries = 0; tries < kTriesMax && loop.now() < latest; ++tries) {
+        net::Pause pause(loop);
+        const auto wait = std::make_shared<FillWait>(loop, &pause);
+        const CacheWork::Role role = x.cache->take_role(x, wait);
+        if (role == CacheWork::Role::waits) {
+            co_await pause.until(latest);
+        }
+        wait->pause = nullptr;
+        const StoredPtr before = x.cache->stored();
+        if (const std::optional<Verdict> verdict = served(x)) {
+            x.cache->let_go(x);
+            co_return *verdict;
+        }
+        // What has just been filled and has to be validated all the same is validated by each.
+        const bool filled = x.cache->stored() != nullptr && x.cache->stored() != before;
+        if (role != CacheWork::Role::waits || filled) {
+            break;
+        }
+    }
+    count(x, false);
+    co_return go_on();
+}
+
+Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOptions&) {
+    return x.cache && x.cache->judge(x, head) ? answer() : go_on();
+}
+
+constexpr Stage row() {
+    Stage stage = gateway::stage<CacheOptions, decide>("cache");
+    stage.wait = wait_for_answer;
+    stage.judge = judge_answer;
+    return stage;
+}
+
+}  // namespace
+
+std::optional<config::Flaw> check_parameter_name(std::string_view name) {
+    return !name.empty() && name.find_first_of("&=#%+ ") == std::string_view::npos
+               ? std::nullopt
+               : std::optional(config::Flaw{"is " + config::quote(name),
+                                            "write a parameter's name as it stands in the query"});
+}
+
+constinit const Stage stages::cache = row();
+
+}  // namespace gw::gateway

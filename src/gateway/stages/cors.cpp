@@ -1,0 +1,27 @@
+// Answers the question that browsers ask before a request of another origin, for every path alike:
+// what they are told stands in gateway/edge.cpp. A page that may not is not granted anything; that
+// is no error of the request.
+#include "gateway/edge.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+
+namespace gw::gateway {
+namespace {
+
+Verdict decide(Exchange& x) {
+    if (x.head().method != http::Method::options) [[likely]] {
+        return go_on();
+    }
+    const Edge* const edge = x.generation.site->edge.get();
+    if (edge == nullptr || !edge->cors || !is_preflight(x.head())) {
+        return go_on();
+    }
+    x.own.status = 204;
+    return answer();
+}
+
+}  // namespace
+
+constinit const Stage stages::cors = stage<decide>("cors");
+
+}  // namespace gw::gateway

@@ -1,0 +1,66 @@
+#include "http/cache_control.hpp"
+
+#include <gtest/gtest.h>
+
+namespace gw::http {
+namespace {
+
+using std::chrono::seconds;
+
+CacheControl read(std::string_view value) {
+    CacheControl out;
+    parse_cache_control(value, out);
+    return out;
+}
+
+TEST(CacheControl, DirectivesAreReadInAnyCaseAndWithQuotes) {
+    const CacheControl cc = read("Public,  MAX-age=60 ,s-maxage=\"7\", must-revalidate");
+    EXPECT_TRUE(cc.for_all);
+    EXPECT_TRUE(cc.must_revalidate);
+    EXPECT_EQ(cc.max_age, seconds(60));
+    EXPECT_EQ(cc.s_maxage, seconds(7));
+    EXPECT_FALSE(cc.no_store);
+}
+
+TEST(CacheControl, WhatStandsInQuotesIsNoDirective) {
+    const CacheControl cc = read(R"(a="no-store, max-age=5 \" , private", max-age=9)");
+    EXPECT_FALSE(cc.no_store);
+    EXPECT_FALSE(cc.for_one);
+    EXPECT_EQ(cc.max_age, seconds(9));
+}
+
+TEST(CacheControl, ATimeThatIsNoNumberIsZero) {
+    for (const char* value : {"max-age=", "max-age=-1", "max-age=1.5", "max-age='60'", "max-age=6a",
+                              "max-age", "max-age= 60"}) {
+        EXPECT_EQ(read(value).max_age, seconds(0)) << value;
+    }
+    EXPECT_EQ(read("max-age=000060").max_age, seconds(60));
+    EXPECT_EQ(read("max-age=99999999999999999999999").max_age, kDeltaSecondsMax);
+}
+
+TEST(CacheControl, TheFirstOfTwoCounts) {
+    EXPECT_EQ(read("max-age=1, max-age=60").max_age, seconds(1));
+}
+
+TEST(CacheControl, OneThatNamesFieldsCountsAsAWhole) {
+    const CacheControl cc = read(R"(no-cache="set-cookie", private="a,b")");
+    EXPECT_TRUE(cc.no_cache);
+    EXPECT_TRUE(cc.for_one);
+}
+
+TEST(CacheControl, MaxStaleMayHaveNoTime) {
+    EXPECT_TRUE(read("max-stale").max_stale_any);
+    EXPECT_EQ(read("max-stale=5").max_stale, seconds(5));
+}
+
+TEST(CacheControl, PragmaCountsForRequestsWithoutCacheControl) {
+    Headers headers;
+    ASSERT_TRUE(headers.add("Pragma", "no-cache"));
+    EXPECT_TRUE(cache_control_of_request(headers).no_cache);
+    EXPECT_FALSE(cache_control_of_answer(headers).no_cache);
+    ASSERT_TRUE(headers.add("Cache-Control", "max-age=3"));
+    EXPECT_FALSE(cache_control_of_request(headers).no_cache);
+}
+
+}  // namespace
+}  // namespace gw::http
