@@ -277,9 +277,6 @@ int Process::run() {
     serving_ = true;
     publish_health();
     exposition_.config_in_force(site_->hash);
-    for (const std::string& name : settings_->unused_variables) {
-        log_.warn("a variable is set that this version does not use", {{"variable", name}});
-    }
     warn_of_unverified();
     scope_.spawn(begin());
     loop_.run();

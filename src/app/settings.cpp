@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "app/upcoming.hpp"
+#include "app/unknown_variables.hpp"
 #include "config/reader.hpp"
 #include "config/variable_folder.hpp"
 #include "gateway/rate_limit_options.hpp"
@@ -420,7 +420,6 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     check_key_set(root, *settings);
     check_state(root, *settings);
     check_cors(root, *settings);
-    settings->unused_variables = check_upcoming(*reading);
     if (readable) {  // of a file that is no YAML, nothing more would be true
         check_services(root, *settings);
         check_limits(root, *settings);

@@ -14,6 +14,7 @@
 #include "config/environment.hpp"
 #include "config/field.hpp"
 #include "config/mistake.hpp"
+#include "control/trace_options.hpp"
 #include "gateway/cache_options.hpp"
 #include "gateway/cors_options.hpp"
 #include "gateway/overload_options.hpp"
@@ -28,7 +29,6 @@
 #include "net/listen_options.hpp"
 #include "net/tls_contexts.hpp"
 #include "observe/log_level.hpp"
-#include "control/trace_options.hpp"
 #include "security/audit_options.hpp"
 #include "security/signing_options.hpp"
 #include "security/watch_options.hpp"
@@ -96,7 +96,6 @@ struct Settings {
     std::string source;                                 // the file
     std::string text;                                   // what it held
     config::Environment::Values variables;              // what the folder of VARIABLES_DIR held
-    std::vector<std::string> unused_variables;  // set and well-formed, but this version has no use
 };
 
 template <class Visitor>

@@ -14,10 +14,10 @@
 #include "base/version.hpp"
 #include "cli/audit_command.hpp"
 #include "cli/ban_command.hpp"
+#include "cli/cache_command.hpp"
 #include "cli/command_page.hpp"
 #include "cli/evidence_command.hpp"
 #include "cli/operate_command.hpp"
-#include "cli/cache_command.hpp"
 #include "cli/reference_page.hpp"
 #include "cli/route_list.hpp"
 #include "config/schema.hpp"
@@ -54,9 +54,6 @@ int check(const Arguments& arguments, Terminal& terminal) {
     const auto settings = load(arguments, terminal);
     if (settings == nullptr) {
         return kFailed;
-    }
-    for (const std::string& name : settings->unused_variables) {
-        terminal.out << "warning: " << name << " is set, but this version does not use it\n";
     }
     terminal.out << "OK " << settings->source << ": " << settings->services.size() << " services, "
                  << settings->routes.size() << " routes\n";

@@ -3,7 +3,6 @@
 #include <string_view>
 
 #include "app/settings_outline.hpp"
-#include "app/upcoming.hpp"
 #include "config/schema.hpp"
 
 namespace gw::cli {
@@ -60,23 +59,11 @@ have been taken, else 404.
 
 )";
 
-constexpr std::string_view kUpcoming = R"(## Variables of capabilities that this version lacks
-
-They are checked, so that a deployment may set them already, and named in a warning at the start.
-
-| variable | value |
-|---|---|
-)";
-
 }  // namespace
 
 std::string reference_page() {
     std::string page(kIntroduction);
     page += config::reference_tables(app::settings_outline());
-    page += kUpcoming;
-    for (const app::UpcomingVariable& variable : app::upcoming_variables()) {
-        page += "| `" + std::string(variable.name) + "` | " + std::string(variable.kind) + " |\n";
-    }
     return page;
 }
 

@@ -1,4 +1,4 @@
-#include "app/upcoming.hpp"
+#include "app/unknown_variables.hpp"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,6 @@ Reading reading_of(Environment::Values variables) {
 
 std::vector<std::string> mistakes_of(Environment::Values variables) {
     Reading reading = reading_of(std::move(variables));
-    check_upcoming(reading);
     check_unknown_variables(reading);
     std::vector<std::string> out;
     for (const config::Mistake& mistake : reading.mistakes) {

@@ -1,12 +1,10 @@
-#include "app/upcoming.hpp"
+#include "app/unknown_variables.hpp"
 
 #include <algorithm>
 #include <array>
 
 namespace gw::app {
 namespace {
-
-constexpr std::array<std::string_view, 0> kUpcoming{};  // of this version: none
 
 // Names that begin so are ours: one that nobody knows is a slip of a finger.
 constexpr std::array<std::string_view, 8> kOurPrefixes{
@@ -19,18 +17,6 @@ bool looks_like_ours(std::string_view name) {
 }
 
 }  // namespace
-
-std::vector<std::string> check_upcoming(config::Reading& reading) {
-    std::vector<std::string> set;
-    for (const std::string_view variable : kUpcoming) {
-        const std::string name(variable);
-        reading.variables.insert(name);
-        if (reading.environment.find(name) != nullptr) {
-            set.push_back(name);
-        }
-    }
-    return set;
-}
 
 void check_unknown_variables(config::Reading& reading) {
     const std::vector<std::string_view> known(reading.variables.begin(), reading.variables.end());
@@ -47,15 +33,6 @@ void check_unknown_variables(config::Reading& reading) {
         }
         reading.blame_variable(name, name + " is no setting", std::move(remedy));
     }
-}
-
-std::vector<UpcomingVariable> upcoming_variables() {
-    std::vector<UpcomingVariable> out;
-    out.reserve(kUpcoming.size());
-    for (const std::string_view variable : kUpcoming) {
-        out.push_back({variable, "text"});
-    }
-    return out;
 }
 
 }  // namespace gw::app
