@@ -217,7 +217,8 @@ Task<AdminAnswer> Operations::revoke(AdminCall call) {
 
 Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
     const std::string text = text_of(call.body, "mode");
-    const auto mode = state::parse_maintenance(text);
+    // In the store nothing is "off"; here somebody has forgotten to say it.
+    const auto mode = text.empty() ? std::nullopt : state::parse_maintenance(text);
     if (!mode) {
         co_return bad(R"(which? {"mode": "read-only"}, "down" or "off")");
     }

@@ -12,7 +12,7 @@ from test_state import BANNED, FINE, REVOKED, State, cli
 OPERATOR, VIEWER = "operator-token", "viewer-token"
 
 
-class Admin(State):
+class AdminCalls(State):
     def setUp(self):
         super().setUp()
         self.audit = pathlib.Path(self.folder) / "audit.log"
@@ -34,6 +34,8 @@ class Admin(State):
         self.assertTrue(problem["detail"])
         return problem
 
+
+class Admin(AdminCalls):
     def test_it_is_off_without_a_token(self):
         self.environment = {}
         gateway = self.start()
