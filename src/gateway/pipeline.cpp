@@ -1,5 +1,8 @@
 #include "gateway/pipeline.hpp"
 
+#include <array>
+#include <span>
+
 #include "gateway/route_table.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
@@ -17,6 +20,24 @@ const StageOptions* options_for(const Exchange& x, std::size_t index) {
     }
     return x.route != nullptr ? x.route->options[index].get() : nullptr;
 }
+
+// The stages that look at answers, the last first: few of all do.
+struct Lookers {
+    std::array<std::uint8_t, kStageCount> at{};
+    std::size_t count = 0;
+
+    template <class Has>
+    explicit Lookers(Has has) {
+        for (std::size_t i = kStageCount; i-- > 0;) {
+            if (has(*kStages[i])) {
+                at[count++] = static_cast<std::uint8_t>(i);
+            }
+        }
+    }
+    [[nodiscard]] std::span<const std::uint8_t> list() const { return {at.data(), count}; }
+};
+const Lookers kJudges([](const Stage& stage) { return stage.judge != nullptr; });
+const Lookers kListeners([](const Stage& stage) { return stage.on_response != nullptr; });
 
 }  // namespace
 
@@ -64,8 +85,8 @@ net::Task<Verdict> wait_and_decide(Exchange& x) {
 }
 
 Verdict judge(Exchange& x, const http::ResponseHead& head) {
-    for (std::size_t i = x.stages_passed; i-- > 0;) {
-        if (kStages[i]->judge == nullptr) {
+    for (const std::size_t i : kJudges.list()) {
+        if (i >= x.stages_passed) {
             continue;
         }
         if (const StageOptions* options = options_for(x, i)) {
@@ -80,11 +101,12 @@ Verdict judge(Exchange& x, const http::ResponseHead& head) {
 }
 
 void on_response(Exchange& x) {
-    for (std::size_t i = x.stages_passed; i-- > 0;) {
-        if (kStages[i]->on_response != nullptr) {
-            if (const StageOptions* options = options_for(x, i)) {
-                kStages[i]->on_response(x, *options);
-            }
+    for (const std::size_t i : kListeners.list()) {
+        if (i >= x.stages_passed) {
+            continue;
+        }
+        if (const StageOptions* options = options_for(x, i)) {
+            kStages[i]->on_response(x, *options);
         }
     }
 }

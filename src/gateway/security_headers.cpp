@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ensure.hpp"
 #include "base/text.hpp"
 
 namespace gw::gateway {
@@ -62,6 +63,11 @@ std::optional<Flaw> check_referrer_policy(std::string_view value) {
 }
 
 SecurityHeaders::SecurityHeaders(const SecurityHeaderOptions& o) {
+    // Rows show what the text holds: it must not move.
+    lines_->reserve(512 + o.content_type_options.size() + o.frame_options.size() +
+                    o.referrer_policy.size() + o.content_security_policy.size() +
+                    o.permissions_policy.size() + o.cross_origin_resource_policy.size() +
+                    o.cross_origin_opener_policy.size());
     add_row("X-Content-Type-Options", o.content_type_options, Kind::ranked);
     add_row("X-Frame-Options", o.frame_options, Kind::ranked);
     add_row(kReferrer, o.referrer_policy, Kind::ranked);
@@ -72,25 +78,47 @@ SecurityHeaders::SecurityHeaders(const SecurityHeaderOptions& o) {
 }
 
 void SecurityHeaders::add_row(std::string_view name, const std::string& value, Kind kind) {
-    if (!value.empty()) {
-        rows_.push_back({name, value, kind, strictness_of(name, value)});
+    if (value.empty()) {
+        return;
     }
+    std::string& lines = *lines_;
+    const std::size_t begin = lines.size();
+    lines.append(name).append(": ").append(value).append("\r\n");
+    ensure(lines.size() <= lines.capacity(), "the text has not moved");
+    const std::string_view line = std::string_view(lines).substr(begin);
+    rows_.push_back({.field = {.name = line.substr(0, name.size()),
+                               .value = line.substr(name.size() + 2, value.size()),
+                               .known = http::Known::other,
+                               .whole_line = true},
+                     .kind = kind,
+                     .strictness = strictness_of(name, value)});
+    name_sizes_ |= std::uint64_t{1} << name.size();
+}
+
+bool SecurityHeaders::may_be_given(const http::Headers& headers) const {
+    return std::ranges::any_of(headers, [&](const http::Field& field) {
+        return field.known == http::Known::other && field.name.size() < 64 &&
+               (name_sizes_ >> field.name.size() & 1) != 0;
+    });
 }
 
 bool SecurityHeaders::add_to(http::Headers& headers) const {
+    if (!may_be_given(headers)) [[likely]] {
+        return std::ranges::all_of(rows_, [&](const Row& row) { return headers.add(row.field); });
+    }
     return std::ranges::all_of(rows_, [&](const Row& row) {
         const auto same = [&](const http::Field& field) {
-            return equal_ignore_case(field.name, row.name);
+            return equal_ignore_case(field.name, row.field.name);
         };
         const http::Field* const given = std::ranges::find_if(headers, same);
         if (given != headers.end() && row.kind != Kind::both) {
             if (row.kind == Kind::if_absent ||
-                strictness_of(row.name, given->value) >= row.strictness) {
+                strictness_of(row.field.name, given->value) >= row.strictness) {
                 return true;
             }
             headers.erase_if(same);
         }
-        return headers.add(row.name, row.value);
+        return headers.add(row.field);
     });
 }
 

@@ -2,6 +2,8 @@
 // stricter is left its word. Immutable, shared by all workers.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -61,13 +63,18 @@ class SecurityHeaders {
   private:
     enum class Kind : std::uint8_t { ranked, both, if_absent };
     struct Row {
-        std::string_view name;
-        std::string value;
+        http::Field field;
         Kind kind;
         int strictness;
     };
     void add_row(std::string_view name, const std::string& value, Kind kind);
+    // May one of these fields be there?
+    [[nodiscard]] bool may_be_given(const http::Headers& headers) const;
+
+    // As they are sent, one line behind the other, so that they are copied together.
+    std::unique_ptr<std::string> lines_ = std::make_unique<std::string>();
     std::vector<Row> rows_;
+    std::uint64_t name_sizes_ = 0;  // bit n: a name has n bytes
 };
 
 }  // namespace gw::gateway

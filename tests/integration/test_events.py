@@ -1,11 +1,11 @@
 """Answers that come bit by bit: server-sent events and long polling. Nothing waits for more to come."""
-import select
 import time
 import unittest
 
 from support.h2 import H2Client
 from support.scenario import Scenario
 from support.websocket import Service, connect
+from support.wait import readable
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
 PLAIN = STREAM.replace(b"text/event-stream; charset=utf-8", b"text/plain")
@@ -109,14 +109,14 @@ class Events(Scenario):
     def test_a_head_arrives_before_the_first_event(self):
         gateway = self.run_gateway()
         for _client, behind in self.both(gateway):
-            self.assertEqual([], select.select([behind.sock], [], [], 0.05)[0])
+            self.assertFalse(readable(behind.sock, 0.05))
 
     def test_events_may_pause_longer_than_other_answers(self):
         gateway = self.run_gateway("    timeout_ms: 600\n    stream_idle_timeout_ms: 1600\n")
         for client, behind in self.both(gateway):
             behind.send(chunk(b"data: 1\n\n"))
             self.assertEqual(b"data: 1\n\n", client.piece())
-            self.assertEqual([], select.select([behind.sock], [], [], 1.1)[0])    # nothing ends it meanwhile
+            self.assertFalse(readable(behind.sock, 1.1))    # nothing ends it meanwhile
             behind.send(chunk(b"data: 2\n\n"))
             self.assertEqual(b"data: 2\n\n", client.piece())
             began = time.monotonic()
@@ -144,7 +144,7 @@ class Events(Scenario):
     def test_a_long_poll_has_the_time_of_its_route_and_ends_with_its_client(self):
         gateway = self.run_gateway("    timeout_ms: 5000\n")
         for client, behind in self.both(gateway, b""):
-            self.assertEqual([], select.select([behind.sock], [], [], 1.5)[0])
+            self.assertFalse(readable(behind.sock, 1.5))
             behind.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             self.assertEqual(200, client.status())
         for client, behind in self.both(gateway, b""):

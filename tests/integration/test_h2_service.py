@@ -1,5 +1,4 @@
 """Services that speak HTTP/2, frame by frame: what they see, and what becomes of it when they behave badly."""
-import select
 import socket
 import time
 import unittest
@@ -8,6 +7,7 @@ from support.clients import Client
 from support.h2 import CANCEL, NO_ERROR, REFUSED_STREAM, GoAwayFrame, H2Client, RstStreamFrame, SettingsFrame, metric
 from support.h2_service import H2Service
 from support.scenario import Scenario, sanitized
+from support.wait import readable
 
 
 class H2ServiceScenario(Scenario):
@@ -68,7 +68,7 @@ class Requests(H2ServiceScenario):
             peer.respond(stream, body=dict(peer.answer(stream).heads[0])[":path"].encode())
         for number, stream in enumerate(streams):
             self.assertEqual(f"/up/{number}".encode(), bytes(client.finish(stream).body))
-        self.assertEqual([], select.select([self.service.listener], [], [], 0)[0])
+        self.assertFalse(readable(self.service.listener, 0))
 
     def test_bodies_and_trailers_go_both_ways(self):
         client = self.h2()

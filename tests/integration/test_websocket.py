@@ -1,7 +1,6 @@
 """WebSockets through the gateway: the handshake is a request, what follows it is carried, and the gateway can end it."""
 import json
 import os
-import select
 import signal
 import threading
 import time
@@ -12,7 +11,7 @@ from support.h2 import metric
 from support.process import free_ports
 from support.redis import cli
 from support.scenario import Scenario, sanitized
-from support.wait import wait_until
+from support.wait import readable, wait_until, writable
 from support.websocket import KEY, Node, Service, accept_of, connect, frame, have_npm, request
 
 OPEN = "    authenticate: {public: [/**]}\n"
@@ -184,7 +183,7 @@ class Handshake(WebSocketScenario):
         early = b"".join(frame(bytes([n]) * 100, mask=MASK) for n in range(20))
         client.send(request() + early)
         behind = service.next()
-        self.assertEqual([], select.select([behind.sock], [], [], 0.3)[0])
+        self.assertFalse(readable(behind.sock, 0.3))
         behind.send(f"HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: {accept_of(KEY)}\r\n\r\n".encode()
                     + frame(b"hello"))
         self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
@@ -287,7 +286,7 @@ class Tunnel(WebSocketScenario):
                 sent += behind.sock.send(block)
                 quiet = time.monotonic()
             except BlockingIOError:
-                select.select([], [behind.sock], [], 0.1)
+                writable(behind.sock, 0.1)
         self.assertLess(sent, 60_000_000)
         if not sanitized():
             self.assertLess(gateway.rss_kb() - before, 2_000)
@@ -316,7 +315,7 @@ class Tunnel(WebSocketScenario):
         self.assertEqual((8, b"\x03\xe8"), behind.frame())
         for piece in (b"\x88", b"\x02\x03", b"\xe8"):
             behind.send(piece)
-            select.select([], [], [], 0.05)
+            time.sleep(0.05)
         behind.close()
         self.assertEqual((8, b"\x03\xe8"), client.frame())
         self.assertEqual(b"", client.rest())
@@ -362,7 +361,7 @@ class Ended(WebSocketScenario):
         self.assertEqual(b"", behind.rest())
         client, behind = self.open(gateway, service)
         began = time.monotonic()
-        while not select.select([client.sock], [], [], 0.4)[0]:
+        while not readable(client.sock, 0.4):
             behind.send(frame(b"busy"))
             self.assertEqual((2, b"busy"), client.frame())
             if time.monotonic() - began > 5:
@@ -392,11 +391,11 @@ class Ended(WebSocketScenario):
             self.assertEqual(message + message[:5], client.exactly(len(message) + 5))
             value = str(int(time.time()) + 5) if key.startswith("revoked") else "1"
             self.assertEqual("OK", cli(self.resp_port, "SET", key, value, "EX", "60"))
-            self.assertEqual([], select.select([client.sock], [], [], 0.3)[0])    # in the middle of a frame: not yet
+            self.assertFalse(readable(client.sock, 0.3))    # in the middle of a frame: not yet
             behind.send(message[5:])
             self.assertEqual(message[5:], client.exactly(len(message) - 5))
             self.assertClosed(client, 1008, reason)
-            self.assertEqual([], select.select([other.sock], [], [], 0.05)[0])
+            self.assertFalse(readable(other.sock, 0.05))
         wait_until(lambda: metric(gateway, "websocket_tunnels_ended_total", reason="banned") == 2, 5, "both are counted")
 
     def test_a_frame_that_never_ends_does_not_keep_who_was_banned(self):

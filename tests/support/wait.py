@@ -1,4 +1,5 @@
 """Waiting for a condition with a deadline: the only way tests wait."""
+import select
 import time
 
 
@@ -16,3 +17,17 @@ def wait_until(condition, seconds, what, every=0.01):
         if time.monotonic() >= deadline:
             raise TimedOut(f"not within {seconds} s: {what}")
         time.sleep(every)
+
+
+def readable(sock, seconds):
+    """Does something come within this time? Of any descriptor: select() knows the first 1,024 only."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def writable(sock, seconds):
+    """May something be written within this time?"""
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))
