@@ -210,7 +210,7 @@ inline const char* skip_visible(const char* at, const char* end) {
     return others != 0 ? at + std::countr_zero(others) : end;
 }
 
-// Takes a line of the form that nearly all have, `name ": " value CRLF` with a name of at most 29
+// Takes a line of the form that nearly all have, `name ": " value CRLF` with a name of at most 31
 // letters, digits and hyphens and a value of visible ASCII and inner spaces, if all of it is here.
 // False: it is another one, and nothing was taken; take_field_line() knows all forms.
 inline bool take_usual_line(Cursor& in, FieldLine& line) {
@@ -224,7 +224,7 @@ inline bool take_usual_line(Cursor& in, FieldLine& line) {
     }
     // The first colon ends the name, and the name begins with something.
     const auto size = static_cast<unsigned>(std::countr_one(name.usual));
-    if (size == 0 || (name.colons >> size & 1) == 0 || in.size() < size + 5) {
+    if (size == 0 || size >= 32 || (name.colons >> size & 1) == 0 || in.size() < size + 5) {
         return false;
     }
     const char* const begin = in.at + size + 2;

@@ -236,7 +236,7 @@ class Evidence(Operate):
         gateway = self.start()
         answer = self.get(gateway, SEEN + "?venueId=v2", tokens.bearer(role="admin"))
         self.assertEqual(200, answer.status)
-        wait_until(lambda: any("durationMs" in x for x in gateway.lines), 5, "it is logged")
+        wait_until(lambda: any("durationMs" in x and x.get("userId") == "user-1" for x in gateway.lines), 5, "it is logged")
         status, out, _ = self.tool(gateway, "evidence", "--user", "user-1", "--since", "1h", "--log",
                                    str(self.log_of(gateway)))
         self.assertEqual(4, status, out)
@@ -245,7 +245,7 @@ class Evidence(Operate):
     def test_why_shows_all_lines_of_a_request(self):
         gateway = self.start()
         self.get(gateway, f"/api/v1/tenants/{tokens.OTHER_TENANT}/text", tokens.bearer() + "X-Request-Id: req-7\r\n")
-        wait_until(lambda: any("durationMs" in x for x in gateway.lines), 5, "it is logged")
+        wait_until(lambda: any("durationMs" in x and x.get("userId") == "user-1" for x in gateway.lines), 5, "it is logged")
         log = str(self.log_of(gateway))
         lines = self.done(gateway, "why", "req-7", "--log", log).splitlines()
         self.assertEqual(2, len(lines), lines)
