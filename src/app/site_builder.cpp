@@ -207,7 +207,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     site->tokens_cached = settings.tokens.cached_per_worker;
     // A name of our own, so that a request that comes back is recognised, without telling the
     // host's name.
-    site->via = "gw-" + hash_of(settings.instance_id).substr(0, 8);
+    site->name_in_via("gw-" + hash_of(settings.instance_id).substr(0, 8));
     site->limits = limits_of(settings);
     for (const auto& [name, share] : settings.overload.shares) {
         for (const std::string& tenant : share.tenants) {

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <array>
-#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
+
+#include "base/copy_text.hpp"
 
 namespace gw {
 
@@ -27,7 +28,7 @@ class Arena {
     }
     std::string_view copy(std::string_view text) {
         char* const at = take(text.size());
-        return {at, static_cast<std::size_t>(append(at, text) - at)};
+        return {at, static_cast<std::size_t>(copy_text(at, text) - at)};
     }
     // The pieces, one after the other, as one text.
     template <class... Text>
@@ -35,7 +36,7 @@ class Arena {
         const std::size_t size = (std::string_view(texts).size() + ...);
         char* const at = take(size);
         char* next = at;
-        ((next = append(next, texts)), ...);
+        ((next = copy_text(next, texts)), ...);
         return {at, size};
     }
     void clear() {
@@ -45,12 +46,6 @@ class Arena {
 
   private:
     static constexpr std::size_t kInline = 2048;
-    static char* append(char* at, std::string_view text) {
-        if (!text.empty()) {
-            std::memcpy(at, text.data(), text.size());
-        }
-        return at + text.size();
-    }
     std::size_t used_ = 0;
     std::array<char, kInline> first_;
     std::vector<std::unique_ptr<char[]>> more_;

@@ -81,24 +81,26 @@ void Random::uuid(std::array<char, 36>& out) {
     std::array<char, 32> digits;
     write_hex16(digits.data(), high);
     write_hex16(digits.data() + 16, low);
-    char* to = out.data();
-    const char* from = digits.data();
-    for (const int group : {8, 4, 4, 4, 12}) {
-        to = std::copy_n(from, group, to);
-        from += group;
-        if (to != out.data() + out.size()) {
-            *to++ = '-';
-        }
+    // Groups of 8, 4, 4, 4 and 12.
+    std::memcpy(out.data(), digits.data(), 8);
+    std::memcpy(out.data() + 9, digits.data() + 8, 4);
+    std::memcpy(out.data() + 14, digits.data() + 12, 4);
+    std::memcpy(out.data() + 19, digits.data() + 16, 4);
+    std::memcpy(out.data() + 24, digits.data() + 20, 12);
+    for (const std::size_t at : {8U, 13U, 18U, 23U}) {
+        out[at] = '-';
     }
 }
 
 void Random::hex(char* out, std::size_t bytes) {
-    std::array<char, 16> digits;
-    while (bytes > 0) {
-        const std::size_t part = bytes < 8 ? bytes : 8;
+    for (; bytes >= 8; bytes -= 8) {
+        write_hex16(out, next() | (std::uint64_t{1} << 63));
+        out += 16;
+    }
+    if (bytes > 0) {
+        std::array<char, 16> digits;
         write_hex16(digits.data(), next() | (std::uint64_t{1} << 63));
-        out = std::copy_n(digits.data(), 2 * part, out);
-        bytes -= part;
+        std::copy_n(digits.data(), 2 * bytes, out);
     }
 }
 

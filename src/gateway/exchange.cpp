@@ -11,7 +11,11 @@
 namespace gw::gateway {
 
 Exchange::Exchange(http::Stream& stream_, Shard& shard_, ExchangeMemory& memory_)
-    : stream(stream_), shard(shard_), memory(memory_), generation(shard_.current()) {
+    : stream(stream_),
+      shard(shard_),
+      memory(memory_),
+      generation(shard_.current()),
+      head_(stream_.head()) {
     shard.enter(*this);
 }
 

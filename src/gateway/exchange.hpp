@@ -96,8 +96,8 @@ struct Exchange {
     // the access line.
     void cut(const char* why);
 
-    [[nodiscard]] const http::RequestHead& head() const { return stream.head(); }
-    [[nodiscard]] std::string_view query() const { return stream.head().query; }
+    [[nodiscard]] const http::RequestHead& head() const { return head_; }
+    [[nodiscard]] std::string_view query() const { return head_.query; }
     [[nodiscard]] std::string_view request_id_view() const { return request_id; }
 
     http::Stream& stream;
@@ -155,12 +155,15 @@ struct Exchange {
     Instant upstream_ended{};
     bool client_gone = false;
     bool tunnelled = false;  // what follows, and its access line, is a Tunnel's
-    bool behind = false;  // nobody waits for its answer, see refresh.hpp
+    bool behind = false;     // nobody waits for its answer, see refresh.hpp
     const char* cut_why = nullptr;
 
     // The shard's list of requests in flight.
     Exchange* previous = nullptr;
     Exchange* next = nullptr;
+
+  private:
+    const http::RequestHead& head_;  // the stream's, asked for once
 };
 
 // The life of one request.

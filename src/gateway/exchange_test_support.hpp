@@ -86,7 +86,7 @@ class ShardFixture {
         services[0].name = "event-service";
         services[0].authority = "event-service:4003";
         auto site = std::make_shared<Site>(std::move(routes), std::move(services));
-        site->via = "gw-test";
+        site->name_in_via("gw-test");
         shard.break_by(breakers);
         shard.adopt(std::move(site));
     }

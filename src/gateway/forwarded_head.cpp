@@ -1,13 +1,13 @@
 #include "gateway/forwarded_head.hpp"
 
 #include <array>
-#include <charconv>
 
 #include "base/ensure.hpp"
 #include "base/text.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/signing.hpp"
+#include "http/line_writer.hpp"
 #include "http/protected_names.hpp"
 #include "identity/identity.hpp"
 #include "observe/json_line.hpp"
@@ -68,6 +68,11 @@ constexpr bool replaced_in_request(Known known) {
 // those for browsers.
 constexpr std::size_t kOwnFieldsMax = 16 + Edge::kFieldsMax;
 
+// Names, punctuation and numbers of the lines that we write; what else stands in them is added.
+constexpr std::size_t kOwnRequestBytes = 320;
+constexpr std::size_t kOwnResponseBytes = 512;
+constexpr std::size_t kOwnRequestFields = 8;
+
 // Fields of responses that tell of what is behind us, or that the gateway sets.
 constexpr bool replaced_in_response(Known known) {
     switch (known) {
@@ -119,11 +124,6 @@ bool connection_lists_fields(const Headers& headers) {
         }
     }
     return false;
-}
-
-std::string_view decimal(Arena& arena, std::int64_t number) {
-    char* const at = arena.take(20);
-    return {at, std::to_chars(at, at + 20, number).ptr};
 }
 
 bool copy_request_fields(Exchange& x, Headers& out) {
@@ -183,39 +183,49 @@ std::string_view forwarded_proto(const Exchange& x) {
     return x.stream.secure() ? "https" : "http";
 }
 
-std::string_view traceparent(Exchange& x) {
-    char* const at = x.memory.arena.take(observe::kTraceparentSize);
-    observe::write_traceparent(x.trace, at);
-    x.forwarded_span = at + 36;
-    return {at, observe::kTraceparentSize};
+bool add_via(Exchange& x, Headers& out) {
+    const Site& site = *x.generation.site;
+    const http::Protocol protocol = x.stream.protocol();
+    const Field* const via = x.head().headers.find(Known::via);
+    if (via == nullptr) [[likely]] {
+        return site.via_fields[static_cast<std::size_t>(protocol)].add_to(out);
+    }
+    return out.add(
+        Known::via,
+        x.memory.arena.join(via->value, ", ", http::protocol_version(protocol), " ", site.via));
 }
 
 bool add_request_fields(Exchange& x, Headers& out) {
     const Site& site = *x.generation.site;
-    Arena& arena = x.memory.arena;
-    const auto left = std::chrono::duration_cast<Millis>(x.deadline - x.shard.loop().now());
-    const std::int64_t deadline = epoch_ms(x.shard.loop().clock().wall) + left.count();
-    const Field* via = x.head().headers.find(Known::via);
-    const std::string_view hop = http::protocol_version(x.stream.protocol());
-    return out.add(Known::host, site.services[x.route->service_index].authority) &&
-           out.add(Known::via, via != nullptr ? arena.join(via->value, ", ", hop, " ", site.via)
-                                              : arena.join(hop, " ", site.via)) &&
-           out.add(Known::x_forwarded_for, forwarded_for(x)) &&
-           out.add(Known::x_forwarded_proto, forwarded_proto(x)) &&
-           (x.head().authority.empty() || out.add(Known::x_forwarded_host, x.head().authority)) &&
-           out.add_other("X-Original-Ip", x.client_text) &&
-           out.add(Known::x_request_id, x.request_id) &&
-           out.add(Known::x_correlation_id, x.correlation_id) &&
-           out.add(Known::traceparent, traceparent(x)) &&
-           out.add_other("X-Request-Deadline", decimal(arena, deadline)) &&
-           out.add_other("X-Gateway-Forwarded", "true");
-}
+    if (!site.services[x.route->service_index].fields.add_to(out) || !add_via(x, out) ||
+        out.room() < kOwnRequestFields) {
+        return false;
+    }
+    const std::string_view chain = forwarded_for(x);
+    const std::string_view authority = x.head().authority;
+    http::LineWriter lines(out, x.memory.arena.take(kOwnRequestBytes + chain.size() +
+                                                    authority.size() + x.client_text.size() +
+                                                    x.request_id.size() + x.correlation_id.size()));
+    lines.line("X-Forwarded-For: ", Known::x_forwarded_for, chain);
+    lines.line("X-Forwarded-Proto: ", Known::x_forwarded_proto, forwarded_proto(x));
+    if (!authority.empty()) {
+        lines.line("X-Forwarded-Host: ", Known::x_forwarded_host, authority);
+    }
+    lines.line("X-Original-Ip: ", Known::other, x.client_text);
+    lines.line("X-Request-Id: ", Known::x_request_id, x.request_id);
+    lines.line("X-Correlation-Id: ", Known::x_correlation_id, x.correlation_id);
 
-bool add_identity_fields(const Exchange& x, Headers& out) {
-    const identity::Identity& caller = *x.identity;
-    return out.add_other("X-User-Id", caller.subject) &&
-           out.add_other("X-Tenant-Id", caller.tenant) && out.add_other("X-Tenant-Source", "jwt") &&
-           (caller.role.empty() || out.add_other("X-User-Role", caller.role));
+    char* const trace =
+        lines.line("traceparent: ", Known::traceparent).take(observe::kTraceparentSize);
+    observe::write_traceparent(x.trace, trace);
+    x.forwarded_span = trace + 36;
+    lines.end();
+
+    const auto left = std::chrono::duration_cast<Millis>(x.deadline - x.shard.loop().now());
+    lines.line("X-Request-Deadline: ")
+        .number(epoch_ms(x.shard.loop().clock().wall) + left.count())
+        .end();
+    return true;
 }
 
 // A Location that names the service itself would lead clients past the gateway: it becomes a path
@@ -271,7 +281,7 @@ bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t conten
         x.cache->amend_request(out.headers);
     }
     return add_request_fields(x, out.headers) &&
-           (!x.identity || add_identity_fields(x, out.headers)) && add_signature(x, out);
+           (!x.identity || x.identity->fields.add_to(out.headers)) && add_signature(x, out);
 }
 
 namespace {
@@ -292,21 +302,25 @@ std::string_view server_timing(Exchange& x) {
 }
 
 // draft-ietf-httpapi-ratelimit-headers, and the fields that came before it. Seconds are until then.
-bool add_limit_fields(Exchange& x, Headers& out) {
-    Arena& arena = x.memory.arena;
-    const limits::Policy& policy = *x.limited.policy;
-    const limits::Outcome& outcome = x.limited.outcome;
-    const std::string_view limit = decimal(arena, outcome.limit);
-    const std::string_view remaining = decimal(arena, outcome.remaining);
-    const std::string_view reset = decimal(
-        arena, limit_seconds(policy, outcome.admitted ? outcome.reset : outcome.retry_after));
+void add_limit_fields(const Limited& limited, http::LineWriter& lines) {
+    const limits::Policy& policy = *limited.policy;
+    const limits::Outcome& outcome = limited.outcome;
+    lines.line("X-RateLimit-Limit: ").number(outcome.limit);
+    const std::string_view limit = lines.end();
+    lines.line("X-RateLimit-Remaining: ").number(outcome.remaining);
+    const std::string_view remaining = lines.end();
+    lines.line("X-RateLimit-Reset: ")
+        .number(limit_seconds(policy, outcome.admitted ? outcome.reset : outcome.retry_after));
+    const std::string_view reset = lines.end();
     const std::string& name = policy.quoted_name();
-    return out.add_other("RateLimit-Policy",
-                         arena.join(name, ";q=", limit, policy.window_text())) &&
-           out.add_other("RateLimit", arena.join(name, ";r=", remaining, ";t=", reset)) &&
-           out.add_other("X-RateLimit-Limit", limit) &&
-           out.add_other("X-RateLimit-Remaining", remaining) &&
-           out.add_other("X-RateLimit-Reset", reset);
+    lines.line("RateLimit-Policy: ")
+        .text(name)
+        .literal(";q=")
+        .text(limit)
+        .text(policy.window_text())
+        .end();
+    lines.line("RateLimit: ").text(name).literal(";r=").text(remaining).literal(";t=").text(reset);
+    lines.end();
 }
 
 }  // namespace
@@ -318,27 +332,36 @@ std::int64_t limit_seconds(const limits::Policy& policy, Instant::duration time)
 }
 
 void add_own_fields(Exchange& x, http::ResponseHead& head) {
-    bool added = head.headers.add(Known::x_request_id, x.request_id) &&
-                 head.headers.add(Known::x_correlation_id, x.correlation_id);
-    if (!head.headers.has(Known::date)) {
-        added = added && head.headers.add(Known::date, x.memory.arena.copy(x.shard.date()));
-    }
+    const Site& site = *x.generation.site;
+    const std::string_view date = head.headers.has(Known::date) ? "" : x.shard.date();
+    // The version of what is known may be replaced while the response is on its way: all is copied.
     const std::string_view banner = x.shard.access().known().banner(x.shard.loop().clock().wall);
+    const limits::Policy* const policy = x.limited.policy;
+    const std::size_t limit_bytes =
+        policy != nullptr ? 2 * policy->quoted_name().size() + policy->window_text().size() : 0;
+    http::LineWriter lines(
+        head.headers,
+        x.memory.arena.take(kOwnResponseBytes + x.request_id.size() + x.correlation_id.size() +
+                            date.size() + banner.size() + site.hsts.size() + limit_bytes));
+    lines.line("X-Request-Id: ", Known::x_request_id, x.request_id);
+    lines.line("X-Correlation-Id: ", Known::x_correlation_id, x.correlation_id);
+    if (!date.empty()) {
+        lines.line("Date: ", Known::date, date);
+    }
+    if (policy != nullptr) {
+        add_limit_fields(x.limited, lines);
+    }
     if (!banner.empty()) {
-        // The version of what is known may be replaced while the response is on its way.
-        added =
-            added && head.headers.add_other("X-Maintenance-Banner", x.memory.arena.copy(banner));
+        lines.line("X-Maintenance-Banner: ", Known::other, banner);
     }
-    if (const std::string& hsts = x.generation.site->hsts; !hsts.empty() && x.stream.secure()) {
-        added = added && head.headers.add_other("Strict-Transport-Security", hsts);
+    if (!site.hsts.empty() && x.stream.secure()) {
+        lines.line("Strict-Transport-Security: ", Known::other, site.hsts);
     }
-    if (x.generation.site->server_timing) {
-        added = added && head.headers.add_other("Server-Timing", server_timing(x));
+    bool added = true;
+    if (site.server_timing) {
+        added = head.headers.add_other("Server-Timing", server_timing(x));
     }
-    if (x.limited.policy != nullptr) {
-        added = added && add_limit_fields(x, head.headers);
-    }
-    if (const Edge* const edge = x.generation.site->edge.get(); edge != nullptr) {
+    if (const Edge* const edge = site.edge.get(); edge != nullptr) {
         added = added && add_edge_fields(*edge, x.head(), head.headers);
     }
     ensure(added, "no room was kept for our own fields");

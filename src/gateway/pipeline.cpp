@@ -21,6 +21,18 @@ const StageOptions* options_for(const Exchange& x, std::size_t index) {
     return x.route != nullptr ? x.route->options[index].get() : nullptr;
 }
 
+// Of its route those that it has not passed.
+std::span<const StageStep> steps_left(const Exchange& x) {
+    if (x.route == nullptr) {
+        return {};
+    }
+    std::span<const StageStep> steps = x.route->steps;
+    while (!steps.empty() && steps.front().stage < x.stages_passed) {
+        steps = steps.subspan(1);
+    }
+    return steps;
+}
+
 // The stages that look at answers, the last first: few of all do.
 struct Lookers {
     std::array<std::uint8_t, kStageCount> at{};
@@ -53,17 +65,23 @@ Verdict decide(Exchange& x) {
         }
         return refuse(code_for_status(defect->status), defect->detail);
     }
-    while (x.stages_passed < kStageCount) {
+    for (; x.route == nullptr && x.stages_passed < kStageCount; ++x.stages_passed) {
         const Stage& stage = *kStages[x.stages_passed];
-        if (const StageOptions* options = options_for(x, x.stages_passed); options != nullptr) {
-            const Verdict verdict = stage.decide(x, *options);
-            if (!verdict.goes_on()) {
-                x.outcome.decided_by = stage.name;
-                return verdict;
-            }
+        const Verdict verdict = stage.read == nullptr ? stage.decide(x, kNoOptions) : go_on();
+        if (!verdict.goes_on()) {
+            x.outcome.decided_by = stage.name;
+            return verdict;
         }
-        ++x.stages_passed;
     }
+    for (const StageStep& step : steps_left(x)) {
+        const Verdict verdict = step.decide(x, *step.options);
+        if (!verdict.goes_on()) {
+            x.stages_passed = step.stage;
+            x.outcome.decided_by = kStages[step.stage]->name;
+            return verdict;
+        }
+    }
+    x.stages_passed = kStageCount;
     x.outcome.decided_by = "upstream";
     return go_on();
 }

@@ -60,6 +60,7 @@ RouteTable::RouteTable(std::vector<std::unique_ptr<Route>> routes) : routes_(std
     for (std::size_t i = 0; i < routes_.size(); ++i) {
         Route& route = *routes_[i];
         route.index = i;
+        route.steps = steps_of(route.options);
         route.base_segments =
             static_cast<std::size_t>(std::ranges::count(route.path, '/')) - (route.prefix ? 1 : 0);
         if (route.hosts.empty()) {

@@ -51,6 +51,7 @@ struct Route {
     std::vector<std::string> parameters;  // the names in its template, in order
     std::vector<Piece> rewrite;           // of the service's path; a prefix route adds the rest
     StageOptionsList options;
+    std::vector<StageStep> steps;                 // its stages, those without options too
     std::vector<const limits::Policy*> policies;  // of the site; those under which requests count
     static constexpr std::size_t kBodyParametersMax = 2;
     std::vector<std::string> body_parameters;  // that keys name and the path has not

@@ -12,6 +12,7 @@
 #include "base/ip_address.hpp"
 #include "gateway/edge.hpp"
 #include "gateway/route_table.hpp"
+#include "http/field_lines.hpp"
 #include "http/h1_server.hpp"
 #include "http/h2_session.hpp"
 #include "identity/api_key.hpp"
@@ -27,17 +28,30 @@ struct ServiceEntry {
     std::string authority;  // host:port, as requests to it say
     std::string host;       // a name or an address
     upstream::ServiceOptions options;
+    http::FieldLines fields{};  // of every request to it
 };
 
 struct Site {
     Site(std::vector<std::unique_ptr<Route>> routes_, std::vector<ServiceEntry> services_)
-        : routes(std::move(routes_)), services(std::move(services_)) {}
+        : routes(std::move(routes_)), services(std::move(services_)) {
+        for (ServiceEntry& service : services) {
+            service.fields = {{"Host", service.authority}, {"X-Gateway-Forwarded", "true"}};
+        }
+    }
+    void name_in_via(const std::string& name) {
+        via = name;
+        for (std::size_t i = 0; i < http::kProtocols; ++i) {
+            const auto version = http::protocol_version(static_cast<http::Protocol>(i));
+            via_fields[i] = {{"Via", std::string(version) + ' ' + name}};
+        }
+    }
 
     RouteTable routes;
     std::vector<ServiceEntry> services;  // Route::service_index points here
     std::vector<Cidr> trusted_proxies;
     net::ProxyProtocol proxy_protocol = net::ProxyProtocol::off;
     std::string via;  // our name in Via: how a loop is recognised
+    std::array<http::FieldLines, http::kProtocols> via_fields;  // of requests that came by it
     std::string instance_id;
     security::SigningOptions signing;
     identity::TokenChecks token_checks;

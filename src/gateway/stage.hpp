@@ -10,6 +10,7 @@
 #include <array>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "config/outline.hpp"
 #include "config/reader.hpp"
@@ -140,6 +141,15 @@ inline constexpr std::array kStages{
 };
 inline constexpr std::size_t kStageCount = kStages.size();
 using StageOptionsList = std::array<OptionsPtr, kStageCount>;  // null: the stage does not run there
+
+// A stage that runs on a route, with what it needs to.
+struct StageStep {
+    Verdict (*decide)(Exchange&, const StageOptions&);
+    const StageOptions* options;
+    std::size_t stage;  // index into kStages
+};
+// In their order. The options must outlive the steps.
+std::vector<StageStep> steps_of(const StageOptionsList& options);
 
 // Reads the stages' sections of a route; mistakes go to the reader.
 StageOptionsList read_stage_options(config::Reader& route);

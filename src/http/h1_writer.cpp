@@ -15,7 +15,9 @@ bool is_framing(Known known) {
 
 // Lines that stood one behind the other when they arrived, and still do, are copied as one piece.
 void append_fields(HeadBuffer& out, const Headers& headers) {
-    for (const Field* field = headers.begin(); field != headers.end();) {
+    // Stores of characters may alias the list: its end is kept in a local.
+    const Field* const last = headers.end();
+    for (const Field* field = headers.begin(); field != last;) {
         if (is_framing(field->known)) {
             ++field;
             continue;
@@ -26,12 +28,12 @@ void append_fields(HeadBuffer& out, const Headers& headers) {
             continue;
         }
         const char* const begin = field->name.data();
-        const char* end = begin;
-        while (field != headers.end() && field->whole_line && field->name.data() == end &&
-               !is_framing(field->known)) {
+        const char* end = nullptr;
+        do {
             end = field->value.data() + field->value.size() + 2;
             ++field;
-        }
+        } while (field != last && field->name.data() == end && field->whole_line &&
+                 !is_framing(field->known));
         out.append({begin, static_cast<std::size_t>(end - begin)});
     }
 }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/ensure.hpp"
@@ -109,6 +110,23 @@ class Headers {
         return true;
     }
 
+    // Several at once; all or none. present: the bits of their names.
+    [[nodiscard]] bool add(std::span<const Field> fields, std::uint64_t present) {
+        if (fields.size() > kFieldsMax - count_) {
+            return false;
+        }
+        Field* to = fields_.data() + count_;
+        for (const Field& field : fields) {
+            *to++ = field;
+        }
+        count_ += fields.size();
+        present_ |= present;
+        return true;
+    }
+    static std::uint64_t bit(Known known) {
+        return std::uint64_t{1} << static_cast<unsigned>(known);
+    }
+
     [[nodiscard]] bool has(Known known) const { return (present_ & bit(known)) != 0; }
 
     // The first field of that name, or null.
@@ -132,6 +150,7 @@ class Headers {
     [[nodiscard]] const Field* begin() const { return fields_.data(); }
     [[nodiscard]] const Field* end() const { return fields_.data() + count_; }
     [[nodiscard]] std::size_t size() const { return count_; }
+    [[nodiscard]] std::size_t room() const { return kFieldsMax - count_; }
 
     // Takes out those for which it says true.
     template <class Unwanted>
@@ -153,10 +172,6 @@ class Headers {
     }
 
   private:
-    static std::uint64_t bit(Known known) {
-        return std::uint64_t{1} << static_cast<unsigned>(known);
-    }
-
     std::array<Field, kFieldsMax> fields_;
     std::size_t count_ = 0;
     std::uint64_t present_ = 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "http/field_lines.hpp"
 
 namespace gw::identity {
 
@@ -18,7 +19,11 @@ struct Identity {
     std::vector<std::string> permissions;
     std::vector<std::string> venues;
     WallTime issued_at{};
-    WallTime expires_at{};  // by the issuer's clock
+    WallTime expires_at{};    // by the issuer's clock
+    http::FieldLines fields;  // how services are told, see tell_services()
 };
+
+// Writes `fields` from the rest, once that is known.
+void tell_services(Identity& identity);
 
 }  // namespace gw::identity

@@ -117,8 +117,9 @@ class Drain(Scenario):
         gateway.signal(signal.SIGCONT)
         for client in clients:
             answer = client.response()
-            self.assertEqual((200, ["close"]), (answer.status, answer.values("Connection")))
-            client.close()
+            # A worker may get to some before it is told: those connections end behind their answer.
+            self.assertEqual(200, answer.status)
+            self.assertEqual(b"", client.rest())
         self.assertEqual(0, gateway.process.wait(30))
 
     def test_a_second_signal_is_impatience(self):

@@ -38,6 +38,13 @@ class Client:
             del self.data[:length]
             return message
 
+    def rest(self):
+        """What comes until the other side ends the connection."""
+        while piece := self.sock.recv(262144):
+            self.data += piece
+        rest, self.data = bytes(self.data), bytearray()
+        return rest
+
     def download(self, sink):
         """A response whose body is handed on in pieces: its head."""
         while b"\r\n\r\n" not in self.data:
