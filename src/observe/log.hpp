@@ -89,6 +89,7 @@ class Log {
 
     Log(LogSink& sink, LogLevel level) : sink_(sink), level_(level) {}
     void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+    [[nodiscard]] LogLevel level() const { return level_.load(std::memory_order_relaxed); }
 
     void debug(std::string_view message, Fields fields = {}) {
         write(LogLevel::debug, message, fields);
