@@ -57,8 +57,10 @@ def main():
     parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
         sys.exit(check() or 0)
-    shutil.rmtree(DIST, ignore_errors=True)
-    build(DIST)
+    with tempfile.TemporaryDirectory() as folder:
+        build(folder)
+        shutil.rmtree(DIST, ignore_errors=True)
+        shutil.copytree(folder, DIST)
     DIGEST.write_text(digest() + "\n")
 
 

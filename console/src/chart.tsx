@@ -1,6 +1,7 @@
 // A line chart over the last five minutes or hour.
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { clock } from "./parts";
 import "uplot/dist/uPlot.min.css";
 
 export interface Line { label: string; color: string; values: number[] }
@@ -28,7 +29,7 @@ export function Chart({ name, now, ends, lines, marks, unit }: ChartProps) {
     const made = new uPlot({
       width: host.clientWidth, height: 150, legend: { show: false }, cursor: { show: false },
       scales: { y: { range: (_, __, top) => [0, Math.max(top * 1.1, 0.001)] } },
-      axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map(unit) }],
+      axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(unit) }],
       series: [{}, ...lines.map((line) => ({ label: line.label, stroke: color(line.color), width: 1.5, points: { show: false } }))],
       hooks: {
         draw: [(u) => {

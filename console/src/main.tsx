@@ -1,11 +1,15 @@
 import { render } from "preact";
 import { useEffect, useReducer, useState } from "preact/hooks";
+import { Actions, Dialog } from "./actions";
 import { session } from "./api";
+import { Bans } from "./bans";
 import { changed, join, leave, model, onChange } from "./model";
 import { Overview } from "./overview";
 import { Configuration, Authentication, Limits } from "./panels";
 import { RouteMap, Routes, Services } from "./services";
+import { RunbookPage } from "./runbook";
 import { Security } from "./security";
+import { Tail } from "./tail";
 import "./style.css";
 
 function SignIn() {
@@ -36,7 +40,7 @@ function setTheme(theme: string) {
   localStorage.setItem("theme", theme);
 }
 
-const SECTIONS = ["Now", "Services", "Routes", "Security", "Authentication", "Limits", "Configuration"];
+const SECTIONS = ["Now", "Services", "Routes", "Security", "Bans", "Lines", "Authentication", "Limits", "Configuration"];
 
 function Bar() {
   const status = model.status;
@@ -68,15 +72,19 @@ function App() {
       <a class="skip" href="#now">Skip to the overview</a>
       <Bar />
       <main class={model.link === "lost" ? "stale" : ""}>
-        <Overview />
+        <Overview act={<Actions />} />
         <Services />
         <RouteMap />
         <Routes />
         <Security />
+        <Bans />
+        <Tail />
         <Authentication />
         <Limits />
         <Configuration />
       </main>
+      <Dialog />
+      <RunbookPage />
     </>
   );
 }

@@ -33,6 +33,7 @@ export interface SecurityEvent {
   n: number; time: number; kind: string; user: string; tenant: string; address: string;
   resource: string; decision: string; status: number; detail: string; requestId: string;
 }
+export interface Sufferer { tenant: string; user: string; address: string; limited: number; failed: number }
 export interface Reload { time: number; taken: boolean; cause: string; hash: string; generation: number; mistake: string }
 export interface Route { name: string; path: string; service: string }
 export interface Status {
@@ -59,6 +60,7 @@ export interface Model {
   status: Status | null;
   events: SecurityEvent[];
   reloads: Reload[];
+  suffering: Sufferer[];
 }
 
 const FINE = 300, COARSE = 360, EVENTS = 500;
@@ -67,8 +69,10 @@ const scale = (): Scale => ({ ends: [], seconds: [], all: [], services: {}, coun
 
 export const model: Model = {
   link: "off", error: "", role: "viewer", tick: 0, fine: scale(), coarse: scale(),
-  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [],
+  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [],
 };
+
+export const callerName = (each: Sufferer) => [each.user && `user ${each.user}`, each.tenant && `tenant ${each.tenant}`, each.address].filter(Boolean).join(", ");
 
 let told: (() => void)[] = [];
 export function onChange(run: () => void) {
@@ -120,7 +124,7 @@ function take(event: string, data: any) {
     if (data.tick !== model.tick + 1 && model.tick !== 0) throw new Error("steps were missed");
     Object.assign(model, {
       tick: data.tick, status: data.status, minute: data.minute, services: data.serviceFacts,
-      routeMinutes: data.routeMinutes, reloads: data.reloads,
+      routeMinutes: data.routeMinutes, reloads: data.reloads, suffering: data.suffering,
     });
     if (data.routes) model.routes = data.routes;
     append(model.fine, data, FINE);

@@ -1,8 +1,11 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { breaker, Do } from "./actions";
 import { Chart } from "./chart";
-import { model, recent } from "./model";
+import { callerName, model, recent } from "./model";
 import { Badge, Card, clock } from "./parts";
-import { changes, duration, findings, hurt, percent, rate, span, verdict } from "./verdict";
+import { Runbook } from "./runbook";
+import { changes, duration, findings, hurt, percent, rate, routeName, span, verdict } from "./verdict";
 
 function Tiles() {
   const last = model.fine.all.at(-1);
@@ -45,11 +48,12 @@ function Charts() {
   );
 }
 
-export function Overview() {
+export function Overview({ act }: { act: ComponentChildren }) {
   const now = verdict();
   const found = findings();
   const sufferers = hurt();
   const changed = changes();
+  const failing = model.suffering.filter((each) => each.failed).slice(0, 5);
   return (
     <>
       <section class={`card verdict ${now.level}`} id="now" aria-live="polite" aria-atomic="true" tabIndex={-1}>
@@ -57,13 +61,15 @@ export function Overview() {
       </section>
       <Card id="abnormal" title="Abnormal now" width="third">
         {found.length ? <ul class="list">{found.map((each) => (
-          <li key={each.runbook + each.text} data-finding={each.runbook}><Badge level={each.level}>{each.level === "bad" ? "act" : "look"}</Badge> {each.text} <span class="soft">{each.runbook}</span></li>
+          <li key={each.runbook + each.text} data-finding={each.runbook}><Badge level={each.level}>{each.level === "bad" ? "act" : "look"}</Badge> {each.text} <Runbook page={each.runbook} /> {each.runbook === "CircuitBreakerOpen" && <Do action={breaker} values={{ name: each.service!, state: "auto" }}>Breaker…</Do>}</li>
         ))}</ul> : <p class="soft">Nothing.</p>}
       </Card>
       <Card id="hurt" title="Who is hurt" width="third">
         {sufferers.length ? <ul class="list">{sufferers.slice(0, 8).map((each) => (
-          <li key={each.path}><Badge level={each.level} /> <span class="mono">{each.path}</span> ({each.service}): {each.minute[1]} of {each.minute[0]} failed, p95 {duration(each.minute[5])}</li>
+          <li key={each.path}><Badge level={each.level} /> <span class="mono">{routeName(each.path)}</span>{each.service && ` (${each.service})`}: {each.minute[1]} of {each.minute[0]} failed, p95 {duration(each.minute[5])}</li>
         ))}</ul> : <p class="soft">No route, in the last minute.</p>}
+        {!!failing.length && <><h3>Callers, last two minutes</h3><ul class="list">{failing.map((each) => (
+          <li key={each.tenant + each.user + each.address}>{callerName(each)}: {each.failed} failed</li>))}</ul></>}
         {!!model.status?.crowded.length && <><h3>Tenants that crowd a service</h3><ul class="list">{model.status.crowded.map((each) => (
           <li key={each.service + each.tenant}>{each.tenant || "no tenant"}: {each.requests} requests at {each.service}</li>))}</ul></>}
       </Card>
@@ -71,6 +77,7 @@ export function Overview() {
         {changed.length ? <ul class="list">{changed.map((each) => <li key={each.time + each.text}><span class="soft">{clock(each.time)}</span> {each.text}</li>)}</ul>
           : <p class="soft">Nothing in the last half hour.</p>}
       </Card>
+      {act}
       <Card id="traffic" title="Traffic"><Tiles /><Charts /></Card>
     </>
   );

@@ -1,5 +1,6 @@
-import { counted, countedUnder, model } from "./model";
-import { Badge, Card } from "./parts";
+import { ban, Do, logLevel, maintenance, reload } from "./actions";
+import { callerName, counted, countedUnder, model } from "./model";
+import { Badge, Card, Scroll } from "./parts";
 import { when } from "./security";
 import { span } from "./verdict";
 
@@ -21,9 +22,12 @@ export function Authentication() {
 }
 
 export function Limits() {
+  const limited = model.suffering.filter((each) => each.limited).sort((a, b) => b.limited - a.limited).slice(0, 8);
   return (
     <Card id="limits" title="Limits" width="half">
       <Counts label="Refused by policy" of={countedUnder("limit.", 300)} />
+      <h3>Who hits them, last two minutes</h3>
+      {limited.length ? <ul class="list" data-limited>{limited.map((each) => <li key={each.tenant + each.user + each.address}>{callerName(each)}: {each.limited} <Do action={ban} values={{ kind: "ip", who: each.address }}>Ban…</Do></li>)}</ul> : <p class="soft">Nobody.</p>}
       <h3>Shed for lack of room</h3>
       <Counts label="Service or priority" of={[...countedUnder("shed.", 300), ...countedUnder("priority.", 300)]} />
     </Card>
@@ -46,10 +50,11 @@ export function Configuration() {
   return (
     <Card id="configuration" title="Configuration and state">
       <dl class="tiles">{facts.map(([name, value]) => <div class="tile" key={name}><dt>{name}</dt><dd class="small">{value}</dd></div>)}</dl>
+      <div class="row"><Do action={reload}>Reload…</Do><Do action={maintenance}>Maintenance…</Do><Do action={logLevel}>Log level…</Do></div>
       <h3>Last reloads</h3>
-      {model.reloads.length ? <table><thead><tr><th>Time</th><th>Result</th><th>Cause</th><th>Configuration</th><th>Mistake</th></tr></thead><tbody>{[...model.reloads].reverse().map((each) => (
+      {model.reloads.length ? <Scroll label="Reloads"><table><thead><tr><th>Time</th><th>Result</th><th>Cause</th><th>Configuration</th><th>Mistake</th></tr></thead><tbody>{[...model.reloads].reverse().map((each) => (
         <tr key={each.time}><td class="time">{when(each.time)}</td><td><Badge level={each.taken ? "good" : "bad"}>{each.taken ? "taken" : "refused"}</Badge></td><td>{each.cause}</td><td class="mono">{each.hash} ({each.generation})</td><td>{each.mistake}</td></tr>
-      ))}</tbody></table> : <p class="soft">None since the start.</p>}
+      ))}</tbody></table></Scroll> : <p class="soft">None since the start.</p>}
     </Card>
   );
 }

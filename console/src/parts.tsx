@@ -12,7 +12,7 @@ export function Card({ id, title, width, children }: { id: string; title: string
 
 // A table that scrolls can be reached by keyboard.
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
-  return <div class="scroll" tabIndex={0} role="region" aria-label={label}>{children}</div>;
+  return <div class="scroll" tabIndex={0} role="region" aria-label={`${label}, table`}>{children}</div>;
 }
 
 export const clock = (time: number) => new Date(time).toLocaleTimeString([], { hour12: false });

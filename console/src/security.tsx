@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { ban, contain, Do } from "./actions";
 import { countedUnder, model } from "./model";
 import { Badge, Card, Scroll } from "./parts";
 
@@ -30,7 +31,7 @@ export function Security() {
               <td>{event.kind.replaceAll("_", " ")}</td><td>{event.decision} {event.status || ""}</td>
               <td>{event.user || <span class="soft">unknown</span>}{open === event.n && <div class="soft">tenant {event.tenant || "none"}</div>}</td>
               <td class="mono">{event.address}</td><td class="mono">{event.resource}</td>
-              <td>{event.detail}{open === event.n && event.requestId && <div class="soft mono">request {event.requestId}</div>}</td>
+              <td>{event.detail}{open === event.n && event.requestId && <div class="soft mono">request {event.requestId}</div>}{open === event.n && event.kind !== "admin" && <div class="row"><Do action={ban} values={{ kind: "ip", who: event.address }}>Ban the address…</Do>{event.user && <Do action={contain} values={{ users: event.user, addresses: event.address }}>Contain…</Do>}</div>}</td>
             </tr>
           ))}</tbody>
         </table>

@@ -1,6 +1,7 @@
+import { breaker as breakerAction, Do } from "./actions";
 import { model, recent } from "./model";
 import { Badge, Card, Scroll } from "./parts";
-import { duration, percent, rate, routeLevel, serviceLevel, span } from "./verdict";
+import { duration, percent, rate, routeLevel, routeName, serviceLevel, span } from "./verdict";
 
 const LEVELS = { bad: 0, watch: 1, good: 2 };
 
@@ -11,7 +12,7 @@ export function Services() {
     <Card id="services" title="Services">
       <Scroll label="Services">
         <table>
-          <thead><tr><th>Service</th><th>Health</th><th>Breaker</th><th>Endpoints</th><th class="number">a second</th><th class="number">Errors, 1 min</th><th class="number">p50</th><th class="number">p95</th><th class="number">p99</th><th class="number">Retries</th><th class="number">Connections</th><th class="number">Waiting</th></tr></thead>
+          <thead><tr><th>Service</th><th>Health</th><th>Breaker</th><th>Endpoints</th><th class="number">a second</th><th class="number">Errors, 1 min</th><th class="number">p50</th><th class="number">p95</th><th class="number">p99</th><th class="number">Retries</th><th class="number">Connections</th><th class="number">Waiting</th><th><span class="hidden">Action</span></th></tr></thead>
           <tbody>{rows.map(({ name, service, level }) => {
             const ill = service.endpoints.filter((each) => !each.well);
             const breaker = service.breaker;
@@ -26,7 +27,7 @@ export function Services() {
                 <td class="number">{rate(recent(model.fine.services[name] ?? [], 10).requests / 10)}</td>
                 <td class="number">{errors ? <span class="bad">{errors} ({percent(errors / requests)})</span> : 0}</td>
                 <td class="number">{duration(p50)}</td><td class="number">{duration(p95)}</td><td class="number">{duration(p99)}</td>
-                <td class="number">{retries}</td><td class="number">{service.active} + {service.idle} idle</td><td class="number">{service.waiting}</td>
+                <td class="number">{retries}</td><td class="number">{service.active} + {service.idle} idle</td><td class="number">{service.waiting}</td><td><Do action={breakerAction} values={{ name, state: breaker?.forced ? "auto" : "open" }}>Breaker…</Do></td>
               </tr>
             );
           })}</tbody>
@@ -69,7 +70,7 @@ export function Routes() {
         <table>
           <thead><tr><th>Route</th><th>Health</th><th class="number">Requests</th><th class="number">Errors</th><th class="number">Refused</th><th class="number">p50</th><th class="number">p95</th><th class="number">p99</th></tr></thead>
           <tbody>{rows.map(([path, minute]) => (
-            <tr key={path}><td class="mono">{path}</td><td><Badge level={routeLevel(minute)} /></td><td class="number">{minute[0]}</td>
+            <tr key={path}><td class="mono">{routeName(path)}</td><td><Badge level={routeLevel(minute)} /></td><td class="number">{minute[0]}</td>
               <td class="number">{minute[1] ? <span class="bad">{minute[1]}</span> : 0}</td><td class="number">{minute[2]}</td>
               <td class="number">{duration(minute[4])}</td><td class="number">{duration(minute[5])}</td><td class="number">{duration(minute[6])}</td></tr>
           ))}</tbody>

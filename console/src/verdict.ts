@@ -104,6 +104,7 @@ export function findings(): Finding[] {
 }
 
 // Routes that somebody suffers on, the worst first.
+export const routeName = (path: string) => (path === "none" ? "no route" : path);
 export function hurt() {
   return Object.entries(model.routeMinutes)
     .map(([path, minute]) => ({ path, minute, level: routeLevel(minute), service: model.routes.find((route) => route.path === path)?.service ?? "" }))

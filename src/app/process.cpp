@@ -14,6 +14,7 @@
 #include "config/variable_folder.hpp"
 #include "control/admin.hpp"
 #include "control/console.hpp"
+#include "control/console_operations.hpp"
 #include "control/containment.hpp"
 #include "control/crowd_board.hpp"
 #include "control/endpoint_board.hpp"
@@ -154,6 +155,7 @@ class Process {
     std::vector<identity::Key> configured_keys_;
     WallTime started_ = net::system_clocks().wall;
 
+    observe::LogTap tap_;
     observe::LogSink sink_{STDOUT_FILENO};
     observe::Log log_;
     net::Loop loop_;
@@ -177,6 +179,7 @@ class Process {
         loop_, [this](const gateway::SecurityEvent& event) { desk_.audit().keep(event); }};
     std::unique_ptr<control::Operations> operations_;
     std::unique_ptr<control::Containment> containment_;
+    std::unique_ptr<control::ConsoleOperations> console_operations_;
     std::unique_ptr<control::Console> console_;
     std::unique_ptr<control::Admin> admin_;
     std::unique_ptr<http::H1ServerShared> admin_shared_;
@@ -246,6 +249,7 @@ Process::Process(std::string config_path, LoadedSite loaded)
 
 int Process::run() {
     raise_descriptor_limit();
+    sink_.show_to(tap_);
     const control::Signals signals(loop_, [this](int signal) { on_signal(signal); });
     if (!open_sockets()) {
         sink_.drain(Millis{1'000});
@@ -509,6 +513,7 @@ void Process::start_admin() {
                               .api = admin_api_,
                               .breakers = breakers_,
                               .endpoints = board_,
+                              .lines = tap_,
                               .blocks =
                                   [this] {
                                       std::vector<const observe::MetricBlock*> blocks;
@@ -591,6 +596,9 @@ void Process::start_state() {
     operations_->add_to(admin_api_);
     containment_ = std::make_unique<control::Containment>(loop_, *store_, desk_.watch());
     containment_->add_to(admin_api_);
+    console_operations_ = std::make_unique<control::ConsoleOperations>(
+        loop_, *store_, known_->state(), [this] { return reload("console"); });
+    console_operations_->add_to(admin_api_);
     if (embedded != nullptr && !settings_->state.snapshot.empty()) {
         snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
     }

@@ -1,6 +1,7 @@
 // The operators' console: its page at `/` of the admin port, and what the page listens to, as
-// server-sent events: /admin/v1/live. Samples the counters once a second, whether or not somebody
-// listens, so that whoever comes sees the last hour. docs/console.md. Control thread.
+// server-sent events: /admin/v1/live, and lines of the log at /admin/v1/tail. Samples the counters
+// once a second, whether or not somebody listens, so that whoever comes sees the last hour.
+// docs/console.md. Control thread.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -15,6 +16,7 @@
 #include "http/stream.hpp"
 #include "net/loop.hpp"
 #include "observe/history.hpp"
+#include "observe/log_tap.hpp"
 
 namespace gw::control {
 
@@ -24,6 +26,7 @@ struct ConsoleParts {
     const AdminApi& api;
     const upstream::BreakerSet& breakers;
     const EndpointBoard& endpoints;
+    observe::LogTap& lines;
     // What workers count.
     std::function<std::vector<const observe::MetricBlock*>()> blocks;
     std::function<std::shared_ptr<const gateway::Site>()> site;
@@ -35,6 +38,8 @@ class Console {
   public:
     static constexpr std::size_t kListenersMax = 8;
     static constexpr std::chrono::seconds kEvery{1};
+    static constexpr Millis kLinesEvery{250};
+    static constexpr std::size_t kSufferersShown = 15;
     // Who takes nothing for so long has gone, or is of no use.
     static constexpr std::chrono::seconds kPatience{5};
 
@@ -64,12 +69,12 @@ class Console {
     };
     // One that listens: lives in its coroutine.
     struct Listener {
-        Listener(Console& console, http::Stream& to);
+        Listener(Console& console, std::vector<Listener*>& among, http::Stream& to);
         Listener(const Listener&) = delete;
         Listener& operator=(const Listener&) = delete;
         ~Listener();
 
-        Console& console;
+        std::vector<Listener*>& all;
         http::Stream& stream;
         std::string authorization;
         net::Pause pause;
@@ -79,8 +84,12 @@ class Console {
 
     net::Task<void> serve_asset(http::Stream& stream);
     net::Task<void> serve_live(http::Stream& stream);
+    net::Task<void> serve_lines(http::Stream& stream, std::uint64_t number);
+    net::Task<Result<void>> begin_events(http::Stream& stream, std::string_view first);
     void tick();
     void tell(const observe::Totals& totals);
+    void drop_useless();
+    boost::json::array suffering();
     [[nodiscard]] std::string hello(std::string_view authorization);
 
     ConsoleParts parts_;
@@ -88,7 +97,8 @@ class Console {
     ConsoleRecord record_;
     Timer timer_{*this};
     Instant timer_due_{};
-    std::vector<Listener*> listeners_;
+    std::vector<Listener*> listeners_;  // of ticks
+    std::vector<Listener*> readers_;    // of lines
     std::uint64_t tick_ = 0;
     std::uint64_t told_events_ = 0;
     std::uint64_t told_generation_ = 0;

@@ -234,3 +234,91 @@ class Live(ConsoleCase):
         listener.tick()
         self.assertStops(gateway)
         wait_until(lambda: listener.ended, 5, "the stream ended")
+
+
+class Lines(ConsoleCase):
+    def test_lines_that_fit_are_told_as_they_are_written(self):
+        gateway = self.start()
+        failing = self.listen(gateway, path="/admin/v1/tail?status=5xx", token=VIEWER)
+        mine = self.listen(gateway, path="/admin/v1/tail?user=user-7&only=requests")
+        events = self.listen(gateway, path="/admin/v1/tail?only=events&address=203.0.113.")
+        for listener in (failing, mine, events):
+            wait_until(lambda l=listener: l.all("begin"), 5, "it has begun")
+        with Client(gateway.port) as client:
+            client.get("/api/v1/s0/text")
+            client.get("/api/v1/s0/status?code=503&password=hunter2", tokens.bearer())
+            client.get("/api/v1/s0/seen", tokens.bearer(sub="user-7"))
+            client.get("/api/v1/s0/seen", "X-Forwarded-For: 203.0.113.7\r\nAuthorization: Bearer x.y\r\n")
+        for listener in (failing, mine, events):
+            wait_until(lambda l=listener: l.all("line"), 2, "its line came within two seconds")
+        self.assertEqual([503], [line["status"] for line in failing.all("line")])
+        self.assertNotIn("hunter2", json.dumps(failing.events))
+        self.assertEqual(["/api/v1/s0/seen"], [line["path"] for line in mine.all("line")])
+        wait_until(lambda: len(events.all("line")) == 2, 2, "both events are told")
+        self.assertEqual({("authentication failed", "203.0.113.7"), ("security violation", "203.0.113.7")},
+                         {(line["msg"], line["ip"]) for line in events.all("line")})
+
+    def test_watchers_are_bounded_and_need_a_token(self):
+        gateway = self.start()
+        self.assertEqual(401, self.listen(gateway, path="/admin/v1/tail", token=None).status)
+        watchers = [self.listen(gateway, path="/admin/v1/tail") for _ in range(4)]
+        self.assertEqual([200] * 4, [w.status for w in watchers])
+        self.assertEqual(503, self.listen(gateway, path="/admin/v1/tail").status)
+        for watcher in watchers:
+            watcher.answer.close()
+            watcher.close()
+        wait_until(lambda: self.listen(gateway, path="/admin/v1/tail").status == 200, 10, "there is room again", every=0.3)
+
+    def test_a_flood_is_cut_and_said(self):
+        gateway = self.start()
+        watcher = self.listen(gateway, path="/admin/v1/tail?status=404")
+        wait_until(lambda: watcher.all("begin"), 5, "it has begun")
+        with Client(gateway.port) as client:
+            client.send(b"GET /api/v1/none HTTP/1.1\r\nHost: t\r\n\r\n" * 5000)
+            for _ in range(5000):
+                client.response()
+        wait_until(lambda: len(watcher.all("line")) + sum(watcher.all("skipped")) == 5000, 10, "all are told or counted")
+        self.assertLessEqual(500, len(watcher.all("line")))
+
+    def test_it_is_told_who_fails_and_who_is_limited(self):
+        text = self.text.replace("rewrite: /up, authenticate: {public: [/text", "rewrite: /up, rate_limit: {policies: [few]}, authenticate: {public: [/text") \
+            + "limits:\n  policies:\n    few: {requests: 6, window_ms: 60000, key: [address]}\n"
+        gateway = self.start(text, environment={"RATE_LIMIT_ENABLED": "true"})
+        listener = self.listen(gateway)
+        listener.tick()
+        with Client(gateway.port) as client:
+            for _ in range(10):
+                client.get("/api/v1/s0/status?code=503", "X-Forwarded-For: 203.0.113.9\r\n" + tokens.bearer(sub="user-9"))
+        tick = listener.tick(lambda t: t["suffering"], what="who fails is told")
+        self.assertEqual([{"tenant": tokens.TENANT, "user": "user-9", "address": "203.0.113.9", "limited": 4, "failed": 6}],
+                         tick["suffering"])
+
+
+class Operations(ConsoleCase):
+    def test_revocations_are_listed_and_can_be_lifted(self):
+        gateway = self.start()
+        old = tokens.bearer(iat=int(time.time()) - 5, exp=int(time.time()) + 300)
+        for kind, who in (("user", "user-1"), ("all", None)):
+            self.call(gateway, "POST", "/revocations", {"kind": kind, "who": who or "", "seconds": 600, "reason": "leaked"})
+            self.becomes((401, "token_revoked"), gateway, old, target="/api/v1/s0/seen")
+            found = self.call(gateway, "GET", "/revocations", token=VIEWER)[1]
+            self.assertEqual(1, found["total"])
+            self.assertEqual("revoked:" + (f"user:{who}" if who else "all"), found["revocations"][0]["key"])
+            self.assertTrue(found["revocations"][0]["issuedUntil"])
+            path = f"/revocations/{kind}/{who or 'all'}"
+            self.refused(403, gateway, "DELETE", path, token=VIEWER)
+            self.assertEqual(200, self.call(gateway, "DELETE", path)[0])
+            self.becomes((200, None), gateway, old, target="/api/v1/s0/seen")
+            self.refused(404, gateway, "DELETE", path)
+        self.refused(400, gateway, "DELETE", "/revocations/nobody/x")
+
+    def test_reload(self):
+        gateway = self.start()
+        before = self.call(gateway, "GET", "/status")[1]["configGeneration"]
+        status, answer = self.call(gateway, "POST", "/reload", {"reason": "try"})
+        self.assertEqual((200, before + 1), (status, answer["configGeneration"]))
+        gateway.config.write_text("nonsense: 1\n")
+        self.assertIn("nonsense", self.refused(422, gateway, "POST", "/reload")["detail"])
+        self.refused(403, gateway, "POST", "/reload", token=VIEWER)
+        self.assertEqual(before + 1, self.call(gateway, "GET", "/status")[1]["configGeneration"])
+        self.assertEqual("admin", json.loads(self.audit.read_text().splitlines()[-1])["event"])
