@@ -61,6 +61,7 @@ export interface Model {
   events: SecurityEvent[];
   reloads: Reload[];
   suffering: Sufferer[];
+  maintained: number;   // when there was maintenance last
 }
 
 const FINE = 300, COARSE = 360, EVENTS = 500;
@@ -69,7 +70,7 @@ const scale = (): Scale => ({ ends: [], seconds: [], all: [], services: {}, coun
 
 export const model: Model = {
   link: "off", error: "", role: "viewer", tick: 0, fine: scale(), coarse: scale(),
-  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [],
+  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [], maintained: 0,
 };
 
 export const callerName = (each: Sufferer) => [each.user && `user ${each.user}`, each.tenant && `tenant ${each.tenant}`, each.address].filter(Boolean).join(", ");
@@ -126,6 +127,7 @@ function take(event: string, data: any) {
       tick: data.tick, status: data.status, minute: data.minute, services: data.serviceFacts,
       routeMinutes: data.routeMinutes, reloads: data.reloads, suffering: data.suffering,
     });
+    if (data.status.maintenance !== "off") model.maintained = Date.now();
     if (data.routes) model.routes = data.routes;
     append(model.fine, data, FINE);
     if (data.coarse) append(model.coarse, data.coarse, COARSE);

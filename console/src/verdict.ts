@@ -40,6 +40,8 @@ export function verdict(): Verdict {
   const now = recent(model.fine.all, 10);
   const failing = ratio(now.errors, now.requests);
   const behind = Object.values(model.fine.services).reduce((sum, points) => sum + recent(points, 10).errors, 0);
+  const held = countedUnder("reject.", 10).reduce((sum, [, count]) => sum + count, 0);
+  const shed = [...countedUnder("shed.", 10), ...countedUnder("priority.", 10)].reduce((sum, [, count]) => sum + count, 0);
   const open = Object.entries(model.services).filter(([, service]) => service.breaker?.state === "OPEN").map(([name]) => name);
   const names = blamed();
   if (model.link !== "live") return { level: "bad", title: "The gateway does not answer", detail: "What is shown is as it was last known. Runbook: APIGatewayDown." };
@@ -49,7 +51,9 @@ export function verdict(): Verdict {
   }
   if (failing > 0.05 && now.errors >= 2) {
     const share = `${percent(failing)} of requests fail.`;
-    if (behind >= now.errors / 2 || open.length) {
+    if (Date.now() - model.maintained < 11e3) return { level: "watch", title: "Maintenance has just ended", detail: `${share} It may be what it turned away.` };
+    if (shed >= now.errors / 2) return { level: "bad", title: "It is us: there is too little room", detail: `${share} Requests wait for their turn in vain, or memory runs short.` };
+    if (behind + held >= now.errors / 2 || open.length) {
       const who = names.length ? names : [worstService()];
       return { level: "bad", title: `It is a service behind us: ${who.join(", ")}`, detail: `${share} The gateway itself is well.` };
     }
@@ -63,7 +67,7 @@ export function verdict(): Verdict {
 }
 
 function worstService(): string {
-  return Object.entries(model.fine.services).map(([name, points]) => ({ name, errors: recent(points, 10).errors }))
+  return Object.entries(model.fine.services).map(([name, points]) => ({ name, errors: recent(points, 10).errors + counted(`reject.${name}`, 10) }))
     .sort((a, b) => b.errors - a.errors)[0]?.name ?? "";
 }
 

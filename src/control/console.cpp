@@ -224,7 +224,12 @@ void Console::tick() {
     timer_due_ = std::max(timer_due_ + kEvery, now + kEvery / 2);
     parts_.loop.timers().arm(timer_, timer_due_);
     const std::vector<const observe::MetricBlock*> blocks = parts_.blocks();
-    const observe::Totals totals = observe::read_totals(blocks);
+    observe::Totals totals = observe::read_totals(blocks);
+    parts_.breakers.each([&](const upstream::Breaker& breaker) {
+        if (const std::uint64_t rejects = breaker.snapshot(now).rejects; rejects != 0) {
+            totals.counts["reject." + breaker.name()] = rejects;
+        }
+    });
     history_.add(totals, now, parts_.loop.clock().wall);
     ++tick_;
     drop_useless();

@@ -4,6 +4,7 @@ import http.client
 import json
 import pathlib
 import re
+import signal
 import socket
 import threading
 import time
@@ -227,6 +228,19 @@ class Live(ConsoleCase):
         tick = listener.tick(lambda t: t["reloads"][-1]["taken"], what="the reload is told")
         self.assertEqual(tick["status"]["configGeneration"], tick["reloads"][-1]["generation"])
         self.assertIn("routes", tick)
+
+    def test_a_token_that_is_replaced_hears_no_more(self):
+        path = pathlib.Path(self.folder) / "token"
+        path.write_text("first")
+        self.environment = {"ADMIN_TOKEN_FILE": str(path)}
+        gateway = self.start()
+        listeners = [self.listen(gateway, token="first", path=f"/admin/v1/{name}") for name in ("live", "tail")]
+        wait_until(lambda: listeners[0].all("tick") and listeners[1].all("begin"), 5, "both listen")
+        path.write_text("second")
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: all(l.ended for l in listeners), 5, "both are cut off")
+        self.assertEqual(401, self.listen(gateway, token="first").status)
+        self.assertEqual(200, self.listen(gateway, token="second").status)
 
     def test_a_stop_ends_listeners(self):
         gateway = self.start()
