@@ -3,14 +3,14 @@
 import { useEffect, useState } from "preact/hooks";
 import { ban, Do, done, revoke } from "./actions";
 import { call } from "./api";
-import { changed, model } from "./model";
+import { changed, gatewayNow, model } from "./model";
 import { Badge, Card, Scroll } from "./parts";
 import { span } from "./verdict";
 
 interface Ban { key: string; reason: string; by: string; since: string | null; until: string | null; byHand: boolean; usersLastHour?: number; warning?: string }
 interface Revocation { key: string; issuedUntil: string | null; until: string | null }
 
-const left = (until: string | null) => (until ? span((Date.parse(until) - Date.now()) / 1000) : "no end");
+const left = (until: string | null) => (until ? span((Date.parse(until) - gatewayNow()) / 1000) : "no end");
 const parts = (key: string) => { const [, kind, ...rest] = key.split(":"); return { kind: kind!, who: rest.join(":") }; };
 
 // Revocations keep no reason; the record of who asked for them does.

@@ -61,6 +61,7 @@ export interface Model {
   events: SecurityEvent[];
   reloads: Reload[];
   suffering: Sufferer[];
+  skew: number;         // by how much this machine's clock is ahead of the gateway's
   maintained: number;   // when there was maintenance last
 }
 
@@ -70,8 +71,11 @@ const scale = (): Scale => ({ ends: [], seconds: [], all: [], services: {}, coun
 
 export const model: Model = {
   link: "off", error: "", role: "viewer", tick: 0, fine: scale(), coarse: scale(),
-  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [], maintained: 0,
+  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [], skew: 0, maintained: 0,
 };
+
+// By the gateway's clock.
+export const gatewayNow = () => Date.now() - model.skew;
 
 export const callerName = (each: Sufferer) => [each.user && `user ${each.user}`, each.tenant && `tenant ${each.tenant}`, each.address].filter(Boolean).join(", ");
 
@@ -127,7 +131,8 @@ function take(event: string, data: any) {
       tick: data.tick, status: data.status, minute: data.minute, services: data.serviceFacts,
       routeMinutes: data.routeMinutes, reloads: data.reloads, suffering: data.suffering,
     });
-    if (data.status.maintenance !== "off") model.maintained = Date.now();
+    model.skew = Date.now() - data.end;
+    if (data.status.maintenance !== "off") model.maintained = gatewayNow();
     if (data.routes) model.routes = data.routes;
     append(model.fine, data, FINE);
     if (data.coarse) append(model.coarse, data.coarse, COARSE);

@@ -1,5 +1,5 @@
 import { ban, Do, logLevel, maintenance, reload } from "./actions";
-import { callerName, counted, countedUnder, model } from "./model";
+import { callerName, counted, countedUnder, gatewayNow, model } from "./model";
 import { Badge, Card, Scroll } from "./parts";
 import { when } from "./security";
 import { span } from "./verdict";
@@ -40,7 +40,7 @@ export function Configuration() {
   const facts: [string, string][] = [
     ["Configuration", `${status.configHash}, generation ${status.configGeneration}`],
     ["State backend", `${status.state.backend}, ${status.state.available ? "answers" : "does not answer"}`],
-    ["Maintenance", status.maintenance + (status.maintenanceEnd ? `, ends in ${span((status.maintenanceEnd - Date.now()) / 1000)}` : "")],
+    ["Maintenance", status.maintenance + (status.maintenanceEnd ? `, ends in ${span((status.maintenanceEnd - gatewayNow()) / 1000)}` : "")],
     ["Bans, revocations", `${status.bans}, ${status.revocations}`],
     ["Workers", String(status.workers)],
     ["Connections", `${status.connections} of ${status.connectionsMax}`],

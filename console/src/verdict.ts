@@ -1,5 +1,5 @@
 // Is it us or a service behind us, who is hurt, what is abnormal: reckoned from the model alone.
-import { counted, countedUnder, model, recent, type Minute, type Service } from "./model";
+import { counted, countedUnder, gatewayNow, model, recent, type Minute, type Service } from "./model";
 
 export type Level = "good" | "watch" | "bad";
 export interface Verdict { level: Level; title: string; detail: string }
@@ -44,6 +44,8 @@ export function verdict(): Verdict {
   const shed = [...countedUnder("shed.", 10), ...countedUnder("priority.", 10)].reduce((sum, [, count]) => sum + count, 0);
   const open = Object.entries(model.services).filter(([, service]) => service.breaker?.state === "OPEN").map(([name]) => name);
   const names = blamed();
+  if (model.link !== "live" && model.error) return { level: "watch", title: "Not connected", detail: `${model.error}. It is tried again.` };
+  if (model.link === "connecting") return { level: "watch", title: "Connecting", detail: "" };
   if (model.link !== "live") return { level: "bad", title: "The gateway does not answer", detail: "What is shown is as it was last known. Runbook: APIGatewayDown." };
   if (model.status?.draining) return { level: "watch", title: "The gateway is stopping", detail: "It drains its connections." };
   if (model.status && model.status.maintenance !== "off") {
@@ -51,7 +53,7 @@ export function verdict(): Verdict {
   }
   if (failing > 0.05 && now.errors >= 2) {
     const share = `${percent(failing)} of requests fail.`;
-    if (Date.now() - model.maintained < 11e3) return { level: "watch", title: "Maintenance has just ended", detail: `${share} It may be what it turned away.` };
+    if (gatewayNow() - model.maintained < 11e3) return { level: "watch", title: "Maintenance has just ended", detail: `${share} It may be what it turned away.` };
     if (shed >= now.errors / 2) return { level: "bad", title: "It is us: there is too little room", detail: `${share} Requests wait for their turn in vain, or memory runs short.` };
     if (behind + held >= now.errors / 2 || open.length) {
       const who = names.length ? names : [worstService()];
@@ -75,7 +77,7 @@ function worstService(): string {
 export function findings(): Finding[] {
   const found: Finding[] = [];
   const add = (level: Level, runbook: string, text: string, service?: string) => found.push({ level, runbook, text, service });
-  if (model.link !== "live") add("bad", "APIGatewayDown", "The gateway does not answer.");
+  if (model.link === "lost" && !model.error) add("bad", "APIGatewayDown", "The gateway does not answer.");
   const all = recent(model.fine.all, 60);
   if (ratio(all.errors, all.requests) > 0.05 && all.errors >= 3) {
     add("bad", "APIGatewayHighErrorRate", `${percent(ratio(all.errors, all.requests))} of requests failed in the last minute.`);
@@ -100,7 +102,7 @@ export function findings(): Finding[] {
   const limited = countedUnder("limit.", 60).reduce((sum, [, count]) => sum + count, 0);
   if (limited >= 10 && ratio(limited, all.requests) > 0.1) add("watch", "RateLimitingHigh", `${limited} requests over a limit in the last minute.`);
   if (model.status && !model.status.state.available) add("bad", "StateBackendDown", `The state backend (${model.status.state.backend}) does not answer.`);
-  const refused = model.reloads.filter((each) => !each.taken && Date.now() - each.time < 900e3).at(-1);
+  const refused = model.reloads.filter((each) => !each.taken && gatewayNow() - each.time < 900e3).at(-1);
   if (refused) add("watch", "ConfigReloadRefused", `A configuration was refused: ${refused.mistake}`);
   if (model.status?.logLinesDropped) add("watch", "LogLinesDropped", `${model.status.logLinesDropped} log lines were dropped since the start.`);
   if ((model.status?.residentBytes ?? 0) > 400 * 2 ** 20) add("watch", "APIGatewayMemoryHigh", `${Math.round(model.status!.residentBytes / 2 ** 20)} MiB of memory are in use.`);
@@ -119,7 +121,7 @@ export function hurt() {
 export interface Change { time: number; text: string }
 // What changed in the last half hour, the youngest first.
 export function changes(): Change[] {
-  const since = Date.now() - 1800e3;
+  const since = gatewayNow() - 1800e3;
   const list: Change[] = model.reloads.map((each) => ({
     time: each.time,
     text: each.taken ? `Configuration ${each.hash.slice(0, 8)} in force (generation ${each.generation}, ${each.cause})` : `Configuration refused: ${each.mistake}`,
@@ -129,9 +131,9 @@ export function changes(): Change[] {
   }
   for (const [name, service] of Object.entries(model.services)) {
     if (service.breaker?.forSeconds != null && (service.breaker.state !== "CLOSED" || service.breaker.forSeconds < 1800)) {
-      list.push({ time: Date.now() - service.breaker.forSeconds * 1000, text: `Breaker of ${name} ${service.breaker.state.toLowerCase().replace("_", "-")}${service.breaker.forced ? ", forced" : ""}` });
+      list.push({ time: gatewayNow() - service.breaker.forSeconds * 1000, text: `Breaker of ${name} ${service.breaker.state.toLowerCase().replace("_", "-")}${service.breaker.forced ? ", forced" : ""}` });
     }
   }
-  if (model.status && model.status.uptimeSeconds < 1800) list.push({ time: Date.now() - model.status.uptimeSeconds * 1000, text: `The gateway started, version ${model.status.version}` });
+  if (model.status && model.status.uptimeSeconds < 1800) list.push({ time: gatewayNow() - model.status.uptimeSeconds * 1000, text: `The gateway started, version ${model.status.version}` });
   return list.filter((each) => each.time > since).sort((a, b) => b.time - a.time).slice(0, 12);
 }
