@@ -72,6 +72,12 @@ generated: build                               ## schema and reference page from
 	build/release/api-gateway reference --commands > docs/cli.md
 	python3 tools/kubernetes.py
 
+.PHONY: console console-check
+console: install-test                          ## console/dist from its sources, by node
+	python3 tools/console.py
+console-check: install-test                    ## is console/dist what its sources build to?
+	python3 tools/console.py --check
+
 SOURCES = $(shell git ls-files 'src/*.cpp' 'src/*.hpp' 'demo/*.cpp' 'demo/*.hpp' 'bench/*.cpp' 'bench/*.hpp')
 .PHONY: format
 format: install-test                           ## clang-format over all sources
@@ -82,6 +88,7 @@ check: install-test build                      ## format, layers and bans, what 
 	clang-format-19 --dry-run -Werror $(SOURCES)
 	python3 tools/check.py --headers
 	python3 tools/drift.py
+	python3 tools/console.py --check
 	tools/tidy.sh
 
 .PHONY: clean

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of tools/packages.txt that are missing: tools/install.sh build [test] [bench]
-# With `test` also the npm packages of tests/k8s and tests/npm, by their lock files. Where npm's registry is out of reach
+# With `test` also the npm packages of tests/k8s, tests/npm and console, by their lock files. Where npm's registry is out of reach
 # it says so and goes on: the tests that need them say that they are left out.
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ there() {   # there <package>: installed, or for node and npm had from elsewhere
 }
 
 npm_packages() {
-    for folder in tests/k8s tests/npm; do
+    for folder in tests/k8s tests/npm console; do
         [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && continue
         echo "installing: npm packages of $folder"
         if ! (cd "$folder" && timeout 180 npm ci --no-audit --no-fund --loglevel=error --fetch-retries=1 >/dev/null); then

@@ -58,6 +58,7 @@ case "$preset" in
         group runner-can-fail python3 tests/support_test.py
         group monitoring python3 tests/monitoring_test.py
         group drift python3 tools/drift.py --gateway "$build/api-gateway"
+        group console python3 tools/console.py --check
         group drift-can-fail python3 tools/drift_test.py
         group manifests manifests
         group scenarios python3 tests/integration.py --gateway "$build/api-gateway"

@@ -13,6 +13,8 @@
 #include "base/version.hpp"
 #include "config/variable_folder.hpp"
 #include "control/admin.hpp"
+#include "control/console.hpp"
+#include "control/console_operations.hpp"
 #include "control/containment.hpp"
 #include "control/crowd_board.hpp"
 #include "control/endpoint_board.hpp"
@@ -40,9 +42,9 @@
 namespace gw::app {
 namespace {
 
-constexpr std::size_t kAdminConnections = 32;
-constexpr Millis kNamesWait{1'000};  // of a start; then name servers are away
-constexpr Millis kFirstWord{200};    // a round trip or two
+constexpr std::size_t kAdminConnections = 64;  // of them some are browsers, six each
+constexpr Millis kNamesWait{1'000};            // of a start; then name servers are away
+constexpr Millis kFirstWord{200};              // a round trip or two
 constexpr Millis kLastTraces{1'000};
 constexpr std::string_view kPublic = "public";
 constexpr std::string_view kTls = "tls";
@@ -118,9 +120,11 @@ class Process {
     net::Task<void> begin();
     void start_admin();
     boost::json::object status();
+    boost::json::object console_status();
     void offer_sockets();
     void on_signal(int signal);
-    void reload(std::string_view why);
+    control::ReloadOutcome reload(std::string_view why);
+    control::ReloadOutcome reloaded(std::string_view why, std::string mistake);
     void publish_site();
     void warn_of_unverified();
     void publish_keys();
@@ -151,6 +155,7 @@ class Process {
     std::vector<identity::Key> configured_keys_;
     WallTime started_ = net::system_clocks().wall;
 
+    observe::LogTap tap_;
     observe::LogSink sink_{STDOUT_FILENO};
     observe::Log log_;
     net::Loop loop_;
@@ -174,6 +179,8 @@ class Process {
         loop_, [this](const gateway::SecurityEvent& event) { desk_.audit().keep(event); }};
     std::unique_ptr<control::Operations> operations_;
     std::unique_ptr<control::Containment> containment_;
+    std::unique_ptr<control::ConsoleOperations> console_operations_;
+    std::unique_ptr<control::Console> console_;
     std::unique_ptr<control::Admin> admin_;
     std::unique_ptr<http::H1ServerShared> admin_shared_;
     std::unique_ptr<http::H1Server> admin_server_;
@@ -242,6 +249,7 @@ Process::Process(std::string config_path, LoadedSite loaded)
 
 int Process::run() {
     raise_descriptor_limit();
+    sink_.show_to(tap_);
     const control::Signals signals(loop_, [this](int signal) { on_signal(signal); });
     if (!open_sockets()) {
         sink_.drain(Millis{1'000});
@@ -482,6 +490,7 @@ net::Task<void> Process::begin() {
     }
     begun_ = true;
     memory_.start();
+    console_->start();
     traces_->start();
     publish_health();
     log_.info("gateway started", {{"port", static_cast<std::int64_t>(port_)},
@@ -499,8 +508,27 @@ void Process::start_admin() {
     exposition_.tell_over_budget_to([this](std::string_view metric) {
         log_.warn("a metric has more series than there is room for", {{"metric", metric}});
     });
+    console_ = std::make_unique<control::Console>(
+        control::ConsoleParts{.loop = loop_,
+                              .api = admin_api_,
+                              .breakers = breakers_,
+                              .endpoints = board_,
+                              .lines = tap_,
+                              .blocks =
+                                  [this] {
+                                      std::vector<const observe::MetricBlock*> blocks;
+                                      for (const auto& worker : workers_) {
+                                          blocks.push_back(&worker->metrics());
+                                      }
+                                      return blocks;
+                                  },
+                              .site = [this] { return site_; },
+                              .status = [this] { return console_status(); }});
+    desk_.audit().tell_to(
+        [this](const gateway::SecurityEvent& event) { console_->record().note(event); });
     admin_ = std::make_unique<control::Admin>(
-        loop_, [this](observe::TextFormat format) { return exposition_.text(format); }, admin_api_);
+        loop_, [this](observe::TextFormat format) { return exposition_.text(format); }, admin_api_,
+        *console_);
     admin_shared_ = std::make_unique<http::H1ServerShared>(http::H1ServerShared{
         .loop = loop_, .pool = admin_h1_, .responder = *admin_, .limits = site_->limits});
     admin_server_ = std::make_unique<http::H1Server>(*admin_shared_, admin_budget_);
@@ -568,6 +596,9 @@ void Process::start_state() {
     operations_->add_to(admin_api_);
     containment_ = std::make_unique<control::Containment>(loop_, *store_, desk_.watch());
     containment_->add_to(admin_api_);
+    console_operations_ = std::make_unique<control::ConsoleOperations>(
+        loop_, *store_, known_->state(), [this] { return reload("console"); });
+    console_operations_->add_to(admin_api_);
     if (embedded != nullptr && !settings_->state.snapshot.empty()) {
         snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
     }
@@ -644,6 +675,34 @@ boost::json::object Process::status() {
             {"maintenance", state::name_of(known.maintenance(loop_.clock().wall))},
             {"bans", known.bans.size()},
             {"revocations", known.revocations.size()}};
+}
+
+// What only the console shows.
+boost::json::object Process::console_status() {
+    const state::Known& known = *known_->state().current();
+    const WallTime now = loop_.clock().wall;
+    boost::json::object facts = status();
+    facts["banner"] = known.banner(now);
+    facts["maintenanceEnd"] = nullptr;
+    if (known.maintenance(now) != state::Maintenance::off &&
+        known.maintenance_end() != WallTime::max()) {
+        facts["maintenanceEnd"] = control::epoch_millis(known.maintenance_end());
+    }
+    facts["knownVersion"] = known.version;
+    const security::AuthDiagnosis& diagnosis = desk_.watch().diagnosis();
+    facts["authentication"] = {{"cause", control::cause_name(diagnosis.cause)},
+                               {"line", diagnosis.line}};
+    facts["logLinesDropped"] = sink_.dropped_lines();
+    facts["logLevel"] = observe::level_name(log_.level());
+    facts["residentBytes"] = control::resident_bytes();
+    boost::json::array crowded;
+    for (const control::CrowdBoard::Fact& fact : crowds_.facts()) {
+        crowded.push_back({{"service", fact.service},
+                           {"tenant", fact.tenant},
+                           {"requests", fact.in_flight + fact.waiting}});
+    }
+    facts["crowded"] = std::move(crowded);
+    return facts;
 }
 
 void Process::tidy_limits() {
@@ -733,9 +792,20 @@ void Process::on_signal(int signal) {
     scope_.spawn(stop());
 }
 
-void Process::reload(std::string_view why) {
+control::ReloadOutcome Process::reloaded(std::string_view why, std::string mistake) {
+    control::ReloadOutcome outcome{.time = loop_.clock().wall,
+                                   .taken = mistake.empty(),
+                                   .cause = std::string(why),
+                                   .hash = site_->hash,
+                                   .generation = site_->generation,
+                                   .mistake = std::move(mistake)};
+    console_->record().note(outcome);
+    return outcome;
+}
+
+control::ReloadOutcome Process::reload(std::string_view why) {
     if (stopping_) {
-        return;
+        return {.mistake = "the gateway is stopping"};
     }
     std::expected<LoadedSite, std::vector<config::Mistake>> loaded =
         load_site(config_path_, config::Environment::of_process(), site_->generation + 1);
@@ -745,12 +815,12 @@ void Process::reload(std::string_view why) {
             log_.error("configuration refused, the old one stays",
                        {{"mistake", mistake.to_string()}});
         }
-        return;
+        return reloaded(why, loaded.error().front().to_string());
     }
-    if (why != "signal" && loaded->settings->text == settings_->text &&
+    if (why != "signal" && why != "console" && loaded->settings->text == settings_->text &&
         loaded->settings->variables == settings_->variables &&
         fingerprint_of(*loaded->settings) == fingerprint_of(*settings_)) {
-        return;
+        return {.taken = true};
     }
     settings_ = std::move(loaded->settings);
     site_ = std::move(loaded->site);
@@ -763,6 +833,7 @@ void Process::reload(std::string_view why) {
               {{"cause", why},
                {"configHash", site_->hash},
                {"routes", static_cast<std::int64_t>(site_->routes.routes().size())}});
+    return reloaded(why, "");
 }
 
 // Keys and certificates may be replaced in any order: between the two they do not fit, which is
@@ -969,6 +1040,7 @@ net::Task<void> Process::stop() {
         worker->stop();
     }
     admin_listeners_.clear();
+    console_->stop();
     admin_server_->end_all();
     co_await admin_server_->all_done();
     file_.reset();

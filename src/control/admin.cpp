@@ -39,9 +39,9 @@ std::expected<Admin::Answer, Admin::Refusal> Admin::answer_to(const http::Reques
             gateway::health_answer(head.path, *health_, loop_.clock().wall, arena)) {
         return Answer{.status = health->status, .body = std::string(health->body)};
     }
-    return std::unexpected(Refusal{
-        gateway::Code::not_found,
-        "there is /metrics, /health, /health/live, /health/ready, /health/startup and /admin/v1"});
+    return std::unexpected(Refusal{gateway::Code::not_found,
+                                   "there is /, /metrics, /health, /health/live, /health/ready, "
+                                   "/health/startup and /admin/v1"});
 }
 
 net::Task<std::expected<Admin::Answer, Admin::Refusal>> Admin::call_api(http::Stream& stream) {
@@ -83,7 +83,15 @@ net::Task<void> Admin::serve(http::Stream& stream) {
     random_.uuid(id);
     const std::string_view request_id{id.data(), id.size()};
 
-    std::expected<Answer, Refusal> made = co_await answer(stream);
+    const Console::Served served = co_await console_.serve(stream);
+    if (served == Console::Served::yes) {
+        co_return;
+    }
+    std::expected<Answer, Refusal> made = std::unexpected(
+        Refusal{gateway::Code::overloaded, "as many listen to the console as may; close one"});
+    if (served == Console::Served::no) {
+        made = co_await answer(stream);
+    }
     if (!made) {
         const Refusal& refusal = made.error();
         Answer problem{

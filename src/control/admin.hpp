@@ -1,5 +1,5 @@
-// The operators' port: metrics, health and the admin API. Runs on the control thread, so that a
-// scrape under load costs no worker anything.
+// The operators' port: metrics, health, the admin API and the console. Runs on the control thread,
+// so that a scrape under load costs no worker anything.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 
 #include "base/random.hpp"
 #include "control/admin_api.hpp"
+#include "control/console.hpp"
 #include "gateway/health.hpp"
 #include "http/stream.hpp"
 #include "net/loop.hpp"
@@ -19,8 +20,8 @@ class Admin final : public http::Responder {
   public:
     using Metrics = std::function<std::string(observe::TextFormat)>;
     // metrics: makes their text when asked.
-    Admin(net::Loop& loop, Metrics metrics, AdminApi& api)
-        : loop_(loop), metrics_(std::move(metrics)), api_(api) {}
+    Admin(net::Loop& loop, Metrics metrics, AdminApi& api, Console& console)
+        : loop_(loop), metrics_(std::move(metrics)), api_(api), console_(console) {}
 
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
         health_ = std::move(report);
@@ -44,6 +45,7 @@ class Admin final : public http::Responder {
     net::Loop& loop_;
     Metrics metrics_;
     AdminApi& api_;
+    Console& console_;
     std::shared_ptr<const gateway::HealthReport> health_ =
         std::make_shared<gateway::HealthReport>();
     Random random_{Random::fresh_seed()};

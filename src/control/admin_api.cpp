@@ -52,15 +52,15 @@ bool matches(const gateway::PathPattern& pattern, const std::vector<std::string_
     return true;
 }
 
-std::string_view name_of(AdminRole role) {
-    return role == AdminRole::operator_ ? "operator" : "viewer";
-}
-
 bool changes(http::Method method) {
     return method != http::Method::get && method != http::Method::head;
 }
 
 }  // namespace
+
+std::string_view name_of(AdminRole role) {
+    return role == AdminRole::operator_ ? "operator" : "viewer";
+}
 
 void AdminApi::add(AdminOperation operation) {
     auto pattern = gateway::PathPattern::parse(operation.path);
@@ -68,14 +68,13 @@ void AdminApi::add(AdminOperation operation) {
     rows_.push_back({std::move(*pattern), std::move(operation)});
 }
 
-std::optional<AdminRole> AdminApi::role_of(const http::Headers& headers) const {
+std::optional<AdminRole> AdminApi::role_of(std::string_view authorization) const {
     constexpr std::string_view kScheme = "bearer ";
-    const std::string_view value = headers.value(http::Known::authorization);
-    if (value.size() <= kScheme.size() ||
-        !equal_ignore_case(value.substr(0, kScheme.size()), kScheme)) {
+    if (tokens_.operator_.empty() || authorization.size() <= kScheme.size() ||
+        !equal_ignore_case(authorization.substr(0, kScheme.size()), kScheme)) {
         return std::nullopt;
     }
-    const std::string_view token = value.substr(kScheme.size());
+    const std::string_view token = authorization.substr(kScheme.size());
     if (same_secret(token, tokens_.operator_)) {
         return AdminRole::operator_;
     }
@@ -115,7 +114,7 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
         co_return AdminAnswer::refused(Code::not_found,
                                        "the admin API is off: it needs ADMIN_TOKEN");
     }
-    const auto role = role_of(head->headers);
+    const auto role = role_of(head->headers.value(http::Known::authorization));
     if (!role) {
         co_return AdminAnswer::refused(head->headers.has(http::Known::authorization)
                                            ? Code::token_invalid

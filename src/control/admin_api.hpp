@@ -20,6 +20,7 @@ namespace gw::control {
 
 // Whoever may change may look as well.
 enum class AdminRole : std::uint8_t { viewer, operator_ };
+std::string_view name_of(AdminRole role);  // "viewer", "operator"
 
 struct AdminCall {
     std::vector<std::string> parameters;  // of the path, decoded, in its order
@@ -70,6 +71,8 @@ class AdminApi {
     // Before the first call. Paths must not be ambiguous.
     void add(AdminOperation operation);
 
+    // Of whoever sends this Authorization field; nothing: nobody who may look.
+    [[nodiscard]] std::optional<AdminRole> role_of(std::string_view authorization) const;
     // Anything under kBase. body: whole. address: of the caller.
     net::Task<AdminAnswer> serve(const http::RequestHead* head, std::string body,
                                  std::string address);
@@ -79,7 +82,6 @@ class AdminApi {
         gateway::PathPattern pattern;
         AdminOperation operation;
     };
-    std::optional<AdminRole> role_of(const http::Headers& headers) const;
     const Row* find(const http::RequestHead& head, std::vector<std::string>& parameters,
                     bool& path_known) const;
     [[nodiscard]] AdminAnswer index() const;

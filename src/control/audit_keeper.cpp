@@ -62,6 +62,9 @@ bool AuditKeeper::write(const gateway::SecurityEvent& event) {
 }
 
 void AuditKeeper::keep(const gateway::SecurityEvent& event) {
+    if (tell_) {
+        tell_(event);
+    }
     if (store_ != nullptr && options_.stream_length != 0 && store_->backend() == "redis" &&
         store_->available() && streaming_ < kStreamingMax) {
         scope_.spawn(stream({"XADD",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 
 #include "gateway/security_event.hpp"
@@ -31,6 +32,10 @@ class AuditKeeper {
     void use_store(state::Store& store) { store_ = &store; }
 
     void keep(const gateway::SecurityEvent& event);
+    // Is told of each event that is kept.
+    void tell_to(std::function<void(const gateway::SecurityEvent& event)> tell) {
+        tell_ = std::move(tell);
+    }
 
     // Writes what waits, if that is possible. May be destroyed once all_done().
     void stop();
@@ -59,6 +64,7 @@ class AuditKeeper {
     std::uint64_t lost_ = 0;
     bool failing_ = false;
     std::size_t streaming_ = 0;
+    std::function<void(const gateway::SecurityEvent& event)> tell_;
     RetryTimer retry_{*this};
     net::Scope scope_;
 };

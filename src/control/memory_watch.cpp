@@ -11,14 +11,14 @@ constexpr Millis kEvery{250};
 // What no container has: version 1 says so where there is no limit.
 constexpr std::uint64_t kAbsurd = 1ULL << 50;
 
+}  // namespace
+
 std::uint64_t resident_bytes() {
     std::uint64_t pages = 0;
     std::uint64_t resident = 0;
     std::ifstream("/proc/self/statm") >> pages >> resident;
     return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
-
-}  // namespace
 
 std::uint64_t container_memory_limit() {
     for (const char* const path :

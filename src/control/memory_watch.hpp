@@ -12,6 +12,9 @@
 
 namespace gw::control {
 
+// What this process has in memory now.
+std::uint64_t resident_bytes();
+
 // The limit that the container has (cgroup v2 or v1), in bytes; 0: none that is known.
 std::uint64_t container_memory_limit();
 

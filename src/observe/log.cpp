@@ -91,6 +91,9 @@ void LogSink::write_all(const std::stop_token& stop) {
         queue_.pop_front();
         const bool last = queue_.empty();
         lock.unlock();
+        if (tap_ != nullptr) {
+            tap_->feed(block);
+        }
         if (write_block(block, stop) && dropped_lines() != reported_) {
             const Instant now = std::chrono::steady_clock::now();
             if (last || now >= report_next_) {

@@ -17,6 +17,7 @@
 
 #include "base/clock.hpp"
 #include "observe/log_level.hpp"
+#include "observe/log_tap.hpp"
 
 namespace gw::observe {
 
@@ -33,6 +34,8 @@ class LogSink {
     // Writes what the output takes within a moment and drops the rest: drain() first.
     ~LogSink();
 
+    // Whoever watches lines as they are written. Before the first line.
+    void show_to(LogTap& tap) { tap_ = &tap; }
     // Whole lines, each with its line feed. False: dropped. Any thread.
     bool submit(std::string lines);
     // Waits until everything is written, at most that long.
@@ -55,6 +58,7 @@ class LogSink {
     const int fd_;
     const std::size_t queued_max_;
     const std::size_t write_max_;
+    LogTap* tap_ = nullptr;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<std::string> queue_;
@@ -89,6 +93,7 @@ class Log {
 
     Log(LogSink& sink, LogLevel level) : sink_(sink), level_(level) {}
     void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+    [[nodiscard]] LogLevel level() const { return level_.load(std::memory_order_relaxed); }
 
     void debug(std::string_view message, Fields fields = {}) {
         write(LogLevel::debug, message, fields);

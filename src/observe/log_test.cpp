@@ -65,6 +65,30 @@ TEST(LogSink, WritesBlocksWholeAndInOrder) {
     EXPECT_EQ(pipe.all(), "a\nb\nc\n");
 }
 
+TEST(LogSink, ShowsWhatItWritesToWhoeverWatches) {
+    Piped pipe;
+    LogTap tap;
+    LogSink sink(pipe.writer());
+    sink.show_to(tap);
+    sink.submit("before\n");
+    sink.drain(Millis{5'000});
+    const std::uint64_t watcher = tap.open({});
+    std::vector<std::string> seen;
+    sink.submit("a\nb\n");
+    sink.submit("c\n");
+    EXPECT_TRUE(comes([&] {
+        for (std::string& line : tap.take(watcher).lines) {
+            seen.push_back(std::move(line));
+        }
+        return seen.size() == 3;
+    }));
+    EXPECT_EQ(seen, (std::vector<std::string>{"a", "b", "c"}));
+    tap.close(watcher);
+    sink.submit("after\n");
+    sink.drain(Millis{5'000});
+    EXPECT_TRUE(tap.take(watcher).lines.empty());
+}
+
 TEST(LogSink, WritesWhatWaitsBeforeItEnds) {
     Piped pipe;
     {

@@ -248,6 +248,17 @@ bool KnownState::publish_if_changed() {
     return true;
 }
 
+std::vector<KnownEntry> KnownState::list_revocations(WallTime now, std::size_t most) const {
+    std::vector<KnownEntry> out;
+    revocations_.for_each([&](const KnownEntry& entry) {
+        if (out.size() < most && (!entry.expires || *entry.expires > now)) {
+            out.push_back(entry);
+        }
+    });
+    std::ranges::sort(out, {}, &KnownEntry::key);
+    return out;
+}
+
 WallTime KnownState::next_expiry() const {
     const WallTime earliest = std::min({bans_.earliest_end(), revocations_.earliest_end(),
                                         end_of(mode_ ? mode_->expires : std::nullopt),

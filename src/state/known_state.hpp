@@ -119,6 +119,8 @@ class KnownState final : public Follower {
     [[nodiscard]] BanList list_bans(WallTime now, std::size_t most) const {
         return bans_.list(now, most);
     }
+    // Those in force, by key; it looks at all.
+    [[nodiscard]] std::vector<KnownEntry> list_revocations(WallTime now, std::size_t most) const;
 
   private:
     struct Text {

@@ -240,6 +240,20 @@ TEST_F(KnownStateTest, EverythingLeavesOutWhatHasEnded) {
     EXPECT_EQ(everything(), (std::map<std::string, std::string>{{"banned:ip:2.2.2.2", "b"}}));
 }
 
+TEST_F(KnownStateTest, ListsRevocationsInForceByKeyAndNoMoreThanAskedFor) {
+    known("revoked:user:b", "1795437000");
+    known("revoked:jti:a", "1", kStart + 60s);
+    known("revoked:tenant:c", "1795437000", kStart);
+    known("banned:user:d");
+    const std::vector<KnownEntry> all = state_.list_revocations(kStart, 10);
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].key, "revoked:jti:a");
+    EXPECT_EQ(all[0].expires, kStart + 60s);
+    EXPECT_EQ(all[1].key, "revoked:user:b");
+    EXPECT_EQ(all[1].value, "1795437000");
+    EXPECT_EQ(state_.list_revocations(kStart, 1).size(), 1U);
+}
+
 TEST_F(KnownStateTest, WhatHasEndedGivesItsMemoryBack) {
     for (int i = 0; i < 1'000; ++i) {
         known("revoked:jti:" + std::to_string(i), "1", kStart + 1min);

@@ -11,7 +11,7 @@ FILLED = {"kind": "user", "who": "42", "name": "none", "id": "none"}
 # Bodies that are taken, and do little.
 BODIES = {("put", "/bans/{kind}/{who}"): {"seconds": 60}, ("post", "/revocations"): {"kind": "jti", "who": "j", "seconds": 60},
           ("put", "/maintenance"): {"mode": "off"}, ("put", "/breakers/{name}"): {"state": "auto"},
-          ("put", "/log-level"): {"level": "INFO"}, ("post", "/cache/purge"): {"all": True}, ("post", "/containments"): {"users": ["42"], "seconds": 60, "reason": "test"}}
+          ("put", "/log-level"): {"level": "INFO"}, ("post", "/reload"): {}, ("post", "/cache/purge"): {"all": True}, ("post", "/containments"): {"users": ["42"], "seconds": 60, "reason": "test"}}
 
 
 class Document(AdminCalls):

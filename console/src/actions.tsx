@@ -1,0 +1,206 @@
+// What operators can do: each with whom it hits, for how long, why, and how to undo it. All of it
+// goes through the admin API, and so into the audit record.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { call } from "./api";
+import { changed, model } from "./model";
+import { clock } from "./parts";
+
+export interface Call { method: string; path: string; body?: object }
+export interface Done { time: number; text: string; undo?: Call; undone?: boolean }
+type Values = Record<string, string>;
+interface Field { name: string; label: string; value?: string; choices?: string[]; optional?: boolean }
+export interface Action {
+  title: string;
+  danger?: boolean;
+  fields: Field[];
+  lifetime?: boolean;       // asks for how long
+  hits: (values: Values) => string | Promise<string>;
+  run: (values: Values, seconds: number, reason: string) => Call;
+  undo?: (values: Values, answer: any) => Call | undefined;
+  said: (values: Values) => string;
+}
+
+const KEPT = "gateway-done";
+export const done: Done[] = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+function keep() { sessionStorage.setItem(KEPT, JSON.stringify(done.slice(0, 30))); changed(); }
+
+let current: { action: Action; values: Values } | null = null;
+export function open(action: Action, values: Values = {}) {
+  current = { action, values: { ...Object.fromEntries(action.fields.map((field) => [field.name, field.value ?? field.choices?.[0] ?? ""])), ...values } };
+  changed();
+}
+
+export async function undo(item: Done) {
+  const { method, path, body } = item.undo!;
+  await call(method, path, body);
+  item.undone = true;
+  keep();
+}
+
+const who = (kind: string) => (kind === "ip" ? "addresses" : `${kind}s`);
+const bansPath = (values: Values) => `/bans/${values.kind}/${encodeURIComponent(values.who!)}`;
+
+// What a containment would do, asked of the gateway without doing it.
+async function dryRun(targets: object, seconds: number) {
+  const answer = await call<{ steps: { key: string; effect: string; usersLastHour?: number }[] }>("POST", "/containments", { ...targets, seconds, reason: "a look at what it would hit", dryRun: true });
+  return answer.steps.map((step) => `${step.key}: ${step.effect}${step.usersLastHour === undefined ? "" : `; ${step.usersLastHour} users in the last hour`}`).join("\n");
+}
+const list = (text: string | undefined) => (text ?? "").split(/[\s,]+/).filter(Boolean);
+const targets = (values: Values) => ({ users: list(values.users), tenants: list(values.tenants), addresses: list(values.addresses), tokens: list(values.tokens) });
+
+export const ban: Action = {
+  title: "Ban", danger: true, lifetime: true,
+  fields: [{ name: "kind", label: "What", choices: ["ip", "user", "tenant"] }, { name: "who", label: "Address, block or id" }],
+  hits: async (values) => {
+    if (values.kind !== "ip") return `Every request of the ${values.kind} ${values.who} is answered 403, and what is in flight ends.`;
+    const steps = await dryRun({ [who(values.kind)]: [values.who] }, 60);
+    return steps;
+  },
+  run: (values, seconds, reason) => ({ method: "PUT", path: bansPath(values), body: { seconds, reason } }),
+  undo: (values) => ({ method: "DELETE", path: bansPath(values) }),
+  said: (values) => `Banned ${values.kind} ${values.who}`,
+};
+
+export const revoke: Action = {
+  title: "Revoke tokens", danger: true, lifetime: true,
+  fields: [{ name: "kind", label: "Whose", choices: ["user", "tenant", "jti", "all"] }, { name: "who", label: "Id", optional: true }],
+  hits: (values) => (values.kind === "all" ? "Every token issued until now answers 401: everybody signs in again." : values.kind === "jti" ? `The token ${values.who} answers 401.` : `Every token of the ${values.kind} ${values.who} issued until now answers 401.`),
+  run: (values, seconds, reason) => ({ method: "POST", path: "/revocations", body: { kind: values.kind, ...(values.kind !== "all" && { who: values.who }), seconds, reason } }),
+  undo: (values) => ({ method: "DELETE", path: values.kind === "all" ? "/revocations/all/all" : `/revocations/${values.kind}/${encodeURIComponent(values.who!)}` }),
+  said: (values) => `Revoked tokens: ${values.kind} ${values.kind === "all" ? "" : values.who}`,
+};
+
+export const contain: Action = {
+  title: "Contain a breach", danger: true, lifetime: true,
+  fields: [{ name: "users", label: "Users (sub)", optional: true }, { name: "addresses", label: "Addresses", optional: true }, { name: "tenants", label: "Tenants", optional: true }, { name: "tokens", label: "Tokens (jti)", optional: true }],
+  hits: (values) => dryRun(targets(values), 60),
+  run: (values, seconds, reason) => ({ method: "POST", path: "/containments", body: { ...targets(values), seconds, reason } }),
+  undo: (_, answer) => ({ method: "DELETE", path: `/containments/${answer.id}` }),
+  said: (values) => `Contained ${Object.values(targets(values)).flat().join(", ")}`,
+};
+
+export const maintenance: Action = {
+  title: "Maintenance", danger: true, lifetime: true,
+  fields: [{ name: "mode", label: "Mode", choices: ["read-only", "down", "off"] }, { name: "banner", label: "Banner", optional: true }],
+  hits: (values) => (values.mode === "off" ? "Maintenance ends on every gateway." : `On every gateway that shares the state, ${values.mode === "down" ? "all requests" : "everything but GET and HEAD"} is answered 503; health and this port go on. Now: ${model.fine.all.at(-1)?.[0] ?? 0} requests a second here.`),
+  run: (values, seconds, reason) => ({ method: "PUT", path: "/maintenance", body: values.mode === "off" ? { mode: "off", reason } : { mode: values.mode, seconds, reason, ...(values.banner && { banner: values.banner }) } }),
+  undo: (values) => (values.mode === "off" ? undefined : { method: "PUT", path: "/maintenance", body: { mode: "off", reason: "undone" } }),
+  said: (values) => `Maintenance ${values.mode}`,
+};
+
+export const breaker: Action = {
+  title: "Circuit breaker", danger: true, lifetime: true,
+  fields: [{ name: "name", label: "Service" }, { name: "state", label: "State", choices: ["open", "closed", "auto"] }],
+  hits: (values) => {
+    const paths = model.routes.filter((route) => route.service === values.name).map((route) => route.path).join(", ");
+    return values.state === "auto" ? "The breaker decides for itself again." : `On this gateway ${values.state === "open" ? "answer 503 at once" : "are sent to the service whatever happens"}: ${paths || "no route"}. Last minute: ${model.services[values.name!]?.minute[0] ?? 0} requests.`;
+  },
+  run: (values, seconds, reason) => ({ method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: values.state === "auto" ? { state: "auto", reason } : { state: values.state, seconds, reason } }),
+  undo: (values) => (values.state === "auto" ? undefined : { method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: { state: "auto", reason: "undone" } }),
+  said: (values) => `Breaker of ${values.name} ${values.state}`,
+};
+
+export const logLevel: Action = {
+  title: "Log level", fields: [{ name: "level", label: "Level", choices: ["DEBUG", "INFO", "WARN", "ERROR"] }],
+  hits: (values) => `This gateway logs ${values.level} and above until its next start or reload; now ${model.status?.logLevel}.`,
+  run: (values, _, reason) => ({ method: "PUT", path: "/log-level", body: { level: values.level, reason } }),
+  undo: (values) => ({ method: "PUT", path: "/log-level", body: { level: values.was, reason: "undone" } }),
+  said: (values) => `Log level ${values.level}`,
+};
+
+export const reload: Action = {
+  title: "Read the configuration again", fields: [],
+  hits: () => `The file and variables of this gateway are read; a good configuration takes effect at once, a bad one is refused and ${model.status?.configHash} stays. To undo it, put the file back and read it again.`,
+  run: (_, __, reason) => ({ method: "POST", path: "/reload", body: { reason } }),
+  said: () => "Configuration read",
+};
+
+const LIFETIMES: [string, number][] = [["5 minutes", 300], ["15 minutes", 900], ["1 hour", 3600], ["12 hours", 43200], ["7 days", 604800]];
+
+// Two steps: what is to be done, then what that hits.
+export function Dialog() {
+  const box = useRef<HTMLDialogElement>(null);
+  const [values, setValues] = useState<Values>({});
+  const [seconds, setSeconds] = useState(3600);
+  const [reason, setReason] = useState("");
+  const [hits, setHits] = useState<string | null>(null);
+  const [error, setError] = useState("");
+  const [busy, setBusy] = useState(false);
+  const shown = current;
+  useEffect(() => {
+    if (!shown) return;
+    setValues(shown.values); setReason(""); setHits(null); setError(""); setSeconds(3600);
+    box.current?.showModal();
+  }, [shown]);
+  if (!shown) return null;
+  const { action } = shown;
+  const close = () => { box.current?.close(); };
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    setError("");
+    setBusy(true);
+    try {
+      if (hits === null) {
+        setHits(await action.hits(values));
+      } else {
+        const asked = action.run(values, seconds, reason);
+        const before = { ...values, was: model.status?.logLevel ?? "INFO" };
+        const answer = await call(asked.method, asked.path, asked.body);
+        done.unshift({ time: Date.now(), text: action.said(values), undo: action.undo?.(before, answer) });
+        close();
+        keep();
+      }
+    } catch (why) {
+      setError(String((why as Error).message));
+    }
+    setBusy(false);
+  };
+  const set = (name: string, value: string) => { setValues({ ...values, [name]: value }); setHits(null); };
+  return (
+    <dialog ref={box} aria-labelledby="action-title" onClose={() => { current = null; changed(); }}>
+      <form onSubmit={submit}>
+        <h2 id="action-title">{action.title}</h2>
+        {action.fields.map((field) => (
+          <label class="field" key={field.name}>{field.label}
+            {field.choices ? <select name={field.name} value={values[field.name]} onChange={(event) => set(field.name, event.currentTarget.value)}>{field.choices.map((each) => <option key={each}>{each}</option>)}</select>
+              : <input name={field.name} required={!field.optional} value={values[field.name] ?? ""} onInput={(event) => set(field.name, event.currentTarget.value)} />}
+          </label>
+        ))}
+        {action.lifetime && <label class="field">For how long<select name="seconds" value={seconds} onChange={(event) => setSeconds(Number(event.currentTarget.value))}>{LIFETIMES.map(([name, value]) => <option key={value} value={value}>{name}</option>)}</select></label>}
+        <label class="field">Why (the record shows it)<input name="reason" required maxLength={200} value={reason} onInput={(event) => setReason(event.currentTarget.value)} /></label>
+        {hits !== null && <div role="status"><h3>This is what it does</h3><pre class="hits">{hits}</pre></div>}
+        <p role="alert" class="error">{error}</p>
+        <div class="row">
+          <button class={hits === null ? "main" : action.danger ? "danger" : "main"} disabled={busy} data-step={hits === null ? "look" : "do"}>{hits === null ? "Show what it hits" : `Do it: ${action.title.toLowerCase()}`}</button>
+          <button type="button" onClick={close}>Cancel</button>
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+// A button that a viewer sees and cannot press.
+export function Do({ action, values, children }: { action: Action; values?: Values; children: string }) {
+  const may = model.role === "operator" && model.link === "live";
+  return <button class={action.danger ? "danger" : ""} disabled={!may} title={may ? undefined : "This needs the operator's token"} onClick={() => open(action, values)}>{children}</button>;
+}
+
+export function Actions() {
+  const [error, setError] = useState("");
+  const service = Object.keys(model.services)[0] ?? "";
+  return (
+    <section class="card" id="act" aria-labelledby="act-title">
+      <h2 id="act-title">What can be done now</h2>
+      <div class="row">
+        <Do action={ban}>Ban…</Do><Do action={revoke}>Revoke tokens…</Do><Do action={contain}>Contain a breach…</Do><Do action={maintenance}>Maintenance…</Do>
+        <Do action={breaker} values={{ name: service }}>Circuit breaker…</Do><Do action={logLevel}>Log level…</Do><Do action={reload}>Reload…</Do>
+        {model.role === "viewer" && <span class="soft">A viewer looks; acting needs the operator's token.</span>}
+      </div>
+      {!!done.length && <><h3>Done from this tab</h3><ul class="list" data-done>{done.slice(0, 8).map((item) => (
+        <li key={item.time + item.text}><span class="soft">{clock(item.time)}</span> {item.text} {item.undo && !item.undone
+          && <button disabled={model.role !== "operator"} aria-label={`Undo: ${item.text}`} onClick={() => undo(item).then(() => setError(""), (why) => setError(why.message))}>Undo</button>}{item.undone && <span class="soft">undone</span>}</li>
+      ))}</ul></>}
+      <p role="alert" class="error">{error}</p>
+    </section>
+  );
+}

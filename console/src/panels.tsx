@@ -1,0 +1,60 @@
+import { ban, Do, logLevel, maintenance, reload } from "./actions";
+import { callerName, counted, countedUnder, gatewayNow, model } from "./model";
+import { Badge, Card, Scroll } from "./parts";
+import { when } from "./security";
+import { span } from "./verdict";
+
+function Counts({ label, of }: { label: string; of: [string, number][] }) {
+  const shown = of.filter(([, count]) => count > 0);
+  if (!shown.length) return <p class="soft">None in five minutes.</p>;
+  return <table><thead><tr><th>{label}</th><th class="number">5 minutes</th></tr></thead><tbody>{shown.map(([name, count]) => <tr key={name}><td>{name.replaceAll("_", " ")}</td><td class="number">{count}</td></tr>)}</tbody></table>;
+}
+
+export function Authentication() {
+  const diagnosis = model.status?.authentication;
+  return (
+    <Card id="authentication" title="Authentication" width="half">
+      <p data-diagnosis={diagnosis?.cause}>{diagnosis && diagnosis.cause !== "quiet" && <Badge level="watch">{diagnosis.cause.replaceAll("_", " ")}</Badge>} {diagnosis?.line}</p>
+      <dl class="tiles">{(["success", "failure", "expired"] as const).map((name) => <div class="tile" key={name} data-auth={name}><dt>{name}, 5 min</dt><dd>{counted(`auth.${name}`, 300)}</dd></div>)}</dl>
+      <Counts label="Tokens refused, by cause" of={countedUnder("token.", 300)} />
+    </Card>
+  );
+}
+
+export function Limits() {
+  const limited = model.suffering.filter((each) => each.limited).sort((a, b) => b.limited - a.limited).slice(0, 8);
+  return (
+    <Card id="limits" title="Limits" width="half">
+      <Counts label="Refused by policy" of={countedUnder("limit.", 300)} />
+      <h3>Who hits them, last two minutes</h3>
+      {limited.length ? <ul class="list" data-limited>{limited.map((each) => <li key={each.tenant + each.user + each.address}>{callerName(each)}: {each.limited} <Do action={ban} values={{ kind: "ip", who: each.address }}>Ban…</Do></li>)}</ul> : <p class="soft">Nobody.</p>}
+      <h3>Shed for lack of room</h3>
+      <Counts label="Service or priority" of={[...countedUnder("shed.", 300), ...countedUnder("priority.", 300)]} />
+    </Card>
+  );
+}
+
+export function Configuration() {
+  const status = model.status;
+  if (!status) return null;
+  const facts: [string, string][] = [
+    ["Configuration", `${status.configHash}, generation ${status.configGeneration}`],
+    ["State backend", `${status.state.backend}, ${status.state.available ? "answers" : "does not answer"}`],
+    ["Maintenance", status.maintenance + (status.maintenanceEnd ? `, ends in ${span((status.maintenanceEnd - gatewayNow()) / 1000)}` : "")],
+    ["Bans, revocations", `${status.bans}, ${status.revocations}`],
+    ["Workers", String(status.workers)],
+    ["Connections", `${status.connections} of ${status.connectionsMax}`],
+    ["Memory", `${Math.round(status.residentBytes / 2 ** 20)} MiB`],
+    ["Log level", `${status.logLevel}; ${status.logLinesDropped} lines dropped`],
+  ];
+  return (
+    <Card id="configuration" title="Configuration and state">
+      <dl class="tiles">{facts.map(([name, value]) => <div class="tile" key={name}><dt>{name}</dt><dd class="small">{value}</dd></div>)}</dl>
+      <div class="row"><Do action={reload}>Reload…</Do><Do action={maintenance}>Maintenance…</Do><Do action={logLevel}>Log level…</Do></div>
+      <h3>Last reloads</h3>
+      {model.reloads.length ? <Scroll label="Reloads"><table><thead><tr><th>Time</th><th>Result</th><th>Cause</th><th>Configuration</th><th>Mistake</th></tr></thead><tbody>{[...model.reloads].reverse().map((each) => (
+        <tr key={each.time}><td class="time">{when(each.time)}</td><td><Badge level={each.taken ? "good" : "bad"}>{each.taken ? "taken" : "refused"}</Badge></td><td>{each.cause}</td><td class="mono">{each.hash} ({each.generation})</td><td>{each.mistake}</td></tr>
+      ))}</tbody></table></Scroll> : <p class="soft">None since the start.</p>}
+    </Card>
+  );
+}

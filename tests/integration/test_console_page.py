@@ -1,0 +1,42 @@
+"""The console in a browser (console/test/page.mjs): each view shows what clients did, each action takes effect and is undone,
+a viewer can do nothing. SHOTS=docs/console makes its pictures anew."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from support import tokens
+from support.platform import Platform
+from support.process import ROOT
+from support.scenario import BINARY
+from test_admin import OPERATOR, VIEWER
+
+BROWSER = shutil.which("chromium")
+MODULES = ROOT / "console/node_modules/playwright-core"
+
+
+@unittest.skipUnless(BROWSER and MODULES.is_dir(), "apt-get install chromium, and npm ci in console, bring what this needs")
+class Page(unittest.TestCase):
+    def test_the_console_in_a_browser(self):
+        folder = tempfile.mkdtemp(prefix="gateway-test-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        platform = Platform(folder, BINARY, ADMIN_TOKEN=OPERATOR, ADMIN_VIEWER_TOKEN=VIEWER, TRUSTED_PROXIES="127.0.0.1",
+                            AUDIT_PATH=folder + "/audit.log")
+        self.addCleanup(platform.close)
+        now = int(time.time())
+        issued = {"iat": now - 30, "exp": now + 570}
+        place = {"admin": platform.admin_port, "port": platform.gateway.port, "pid": platform.gateway.pid, "browser": BROWSER,
+                 "operator": OPERATOR, "viewer": VIEWER, "shots": os.environ.get("SHOTS") and str(ROOT / os.environ["SHOTS"]),
+                 "crossing": f"/api/v1/tenants/{tokens.OTHER_TENANT}/text",
+                 "tokens": {"good": tokens.token(**issued), "guest": tokens.token(sub="guest-1", **issued),
+                            "expired": tokens.token(iat=now - 700, exp=now - 100)}}
+        done = subprocess.run(["node", "test/page.mjs"], cwd=ROOT / "console", env=os.environ | {"PLACE": json.dumps(place)},
+                              capture_output=True, text=True, timeout=240)
+        print(done.stdout, flush=True)
+        self.assertEqual(0, done.returncode, done.stdout[-4000:] + done.stderr[-2000:])
+        self.assertEqual([], platform.gateway.alarms())
+        changes = [json.loads(line) for line in open(folder + "/audit.log", encoding="utf-8")]
+        self.assertTrue(any(c["event"] == "admin" and c["requester"] == "operator:ana" and "incident 7" in c["detail"] for c in changes))
