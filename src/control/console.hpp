@@ -36,7 +36,7 @@ struct ConsoleParts {
 
 class Console {
   public:
-    static constexpr std::size_t kListenersMax = 8;
+    static constexpr std::size_t kListenersMax = 16;
     static constexpr std::chrono::seconds kEvery{1};
     static constexpr Millis kLinesEvery{250};
     static constexpr std::size_t kSufferersShown = 15;

@@ -178,8 +178,8 @@ class Live(ConsoleCase):
 
     def test_listeners_are_bounded_and_give_back_their_place(self):
         gateway = self.start()
-        listeners = [self.listen(gateway) for _ in range(8)]
-        self.assertEqual([200] * 8, [l.status for l in listeners])
+        listeners = [self.listen(gateway) for _ in range(16)]
+        self.assertEqual([200] * 16, [l.status for l in listeners])
         self.assertEqual(503, self.listen(gateway).status)
         self.assertEqual(200, self.fetch(gateway, "/metrics")[0].status)
         for listener in listeners:
