@@ -47,9 +47,18 @@ class Stage:
 
     def __enter__(self):
         port, = free_ports(1)
-        origin = subprocess.Popen([self.build / "bench" / "bench_origin", str(port)])
+        origin = subprocess.Popen([self.build / "bench" / "bench_origin", str(port)], stdout=subprocess.DEVNULL)
         self.ends.callback(lambda: (origin.kill(), origin.wait()))
-        wait_until(lambda: socket.create_connection(("127.0.0.1", port)).close() is None or True, 10, "the origin")
+
+        def listens():
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port)).close()
+                return True
+        try:
+            wait_until(listens, 10, "the origin")
+        except BaseException:
+            self.ends.close()
+            raise
         self.origin = f"http://127.0.0.1:{port}"
         return self
 
