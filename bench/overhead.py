@@ -23,11 +23,11 @@ import urllib.request
 sys.dont_write_bytecode = True
 import peers
 import run
+import steady
 import tokens
 
 failures = []
 OPERATOR = "a token of the bench, for operators"
-# Requests come by the clock, whether or not the one before is answered: what is measured is what clients would wait.
 CLIENTS, EACH_S = 16, 125
 
 
@@ -132,19 +132,12 @@ def watchers(port, count):
             child.wait()
 
 
-def latency(options, port, seconds):
-    """p50 and p99 in microseconds, at a fixed rate."""
-    log = options.out / "h2load.tsv"
-    log.unlink(missing_ok=True)
-    headers = [part for name, value in run.HEADERS.items() if name != "Host" for part in ("-H", f"{name}: {value}")]
-    subprocess.run(peers.pinned(options.load_core, ["h2load", "--h1", "-t1", f"-c{CLIENTS}", f"--rps={EACH_S}", f"-D{seconds}",
-                                                    f"--log-file={log}", *headers, f"http://127.0.0.1:{port}{run.PATH}"]),
-                   check=True, capture_output=True, timeout=seconds + 30)
-    rows = [line.split("\t") for line in log.read_text().splitlines()]
-    if not rows or any(row[1] != "200" for row in rows):
-        raise RuntimeError("not every request was answered")
-    times = sorted(int(row[2]) for row in rows)
-    return times[len(times) // 2], times[len(times) * 99 // 100]
+def latency(options, port):
+    """p50 and p99 in microseconds."""
+    answers = steady.ask(port, run.PATH, CLIENTS, EACH_S, options.seconds, run.HEADERS, options.load_core)
+    if not answers.times or set(answers.statuses) != {200}:
+        raise RuntimeError(f"not every request was answered: {dict(answers.statuses)}")
+    return answers.percentile(50), answers.percentile(99)
 
 
 def console(options, origin_port, ask):
@@ -163,7 +156,7 @@ def console(options, origin_port, ask):
         for _ in range(options.rounds):
             for name in found:
                 with watchers(admin, 10 if name == "ten" else 0):
-                    found[name].append(latency(options, port, options.seconds))
+                    found[name].append(latency(options, port))
             process.empty_log()
         for place, title in enumerate(("p50", "p99")):
             by_nobody = sorted(b[place] / a[place] for a, b in zip(found["nobody"], found["nobody again"]))

@@ -34,8 +34,8 @@ export interface SecurityEvent {
   resource: string; decision: string; status: number; detail: string; requestId: string;
 }
 export interface Sufferer { tenant: string; user: string; address: string; limited: number; failed: number }
-export interface Reload { time: number; taken: boolean; cause: string; hash: string; generation: number; mistake: string }
-export interface Route { name: string; path: string; service: string }
+export interface Reload { time: number; taken: boolean; cause: string; hash: string; generation: number; mistake: string; changes: string[] }
+export interface Route { name: string; path: string; service: string; stages: string[] }
 export interface Status {
   instance: string; region: string; version: string; uptimeSeconds: number; draining: boolean;
   configHash: string; configGeneration: number; workers: number; connections: number; connectionsMax: number;
@@ -55,6 +55,7 @@ export interface Model {
   coarse: Scale;
   minute: Minute;
   routes: Route[];
+  stages: string[];     // all there are, in their order: of a request that has no route
   services: Record<string, Service>;
   routeMinutes: Record<string, Minute>;
   status: Status | null;
@@ -71,7 +72,7 @@ const scale = (): Scale => ({ ends: [], seconds: [], all: [], services: {}, coun
 
 export const model: Model = {
   link: "off", error: "", role: "viewer", tick: 0, fine: scale(), coarse: scale(),
-  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [], skew: 0, maintained: 0,
+  minute: [0, 0, 0, 0, 0, 0, 0], routes: [], stages: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [], skew: 0, maintained: 0,
 };
 
 // By the gateway's clock.
@@ -122,7 +123,7 @@ function addEvents(events: SecurityEvent[]) {
 function take(event: string, data: any) {
   if (event === "hello") {
     Object.assign(model, {
-      link: "live", error: "", role: data.role, tick: data.tick, routes: data.routes, status: data.status,
+      link: "live", error: "", role: data.role, tick: data.tick, routes: data.routes, stages: data.stages, status: data.status,
       fine: whole(data.history.fine), coarse: whole(data.history.coarse), events: data.events, reloads: data.reloads,
     });
   } else if (event === "tick") {

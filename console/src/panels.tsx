@@ -2,7 +2,7 @@ import { ban, Do, logLevel, maintenance, reload } from "./actions";
 import { callerName, counted, countedUnder, gatewayNow, model } from "./model";
 import { Badge, Card, Scroll } from "./parts";
 import { when } from "./security";
-import { span } from "./verdict";
+import { percent, span } from "./verdict";
 
 function Counts({ label, of }: { label: string; of: [string, number][] }) {
   const shown = of.filter(([, count]) => count > 0);
@@ -34,6 +34,16 @@ export function Limits() {
   );
 }
 
+// Which part of the requests failed in the minute before a reload and in the one after it, as far as that is remembered.
+function aroundReload(time: number) {
+  const share = (from: number, to: number) => {
+    const points = model.fine.all.filter((_, at) => model.fine.ends[at]! > from && model.fine.ends[at]! <= to);
+    const requests = points.reduce((sum, point) => sum + point[0], 0);
+    return requests ? percent(points.reduce((sum, point) => sum + point[1], 0) / requests) : "–";
+  };
+  return `${share(time - 60000, time)} → ${share(time, time + 60000)}`;
+}
+
 export function Configuration() {
   const status = model.status;
   if (!status) return null;
@@ -52,8 +62,8 @@ export function Configuration() {
       <dl class="tiles">{facts.map(([name, value]) => <div class="tile" key={name}><dt>{name}</dt><dd class="small">{value}</dd></div>)}</dl>
       <div class="row"><Do action={reload}>Reload…</Do><Do action={maintenance}>Maintenance…</Do><Do action={logLevel}>Log level…</Do></div>
       <h3>Last reloads</h3>
-      {model.reloads.length ? <Scroll label="Reloads"><table><thead><tr><th>Time</th><th>Result</th><th>Cause</th><th>Configuration</th><th>Mistake</th></tr></thead><tbody>{[...model.reloads].reverse().map((each) => (
-        <tr key={each.time}><td class="time">{when(each.time)}</td><td><Badge level={each.taken ? "good" : "bad"}>{each.taken ? "taken" : "refused"}</Badge></td><td>{each.cause}</td><td class="mono">{each.hash} ({each.generation})</td><td>{each.mistake}</td></tr>
+      {model.reloads.length ? <Scroll label="Reloads"><table><thead><tr><th>Time</th><th>Result</th><th>Cause</th><th>Configuration</th><th>Errors, minute before → after</th><th>What changed, or the mistake</th></tr></thead><tbody>{[...model.reloads].reverse().map((each) => (
+        <tr key={each.time}><td class="time">{when(each.time)}</td><td><Badge level={each.taken ? "good" : "bad"}>{each.taken ? "taken" : "refused"}</Badge></td><td>{each.cause}</td><td class="mono">{each.hash} ({each.generation})</td><td data-around>{aroundReload(each.time)}</td><td>{each.mistake || (each.changes.length ? <pre>{each.changes.join("\n")}</pre> : "nothing")}</td></tr>
       ))}</tbody></table></Scroll> : <p class="soft">None since the start.</p>}
     </Card>
   );

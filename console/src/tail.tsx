@@ -1,7 +1,24 @@
 // Lines of the log as they are written, those that fit a filter. Nothing is read until it is begun.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { listen } from "./api";
+import { model } from "./model";
 import { Card, Scroll } from "./parts";
+import type { Level } from "./verdict";
+
+// What each stage of the route did with a request: those before the one that decided let it pass.
+function Why({ raw }: { raw: any }) {
+  const [by, reason] = String(raw.outcome ?? "").split(/: (.*)/s) as [string, string | undefined];
+  const stages = model.routes.find((route) => route.path === raw.route)?.stages ?? model.stages;
+  const at = stages.indexOf(by);
+  const served = at < 0;
+  const rows: [string, Level, string][] = stages.slice(0, served ? stages.length : at).map((name) => [name, "good", "let it pass"]);
+  if (!served) rows.push([by, raw.status >= 500 ? "bad" : raw.status >= 400 ? "watch" : "good", `answered ${raw.status}${reason ? `: ${reason}` : ""}`]);
+  if (!served && stages.length > at + 1) rows.push([stages.slice(at + 1).join(", "), "good", "not asked any more"]);
+  if (raw.upstream) rows.push([raw.upstream, raw.status >= 500 ? "bad" : "good", `${served ? `answered ${raw.status}` : "was asked"} in ${raw.upstreamMs ?? "?"} ms${served && reason ? `: ${reason}` : ""}`]);
+  else if (served) rows.push([by || "gateway", raw.status >= 500 ? "bad" : "watch", `${raw.status}${reason ? `: ${reason}` : ""}`]);
+  return <table data-why><thead><tr><th>Stage</th><th>Decision</th></tr></thead><tbody>{rows.map(([name, level, text]) => (
+    <tr key={name}><td class="mono">{name}</td><td class={level === "good" ? "" : level}>{text}</td></tr>))}</tbody></table>;
+}
 
 interface Line { n: number; raw: any }
 const FIELDS = [["address", "Address begins with"], ["user", "User"], ["tenant", "Tenant"], ["route", "Route or path"], ["status", "Status (404, 5xx, error)"], ["text", "Text"]] as const;
@@ -54,7 +71,7 @@ export function Tail() {
           <thead><tr><th>Time</th><th>What</th><th>Status</th><th class="number">ms</th><th>Address</th><th>User</th><th>Tenant</th><th>Outcome</th></tr></thead>
           <tbody>{lines.map(({ n, raw }) => (
             <tr key={n} data-line><td class="time"><button class="link" aria-expanded={open === n} onClick={() => setOpen(open === n ? -1 : n)}>{String(raw.time).slice(11, 23)}</button></td>
-              <td class="mono">{raw.durationMs === undefined ? `${raw.level} ${raw.msg}` : `${raw.method} ${raw.path}`}{open === n && <pre>{JSON.stringify(raw, null, 1)}</pre>}</td>
+              <td class="mono">{raw.durationMs === undefined ? `${raw.level} ${raw.msg}` : `${raw.method} ${raw.path}`}{open === n && raw.durationMs !== undefined && <Why raw={raw} />}{open === n && <pre>{JSON.stringify(raw, null, 1)}</pre>}</td>
               <td class={raw.status >= 500 ? "bad" : raw.status >= 400 ? "watch" : ""}>{raw.status}</td><td class="number">{raw.durationMs?.toFixed(1)}</td><td class="mono">{raw.ip}</td><td>{raw.userId}</td><td class="mono">{raw.tenantId ?? raw.sourceTenant}</td><td>{raw.outcome ?? raw.detail ?? raw.reason}</td></tr>
           ))}</tbody>
         </table>

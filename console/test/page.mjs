@@ -1,7 +1,7 @@
 // The console as operators use it: Debian's Chromium against a real gateway with real clients.
 // Started by tests/integration/test_console_page.py, which says where everything is in PLACE.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
@@ -185,6 +185,9 @@ await test("reload is told, with its generation", async () => {
   await act("Reload…", {}, /takes effect at once/);
   await until("the generation is next", async () => (await generation()) === before + 1);
   await page.locator("#configuration").getByText("console").waitFor();
+  writeFileSync(place.config, readFileSync(place.config, "utf8").replace("requests: 5,", "requests: 7,"));
+  await until("it is told what changed", async () => /- search: \{requests: 5,.*\+ search: \{requests: 7,/s.test(await text("#configuration")), 8000);
+  assert.match(await page.locator("[data-around]").first().innerText(), /%|–/);
 });
 await test("what is refused is said, and nothing happens", async () => {
   await page.locator("#act").getByRole("button", { name: "Ban…" }).click();
@@ -208,6 +211,17 @@ await test("log lines come as they are written, those that fit", async () => {
   await lines.locator("[data-line]").first().waitFor({ timeout: 2000 });
   assert.equal(await lines.locator("[data-line]").count(), 1);
   assert.match(await lines.locator("[data-line]").innerText(), /token=\*\*\*/);
+  await lines.locator("[data-line]").getByRole("button").click();
+  assert.match(await lines.locator("[data-why]").innerText(), /authenticate\s+let it pass[\s\S]*event-service\s+answered 200 in/);
+  await lines.getByLabel("User").fill("");
+  await lines.getByLabel("Status").fill("401");
+  await lines.getByRole("button", { name: "Begin anew" }).click();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await traffic([["/api/v1/events/text", {}]]);
+  const refused = lines.locator("[data-line]").filter({ hasText: "401" }).first();
+  await refused.getByRole("button").click();
+  assert.match(await lines.locator("[data-why]").innerText(), /route\s+let it pass[\s\S]*authenticate\s+answered 401: [\s\S]*rate_limit[\s\S]*not asked any more/);
+  await violations("lines");
   await lines.getByRole("button", { name: "Stop" }).click();
 });
 
@@ -269,6 +283,28 @@ await test("a viewer sees everything and can do nothing", async () => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("Admin token").waitFor();
   assert.equal(await page.evaluate(() => sessionStorage.getItem("gateway-token")), null);
+});
+
+await test("a drill is followed from its first sign to recovery", async () => {
+  await signedIn(place.operator);
+  await live();
+  const failing = ["/api/v1/venues/status?code=500", { address: "203.0.113.31" }];
+  const well = ["/api/v1/venues/text", { address: "203.0.113.31" }];
+  await until("all is well before", async () => { await traffic([GOOD], 5); return /All is well/.test(await verdict()); }, 15000);
+  const began = Date.now();
+  await until("the page names the service", async () => { await traffic([failing], 5); return /venue-service/.test(await verdict()); }, 8000);
+  const named = Date.now() - began;
+  await page.locator('[data-finding="CircuitBreakerOpen"]').waitFor();
+  await page.locator("#changed").getByText(/Breaker of venue-service open/).first().waitFor();
+  await page.locator('[data-finding="CircuitBreakerOpen"]').getByRole("button", { name: /Runbook/ }).first().click();
+  await page.getByRole("dialog").getByText("circuit_breaker_state").first().waitFor();
+  await shot("runbook");
+  await page.keyboard.press("Escape");
+  const mended = Date.now();
+  await until("its breaker is closed", async () => { await traffic([well], 3); return (await page.locator('tr[data-service="venue-service"] [data-breaker="CLOSED"]').count()) > 0; }, 15000);
+  await until("the verdict is well again", async () => { await traffic([well, GOOD], 3); return /All is well/.test(await verdict()); }, 20000);
+  await page.locator("#changed").getByText(/Breaker of venue-service closed/).first().waitFor();
+  console.log(`       named after ${(named / 1000).toFixed(1)} s, well again ${((Date.now() - mended) / 1000).toFixed(1)} s after the service was`);
 });
 
 await test("when the gateway goes away the page says so", async () => {

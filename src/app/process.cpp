@@ -13,6 +13,7 @@
 #include "base/version.hpp"
 #include "config/variable_folder.hpp"
 #include "control/admin.hpp"
+#include "control/config_changes.hpp"
 #include "control/console.hpp"
 #include "control/console_operations.hpp"
 #include "control/containment.hpp"
@@ -124,7 +125,8 @@ class Process {
     void offer_sockets();
     void on_signal(int signal);
     control::ReloadOutcome reload(std::string_view why);
-    control::ReloadOutcome reloaded(std::string_view why, std::string mistake);
+    control::ReloadOutcome reloaded(std::string_view why, std::string mistake,
+                                    std::vector<std::string> changes = {});
     void publish_site();
     void warn_of_unverified();
     void publish_keys();
@@ -792,13 +794,15 @@ void Process::on_signal(int signal) {
     scope_.spawn(stop());
 }
 
-control::ReloadOutcome Process::reloaded(std::string_view why, std::string mistake) {
+control::ReloadOutcome Process::reloaded(std::string_view why, std::string mistake,
+                                         std::vector<std::string> changes) {
     control::ReloadOutcome outcome{.time = loop_.clock().wall,
                                    .taken = mistake.empty(),
                                    .cause = std::string(why),
                                    .hash = site_->hash,
                                    .generation = site_->generation,
-                                   .mistake = std::move(mistake)};
+                                   .mistake = std::move(mistake),
+                                   .changes = std::move(changes)};
     console_->record().note(outcome);
     return outcome;
 }
@@ -822,6 +826,11 @@ control::ReloadOutcome Process::reload(std::string_view why) {
         fingerprint_of(*loaded->settings) == fingerprint_of(*settings_)) {
         return {.taken = true};
     }
+    constexpr std::size_t kChangesMax = 40;
+    std::vector<std::string> changes =
+        control::config_changes(settings_->text, loaded->settings->text, kChangesMax);
+    std::ranges::move(control::variable_changes(settings_->variables, loaded->settings->variables),
+                      std::back_inserter(changes));
     settings_ = std::move(loaded->settings);
     site_ = std::move(loaded->site);
     configured_keys_ = std::move(loaded->keys);
@@ -833,7 +842,7 @@ control::ReloadOutcome Process::reload(std::string_view why) {
               {{"cause", why},
                {"configHash", site_->hash},
                {"routes", static_cast<std::int64_t>(site_->routes.routes().size())}});
-    return reloaded(why, "");
+    return reloaded(why, "", std::move(changes));
 }
 
 // Keys and certificates may be replaced in any order: between the two they do not fit, which is

@@ -63,6 +63,7 @@ struct Settings {
     http::H2Options http2;
     std::uint32_t workers = 0;
     observe::LogLevel log_level = observe::LogLevel::info;
+    control::SampleShare log_success_share{.millionths = 1'000'000};
     std::string region;
     std::string zone;
     std::string instance_id;  // never empty once loaded
@@ -110,6 +111,10 @@ void fields(Visitor& field, Settings& o) {
     field("workers", o.workers, Env{"WORKERS"}, Range{0, 256},
           "threads that serve; 0 is one for each CPU the process may use");
     field("log_level", o.log_level, Env{"LOG_LEVEL"}, "least severe level that is logged");
+    field(
+        "log_success_share", o.log_success_share, Env{"LOG_SUCCESS_SHARE"},
+        "which part of the requests that went well (below 400, nothing to say of them) get a line "
+        "in the log; all others do always");
     field("region", o.region, Env{"REGION"}, "region of this deployment, for logs and metrics");
     field("zone", o.zone, Env{"ZONE"},
           "where this process stands: endpoints of the same `zone` are asked first");

@@ -221,6 +221,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         site->hsts = settings.tls.hsts;
     }
     site->traced = settings.tracing.endpoint.set();
+    site->log_success_share = settings.log_success_share.millionths;
     site->trace_share = settings.tracing.share.millionths;
     site->server_timing = settings.tracing.server_timing;
     if (gateway::SecurityHeaders security(settings.security_headers);

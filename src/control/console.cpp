@@ -155,6 +155,7 @@ std::string Console::hello(std::string_view authorization) {
         {"events", record_.events_since(0)},
         {"reloads", record_.reloads()},
         {"routes", routes_json(*site)},
+        {"stages", unrouted_stages_json()},
         {"status", parts_.status()}};
     return "retry: " + std::to_string(kRetry.count()) + "\n" + event_text("hello", data);
 }

@@ -187,10 +187,27 @@ boost::json::object services_json(const ServiceFacts& facts, Instant now) {
     return out;
 }
 
+boost::json::array unrouted_stages_json() {
+    boost::json::array out;
+    for (const gateway::Stage* const stage : gateway::kStages) {
+        if (stage->read == nullptr) {
+            out.emplace_back(stage->name);
+        }
+    }
+    return out;
+}
+
 boost::json::array routes_json(const gateway::Site& site) {
     boost::json::array out;
     for (const auto& route : site.routes.routes()) {
-        out.push_back({{"name", route->name}, {"path", route->path}, {"service", route->service}});
+        boost::json::array stages;
+        for (const gateway::StageStep& step : route->steps) {
+            stages.emplace_back(gateway::kStages[step.stage]->name);
+        }
+        out.push_back({{"name", route->name},
+                       {"path", route->path},
+                       {"service", route->service},
+                       {"stages", std::move(stages)}});
     }
     return out;
 }

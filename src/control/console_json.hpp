@@ -36,7 +36,10 @@ struct ServiceFacts {
 // By name: {breaker, endpoints, minute, active, idle, waiting}.
 boost::json::object services_json(const ServiceFacts& facts, Instant now);
 
-// Which route leads to which service: [{name, path, service}].
+// The stages that a request passes for which there is no route.
+boost::json::array unrouted_stages_json();
+
+// Which route leads to which service, and by which stages: [{name, path, service, stages}].
 boost::json::array routes_json(const gateway::Site& site);
 
 }  // namespace gw::control

@@ -1,6 +1,7 @@
 #include "control/console_record.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/value_from.hpp>
 
 #include "observe/json_line.hpp"
 
@@ -48,7 +49,8 @@ void ConsoleRecord::note(const ReloadOutcome& outcome) {
                         {"cause", outcome.cause},
                         {"hash", outcome.hash},
                         {"generation", outcome.generation},
-                        {"mistake", text_of(outcome.mistake)}});
+                        {"mistake", text_of(outcome.mistake)},
+                        {"changes", boost::json::value_from(outcome.changes)}});
     if (reloads_.size() > kReloadsMax) {
         reloads_.pop_front();
     }

@@ -6,6 +6,7 @@
 #include <boost/json/object.hpp>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "gateway/security_event.hpp"
 
@@ -17,7 +18,8 @@ struct ReloadOutcome {
     std::string cause{};  // "signal", "file", "certificate", "console"
     std::string hash{};   // that is in force now
     std::uint64_t generation = 0;
-    std::string mistake{};  // of a refused one: the first
+    std::string mistake{};               // of a refused one: the first
+    std::vector<std::string> changes{};  // of one that was taken: config_changes()
 };
 
 class ConsoleRecord {

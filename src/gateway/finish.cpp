@@ -9,6 +9,14 @@ namespace {
 
 // What nginx calls it too: the client went before there was a status to send. Never on the wire.
 constexpr int kClientClosedRequest = 499;
+constexpr std::uint32_t kMillion = 1'000'000;
+
+// Only of requests that went well, and that no trace tells of, some may have no line.
+bool has_line(const Exchange& x, const Outcome& outcome) {
+    const std::uint32_t share = x.generation.site->log_success_share;
+    return share == kMillion || outcome.status >= 400 || !outcome.why.empty() ||
+           x.traced != nullptr || x.shard.random().below(kMillion) < share;
+}
 
 }  // namespace
 
@@ -73,8 +81,9 @@ Finish::~Finish() {
     series.finished(http::method_name(head.method), outcome.status, took, x_.stream.bytes_in(),
                     x_.stream.bytes_out(), trace);
 
+    const bool line = !x_.tunnelled && has_line(x_, outcome);
     send_trace(x_, outcome, now);
-    if (!x_.tunnelled) [[likely]] {
+    if (line) [[likely]] {
         shard.write_access_line(record_of(x_, outcome, now));
     }
 }

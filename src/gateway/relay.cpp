@@ -71,10 +71,13 @@ net::Task<Result<void>> Relay::transfer() {
         }
     }
 
-    call_.tell(head->status >= 500 ? Breaker::Result::failure : Breaker::Result::success,
-               x_.shard.loop().now());
-    if (head->status >= 500 && pass_over(*head)) {
-        co_return fail(Errc::cancelled, Fault::self, "it is sent again");
+    if (head->status < 500) {
+        call_.answered(x_.shard.loop().now());
+    } else {
+        call_.tell(Breaker::Result::failure, x_.shard.loop().now());
+        if (pass_over(*head)) {
+            co_return fail(Errc::cancelled, Fault::self, "it is sent again");
+        }
     }
     if (const Verdict verdict = judge(x_, *head); !verdict.goes_on()) {
         x_.withheld = verdict;
@@ -100,6 +103,7 @@ net::Task<Result<void>> Relay::transfer() {
     if (!part->last) {
         pause = pause_max(*x_.route, head->headers);
         if (is_event_stream(head->headers)) {
+            call_.tell(Breaker::Result::success, x_.shard.loop().now());
             // The service has done its work; who listens to events for hours takes nobody's turn.
             x_.permit.give_back();
         }
@@ -114,6 +118,7 @@ net::Task<Result<void>> Relay::transfer() {
         }
         sent = co_await x_.stream.send_body(part->bytes, part->last,
                                             part->last ? service_.trailers() : nullptr);
+        call_.settle(x_.shard.loop().now());
     }
     if (sent) {
         x_.generation.service_series[x_.route->service_index]->answered(

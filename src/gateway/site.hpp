@@ -64,11 +64,12 @@ struct Site {
     http::H1ServerLimits limits;
     std::shared_ptr<const net::TlsContexts> tls;  // null: off
     Millis tls_handshake_timeout{0};
-    std::uint16_t redirect_port = 0;   // to which plain HTTP is sent; 0: it is served
-    std::string hsts;                  // "" when TLS is off
-    std::unique_ptr<const Edge> edge;  // null: nothing of it is configured
-    bool traced = false;               // some requests are
-    std::uint32_t trace_share = 0;     // of those whose clients have not decided, in millionths
+    std::uint16_t redirect_port = 0;              // to which plain HTTP is sent; 0: it is served
+    std::string hsts;                             // "" when TLS is off
+    std::unique_ptr<const Edge> edge;             // null: nothing of it is configured
+    std::uint32_t log_success_share = 1'000'000;  // of requests that went well, in millionths
+    bool traced = false;                          // some requests are
+    std::uint32_t trace_share = 0;  // of those whose clients have not decided, in millionths
     bool server_timing = false;
     bool http2 = true;
     http::H2Limits h2_limits;

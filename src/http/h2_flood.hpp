@@ -19,7 +19,7 @@ enum class H2Cost : std::uint8_t {
     ping,           // PING
     priority,       // PRIORITY, PRIORITY_UPDATE and frames of unknown types
     empty_data,     // DATA, CONTINUATION and HEADERS without content that end nothing
-    window_update,  // WINDOW_UPDATE; what was sent since earns credits
+    window_update,  // WINDOW_UPDATE; each DATA frame sent earns credits
 };
 inline constexpr std::size_t kH2Costs = 6;
 
@@ -32,7 +32,7 @@ class H2Flood {
         const auto passed = std::chrono::duration_cast<Millis>(now - store.refilled).count();
         const auto earned = passed * rate.per_second / 1'000;
         if (store.refilled == Instant{} || earned >= rate.most - store.left) {
-            store.left = rate.most;
+            store.left = std::max(store.left, rate.most);  // answers may have brought more
             store.refilled = now;
         } else if (earned > 0) {
             store.left += earned;
@@ -45,15 +45,13 @@ class H2Flood {
         return true;
     }
 
-    // Body bytes were sent: clients acknowledge them with WINDOW_UPDATE.
-    void sent(std::size_t bytes) {
-        bytes_ += bytes;
-        constexpr std::size_t kBytesPerUpdate = 512;
-        Store& store = stores_[std::to_underlying(H2Cost::window_update)];
-        store.left =
-            std::min<std::int64_t>(store.left + static_cast<std::int64_t>(bytes_ / kBytesPerUpdate),
-                                   kRates[std::to_underlying(H2Cost::window_update)].most);
-        bytes_ %= kBytesPerUpdate;
+    // A DATA frame was sent: clients acknowledge each with a WINDOW_UPDATE for its stream and one
+    // for the connection, if not in smaller pieces. They may do so long after: what is earned so is
+    // kept. By frames, since a client that acknowledges each frame and reads slowly gets windows,
+    // and so frames, that become ever smaller.
+    void sent_data() {
+        constexpr std::int64_t kUpdates = 4;
+        stores_[std::to_underlying(H2Cost::window_update)].left += kUpdates;
     }
 
   private:
@@ -67,7 +65,7 @@ class H2Flood {
         {1'000, 100},  // clients that measure the way do it once a round trip
         {500, 50},     // older browsers send a few with each request
         {100, 10},     // nobody has a reason
-        {2'000, 200},  // two for each small answer, and what the bytes sent bring
+        {2'000, 200},  // and what the DATA frames sent bring
     }};
     struct Store {
         std::int64_t left = 0;
@@ -75,7 +73,6 @@ class H2Flood {
     };
 
     std::array<Store, kH2Costs> stores_{};
-    std::size_t bytes_ = 0;
 };
 
 }  // namespace gw::http

@@ -42,15 +42,26 @@ TEST(H2Flood, ManySmallWaitsRefillAsMuchAsOneLong) {
     EXPECT_LE(passed, 20);
 }
 
-TEST(H2Flood, WhoReadsBodiesMayAcknowledgeThem) {
+TEST(H2Flood, WhoReadsBodiesMayAcknowledgeEachFrameTwice) {
     H2Flood flood;
     spent(flood, H2Cost::window_update, kBegin);
-    flood.sent(512UL * 100 + 100);
-    EXPECT_EQ(spent(flood, H2Cost::window_update, kBegin), 100);
-    for (int i = 0; i < 1'000; ++i) {
-        flood.sent(1);
+    for (int i = 0; i < 100; ++i) {
+        flood.sent_data();
     }
-    EXPECT_EQ(spent(flood, H2Cost::window_update, kBegin), 2);
+    EXPECT_GE(spent(flood, H2Cost::window_update, kBegin), 200);
+    EXPECT_FALSE(flood.spend(H2Cost::window_update, kBegin));
+}
+
+// A client that is slow to read has all the frames before it says anything about the first.
+TEST(H2Flood, WhoAcknowledgesLateLosesNothing) {
+    H2Flood flood;
+    EXPECT_TRUE(flood.spend(H2Cost::window_update, kBegin));
+    for (int i = 0; i < 10'000; ++i) {
+        flood.sent_data();
+    }
+    const Instant later = kBegin + Millis{60'000};
+    EXPECT_GE(spent(flood, H2Cost::window_update, later), 20'000);
+    EXPECT_FALSE(flood.spend(H2Cost::window_update, later));
 }
 
 }  // namespace

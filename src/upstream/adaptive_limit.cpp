@@ -6,15 +6,17 @@
 namespace gw::upstream {
 namespace {
 
-constexpr double kTolerance = 1.5;    // times as long as alone: still well
+constexpr double kTolerance = 1.2;    // times as long as alone: still well
 constexpr double kSmoothing = 0.2;    // weight of a window in the limit
 constexpr double kOverloaded = 0.9;   // of the limit that is left after a window with an overload
 constexpr double kDrift = 0.1;        // weight of a window in what is known of answers alone
 constexpr double kStart = 0.25;       // of the most: to begin with
 constexpr double kGradientMin = 0.5;  // no window more than halves the aim
-// Of the limit while answers alone are measured. The limit settles below twice of what the service
-// can do at once, so that is no crowd even where the last measure was twice too high.
+// Of the limit while answers alone are measured: no crowd even where the last measure was too high.
 constexpr double kProbe = 0.25;
+// A limit that has fallen to this since the last measure, or a measure that is this much below the
+// one before, says that what is known is not so any more, or not so yet.
+constexpr double kSuspicious = 0.7;
 
 }  // namespace
 
@@ -25,12 +27,19 @@ AdaptiveLimit::AdaptiveLimit(Bounds bounds, std::uint64_t seed)
 
 void AdaptiveLimit::configure(Bounds bounds) {
     bounds_ = {.least = std::min(bounds.least, bounds.most), .most = bounds.most};
+    if (alone_s_ <= 0) {
+        limit_ = bounds_.most * kStart;
+    }
     limit_ = std::clamp<double>(limit_, bounds_.least, bounds_.most);
 }
 
 std::uint32_t AdaptiveLimit::value() const {
-    const double limit = probing_ > 0 ? limit_ * kProbe : limit_;
-    return std::max(bounds_.least, static_cast<std::uint32_t>(limit));
+    if (probing_ > 0) {
+        // Before anything is known even a quarter of the limit may be a crowd.
+        return probed_ ? std::max(bounds_.least, static_cast<std::uint32_t>(limit_ * kProbe))
+                       : bounds_.least;
+    }
+    return static_cast<std::uint32_t>(limit_);
 }
 
 void AdaptiveLimit::sample(Instant::duration took, bool overloaded, std::uint32_t in_flight,
@@ -51,8 +60,7 @@ void AdaptiveLimit::sample(Instant::duration took, bool overloaded, std::uint32_
     }
 }
 
-void AdaptiveLimit::plan_probe(Instant now) {
-    const Instant::duration whole = kProbeEvery;
+void AdaptiveLimit::plan_probe(Instant::duration whole, Instant now) {
     next_probe_ = now + whole / 2 +
                   Instant::duration(static_cast<std::int64_t>(
                       random_.below(static_cast<std::uint64_t>(whole.count()))));
@@ -70,8 +78,11 @@ void AdaptiveLimit::close_window(Instant now) {
     const double mean_s = window.sum_s / window.samples;
     if (probing_ > 0) {
         if (--probing_ == 0) {
+            const bool surprising = probed_ && mean_s < alone_s_ * kSuspicious;
             alone_s_ = mean_s;
-            plan_probe(now);
+            probed_ = true;
+            limit_at_probe_ = limit_;
+            plan_probe(surprising ? kProbeAgain : kProbeEvery, now);
         }
         return;
     }
@@ -84,6 +95,10 @@ void AdaptiveLimit::close_window(Instant now) {
     // A limit that nobody comes near would grow without ever being shown right.
     if (busy && !window.overloaded) {
         adjust(mean_s);
+        if (probed_ && limit_ < limit_at_probe_ * kSuspicious) {
+            limit_at_probe_ = limit_;
+            next_probe_ = std::min<Instant>(next_probe_, now + kProbeAgain);
+        }
         if (now >= next_probe_) {
             probing_ = 2;
         }
@@ -91,9 +106,12 @@ void AdaptiveLimit::close_window(Instant now) {
 }
 
 void AdaptiveLimit::adjust(double mean_s) {
-    const double gradient =
-        mean_s > 0 ? std::clamp(kTolerance * alone_s_ / mean_s, kGradientMin, 1.0) : 1.0;
-    const double aim = limit_ * gradient + std::sqrt(limit_);
+    const double longer = mean_s / alone_s_;
+    const double gradient = std::clamp(kTolerance / longer, kGradientMin, 1.0);
+    // It grows less the nearer answers come to what is tolerated: past that a service may do less
+    // with more.
+    const double room = std::clamp((kTolerance - longer) / (kTolerance - 1), 0.0, 1.0);
+    const double aim = limit_ * gradient + std::sqrt(limit_) * room;
     limit_ = std::clamp<double>(limit_ + kSmoothing * (aim - limit_), bounds_.least, bounds_.most);
 }
 

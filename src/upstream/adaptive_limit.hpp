@@ -1,10 +1,10 @@
 // How many requests a service can work on at once, learnt from how long its answers take. Pure.
 //
-// While answers take about as long as they do without a crowd, the limit grows by the square root
-// of itself; when they take longer, it shrinks in the same proportion (the gradient of Netflix's
-// concurrency-limits). How long an answer takes without a crowd is measured again now and then with
-// a quarter of the limit, as BBR and Envoy do, because a mean that includes the crowd creeps up
-// with it.
+// While answers take about as long as they do without a crowd, the limit grows by up to the square
+// root of itself; when they take longer, it shrinks in the same proportion (the gradient of
+// Netflix's concurrency-limits). How long an answer takes without a crowd is measured again now and
+// then with a quarter of the limit, as BBR and Envoy do, because a mean that includes the crowd
+// creeps up with it; sooner where the limit falls or the last measure was a surprise.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ class AdaptiveLimit {
     static constexpr Millis kWindow{500};
     static constexpr std::uint32_t kSamplesMin = 10;
     static constexpr std::chrono::seconds kProbeEvery{30};
+    static constexpr std::chrono::seconds kProbeAgain{4};
     // The first comes early: the limit to begin with may be a crowd.
     static constexpr std::chrono::seconds kFirstProbe{2};
 
@@ -49,13 +50,16 @@ class AdaptiveLimit {
     };
     void close_window(Instant now);
     void adjust(double mean_s);
-    void plan_probe(Instant now);
+    // After half of it to one and a half.
+    void plan_probe(Instant::duration whole, Instant now);
 
     Bounds bounds_;
     Random random_;
     double limit_;
     double alone_s_ = 0;  // an answer without a crowd; 0: not known yet
     Window window_;
+    bool probed_ = false;
+    double limit_at_probe_ = 0;
     Instant next_probe_{};
     // Windows left of a probe: what ends in the first was still begun in the crowd.
     std::uint32_t probing_ = 0;

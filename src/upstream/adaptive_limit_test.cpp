@@ -96,6 +96,34 @@ TEST(AdaptiveLimit, FindsWhatTheServiceCanDoAndFollowsIt) {
     }
 }
 
+// A service that does less the more it is given: each of a crowd takes as much longer as the square
+// of what is too much.
+TEST(AdaptiveLimit, KeepsACrowdFromAServiceThatDoesLessForIt) {
+    constexpr double kCapacity = 8;
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        SCOPED_TRACE(seed);
+        Random random(seed);
+        AdaptiveLimit limit({.least = 4, .most = 64}, seed);
+        Instant now = kBegin;
+        const auto run = [&](seconds time) {
+            std::uint64_t done = 0;
+            for (const Instant end = now + time; now < end; ++done) {
+                // In a steady state one of so many ends in each part of the time that all take.
+                const double crowd = std::max(1.0, limit.value() / kCapacity);
+                const double took_s =
+                    0.005 * crowd * crowd * (0.8 + static_cast<double>(random.below(400)) / 1'000);
+                now += std::chrono::nanoseconds(
+                    static_cast<std::int64_t>(took_s * 1e9 / limit.value()));
+                limit.sample(std::chrono::nanoseconds(static_cast<std::int64_t>(took_s * 1e9)),
+                             false, limit.value(), now);
+            }
+            return static_cast<double>(done);
+        };
+        run(seconds(20));
+        EXPECT_GE(run(seconds(120)), 0.85 * 120 * kCapacity / 0.005);
+    }
+}
+
 TEST(AdaptiveLimit, StaysWhereNobodyComesNearIt) {
     Work work(1, 500);
     const std::uint32_t before = work.limit.value();

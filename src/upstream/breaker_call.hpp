@@ -1,5 +1,5 @@
-// One request that a breaker has let through. Told once what came of it; never told: it says
-// nothing.
+// One request that a breaker has let through. Told once what came of it. Never told: a success if it
+// was answered, else it says nothing.
 #pragma once
 
 #include "upstream/breaker.hpp"
@@ -14,7 +14,11 @@ class BreakerCall {
     BreakerCall& operator=(const BreakerCall&) = delete;
     ~BreakerCall() {
         if (admission_.admitted && !told_) {
-            breaker_.report(admission_, Breaker::Result::ignored, {}, began_);
+            const bool answered = answered_ != Instant{};
+            breaker_.report(admission_,
+                            answered ? Breaker::Result::success : Breaker::Result::ignored,
+                            answered ? answered_ - began_ : Instant::duration{},
+                            answered ? answered_ : began_);
         }
     }
 
@@ -26,11 +30,24 @@ class BreakerCall {
             breaker_.report(admission_, result, now - began_, now);
         }
     }
+    // The head of an answer is there, and its body may still break off: a success for as long as
+    // nothing else is told, of the time that the head took.
+    void answered(Instant now) { answered_ = now; }
+    // So much of its body has come that what comes later says nothing of it any more.
+    void settle(Instant now) {
+        if (answered_ != Instant{} && now - answered_ >= kSettled) {
+            tell(Breaker::Result::success, answered_);
+        }
+    }
 
   private:
+    // Nobody else may try for as long as one is not told of that tries for all.
+    static constexpr std::chrono::seconds kSettled{1};
+
     Breaker& breaker_;
     const Breaker::Admission admission_;
     const Instant began_;
+    Instant answered_{};
     bool told_ = false;
 };
 

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+import types
 import unittest
 
 from support.clients import Client, Load
@@ -13,7 +14,7 @@ from test_state import State
 
 
 class Faulty:
-    """A service that does as it is told: 'ok', 'fail' (500), 'hang', 'reset', 'garbage', 'gone' (404)."""
+    """A service that does as it is told: 'ok', 'fail' (500), 'hang', 'reset', 'cut' (in its body), 'garbage', 'gone' (404)."""
 
     def __init__(self, mood="ok"):
         self.mood, self.requests = mood, 0
@@ -48,6 +49,9 @@ class Faulty:
                     self.ended.wait(30)
                     return
                 if self.mood == "reset":
+                    return
+                if self.mood == "cut":
+                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
                     return
                 if self.mood == "garbage":
                     sock.sendall(b"no HTTP at all\r\n\r\n")
@@ -84,7 +88,10 @@ routes:
     def bad(self, gateway, method="GET"):
         with Client(gateway.port) as client:
             client.send(f"{method} /api/v1/bad/x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
-            return client.response()
+            try:
+                return client.response()
+            except ConnectionError:
+                return types.SimpleNamespace(status="cut")
 
     def gauge(self, gateway, name="circuit_breaker_state", rest=""):
         line = f'{name}{{service="api-gateway",upstream="faulty"{rest}}} '
@@ -100,7 +107,7 @@ routes:
     def test_each_kind_of_failure_opens_it_and_it_recovers_by_itself(self):
         gateway = self.start()
         with Load(gateway.port, "/api/v1/good/text", b"hello from origin", connections=2) as load:
-            for mood in ("fail", "reset", "garbage", "hang"):
+            for mood in ("fail", "reset", "cut", "garbage", "hang"):
                 self.faulty.mood = mood
                 self.opens(gateway)
                 refused = self.bad(gateway)

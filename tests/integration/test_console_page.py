@@ -30,6 +30,7 @@ class Page(unittest.TestCase):
         issued = {"iat": now - 30, "exp": now + 570}
         place = {"admin": platform.admin_port, "port": platform.gateway.port, "pid": platform.gateway.pid, "browser": BROWSER,
                  "operator": OPERATOR, "viewer": VIEWER, "shots": os.environ.get("SHOTS") and str(ROOT / os.environ["SHOTS"]),
+                 "config": str(platform.gateway.config),
                  "crossing": f"/api/v1/tenants/{tokens.OTHER_TENANT}/text",
                  "tokens": {"good": tokens.token(**issued), "guest": tokens.token(sub="guest-1", **issued),
                             "expired": tokens.token(iat=now - 700, exp=now - 100)}}

@@ -1,4 +1,5 @@
 """The log's way out is full, closed or blocked: requests are served all the same."""
+import json
 import os
 import unittest
 
@@ -39,6 +40,18 @@ class Output(Scenario):
 
     def test_a_closed_standard_error(self):
         self.serves(self.start(before=lambda: os.close(2)))
+
+    def test_of_requests_that_went_well_a_share_has_a_line_and_all_others_do(self):
+        gateway = self.start(environment={"LOG_SUCCESS_SHARE": "0.2"})
+        with Client(gateway.port) as client:
+            for _ in range(1000):
+                client.get("/api/v1/s0/text")
+                client.get("/nowhere")
+        self.assertStops(gateway)
+        lines = [json.loads(line) for line in gateway.lines if '"msg":"request"' in line]
+        self.assertEqual(1000, sum(line["status"] == 404 for line in lines))
+        # 200 are expected; 140 and 260 are nearly five deviations away.
+        self.assertTrue(140 < sum(line["status"] == 200 for line in lines) < 260, len(lines))
 
 
 if __name__ == "__main__":

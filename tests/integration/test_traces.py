@@ -1,7 +1,8 @@
-"""Traces of requests, as a collector gets them: decoded here by OpenTelemetry's own definitions where npm is at hand, and by
-their JSON mapping in any case. A collector that is slow or away costs requests nothing."""
+"""Traces of requests, as a collector gets them: by their JSON mapping, and decoded by OpenTelemetry's own definitions
+(tests/npm/otlp_collector.mjs). A collector that is slow or away costs requests nothing."""
 import http.server
 import json
+import subprocess
 import threading
 import time
 import unittest
@@ -9,10 +10,11 @@ import unittest
 from support import tokens
 from support.clients import Client
 from support.origins import Origin
-from support.process import ask, free_ports
+from support.process import ROOT, ask, free_ports
 from support.scenario import Scenario
 from support.wait import wait_until
 
+NPM = ROOT / "tests/npm"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -130,6 +132,26 @@ routes:
         failed = next(span for span in servers if "gone" in span["name"])
         self.assertEqual(({"code": 2}, "502"), (failed["status"], failed["attributes"]["error.type"]))
         self.assertTrue([s for s in spans if s["kind"] == 3 and s["parentSpanId"] == failed["spanId"]])
+
+    @unittest.skipUnless((NPM / "node_modules/@opentelemetry").is_dir(), "npm ci in tests/npm brings what this needs")
+    def test_opentelemetrys_own_definitions_decode_what_is_sent(self):
+        node = subprocess.Popen(["node", "otlp_collector.mjs"], cwd=NPM, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(lambda: (node.kill(), node.wait(), node.stdout.close()))
+        gateway = self.start(self.text(), environment={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{int(node.stdout.readline())}",
+                                                       "OTEL_TRACES_SAMPLER_ARG": "1", "INSTANCE_ID": "gw-7", "REGION": "eu"})
+        self.get(gateway, "/api/v1/own/text", tokens.bearer() + f"traceparent: {PARENT}\r\n")
+        self.get(gateway, "/api/v1/gone/x")
+        spans = [json.loads(node.stdout.readline()) for _ in range(4)]
+        self.assertEqual([], [span["refused"] for span in spans if "refused" in span])
+        own = {span["kind"]: span for span in spans if span["traceId"] == "0af7651916cd43dd8448eb211c80319c"}
+        server, client = own["SPAN_KIND_SERVER"], own["SPAN_KIND_CLIENT"]
+        self.assertEqual(("b7ad6b7169203331", server["spanId"]), (server["parentSpanId"], client["parentSpanId"]))
+        self.assertEqual(("GET /api/v1/own/**", "user-1", "200"),
+                         (server["name"], server["attributes"]["user.id"], server["attributes"]["http.response.status_code"]))
+        self.assertEqual(("api-gateway", "gw-7", "eu"),
+                         tuple(server["resource"][key] for key in ("service.name", "service.instance.id", "cloud.region")))
+        failed = next(span for span in spans if span["kind"] == "SPAN_KIND_SERVER" and span is not server)
+        self.assertEqual((2, "502"), (failed["status"]["code"], failed["attributes"]["error.type"]))
 
     def test_a_share_of_nothing_is_nothing(self):
         gateway = self.start_traced("0")
