@@ -15,8 +15,8 @@ namespace gw::gateway {
 class Relay {
   public:
     // first: the part of the client's body that is already here.
-    // call: is told of the answer, also when its body breaks off. resend: may want it sent again instead.
-    // answer: its head, if the request has been sent and answered already.
+    // call: is told of the answer, also when its body breaks off. resend: may want it sent again
+    // instead. answer: its head, if the request has been sent and answered already.
     Relay(Exchange& x, http::ClientStream& service, http::BodyPart first,
           upstream::BreakerCall& call, Resend& resend, const http::ResponseHead* answer = nullptr)
         : x_(x), service_(service), first_(first), call_(call), resend_(resend), answer_(answer) {}

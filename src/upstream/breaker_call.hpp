@@ -1,5 +1,5 @@
-// One request that a breaker has let through. Told once what came of it. Never told: a success if it
-// was answered, else it says nothing.
+// One request that a breaker has let through. Told once what came of it. Never told: a success if
+// it was answered, else it says nothing.
 #pragma once
 
 #include "upstream/breaker.hpp"
@@ -15,10 +15,9 @@ class BreakerCall {
     ~BreakerCall() {
         if (admission_.admitted && !told_) {
             const bool answered = answered_ != Instant{};
-            breaker_.report(admission_,
-                            answered ? Breaker::Result::success : Breaker::Result::ignored,
-                            answered ? answered_ - began_ : Instant::duration{},
-                            answered ? answered_ : began_);
+            breaker_.report(
+                admission_, answered ? Breaker::Result::success : Breaker::Result::ignored,
+                answered ? answered_ - began_ : Instant::duration{}, answered ? answered_ : began_);
         }
     }
 

@@ -163,7 +163,9 @@ class Live(ConsoleCase):
         hello = wait_until(lambda: self.listen(gateway).all("hello"), 5, "hello")[0]
         self.assertLessEqual(12, sum(p[0] for p in hello["history"]["fine"]["all"]))
         self.assertEqual([e["n"] for e in events], [e["n"] for e in hello["events"]][:len(events)])
-        self.assertIn({"name": "s0", "path": "/api/v1/s0/**", "service": "origin"}, hello["routes"])
+        route = next(r for r in hello["routes"] if r["name"] == "s0")
+        self.assertEqual(("/api/v1/s0/**", "origin"), (route["path"], route["service"]))
+        self.assertLess(route["stages"].index("banned"), route["stages"].index("authenticate"))
 
     def test_ticks_are_a_second_apart_and_numbered(self):
         gateway = self.start()

@@ -100,6 +100,13 @@ class Http2(Scenario):
             answer = client.finish(stream)
             self.assertEqual((None, 200, body_of(size)), (answer.reset, answer.status, bytes(answer.body)))
 
+    # Windows that open in pieces make frames of such pieces, which are acknowledged one by one in their turn.
+    def test_who_acknowledges_each_frame_alone_floods_nobody(self):
+        client = self.client(seconds=60, frame_by_frame=True)
+        streams = [client.request(path="/api/v1/s0/bytes?n=70001&chunked=1") for _ in range(60)]
+        for stream in streams:
+            self.assertEqual(body_of(70001), bytes(client.finish(stream).body))
+
     def test_uploads_at_once_are_not_mixed(self):
         client = self.client(seconds=60)
         streams = {}

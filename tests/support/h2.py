@@ -49,8 +49,10 @@ class Answer:
 
 class H2Client:
     def __init__(self, port, seconds=10, settings=None, preface=PREFACE, windows=True, receive_buffer=None, tls=None,
-                 name="a.test"):
-        """tls: an ssl.SSLContext; the connection is then made with it, for that name."""
+                 name="a.test", frame_by_frame=False):
+        """tls: an ssl.SSLContext; the connection is then made with it, for that name. frame_by_frame: what a frame
+        asks for is sent before the next one is read from the socket."""
+        self.frame_by_frame = frame_by_frame
         self.receive_buffer = receive_buffer
         self.sock = self._connect(port)
         self.sock.settimeout(seconds)
@@ -205,7 +207,7 @@ class H2Client:
 
     def _read_once(self):
         try:
-            piece = self.sock.recv(262144)
+            piece = self.sock.recv(self._rest_of_frame() if self.frame_by_frame else 262144)
         except TimeoutError:
             return False
         except (ConnectionResetError, ssl.SSLError):
@@ -222,6 +224,9 @@ class H2Client:
             self.data = self.data[9 + length:]
             self._take(frame)
         return True
+
+    def _rest_of_frame(self):
+        return (9 if len(self.data) < 9 else 9 + int.from_bytes(self.data[:3], "big")) - len(self.data)
 
     def _take(self, frame):
         self.frames.append(frame)
