@@ -56,6 +56,7 @@ case "$preset" in
         group rules python3 tools/check.py
         group rules-can-fail python3 tools/check_test.py
         group runner-can-fail python3 tests/support_test.py
+        group hostile-input python3 tests/hostile_test.py
         group monitoring python3 tests/monitoring_test.py
         group drift python3 tools/drift.py --gateway "$build/api-gateway"
         group console python3 tools/console.py --check

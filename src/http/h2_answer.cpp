@@ -92,9 +92,7 @@ Task<Result<void>> H2Stream::drain_out() {
 void H2Stream::taken(std::size_t bytes, bool last) {
     out_moved_ += bytes;
     outgoing_.bytes.remove_prefix(bytes);
-    if (bytes > 0) {
-        connection_.flood_.sent_data();
-    }
+    connection_.flood_.sent_data(bytes);
     complete_ = complete_ || last;
     if (outgoing_.bytes.empty()) {
         body_left_.wake();

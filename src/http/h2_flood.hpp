@@ -19,7 +19,7 @@ enum class H2Cost : std::uint8_t {
     ping,           // PING
     priority,       // PRIORITY, PRIORITY_UPDATE and frames of unknown types
     empty_data,     // DATA, CONTINUATION and HEADERS without content that end nothing
-    window_update,  // WINDOW_UPDATE; each DATA frame sent earns credits
+    window_update,  // WINDOW_UPDATE; DATA frames sent earn credits
 };
 inline constexpr std::size_t kH2Costs = 6;
 
@@ -45,13 +45,17 @@ class H2Flood {
         return true;
     }
 
-    // A DATA frame was sent: clients acknowledge each with a WINDOW_UPDATE for its stream and one
-    // for the connection, if not in smaller pieces. They may do so long after: what is earned so is
-    // kept. By frames, since a client that acknowledges each frame and reads slowly gets windows,
-    // and so frames, that become ever smaller.
-    void sent_data() {
+    // A DATA frame with so many bytes was sent: clients acknowledge each with a WINDOW_UPDATE for
+    // its stream and one for the connection, if not in smaller pieces. They may do so long after:
+    // what is earned so is kept. By frames, since a client that acknowledges each frame and reads
+    // slowly gets windows, and so frames, that become ever smaller. Frames of a few bytes earn
+    // nothing: who opens its window byte by byte wants a frame for each (CVE-2019-9511).
+    void sent_data(std::size_t bytes) {
+        constexpr std::size_t kFewBytes = 16;
         constexpr std::int64_t kUpdates = 4;
-        stores_[std::to_underlying(H2Cost::window_update)].left += kUpdates;
+        if (bytes >= kFewBytes) {
+            stores_[std::to_underlying(H2Cost::window_update)].left += kUpdates;
+        }
     }
 
   private:

@@ -46,7 +46,7 @@ TEST(H2Flood, WhoReadsBodiesMayAcknowledgeEachFrameTwice) {
     H2Flood flood;
     spent(flood, H2Cost::window_update, kBegin);
     for (int i = 0; i < 100; ++i) {
-        flood.sent_data();
+        flood.sent_data(200);
     }
     EXPECT_GE(spent(flood, H2Cost::window_update, kBegin), 200);
     EXPECT_FALSE(flood.spend(H2Cost::window_update, kBegin));
@@ -57,11 +57,20 @@ TEST(H2Flood, WhoAcknowledgesLateLosesNothing) {
     H2Flood flood;
     EXPECT_TRUE(flood.spend(H2Cost::window_update, kBegin));
     for (int i = 0; i < 10'000; ++i) {
-        flood.sent_data();
+        flood.sent_data(200);
     }
     const Instant later = kBegin + Millis{60'000};
     EXPECT_GE(spent(flood, H2Cost::window_update, later), 20'000);
     EXPECT_FALSE(flood.spend(H2Cost::window_update, later));
+}
+
+TEST(H2Flood, WhoAsksByteByByteEarnsNothing) {
+    H2Flood flood;
+    EXPECT_TRUE(flood.spend(H2Cost::window_update, kBegin));
+    for (int i = 0; i < 10'000; ++i) {
+        flood.sent_data(1);
+    }
+    EXPECT_LT(spent(flood, H2Cost::window_update, kBegin), 2'001);
 }
 
 }  // namespace

@@ -114,6 +114,18 @@ class Tls(Scenario):
             with TlsClient(self.tls_port, name=name) as client:
                 self.assertEqual(ssl.PEM_cert_to_DER_cert(self.cert.read_text()), client.sock.getpeercert(True))
 
+    def test_handshakes_are_not_begun_again_and_nothing_comes_early(self):
+        self.start_tls()
+        said = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.tls_port}", "-tls1_2"], input="R\n",
+                              capture_output=True, text=True, timeout=20)
+        self.assertIn("RENEGOTIATING", said.stdout + said.stderr)
+        self.assertRegex(said.stdout + said.stderr, "no renegotiation|error")
+        asked = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{self.tls_port}", "-tls1_3", "-ign_eof"],
+                               input="GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", capture_output=True,
+                               text=True, timeout=20)
+        self.assertIn("200 OK", asked.stdout)
+        self.assertIn("Max Early Data: 0", asked.stdout)
+
     def test_resumes_sessions(self):
         gateway = self.start_tls(environment={"WORKERS": "2"})
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
