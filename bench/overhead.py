@@ -27,7 +27,7 @@ import steady
 import tokens
 
 failures = []
-OPERATOR = "a token of the bench, for operators"
+OPERATOR = "a-token-of-the-bench-for-operators"
 CLIENTS, EACH_S = 16, 125
 
 

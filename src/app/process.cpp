@@ -21,6 +21,7 @@
 #include "control/endpoint_board.hpp"
 #include "control/file_watch.hpp"
 #include "control/health_checks.hpp"
+#include "control/idempotency_link.hpp"
 #include "control/key_watch.hpp"
 #include "control/limit_link.hpp"
 #include "control/memory_watch.hpp"
@@ -192,6 +193,7 @@ class Process {
     upstream::BreakerSet breakers_{
         [this](const std::string& name) { loop_.post([this, name] { breaker_changed(name); }); }};
     control::LimitLink limit_link_;
+    control::IdempotencyLink idempotency_link_{loop_};
     gateway::AnswerCache answers_{0};
     std::unique_ptr<gateway::RateLimits> limits_;
     struct LimitTimer : net::Timer {
@@ -460,6 +462,7 @@ void Process::start_workers() {
         workers_.back()->limit_by(*limits_);
         workers_.back()->break_by(breakers_);
         workers_.back()->keep_answers_in(answers_);
+        workers_.back()->remember_keys_in(idempotency_link_);
         workers_.back()->tell_ejected_by(
             [this, i](const std::string& service, std::vector<net::Address> ejected) {
                 loop_.post([this, i, service, ejected = std::move(ejected)] {
@@ -582,6 +585,7 @@ void Process::start_state() {
         store_ = std::move(made);
     }
     limit_link_.use_store(*store_);
+    idempotency_link_.use_store(*store_);
     tidy_limits();
     desk_.audit().use_store(*store_);
     desk_.watch().use_store(*store_);
@@ -1069,6 +1073,8 @@ net::Task<void> Process::stop() {
     }
     limit_link_.stop();
     co_await limit_link_.all_done();
+    idempotency_link_.stop();
+    co_await idempotency_link_.all_done();
     desk_.stop();
     co_await desk_.watch().all_done();
     co_await desk_.audit().all_done();

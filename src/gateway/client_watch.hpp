@@ -53,6 +53,9 @@ class ClientWatch final : public net::Stream::Watcher {
     };
     void give_up() {
         x_.client_gone = true;
+        if (x_.idempotency && x_.idempotency->outlives_client() && x_.cut_why == nullptr) {
+            return;  // what was begun is ended: it will be asked for again
+        }
         if (service_ != nullptr) {
             service_->cancel();
         }

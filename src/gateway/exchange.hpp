@@ -11,6 +11,7 @@
 #include "base/arena.hpp"
 #include "base/ip_address.hpp"
 #include "gateway/cache_work.hpp"
+#include "gateway/idempotency_work.hpp"
 #include "gateway/path_pattern.hpp"
 #include "gateway/stage.hpp"
 #include "http/message.hpp"
@@ -147,7 +148,8 @@ struct Exchange {
     std::string_view body_hash;          // of the signature; empty: no body
     std::optional<Verdict> withheld;     // instead of the service's answer
     Outcome outcome;
-    std::optional<CacheWork> cache;  // on routes that keep answers
+    std::optional<CacheWork> cache;              // on routes that keep answers
+    std::optional<IdempotencyWork> idempotency;  // of a request that has a key, where it counts
 
     upstream::Service* service = nullptr;
     upstream::Permit permit;  // to be at the service, while it works on this request

@@ -407,6 +407,9 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
         ensure(out.headers.add("Cache-Status", x.cache->status(x)),
                "room was kept for our own fields");
     }
+    if (x.idempotency) [[unlikely]] {
+        x.idempotency->take_head(out);
+    }
     add_own_fields(x, out);
     return true;
 }

@@ -93,11 +93,12 @@ net::Task<void> send_stored(Exchange& x) {
 
 net::Task<void> respond(Exchange& x, Verdict verdict) {
     if (verdict.kind() == Verdict::Kind::answer) {
-        if (!x.cache || x.cache->serves() == nullptr) {
+        const bool replays = x.idempotency && x.idempotency->replays() != nullptr;
+        if (!replays && (!x.cache || x.cache->serves() == nullptr)) {
             co_await send(x, x.own, 0);
             co_return;
         }
-        verdict = prepare_stored(x);
+        verdict = replays ? prepare_replay(x) : prepare_stored(x);
         if (verdict.goes_on()) {
             co_await send_stored(x);
             co_return;

@@ -65,7 +65,7 @@ net::Task<Result<void>> Relay::transfer() {
         } else if ((*got)->status != 100 && build_interim_head(x_, **got)) {
             // 100 answers the Expect that we did not pass on.
             sent = co_await x_.stream.send_interim(x_.memory.response);
-            if (!sent) {
+            if (!sent && !x_.idempotency) {
                 co_return sent;
             }
         }
@@ -97,6 +97,9 @@ net::Task<Result<void>> Relay::transfer() {
     if (x_.cache) [[unlikely]] {
         x_.cache->take_body(x_, *part);
     }
+    if (x_.idempotency) [[unlikely]] {
+        x_.idempotency->take_body(*part);
+    }
     sent = co_await x_.stream.send(x_.memory.response, part->bytes, part->last,
                                    part->last ? service_.trailers() : nullptr);
     Millis pause{0};
@@ -108,13 +111,19 @@ net::Task<Result<void>> Relay::transfer() {
             x_.permit.give_back();
         }
     }
-    while (sent && !part->last) {
+    while ((sent || wanted_without_client()) && !part->last) {
         part = co_await service_.read_body(pause);
         if (!part) {
             co_return std::unexpected(part.error());
         }
         if (x_.cache) [[unlikely]] {
             x_.cache->take_body(x_, *part);
+        }
+        if (x_.idempotency) [[unlikely]] {
+            x_.idempotency->take_body(*part);
+        }
+        if (!sent) {
+            continue;
         }
         sent = co_await x_.stream.send_body(part->bytes, part->last,
                                             part->last ? service_.trailers() : nullptr);
@@ -125,6 +134,10 @@ net::Task<Result<void>> Relay::transfer() {
             x_.outcome.status, x_.upstream_ended - *x_.upstream_began);
     }
     co_return sent;
+}
+
+bool Relay::wanted_without_client() const {
+    return x_.idempotency && x_.idempotency->outlives_client() && x_.cut_why == nullptr;
 }
 
 bool Relay::pass_over(const http::ResponseHead& head) {

@@ -34,6 +34,8 @@ class Relay {
     net::Task<Result<void>> transfer();
     // The answer is an error that the request is sent again for.
     bool pass_over(const http::ResponseHead& head);
+    // Though nobody reads it any more, the answer is kept for who asks again.
+    [[nodiscard]] bool wanted_without_client() const;
     net::Task<Result<void>> transfer_with_upload();
     net::Task<void> upload();
     [[nodiscard]] Instant head_deadline() const;

@@ -138,6 +138,10 @@ class Shard final : public http::Responder {
     [[nodiscard]] AnswerCache* answer_cache() const { return answer_cache_; }
     // Before the first request; must outlive the shard.
     void keep_answers_in(AnswerCache& cache) { answer_cache_ = &cache; }
+    // Null where there is none.
+    [[nodiscard]] IdempotencyStore* idempotency_store() const { return idempotency_store_; }
+    // Before the first request; must outlive the shard.
+    void remember_keys_in(IdempotencyStore& store) { idempotency_store_ = &store; }
     // What goes on behind requests: fetches that nobody waits for.
     void spawn_behind(net::Task<void> task) { behind_.spawn(std::move(task)); }
     [[nodiscard]] std::size_t live_behind() const { return behind_.live(); }
@@ -202,6 +206,7 @@ class Shard final : public http::Responder {
     RateLimits* rate_limits_ = nullptr;  // the same, while configuration wants it
     std::vector<net::Pause*> limit_waits_;
     AnswerCache* answer_cache_ = nullptr;
+    IdempotencyStore* idempotency_store_ = nullptr;
     net::Scope behind_;
     bool draining_ = false;
     std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};

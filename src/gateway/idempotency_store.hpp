@@ -1,0 +1,32 @@
+// The store, for Idempotency-Keys: who may serve a request, and what was answered. Shared by all
+// gateways that share the store. Any thread; nothing waits.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/clock.hpp"
+
+namespace gw::gateway {
+
+class IdempotencyStore {
+  public:
+    struct Claimed {
+        bool mine = false;
+        std::string value{};  // what stands there, where it is not mine
+    };
+    // Nothing: the store did not answer. On the control thread.
+    using Answered = std::move_only_function<void(std::optional<Claimed>)>;
+
+    // Puts `value` there if nothing is, for as long as `ttl`.
+    virtual void claim(std::string key, std::string value, Millis ttl, Answered answered) = 0;
+    // Replaces what was claimed.
+    virtual void keep(std::string key, std::string value, Millis ttl) = 0;
+    virtual void release(std::string key) = 0;
+
+  protected:
+    ~IdempotencyStore() = default;
+};
+
+}  // namespace gw::gateway

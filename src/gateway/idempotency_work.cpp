@@ -1,0 +1,143 @@
+#include "gateway/idempotency_work.hpp"
+
+#include "base/ensure.hpp"
+#include "gateway/forwarded_head.hpp"
+#include "gateway/pipeline.hpp"
+#include "gateway/shard.hpp"
+#include "identity/identity.hpp"
+#include "security/request_signature.hpp"
+
+namespace gw::gateway {
+namespace {
+
+// Of texts that may hold anything: each with its length, so that no two lists are the same bytes.
+std::string digest(std::initializer_list<std::string_view> parts) {
+    security::BodyDigest digest;
+    for (const std::string_view part : parts) {
+        digest.add(std::to_string(part.size()));
+        digest.add(":");
+        digest.add(part);
+    }
+    const security::HexDigest hex = digest.finish();
+    return {hex.data(), hex.size()};
+}
+
+// What a service said once and would say again. The others say: try again, or fail.
+bool is_final(int status) {
+    return status < 500 && status != 408 && status != 425 && status != 429;
+}
+
+}  // namespace
+
+IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
+                                 const IdempotencyOptions& options)
+    : store_(store), options_(options) {
+    const http::RequestHead& head = x.head();
+    const std::string_view tenant = x.identity ? x.identity->tenant : std::string_view{};
+    // Where nobody says who calls, one address does not meet another's keys.
+    const std::string_view caller = x.identity ? x.identity->subject : x.client_text;
+    key_ = "idempotency:" + digest({x.identity ? "user" : "address", tenant, caller, x.route->name,
+                                    head.headers.value(http::Known::idempotency_key)});
+    request_ =
+        digest({head.method_text, x.path, x.query(), head.headers.value(http::Known::content_type),
+                x.held ? x.held->bytes : std::string_view{}});
+}
+
+IdempotencyWork::~IdempotencyWork() {
+    if (mine_) {
+        store_.release(std::move(key_));
+    }
+}
+
+Verdict IdempotencyWork::claimed(Exchange& x, const IdempotencyStore::Claimed& found) {
+    using Is = IdempotencyRecord::Is;
+    if (found.mine) {
+        mine_ = true;
+        return go_on();
+    }
+    std::optional<IdempotencyRecord> record = read_idempotency(found.value);
+    if (!record) {
+        return refuse(Code::conflict, "what is known of this Idempotency-Key cannot be read");
+    }
+    if (record->request != request_) {
+        return refuse(Code::validation_failed,
+                      "this Idempotency-Key came with another request before");
+    }
+    switch (record->is) {
+        case Is::running:
+            x.retry_after_s = 1;
+            return refuse(Code::conflict, "a request with this Idempotency-Key is being served");
+        case Is::too_large:
+            return refuse(Code::conflict,
+                          "this Idempotency-Key was used; its answer was too large to be kept");
+        case Is::answered:
+            break;
+    }
+    replay_ = std::move(record->answer);
+    return answer();
+}
+
+void IdempotencyWork::take_head(const http::ResponseHead& head) {
+    // Beside our own fields it has to fit a message.
+    constexpr std::size_t kFieldsKept = http::Headers::kFieldsMax - 40;
+    if (!mine_ || !is_final(head.status)) {
+        return;
+    }
+    if (head.headers.size() > kFieldsKept || (head.framing == http::Framing::length &&
+                                              head.content_length > options_.answer_bytes_max)) {
+        settle(write_too_large(request_));
+        return;
+    }
+    takes_ = true;
+    answer_.status = head.status;
+    for (const http::Field& field : head.headers) {
+        if (field.known != http::Known::content_length) {
+            answer_.add(field.name, field.value, field.known);
+        }
+    }
+}
+
+void IdempotencyWork::take_body(const http::BodyPart& part) {
+    if (!takes_) {
+        return;
+    }
+    if (body_.size() + part.bytes.size() > options_.answer_bytes_max) {
+        settle(write_too_large(request_));
+        return;
+    }
+    body_ += part.bytes;
+    if (part.last) {
+        answer_.body = std::make_shared<const std::string>(std::move(body_));
+        settle(write_answered(request_, answer_));
+    }
+}
+
+void IdempotencyWork::settle(std::string value) {
+    mine_ = takes_ = false;
+    body_ = {};
+    store_.keep(std::move(key_), std::move(value), std::chrono::seconds(options_.ttl_s));
+}
+
+Verdict prepare_replay(Exchange& x) {
+    const StoredAnswer& stored = *x.idempotency->replays();
+    http::ResponseHead& head = x.memory.response;
+    head.headers.clear();
+    head.status = stored.status;
+    head.reason = http::reason_phrase(head.status);
+    const bool bodyless = stored.status == 204 || stored.status == 304;
+    head.framing = bodyless ? http::Framing::none : http::Framing::length;
+    head.content_length = bodyless ? 0 : stored.body->size();
+    ensure(stored.copy_to(head.headers), "what was kept has room");
+    x.own.body = bodyless ? std::string_view{} : std::string_view(*stored.body);
+    // Those who look at answers see this one as if it had come just now.
+    if (const Verdict verdict = judge(x, head); !verdict.goes_on()) {
+        return verdict;
+    }
+    ensure(head.headers.add("Idempotent-Replayed", "true"), "room was kept for our own fields");
+    add_own_fields(x, head);
+    on_response(x);
+    x.outcome.status = head.status;
+    return go_on();
+}
+
+}  // namespace gw::gateway

@@ -1,0 +1,97 @@
+// Serves a request with an Idempotency-Key once: who asks again with the same key is given the
+// first answer, on whichever gateway. The key goes to the service as well.
+#include "gateway/held_body.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+
+namespace gw::gateway {
+namespace {
+
+// A store that does not answer by then counts as away for this request.
+constexpr Millis kStorePatience{100};
+// A claim outlives the service's time by this, should we end without a word.
+constexpr Millis kClaimSpare{30'000};
+
+bool changes_something(http::Method method) {
+    using http::Method;
+    return method == Method::post || method == Method::put || method == Method::patch ||
+           method == Method::delete_;
+}
+
+Verdict decide(Exchange& x, const IdempotencyOptions& o) {
+    const http::RequestHead& head = x.head();
+    if (!changes_something(head.method) || x.websocket != nullptr ||
+        x.shard.idempotency_store() == nullptr) {
+        return go_on();
+    }
+    if (!head.headers.has(http::Known::idempotency_key)) {
+        return o.required ? refuse(Code::validation_failed, "the Idempotency-Key field is missing")
+                          : go_on();
+    }
+    if (head.framing == http::Framing::length && head.content_length > o.request_bytes_max) {
+        return refuse(Code::payload_too_large, "the body is too large for an Idempotency-Key");
+    }
+    return wait();
+}
+
+// Between a request and the answer to its claim, which may come when it waits no longer.
+struct ClaimWait {
+    net::Pause* pause = nullptr;
+    std::optional<IdempotencyStore::Claimed> claimed{};
+};
+
+net::Task<Verdict> claim(Exchange& x, const StageOptions* options) {
+    const auto& o = static_cast<const IdempotencyOptions&>(*options);
+    net::Loop& loop = x.shard.loop();
+    IdempotencyStore& store = *x.shard.idempotency_store();
+    x.idempotency.emplace(x, store, o);
+    net::Pause pause(loop);
+    const auto wait = std::make_shared<ClaimWait>(&pause);
+    store.claim(x.idempotency->key(), x.idempotency->running(), x.route->timeout + kClaimSpare,
+                [wait, &loop, &store,
+                 key = x.idempotency->key()](std::optional<IdempotencyStore::Claimed> claimed) {
+                    loop.post([wait, &store, key, claimed = std::move(claimed)]() mutable {
+                        if (wait->pause != nullptr) {
+                            wait->claimed = std::move(claimed);
+                            wait->pause->wake();
+                        } else if (claimed && claimed->mine) {
+                            store.release(key);  // too late to be of use
+                        }
+                    });
+                });
+    co_await pause.until(std::min(x.deadline, loop.now() + kStorePatience));
+    wait->pause = nullptr;
+    if (wait->claimed) {
+        co_return x.idempotency->claimed(x, *wait->claimed);
+    }
+    x.idempotency.reset();
+    co_return o.without_store == WithoutStore::serve
+        ? go_on()
+        : refuse(Code::overloaded, "whether this Idempotency-Key was used cannot be told now");
+}
+
+net::Task<Verdict> hold_and_claim(Exchange& x, const StageOptions* options) {
+    const auto& o = static_cast<const IdempotencyOptions&>(*options);
+    if (x.head().framing != http::Framing::none) {
+        if (const Result<void> held = co_await hold_body(x, o.request_bytes_max); !held) {
+            co_return go_on();  // a body that breaks off is reported by whoever forwards it
+        }
+        if (!x.held->last || x.held->bytes.size() > o.request_bytes_max) {
+            co_return refuse(Code::payload_too_large,
+                             "the body is too large for an Idempotency-Key");
+        }
+    }
+    co_return co_await claim(x, options);
+}
+
+constexpr Stage row() {
+    Stage stage = gateway::stage<IdempotencyOptions, decide>("idempotency");
+    stage.wait = hold_and_claim;
+    return stage;
+}
+
+}  // namespace
+
+constinit const Stage stages::idempotency = row();
+
+}  // namespace gw::gateway

@@ -1,0 +1,272 @@
+"""Idempotency-Key on routes that enforce it: a request is served once, on whichever gateway it is asked for again."""
+import concurrent.futures
+import http.server
+import json
+import shutil
+import signal
+import os
+import threading
+import unittest
+
+from support import tokens
+from support.clients import Client
+from support.process import ask
+from support.redis import Redis, cli
+from support.wait import wait_until
+from test_state import State
+
+
+class Shop:
+    """Counts what it sells. `hold` makes it wait, `status` says how it answers, `size` how much."""
+
+    def __init__(self):
+        shop = self
+        self.sold = []
+        self.lock = threading.Lock()
+        self.go = threading.Event()
+        self.go.set()
+        self.status, self.size = 201, 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = 65536        # an answer is one write
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                with shop.lock:
+                    shop.sold.append((self.headers.get("Idempotency-Key"), body))
+                    number = len(shop.sold)
+                shop.go.wait(20)
+                answer = json.dumps({"order": number}).encode() + b" " * shop.size
+                self.send_response(shop.status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("X-Order", str(number))
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_PUT = do_GET = do_POST
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 512
+            daemon_threads = True
+
+            def handle_error(self, *_):   # clients of this test leave
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def count(self):
+        with self.lock:
+            return len(self.sold)
+
+    def close(self):
+        self.go.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Once(State):
+    def setUp(self):
+        super().setUp()
+        self.shop = Shop()
+        self.addCleanup(self.shop.close)
+        self.text = self.config()
+
+    def config(self, options="request_bytes_max: 1000, answer_bytes_max: 2000"):
+        return f"""
+services:
+  shop: {{url: "{self.shop.url}", retry: {{retries_max: 0}}}}
+circuit_breaker: {{volume_threshold: 1000}}
+routes:
+  - {{name: buy, path: /api/v1/buy/**, service: shop, timeout_ms: 15000, idempotency: {{{options}}}}}
+  - {{name: must, path: /api/v1/must/**, service: shop, idempotency: {{required: true}}}}
+  - {{name: sign-up, path: /api/v1/sign-up, service: shop, authenticate: {{public: [/**]}}, idempotency: {{}}}}
+  - {{name: plain, path: /api/v1/plain/**, service: shop}}
+"""
+
+    def request(self, key, body=b"two tickets", target="/api/v1/buy/e1", method="POST", header=None):
+        named = f"Idempotency-Key: {key}\r\n" if key else ""
+        header = tokens.bearer() if header is None else header
+        return (f"{method} {target} HTTP/1.1\r\nHost: a\r\n{header}{named}Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+    def buy(self, gateway, key, *arguments, **options):
+        with Client(gateway.port, seconds=20) as client:
+            client.send(self.request(key, *arguments, **options))
+            return client.response("POST")
+
+    def assertRefused(self, status, code, answer):
+        self.assertEqual((status, code), (answer.status, json.loads(answer.body)["code"]), answer)
+
+
+class Alone(Once):
+    def test_who_asks_again_is_given_the_first_answer(self):
+        gateway = self.start()
+        first = self.buy(gateway, "k-1")
+        self.assertEqual((201, ["1"], []), (first.status, first.values("X-Order"), first.values("Idempotent-Replayed")))
+        for _ in range(3):
+            again = self.buy(gateway, "k-1")
+            self.assertEqual((201, first.body, ["1"], ["true"], ["application/json"]),
+                             (again.status, again.body, again.values("X-Order"), again.values("Idempotent-Replayed"),
+                              again.values("Content-Type")))
+            self.assertNotEqual(first.values("X-Request-Id"), again.values("X-Request-Id"))
+        self.assertEqual([("k-1", b"two tickets")], self.shop.sold)
+        decided = lambda: [l["outcome"] for l in gateway.lines if l.get("msg") == "request" and l["status"] == 201]   # noqa: E731
+        wait_until(lambda: decided() == ["upstream"] + ["idempotency"] * 3, 5, "who answered stands in the log")
+
+    def test_another_request_another_caller_and_another_route_are_not_the_same(self):
+        gateway = self.start()
+        self.assertEqual(201, self.buy(gateway, "k").status)
+        self.assertRefused(422, "validation_failed", self.buy(gateway, "k", b"three tickets"))
+        self.assertRefused(422, "validation_failed", self.buy(gateway, "k", target="/api/v1/buy/e2"))
+        self.assertRefused(422, "validation_failed", self.buy(gateway, "k", target="/api/v1/buy/e1?x=1"))
+        self.assertRefused(422, "validation_failed", self.buy(gateway, "k", method="PUT"))
+        self.assertEqual(1, self.shop.count())
+        others = ({"header": tokens.bearer(sub="user-2")}, {"header": tokens.bearer(tenant_id=tokens.OTHER_TENANT)},
+                  {"target": "/api/v1/must/e1"})
+        for number, other in enumerate(others):
+            self.assertEqual([str(number + 2)], self.buy(gateway, "k", **other).values("X-Order"))
+
+    def test_where_nobody_says_who_calls_an_address_is_the_caller(self):
+        gateway = self.start()
+        sign_up = lambda address: self.buy(gateway, "k", target="/api/v1/sign-up",   # noqa: E731
+                                           header=f"X-Forwarded-For: {address}\r\n").values("X-Order")
+        self.assertEqual([["1"], ["1"], ["2"]], [sign_up(a) for a in ("192.0.2.1", "192.0.2.1", "192.0.2.2")])
+
+    def test_while_it_is_served_nobody_else_serves_it(self):
+        gateway = self.start()
+        self.shop.go.clear()
+        with Client(gateway.port, seconds=20) as first:
+            first.send(self.request("k"))
+            wait_until(lambda: self.shop.count() == 1, 5, "the service works on it")
+            second = self.buy(gateway, "k")
+            self.assertRefused(409, "conflict", second)
+            self.assertEqual(["1"], second.values("Retry-After"))
+            self.assertRefused(422, "validation_failed", self.buy(gateway, "k", b"another"))
+            self.shop.go.set()
+            self.assertEqual(201, first.response("POST").status)
+        self.assertEqual(["true"], self.buy(gateway, "k").values("Idempotent-Replayed"))
+        self.assertEqual(1, self.shop.count())
+
+    def test_a_client_that_leaves_finds_the_answer_when_it_returns(self):
+        gateway = self.start()
+        self.shop.go.clear()
+        with Client(gateway.port) as first:
+            first.send(self.request("k"))
+            wait_until(lambda: self.shop.count() == 1, 5, "the service works on it")
+        wait_until(lambda: self.buy(gateway, "k").status == 409, 5, "it is still served")
+        self.shop.go.set()
+        found = wait_until(lambda: (a := self.buy(gateway, "k")).status == 201 and a, 5, "its answer is there")
+        self.assertEqual((["1"], ["true"]), (found.values("X-Order"), found.values("Idempotent-Replayed")))
+        self.assertEqual(1, self.shop.count())
+
+    def test_a_ban_ends_it_all_the_same(self):
+        gateway = self.start()
+        self.shop.go.clear()
+        with Client(gateway.port, seconds=20) as first:
+            first.send(self.request("k"))
+            wait_until(lambda: self.shop.count() == 1, 5, "the service works on it")
+            cli(self.resp_port, "SET", "banned:user:user-1", "1", "EX", "60")
+            wait_until(lambda: any(l.get("status") == 499 for l in gateway.lines), 5, "it is cut")
+        cli(self.resp_port, "DEL", "banned:user:user-1")
+        self.shop.go.set()
+        self.assertEqual(["2"], wait_until(lambda: (a := self.buy(gateway, "k")).status == 201 and a, 5,
+                                           "it may be tried again").values("X-Order"))
+
+    def test_what_failed_may_be_tried_again(self):
+        gateway = self.start()
+        for number, status in enumerate((500, 503, 429)):
+            self.shop.status = status
+            self.assertEqual(status, self.buy(gateway, f"k{number}").status)
+            self.shop.status = 201
+            wait_until(lambda n=number: self.buy(gateway, f"k{n}").status == 201, 5, "it is tried again")
+        self.shop.status = 402
+        self.assertEqual(402, self.buy(gateway, "declined").status)
+        self.shop.status = 201
+        again = self.buy(gateway, "declined")
+        self.assertEqual((402, ["true"]), (again.status, again.values("Idempotent-Replayed")))
+
+    def test_what_is_too_large_is_refused_or_used_up(self):
+        gateway = self.start()
+        self.assertRefused(413, "payload_too_large", self.buy(gateway, "k", b"x" * 1001))
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/buy/e1 HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}Idempotency-Key: k\r\n"
+                        "Transfer-Encoding: chunked\r\n\r\n3e9\r\n".encode() + b"x" * 1001 + b"\r\n0\r\n\r\n")
+            self.assertRefused(413, "payload_too_large", client.response("POST"))
+        self.assertEqual(0, self.shop.count())
+        self.assertEqual(201, self.buy(gateway, "", b"x" * 5000).status)
+        self.shop.size = 3000
+        self.assertEqual(201, self.buy(gateway, "large").status)
+        self.assertRefused(409, "conflict", self.buy(gateway, "large"))
+        self.assertEqual(2, self.shop.count())
+
+    def test_a_key_may_be_needed_and_is_for_changes_only(self):
+        gateway = self.start()
+        self.assertRefused(422, "validation_failed", self.buy(gateway, "", target="/api/v1/must/e1"))
+        self.assertEqual(0, self.shop.count())
+        for _ in range(2):
+            self.assertEqual([], self.buy(gateway, "k", b"", "/api/v1/must/e1", "GET").values("Idempotent-Replayed"))
+            self.assertEqual([], self.buy(gateway, "k", target="/api/v1/plain/e1").values("Idempotent-Replayed"))
+        self.assertEqual(4, self.shop.count())
+
+    def test_who_is_refused_now_is_given_nothing(self):
+        gateway = self.start()
+        self.assertEqual(201, self.buy(gateway, "k").status)
+        self.assertEqual(401, self.buy(gateway, "k", header="").status)
+        cli(self.resp_port, "SET", "banned:user:user-1", "1", "EX", "60")
+        wait_until(lambda: self.buy(gateway, "k").status == 403, 5, "a ban is in force")
+
+
+@unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+class Together(Once):
+    def setUp(self):
+        super().setUp()
+        self.redis = Redis(self.folder)
+        self.addCleanup(lambda: self.redis.kill())
+        self.environment = {"REDIS_URL": f"redis://127.0.0.1:{self.redis.port}/0"}
+
+    def fleet(self, count, text=None):
+        gateways = [self.start(text or self.text) for _ in range(count)]
+        for gateway in gateways:
+            wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "ok", 10, "Redis")
+        return gateways
+
+    def test_a_crowd_that_asks_all_gateways_at_once_is_served_once(self):
+        gateways = self.fleet(3)
+        def one(number):
+            answer = self.buy(gateways[number % 3], f"k{number % 5}")
+            return number % 5, answer.status, answer.values("X-Order")
+        with concurrent.futures.ThreadPoolExecutor(30) as pool:
+            found = list(pool.map(one, range(150)))
+        self.assertEqual({201, 409}, {status for _, status, _ in found} | {409})
+        self.assertEqual(5, self.shop.count())
+        for key in range(5):
+            self.assertEqual(1, len({tuple(order) for k, status, order in found if k == key and status == 201}))
+
+    def test_the_answer_is_there_after_a_restart(self):
+        gateway, = self.fleet(1)
+        self.assertEqual(201, self.buy(gateway, "k").status)
+        self.assertStops(gateway)
+        other, = self.fleet(1)
+        self.assertEqual((["1"], ["true"]), (lambda a: (a.values("X-Order"), a.values("Idempotent-Replayed")))(
+            self.buy(other, "k")))
+
+    def test_without_the_store_it_is_served_or_refused_as_the_route_says(self):
+        for option, statuses in (("serve", [201, 201]), ("refuse", [503, 503])):
+            gateway, = self.fleet(1, self.config(f"without_store: {option}"))
+            os.kill(self.redis.process.pid, signal.SIGSTOP)
+            try:
+                self.assertEqual(statuses, [self.buy(gateway, f"away-{option}").status for _ in range(2)])
+            finally:
+                os.kill(self.redis.process.pid, signal.SIGCONT)
+            wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "ok", 10, "Redis")
+            self.assertStops(gateway)
+
+
+if __name__ == "__main__":
+    unittest.main()
