@@ -10,18 +10,6 @@
 namespace gw::gateway {
 namespace {
 
-// Of texts that may hold anything: each with its length, so that no two lists are the same bytes.
-std::string digest(std::initializer_list<std::string_view> parts) {
-    security::BodyDigest digest;
-    for (const std::string_view part : parts) {
-        digest.add(std::to_string(part.size()));
-        digest.add(":");
-        digest.add(part);
-    }
-    const security::HexDigest hex = digest.finish();
-    return {hex.data(), hex.size()};
-}
-
 // What a service said once and would say again. The others say: try again, or fail.
 bool is_final(int status) {
     return status < 500 && status != 408 && status != 425 && status != 429;
@@ -36,11 +24,12 @@ IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
     const std::string_view tenant = x.identity ? x.identity->tenant : std::string_view{};
     // Where nobody says who calls, one address does not meet another's keys.
     const std::string_view caller = x.identity ? x.identity->subject : x.client_text;
-    key_ = "idempotency:" + digest({x.identity ? "user" : "address", tenant, caller, x.route->name,
-                                    head.headers.value(http::Known::idempotency_key)});
-    request_ =
-        digest({head.method_text, x.path, x.query(), head.headers.value(http::Known::content_type),
-                x.held ? x.held->bytes : std::string_view{}});
+    key_ = "idempotency:" +
+           security::digest_of({x.identity ? "user" : "address", tenant, caller, x.route->name,
+                                head.headers.value(http::Known::idempotency_key)});
+    request_ = security::digest_of({head.method_text, x.path, x.query(),
+                                    head.headers.value(http::Known::content_type),
+                                    x.held ? x.held->bytes : std::string_view{}});
 }
 
 IdempotencyWork::~IdempotencyWork() {

@@ -60,6 +60,17 @@ HexDigest BodyDigest::finish() {
     return hex_of(digest);
 }
 
+std::string digest_of(std::initializer_list<std::string_view> texts) {
+    BodyDigest digest;
+    for (const std::string_view text : texts) {
+        digest.add(std::to_string(text.size()));
+        digest.add(":");
+        digest.add(text);
+    }
+    const HexDigest hex = digest.finish();
+    return {hex.data(), hex.size()};
+}
+
 void RequestSigner::Free::operator()(evp_mac_ctx_st* context) const {
     EVP_MAC_CTX_free(context);
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,9 @@ class BodyDigest {
     };
     std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
+
+// SHA-256 of texts that may hold anything, each with its length: no two lists are the same bytes.
+std::string digest_of(std::initializer_list<std::string_view> texts);
 
 struct SignedRequest {
     std::string_view service;  // who signs: X-Internal-Service

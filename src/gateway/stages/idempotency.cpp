@@ -1,5 +1,6 @@
 // Serves a request with an Idempotency-Key once: who asks again with the same key is given the
 // first answer, on whichever gateway. The key goes to the service as well.
+#include "gateway/claim.hpp"
 #include "gateway/held_body.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -7,8 +8,6 @@
 namespace gw::gateway {
 namespace {
 
-// A store that does not answer by then counts as away for this request.
-constexpr Millis kStorePatience{100};
 // A claim outlives the service's time by this, should we end without a word.
 constexpr Millis kClaimSpare{30'000};
 
@@ -34,35 +33,13 @@ Verdict decide(Exchange& x, const IdempotencyOptions& o) {
     return wait();
 }
 
-// Between a request and the answer to its claim, which may come when it waits no longer.
-struct ClaimWait {
-    net::Pause* pause = nullptr;
-    std::optional<IdempotencyStore::Claimed> claimed{};
-};
-
 net::Task<Verdict> claim(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const IdempotencyOptions&>(*options);
-    net::Loop& loop = x.shard.loop();
-    IdempotencyStore& store = *x.shard.idempotency_store();
-    x.idempotency.emplace(x, store, o);
-    net::Pause pause(loop);
-    const auto wait = std::make_shared<ClaimWait>(&pause);
-    store.claim(x.idempotency->key(), x.idempotency->running(), x.route->timeout + kClaimSpare,
-                [wait, &loop, &store,
-                 key = x.idempotency->key()](std::optional<IdempotencyStore::Claimed> claimed) {
-                    loop.post([wait, &store, key, claimed = std::move(claimed)]() mutable {
-                        if (wait->pause != nullptr) {
-                            wait->claimed = std::move(claimed);
-                            wait->pause->wake();
-                        } else if (claimed && claimed->mine) {
-                            store.release(key);  // too late to be of use
-                        }
-                    });
-                });
-    co_await pause.until(std::min(x.deadline, loop.now() + kStorePatience));
-    wait->pause = nullptr;
-    if (wait->claimed) {
-        co_return x.idempotency->claimed(x, *wait->claimed);
+    x.idempotency.emplace(x, *x.shard.idempotency_store(), o);
+    const auto claimed = co_await ask_claim(x, x.idempotency->key(), x.idempotency->running(),
+                                            x.route->timeout + kClaimSpare);
+    if (claimed) {
+        co_return x.idempotency->claimed(x, *claimed);
     }
     x.idempotency.reset();
     co_return o.without_store == WithoutStore::serve
