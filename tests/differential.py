@@ -100,14 +100,14 @@ class LenientService:
             data = bytearray(record)
             while data:
                 try:
-                    _, length = wire.read_request(data, True)
+                    message, length = wire.read_request(data, True)
                 except wire.Incomplete:
                     break
                 except wire.BadMessage as error:
                     strange.append(f"{error}: {bytes(data[:300])!r}")
                     break
                 del data[:length]
-                found += 1
+                found += not message.cut
         return found, strange
 
 
