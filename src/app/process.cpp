@@ -24,6 +24,7 @@
 #include "control/idempotency_link.hpp"
 #include "control/key_watch.hpp"
 #include "control/limit_link.hpp"
+#include "control/maintenance_clock.hpp"
 #include "control/memory_watch.hpp"
 #include "control/name_watch.hpp"
 #include "control/operate.hpp"
@@ -136,6 +137,7 @@ class Process {
     state::Follower& follower();
     void backend_changed(bool available, const char* why);
     void tell_maintenance(const state::Known& known);
+    void plan_maintenance();
     bool adopt_key_set(const std::string& document);
     control::AccessWatchPorts access_ports();
     void configure_desk();
@@ -210,6 +212,8 @@ class Process {
     std::unique_ptr<state::RespServer> resp_;
     bool store_available_ = true;
     state::Maintenance maintenance_ = state::Maintenance::off;  // as last told
+    control::MaintenanceClock windows_{loop_,
+                                       [this] { tell_maintenance(*known_->state().current()); }};
     std::string banner_;
 
     control::EndpointBoard board_;
@@ -586,6 +590,7 @@ void Process::start_state() {
     }
     limit_link_.use_store(*store_);
     idempotency_link_.use_store(*store_);
+    plan_maintenance();
     tidy_limits();
     desk_.audit().use_store(*store_);
     desk_.watch().use_store(*store_);
@@ -644,6 +649,12 @@ void Process::tell_maintenance(const state::Known& known) {
     publish_health();
 }
 
+void Process::plan_maintenance() {
+    const auto schedule = state::schedule_of(settings_->maintenance);
+    known_->state().plan(schedule);
+    windows_.keep(schedule);
+}
+
 control::AccessWatchPorts Process::access_ports() {
     return {
         .successes =
@@ -691,8 +702,8 @@ boost::json::object Process::console_status() {
     facts["banner"] = known.banner(now);
     facts["maintenanceEnd"] = nullptr;
     if (known.maintenance(now) != state::Maintenance::off &&
-        known.maintenance_end() != WallTime::max()) {
-        facts["maintenanceEnd"] = control::epoch_millis(known.maintenance_end());
+        known.maintenance_end(now) != WallTime::max()) {
+        facts["maintenanceEnd"] = control::epoch_millis(known.maintenance_end(now));
     }
     facts["knownVersion"] = known.version;
     const security::AuthDiagnosis& diagnosis = desk_.watch().diagnosis();
@@ -837,6 +848,7 @@ control::ReloadOutcome Process::reload(std::string_view why) {
                       std::back_inserter(changes));
     settings_ = std::move(loaded->settings);
     site_ = std::move(loaded->site);
+    plan_maintenance();
     configured_keys_ = std::move(loaded->keys);
     log_.set_level(settings_->log_level);
     publish_site();
@@ -1071,6 +1083,7 @@ net::Task<void> Process::stop() {
         resp_->stop();
         co_await resp_->all_done();
     }
+    windows_.stop();
     limit_link_.stop();
     co_await limit_link_.all_done();
     idempotency_link_.stop();

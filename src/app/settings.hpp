@@ -32,6 +32,7 @@
 #include "security/audit_options.hpp"
 #include "security/signing_options.hpp"
 #include "security/watch_options.hpp"
+#include "state/maintenance.hpp"
 #include "state/state_options.hpp"
 #include "upstream/breaker_options.hpp"
 #include "upstream/service_options.hpp"
@@ -81,6 +82,7 @@ struct Settings {
     state::StateOptions state;
     limits::LimitsOptions limits;
     gateway::CacheSizeOptions cache;
+    state::MaintenanceOptions maintenance;
     gateway::CorsOptions cors;
     gateway::SecurityHeaderOptions security_headers;
     upstream::BreakerOptions breaker;
@@ -140,6 +142,7 @@ void fields(Visitor& field, Settings& o) {
     field("signing", o.signing, "proof for services that a request came through the gateway");
     field("state", o.state, "bans, revocations and what else gateways share");
     field("limits", o.limits, "how often somebody may ask");
+    field("maintenance", o.maintenance, "when the platform is closed, or only read, by plan");
     field("cache", o.cache, "answers that are kept for routes with a `cache` section");
     field("cors", o.cors, "which pages of other origins may read answers");
     field("security_headers", o.security_headers,

@@ -19,56 +19,7 @@ constexpr WallTime end_of(std::optional<WallTime> expires) {
     return expires.value_or(WallTime::max());
 }
 
-bool is_control(char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-}
-
 }  // namespace
-
-std::string_view name_of(Maintenance mode) {
-    switch (mode) {
-        case Maintenance::off:
-            return "off";
-        case Maintenance::read_only:
-            return "read-only";
-        case Maintenance::down:
-            return "down";
-    }
-    return "";
-}
-
-std::optional<Maintenance> parse_maintenance(std::string_view value) {
-    std::string word;
-    for (const char c : value.substr(0, 64)) {
-        if (!is_control(c) && c != ' ' && c != '-' && c != '_') {
-            word += lower(c);
-        }
-    }
-    if (word == "readonly") {
-        return Maintenance::read_only;
-    }
-    if (word == "down") {
-        return Maintenance::down;
-    }
-    if (word.empty() || word == "off" || word == "none") {
-        return Maintenance::off;
-    }
-    return std::nullopt;
-}
-
-std::string banner_text(std::string_view value) {
-    std::string text(value.substr(0, kBannerMax));
-    if (value.size() > kBannerMax) {
-        // Not in the middle of a character of UTF-8.
-        std::size_t end = kBannerMax;
-        while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80) {
-            --end;
-        }
-        text.resize(end);
-    }
-    std::ranges::replace_if(text, is_control, ' ');
-    return std::string(trim_ows(text));
-}
 
 KnownState::KnownState(const Clock& clock, std::uint64_t seed, KnownStateListener listener)
     : clock_(clock),
@@ -225,6 +176,23 @@ void KnownState::complain(std::string_view key, std::string_view value, const ch
     }
 }
 
+WallTime Known::maintenance_end(WallTime now) const {
+    const bool said = mode_ != Maintenance::off && now < mode_end_;
+    if (schedule_ == nullptr) {
+        return mode_end_;
+    }
+    const MaintenanceSchedule::InForce planned = schedule_->at(now);
+    if (!said || planned.mode > mode_) {
+        return planned.until;
+    }
+    return planned.mode == mode_ ? std::max(mode_end_, planned.until) : mode_end_;
+}
+
+void KnownState::plan(std::shared_ptr<const MaintenanceSchedule> schedule) {
+    schedule_ = std::move(schedule);
+    note_change();
+}
+
 bool KnownState::publish_if_changed() {
     if (!std::exchange(changed_, false)) {
         return false;
@@ -241,6 +209,7 @@ bool KnownState::publish_if_changed() {
         next->banner_ = banner_text(banner_->value);
         next->banner_end_ = end_of(banner_->expires);
     }
+    next->schedule_ = schedule_;
     current_ = std::move(next);
     if (listener_.published) {
         listener_.published(current_);

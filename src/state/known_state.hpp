@@ -20,23 +20,13 @@
 
 #include "base/clock.hpp"
 #include "state/banned.hpp"
+#include "state/maintenance.hpp"
 #include "state/replica_map.hpp"
 #include "state/revoked.hpp"
 #include "state/store.hpp"
 #include "state/taken.hpp"
 
 namespace gw::state {
-
-enum class Maintenance : std::uint8_t { off, read_only, down };
-
-// "off", "read-only", "down".
-std::string_view name_of(Maintenance mode);
-// In any case of letters, with '-', '_' or nothing between the words. Nothing if it is no mode.
-std::optional<Maintenance> parse_maintenance(std::string_view value);
-// Fit for a header field (RFC 9110, 5.5): controls become spaces, at most kBannerMax bytes of whole
-// characters, without spaces around it.
-std::string banner_text(std::string_view value);
-inline constexpr std::size_t kBannerMax = 512;
 
 // One version. Any thread.
 class Known {
@@ -47,15 +37,20 @@ class Known {
     Revocations revocations;
     std::uint64_t version = 0;  // counts publications; 0: nothing was told yet
 
+    // The stricter of what operators say and of the windows of the week.
     [[nodiscard]] Maintenance maintenance(WallTime now) const {
-        return mode_ != Maintenance::off && now < mode_end_ ? mode_ : Maintenance::off;
+        const Maintenance said =
+            mode_ != Maintenance::off && now < mode_end_ ? mode_ : Maintenance::off;
+        return schedule_ == nullptr ? said : std::max(said, schedule_->at(now).mode);
     }
-    // When the mode ends by itself; WallTime::max(): when somebody ends it.
-    [[nodiscard]] WallTime maintenance_end() const { return mode_end_; }
+    // When the mode in force ends by itself; WallTime::max(): when somebody ends it.
+    [[nodiscard]] WallTime maintenance_end(WallTime now) const;
     // Empty: none. Lives as long as this version.
     [[nodiscard]] std::string_view banner(WallTime now) const {
-        return !banner_.empty() && now < banner_end_ ? std::string_view(banner_)
-                                                     : std::string_view();
+        if (!banner_.empty() && now < banner_end_) {
+            return banner_;
+        }
+        return schedule_ == nullptr ? std::string_view() : schedule_->at(now).banner;
     }
 
   private:
@@ -64,6 +59,7 @@ class Known {
     WallTime mode_end_ = WallTime::max();
     std::string banner_;
     WallTime banner_end_ = WallTime::max();
+    std::shared_ptr<const MaintenanceSchedule> schedule_;  // of all versions since it was read
 };
 
 // What KnownState tells its owner, on its thread. Each may be empty.
@@ -101,6 +97,9 @@ class KnownState final : public Follower {
     void backend_changed(bool available, const char* why) override;
     // As they were told, without those whose time is over.
     std::vector<KnownEntry> everything() override;
+
+    // Windows of maintenance; null: none.
+    void plan(std::shared_ptr<const MaintenanceSchedule> schedule);
 
     // True: there was something to publish. It costs what changed, not what is known.
     bool publish_if_changed();
@@ -143,6 +142,7 @@ class KnownState final : public Follower {
     RevocationWriter revocations_;
     std::optional<Text> mode_;
     std::optional<Text> banner_;
+    std::shared_ptr<const MaintenanceSchedule> schedule_;
     std::shared_ptr<const Known> current_;
     bool changed_ = false;
     bool listing_ = false;

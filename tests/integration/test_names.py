@@ -43,10 +43,11 @@ class Names(Scenario):
         self.names.table[NAME] = list(self.origins)
         gateway = self.start(self.text)
         wait_until(lambda: self.answer(gateway)[0] == 200, 10, "it serves")
-        for _ in range(60):
+        for _ in range(300):
             self.assertEqual(200, self.answer(gateway)[0])
+        # Chance decides between equals: a hundred each, and half of that is six deviations away.
         for origin in self.origins.values():
-            self.assertGreater(origin.requests, 10)
+            self.assertGreater(origin.requests, 50)
 
     def test_a_dead_address_among_good_ones_costs_no_request(self):
         self.names.table[NAME] = ["127.0.0.2", "127.0.0.9"]   # nobody listens on the second

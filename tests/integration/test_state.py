@@ -202,6 +202,29 @@ class Embedded(State):
         self.assertIn("WRONGPASS", cli(self.resp_port, "-a", "first", "--no-auth-warning", "PING", shown="err"))
         self.assertNotIn("second", "".join(json.dumps(line) for line in gateway.lines))
 
+    def test_maintenance_by_plan(self):
+        clock = lambda minutes: time.strftime("%H:%M", time.gmtime(time.time() + 60 * minutes))   # noqa: E731
+        windows = lambda first, last: (   # noqa: E731
+            self.text + f'maintenance: {{windows: {{now: {{day: daily, from: "{clock(first)}", to: "{clock(last)}", '
+                        f'banner: "by plan"}}}}}}\n')
+        gateway = self.start(windows(-30, 30))
+        self.assertEqual(FINE, self.answer(gateway))
+        refused = self.writes(gateway)
+        self.assertEqual((503, "maintenance"), (refused.status, json.loads(refused.body)["code"]))
+        self.assertTrue(28 * 60 < int(refused.values("Retry-After")[0]) <= 30 * 60, refused.values("Retry-After"))
+        self.assertEqual(["by plan"], self.get(gateway, "/api/v1/s0/text").values("X-Maintenance-Banner"))
+        health = lambda: json.loads(ask(gateway.port, "/health")[2])   # noqa: E731
+        wait_until(lambda: (health()["maintenance"], health().get("banner")) == ("read-only", "by plan"), 5, "health says so")
+        # Operators may be stricter.
+        cli(self.resp_port, "SET", "maintenance:mode", "down")
+        self.becomes((503, "maintenance"), gateway)
+        cli(self.resp_port, "DEL", "maintenance:mode")
+        self.becomes(FINE, gateway)
+        gateway.config.write_text(windows(120, 180))
+        wait_until(lambda: self.writes(gateway).status == 200, 10, "the plan has changed")
+        self.assertEqual([], self.get(gateway, "/api/v1/s0/text").values("X-Maintenance-Banner"))
+        wait_until(lambda: self.events(gateway, "maintenance mode changed"), 5, "it is told")
+
     def test_maintenance_by_key(self):
         gateway = self.start()
         health = lambda: json.loads(ask(gateway.port, "/health")[2])

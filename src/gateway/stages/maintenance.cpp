@@ -18,9 +18,9 @@ Verdict decide(Exchange& x) {
         (mode == state::Maintenance::read_only && !writes(x.head().method))) {
         return go_on();
     }
-    if (known.maintenance_end() != WallTime::max()) {
+    if (known.maintenance_end(now) != WallTime::max()) {
         x.retry_after_s =
-            std::chrono::ceil<std::chrono::seconds>(known.maintenance_end() - now).count();
+            std::chrono::ceil<std::chrono::seconds>(known.maintenance_end(now) - now).count();
     }
     return refuse(Code::maintenance, mode == state::Maintenance::down
                                          ? "the platform is under maintenance"
