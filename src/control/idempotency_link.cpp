@@ -5,7 +5,7 @@ namespace gw::control {
 void IdempotencyLink::claim(std::string key, std::string value, Millis ttl, Answered answered) {
     loop_.post([this, key = std::move(key), value = std::move(value), ttl,
                 answered = std::move(answered)]() mutable {
-        if (open()) {
+        if (open() && !kept_.full(loop_.now())) {
             scope_.spawn(claim_now(std::move(key), std::move(value), ttl, std::move(answered)));
         } else {
             answered(std::nullopt);
@@ -55,6 +55,10 @@ net::Task<void> IdempotencyLink::claim_now(std::string key, std::string value, M
 }
 
 net::Task<void> IdempotencyLink::keep_now(std::string key, std::string value, Millis ttl) {
+    if (store_->backend() == "embedded") {
+        constexpr std::size_t kOverhead = 200;  // of an entry, about
+        kept_.add(kOverhead + key.size() + value.size(), loop_.now() + ttl);
+    }
     // Lost with the store: the claim then ends by itself.
     [[maybe_unused]] const Result<bool> set =
         co_await store_->set(std::move(key), std::move(value), {.ttl = ttl});

@@ -2,6 +2,7 @@
 // otherwise.
 #pragma once
 
+#include "control/kept_bytes.hpp"
 #include "gateway/idempotency_store.hpp"
 #include "net/loop.hpp"
 #include "net/scope.hpp"
@@ -29,6 +30,8 @@ class IdempotencyLink final : public gateway::IdempotencyStore {
   private:
     // More at once than this: the store does not keep up.
     static constexpr std::size_t kAtOnceMax = 10'000;
+    // Of the embedded store, whose other half and more is for bans and revocations.
+    static constexpr std::size_t kEmbeddedBytesMax = 64UL * 1024 * 1024;
 
     [[nodiscard]] bool open() const {
         return !stopping_ && store_ != nullptr && store_->available() && scope_.live() < kAtOnceMax;
@@ -39,6 +42,7 @@ class IdempotencyLink final : public gateway::IdempotencyStore {
 
     net::Loop& loop_;
     state::Store* store_ = nullptr;
+    KeptBytes kept_{kEmbeddedBytesMax};
     net::Scope scope_;
     bool stopping_ = false;
 };
