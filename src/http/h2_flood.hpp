@@ -19,7 +19,7 @@ enum class H2Cost : std::uint8_t {
     ping,           // PING
     priority,       // PRIORITY, PRIORITY_UPDATE and frames of unknown types
     empty_data,     // DATA, CONTINUATION and HEADERS without content that end nothing
-    window_update,  // WINDOW_UPDATE; DATA frames sent earn credits
+    window_update,  // WINDOW_UPDATE; DATA that is sent earns credits
 };
 inline constexpr std::size_t kH2Costs = 6;
 
@@ -45,17 +45,17 @@ class H2Flood {
         return true;
     }
 
-    // A DATA frame with so many bytes was sent: clients acknowledge each with a WINDOW_UPDATE for
-    // its stream and one for the connection, if not in smaller pieces. They may do so long after:
-    // what is earned so is kept. By frames, since a client that acknowledges each frame and reads
-    // slowly gets windows, and so frames, that become ever smaller. Frames of a few bytes earn
-    // nothing: who opens its window byte by byte wants a frame for each (CVE-2019-9511).
+    // So many bytes of DATA were sent: clients acknowledge each frame with a WINDOW_UPDATE for its
+    // stream and one for the connection. They may do so long after: what is earned so is kept. A
+    // client that acknowledges each frame by itself gets windows, and so frames, that become ever
+    // smaller, down to some bytes among larger ones; one that opens its window byte by byte from
+    // the start wants a frame for each (CVE-2019-9511), and earns next to nothing.
     void sent_data(std::size_t bytes) {
-        constexpr std::size_t kFewBytes = 16;
-        constexpr std::int64_t kUpdates = 4;
-        if (bytes >= kFewBytes) {
-            stores_[std::to_underlying(H2Cost::window_update)].left += kUpdates;
-        }
+        constexpr std::size_t kBytesOfAnUpdate = 16;
+        acknowledged_later_ += bytes;
+        stores_[std::to_underlying(H2Cost::window_update)].left +=
+            static_cast<std::int64_t>(acknowledged_later_ / kBytesOfAnUpdate);
+        acknowledged_later_ %= kBytesOfAnUpdate;
     }
 
   private:
@@ -77,6 +77,7 @@ class H2Flood {
     };
 
     std::array<Store, kH2Costs> stores_{};
+    std::size_t acknowledged_later_ = 0;  // of bytes sent, what has earned nothing yet
 };
 
 }  // namespace gw::http
