@@ -329,16 +329,25 @@ services: {{crowded: {{url: "{service.url}", bulkhead: {{{bulkhead}}}}}}}
 routes: [{{name: all, path: /api/**, service: crowded, authenticate: {{public: [/**]}}}}]
 """)
 
+            def at_service(gateway=gateway):
+                text = ask(gateway.admin_port, "/metrics")[2]
+                return [float(re.search(rf'^downstream_request_duration_seconds_{part}\{{[^}}]*upstream="crowded"[^}}]*\}} (\S+)',
+                                        text, re.M)[1]) for part in ("sum", "count")]
+
             def served(connections, seconds):
-                before = answers(gateway, 200)
-                total, refused, _ = wrk(gateway.port, "/api/a", seconds, connections)
-                return (answers(gateway, 200) - before) / seconds, refused / max(total, 1)
+                """Answers a second, and how long each took the service, in ms."""
+                before, (spent, count) = answers(gateway, 200), at_service()
+                wrk(gateway.port, "/api/a", seconds, connections)
+                now_spent, now_count = at_service()
+                return (answers(gateway, 200) - before) / seconds, (now_spent - spent) / (now_count - count) * 1000
             served(40, 6)      # a limit that adapts learns
-            best = statistics.median(served(8, 2)[0] for _ in range(3))
-            crowd = [served(40, 2) for _ in range(3)]
-            rate = statistics.median(rate for rate, _ in crowd)
+            few, crowd = ([served(clients, 2) for _ in range(3)] for clients in (8, 40))
+            best, rate = (statistics.median(rate for rate, _ in rows) for rows in (few, crowd))
+            quick, took = (statistics.median(took for _, took in rows) for rows in (few, crowd))
             judged(rate >= 0.9 * best, f"goodput, {name}: {rate:,.0f} a second for 40 clients at once, {best:,.0f} for the 8 that "
                                        f"the service can bear: {rate / best:.0%} (at least 90 %)")
+            judged(took <= 1.2 * quick, f"goodput, {name}: each answer takes the service {took:.1f} ms, {quick:.1f} for the 8 (at most "
+                                        "1.2 times); none waits longer than 50 ms before")
 
 
 def upload(build):
