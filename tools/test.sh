@@ -44,6 +44,14 @@ manifests() {
     fi
 }
 
+cache_suite() {
+    if [ -d tests/npm/node_modules/http-cache-tests ]; then
+        python3 tests/http_cache_suite.py --gateway "$build/api-gateway"
+    else
+        echo "cache-suite: not run, npm's packages are not there"
+    fi
+}
+
 export ASAN_OPTIONS="detect_leaks=1:abort_on_error=1"
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1"
 export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1"
@@ -62,6 +70,7 @@ case "$preset" in
         group console python3 tools/console.py --check
         group drift-can-fail python3 tools/drift_test.py
         group manifests manifests
+        group cache-suite cache_suite
         group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
         group stage-in-one-file tools/stage_test.sh
         group build-demo cmake --build --preset release --target demo -- --quiet

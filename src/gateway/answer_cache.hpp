@@ -42,9 +42,10 @@ struct StoredAnswer {
     http::Freshness freshness;
     Instant came{};
     std::vector<Selecting> vary;
-    std::string path;    // as clients name it
-    std::string tenant;  // "" if nobody's
-    std::string tags;    // a list: what the service calls it, to purge it by
+    std::string path;       // as clients name it
+    std::string tenant;     // "" if nobody's
+    std::string tags;       // a list: what the service calls it, to purge it by
+    std::string surrogate;  // its Surrogate-Control, which is for us alone
 
     void add(std::string_view name, std::string_view value, http::Known known);
     [[nodiscard]] std::string_view value(std::string_view name) const;  // of the first; "" if none

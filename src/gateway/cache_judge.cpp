@@ -79,6 +79,10 @@ void CacheWork::freshen(Exchange& x, const http::ResponseHead& head) {
     for (const Field& field : head.headers) {
         room = room && (!renews(field) || merged.headers.add(field));
     }
+    if (http::find_field(head.headers, "surrogate-control") == nullptr &&
+        !stored_->surrogate.empty()) {
+        room = room && merged.headers.add("Surrogate-Control", stored_->surrogate);
+    }
     if (!room) {
         return;
     }

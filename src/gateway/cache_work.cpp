@@ -47,6 +47,16 @@ std::string_view chosen(Arena& arena, std::string_view query,
     return arena.copy(kept);
 }
 
+void append_to_list(std::string& list, std::string_view value) {
+    list.append(list.empty() ? "" : ",").append(value);
+}
+
+// Between services and us.
+bool is_for_us(const Field& field) {
+    return field.known == Known::other && (equal_ignore_case(field.name, "cache-tag") ||
+                                           equal_ignore_case(field.name, "surrogate-control"));
+}
+
 bool has_credentials(const Exchange& x) {
     const Headers& headers = x.head().headers;
     return headers.has(Known::authorization) || headers.has(Known::x_api_key);
@@ -177,6 +187,14 @@ bool CacheWork::take_over(Exchange& from, Exchange& x) {
 }
 
 void CacheWork::amend_request(Headers& out) const {
+    if (reads_) {
+        out.erase_if([](const Field& field) {
+            return field.known == Known::other &&
+                   equal_ignore_case(field.name, "surrogate-capability");
+        });
+        [[maybe_unused]] const bool told =
+            out.add("Surrogate-Capability", "api-gateway=\"Surrogate/1.0\"");
+    }
     if (fill_ == 0 && !asks_whether_it_holds()) {
         return;
     }
@@ -224,7 +242,9 @@ std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::Respons
     }
     for (const Field& field : head.headers) {
         if (equal_ignore_case(field.name, "cache-tag")) {
-            answer->tags.append(answer->tags.empty() ? "" : ",").append(field.value);
+            append_to_list(answer->tags, field.value);
+        } else if (equal_ignore_case(field.name, "surrogate-control")) {
+            append_to_list(answer->surrogate, field.value);
         } else if (field.known != Known::content_length && !equal_ignore_case(field.name, "age")) {
             answer->add(field.name, field.value, field.known);
         }
@@ -250,9 +270,7 @@ void CacheWork::take_head(Exchange& x, http::ResponseHead& out) {
             give_up(x, true);
         }
     }
-    out.headers.erase_if([](const Field& field) {
-        return field.known == Known::other && equal_ignore_case(field.name, "cache-tag");
-    });
+    out.headers.erase_if(is_for_us);
 }
 
 void CacheWork::give_up(Exchange& x, bool not_kept) {

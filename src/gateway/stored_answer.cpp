@@ -77,7 +77,8 @@ http::Validators StoredAnswer::validators() const {
 std::size_t StoredAnswer::bytes() const {
     constexpr std::size_t kOverhead = 400;  // of the nodes that hold it, about
     std::size_t all = kOverhead + lines.size() + fields.size() * sizeof(Line) + path.size() +
-                      tenant.size() + tags.size() + (body != nullptr ? body->size() : 0);
+                      tenant.size() + tags.size() + surrogate.size() +
+                      (body != nullptr ? body->size() : 0);
     for (const Selecting& one : vary) {
         all += sizeof one + one.name.size() + one.value.size();
     }

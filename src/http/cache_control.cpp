@@ -109,6 +109,50 @@ CacheControl of_fields(const Headers& headers) {
     return out;
 }
 
+struct Surrogate {
+    bool no_store = false;
+    std::optional<Seconds> max_age;
+};
+
+// `max-age=60+30;name`: the part behind the plus is for how long it may be given stale, which
+// stale-while-revalidate says with more care.
+void take_surrogate(std::string_view member, Surrogate& for_all, Surrogate& for_us) {
+    const std::size_t semicolon = std::min(member.find(';'), member.size());
+    const std::string_view target = trim_ows(member.substr(std::min(semicolon + 1, member.size())));
+    if (!target.empty() && target != kSurrogateName) {
+        return;
+    }
+    const Directive directive = directive_of(trim_ows(member.substr(0, semicolon)));
+    Surrogate& out = target.empty() ? for_all : for_us;
+    if (equal_ignore_case(directive.name, "no-store")) {
+        out.no_store = true;
+    } else if (equal_ignore_case(directive.name, "max-age") && !out.max_age) {
+        out.max_age = delta_seconds(directive.value.substr(0, directive.value.find('+')));
+    }
+}
+
+void add_surrogate(const Headers& headers, CacheControl& out) {
+    Surrogate for_all;
+    Surrogate for_us;
+    for (const Field& field : headers) {
+        if (field.known == Known::other && equal_ignore_case(field.name, "surrogate-control")) {
+            std::string_view list = field.value;
+            while (!list.empty()) {
+                take_surrogate(take_member(list), for_all, for_us);
+            }
+        }
+    }
+    const bool named = for_us.no_store || for_us.max_age;
+    const Surrogate& said = named ? for_us : for_all;
+    if (named && !for_us.no_store) {
+        out.no_store = false;
+        out.no_cache = false;
+    }
+    out.no_store = out.no_store || said.no_store;
+    out.must_understand = out.must_understand && !said.no_store;
+    out.surrogate_max_age = said.max_age;
+}
+
 }  // namespace
 
 void parse_cache_control(std::string_view value, CacheControl& out) {
@@ -119,7 +163,9 @@ void parse_cache_control(std::string_view value, CacheControl& out) {
 }
 
 CacheControl cache_control_of_answer(const Headers& headers) {
-    return of_fields(headers);
+    CacheControl out = of_fields(headers);
+    add_surrogate(headers, out);
+    return out;
 }
 
 CacheControl cache_control_of_request(const Headers& headers) {

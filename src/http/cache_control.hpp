@@ -1,4 +1,5 @@
-// What Cache-Control says (RFC 9111, 5.2; RFC 5861), of requests and of answers. Pure; any thread.
+// What Cache-Control says (RFC 9111, 5.2; RFC 5861), of requests and of answers, and what
+// Surrogate-Control says of an answer to us alone (W3C, Edge Architecture). Pure; any thread.
 #pragma once
 
 #include <chrono>
@@ -31,16 +32,25 @@ struct CacheControl {
     std::optional<Seconds> max_stale;
     std::optional<Seconds> stale_while_revalidate;
     std::optional<Seconds> stale_if_error;
+    // Of Surrogate-Control: comes before every other time.
+    std::optional<Seconds> surrogate_max_age;
 };
 
 // Longer times count as this long (RFC 9111, 1.2.2).
 inline constexpr std::chrono::seconds kDeltaSecondsMax{2'147'483'648};
+
+// Our name in `Surrogate-Capability: api-gateway="Surrogate/1.0"`, by which services may speak to
+// us.
+inline constexpr std::string_view kSurrogateName = "api-gateway";
 
 // One field's value, added to what others said.
 void parse_cache_control(std::string_view value, CacheControl& out);
 // All fields of a head, as one list. A request without any that says `Pragma: no-cache` means
 // no-cache (RFC 9111, 5.4).
 CacheControl cache_control_of_request(const Headers& headers);
+// With Surrogate-Control, where it is for everybody or for us: it may shorten and lengthen. Only
+// where a service names us (`max-age=60;api-gateway`) it also undoes the no-store and no-cache of
+// Cache-Control, which then are for those behind us. `private` stays.
 CacheControl cache_control_of_answer(const Headers& headers);
 
 // The first field of that name, in any case, or null.

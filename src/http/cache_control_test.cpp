@@ -62,5 +62,42 @@ TEST(CacheControl, PragmaCountsForRequestsWithoutCacheControl) {
     EXPECT_FALSE(cache_control_of_request(headers).no_cache);
 }
 
+CacheControl of_answer(
+    std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+    Headers headers;
+    for (const auto& [name, value] : fields) {
+        EXPECT_TRUE(headers.add(name, value));
+    }
+    return cache_control_of_answer(headers);
+}
+
+TEST(SurrogateControl, WhatIsForAnotherIsNotForUs) {
+    const CacheControl other =
+        of_answer({{"Surrogate-Control", "max-age=60;somebody, no-store;somebody"}});
+    EXPECT_FALSE(other.surrogate_max_age || other.no_store);
+    const CacheControl both =
+        of_answer({{"Surrogate-Control", "max-age=60, max-age=5;api-gateway"}});
+    EXPECT_EQ(both.surrogate_max_age, std::chrono::seconds(5));
+    EXPECT_EQ(of_answer({{"Surrogate-Control", "foo, MaX-aGe=60+30"}}).surrogate_max_age,
+              std::chrono::seconds(60));
+    EXPECT_EQ(of_answer({{"Surrogate-Control", "max-age=x"}}).surrogate_max_age,
+              std::chrono::seconds(0));
+    EXPECT_FALSE(of_answer({{"Surrogate-Control", "max-age =60"}}).surrogate_max_age);
+}
+
+TEST(SurrogateControl, UndoesNoStoreOnlyWhereItNamesUs) {
+    EXPECT_TRUE(
+        of_answer({{"Cache-Control", "no-store"}, {"Surrogate-Control", "max-age=60"}}).no_store);
+    EXPECT_FALSE(of_answer({{"Cache-Control", "no-store, no-cache"},
+                            {"Surrogate-Control", "max-age=60;api-gateway"}})
+                     .no_store);
+    const CacheControl one =
+        of_answer({{"Cache-Control", "private"}, {"Surrogate-Control", "max-age=60;api-gateway"}});
+    EXPECT_TRUE(one.for_one);
+    EXPECT_TRUE(of_answer({{"Cache-Control", "max-age=60, must-understand"},
+                           {"Surrogate-Control", "no-store"}})
+                    .no_store);
+}
+
 }  // namespace
 }  // namespace gw::http

@@ -66,6 +66,9 @@ seconds initial_age(const Headers& headers, WallTime date, Instant::duration too
 // What the service says itself; nothing if it says nothing.
 std::optional<seconds> stated_lifetime(const CacheControl& cc, const Headers& headers,
                                        const CacheRules& rules, WallTime date, WallTime now) {
+    if (cc.surrogate_max_age) {
+        return cc.surrogate_max_age;
+    }
     if (cc.s_maxage && !rules.of_one) {
         return cc.s_maxage;
     }

@@ -50,7 +50,7 @@ class Origin:
                     status, body = 304, b""
                 self.send_response(status)
                 for name, header in (("cc", "Cache-Control"), ("tag", "Cache-Tag"), ("vary", "Vary"),
-                                     ("cookie", "Set-Cookie"), ("owner", "X-Resource-Tenant")):
+                                     ("sc", "Surrogate-Control"), ("cookie", "Set-Cookie"), ("owner", "X-Resource-Tenant")):
                     if name in options:
                         self.send_header(header, options[name])
                 if "etag" in options:
@@ -130,6 +130,19 @@ routes:
 
 
 class Kept(Cache):
+    def test_services_speak_to_us_alone_by_surrogate_control_which_clients_do_not_see(self):
+        gateway = self.start()
+        target = "/open/a?cc=no-store&sc=max-age%3D60%3Bapi-gateway"
+        first, again = (self.ask_for(gateway, target, "Surrogate-Capability: abc=x\r\n") for _ in range(2))
+        self.assertEqual(("api-gateway; hit", False, "no-store"),
+                         (again.value("cache-status"), again.has("surrogate-control"), again.value("cache-control")))
+        self.assertFalse(first.has("surrogate-control"))
+        self.assertEqual('api-gateway="Surrogate/1.0"', self.service.asked[0][2]["Surrogate-Capability"])
+        self.assertNotKept(gateway, "/open/b?cc=max-age%3D60&sc=no-store")
+        self.assertNotKept(gateway, "/open/c?cc=max-age%3D60&sc=max-age%3D0")
+        self.assertNotKept(gateway, "/open/d?cc=private&sc=max-age%3D60%3Bapi-gateway")
+        self.assertKept(gateway, "/open/e?cc=max-age%3D60&sc=max-age%3D0%3Banother")
+
     def test_what_may_be_kept_is_given_again_with_its_age_and_status(self):
         gateway = self.start()
         first = self.ask_for(gateway, "/open/a?cc=max-age%3D60")
