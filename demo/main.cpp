@@ -1,4 +1,4 @@
-// demo-service auth|venue|event|ticket --port N [--key-file FILE]
+// demo-service auth|venue|event|ticket --port N [--host ADDRESS] [--key-file FILE]
 #include <httplib.h>
 
 #include <csignal>
@@ -11,11 +11,14 @@
 int main(int argc, char** argv) {
     const std::string role = argc > 1 ? argv[1] : "";
     int port = 0;
+    std::string host = "127.0.0.1";
     std::string key_file;
     for (int i = 2; i + 1 < argc; i += 2) {
         const std::string name = argv[i];
         if (name == "--port") {
             port = std::atoi(argv[i + 1]);
+        } else if (name == "--host") {
+            host = argv[i + 1];
         } else if (name == "--key-file") {
             key_file = argv[i + 1];
         }
@@ -26,12 +29,14 @@ int main(int argc, char** argv) {
                                               : role == "ticket" ? demo::ticket_service()
                                                                  : nullptr;
     if (server == nullptr || port <= 0) {
-        std::fputs("usage: demo-service auth|venue|event|ticket --port N [--key-file FILE]\n",
-                   stderr);
+        std::fputs(
+            "usage: demo-service auth|venue|event|ticket --port N [--host ADDRESS] [--key-file "
+            "FILE]\n",
+            stderr);
         return 2;
     }
     std::signal(SIGPIPE, SIG_IGN);
-    if (!demo::serve(*server, port)) {
+    if (!demo::serve(*server, host, port)) {
         std::fprintf(stderr, "demo-service %s: port %d is taken\n", role.c_str(), port);
         return 1;
     }

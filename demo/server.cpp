@@ -128,7 +128,7 @@ std::unique_ptr<httplib::Server> make_server(const std::string& name, const std:
     return server;
 }
 
-bool serve(httplib::Server& server, int port) {
+bool serve(httplib::Server& server, const std::string& host, int port) {
     int listening = -1;
     server.set_socket_options([&listening](int fd) {
         // Without the library's SO_REUSEPORT, which would let a second service share the port.
@@ -136,7 +136,7 @@ bool serve(httplib::Server& server, int port) {
         ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         listening = fd;
     });
-    if (!server.bind_to_port("127.0.0.1", port)) {
+    if (!server.bind_to_port(host, port)) {
         return false;
     }
     ::listen(listening, SOMAXCONN);  // the library's queue holds five connections

@@ -21,7 +21,7 @@ namespace json = boost::json;
 std::unique_ptr<httplib::Server> make_server(const std::string& name, const std::string& base);
 
 // Serves on 127.0.0.1 until the process ends; false if the port is taken.
-bool serve(httplib::Server& server, int port);
+bool serve(httplib::Server& server, const std::string& host, int port);
 
 void answer(httplib::Response& response, int status, const json::value& body);
 void refuse(httplib::Response& response, int status, std::string_view code,

@@ -71,9 +71,9 @@ case "$preset" in
         group drift-can-fail python3 tools/drift_test.py
         group manifests manifests
         group cache-suite cache_suite
+        group build-demo cmake --build --preset release --target demo -- --quiet
         group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
         group stage-in-one-file tools/stage_test.sh
-        group build-demo cmake --build --preset release --target demo -- --quiet
         group demo python3 demo/demo_test.py --service "$build/demo/demo-service"
         group run env DEMO_PORT_BASE=14001 PORT=13000 ADMIN_PORT=19300 demo/run.sh --check
         group stack env DEMO_PORT_BASE=14101 PORT=13100 ADMIN_PORT=19400 RESP_PORT=16479 PROMETHEUS_PORT=19490 \

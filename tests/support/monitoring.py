@@ -52,9 +52,9 @@ class _Process:
 class Prometheus(_Process):
     """Scrapes `targets` (host:port of gateways) as the job api-gateway, and evaluates `rules` (files)."""
 
-    def __init__(self, folder, targets, rules=(), every="250ms", alertmanager=None):
-        port, = free_ports(1)
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, folder, targets, rules=(), every="250ms", alertmanager=None, listen=None):
+        host, port = listen or ("127.0.0.1", free_ports(1)[0])
+        self.url = f"http://{host}:{port}"
         folder = pathlib.Path(folder) / f"prometheus-{port}"
         folder.mkdir()
         self.targets = folder / "targets.json"
@@ -68,11 +68,13 @@ class Prometheus(_Process):
         (folder / "prometheus.yml").write_text(text)
         super().__init__(folder, "prometheus", [
             "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-            f"--web.listen-address=127.0.0.1:{port}", "--query.lookback-delta=5s", "--enable-feature=exemplar-storage"],
+            f"--web.listen-address={host}:{port}", "--query.lookback-delta=5s", "--enable-feature=exemplar-storage"],
             "/-/ready")
 
     def scrape(self, targets):
-        self.targets.write_text(json.dumps([{"targets": list(targets)}]))
+        fresh = self.targets.with_suffix(".fresh")
+        fresh.write_text(json.dumps([{"targets": list(targets)}]))
+        fresh.replace(self.targets)      # never seen half written
 
     def get(self, path):
         status, body = fetch(self.url + path)
