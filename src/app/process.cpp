@@ -19,17 +19,21 @@
 #include "control/containment.hpp"
 #include "control/crowd_board.hpp"
 #include "control/endpoint_board.hpp"
+#include "control/explain_operation.hpp"
 #include "control/file_watch.hpp"
 #include "control/health_checks.hpp"
 #include "control/idempotency_link.hpp"
 #include "control/key_watch.hpp"
+#include "control/knobs.hpp"
 #include "control/limit_link.hpp"
+#include "control/limit_operations.hpp"
 #include "control/maintenance_clock.hpp"
 #include "control/memory_watch.hpp"
 #include "control/name_watch.hpp"
 #include "control/operate.hpp"
 #include "control/region_peers.hpp"
 #include "control/security_desk.hpp"
+#include "control/sign_in.hpp"
 #include "control/signals.hpp"
 #include "control/trace_export.hpp"
 #include "gateway/answer_cache.hpp"
@@ -130,7 +134,14 @@ class Process {
     control::ReloadOutcome reloaded(std::string_view why, std::string mistake,
                                     std::vector<std::string> changes = {});
     void publish_site();
+    void build_limited_site();
+    observe::LogLevel log_level_in_force() const;
+    control::KnobPorts knob_ports();
+    std::optional<config::Flaw> check_knob(std::string_view name,
+                                           const control::KnobSetting& setting) const;
+    std::vector<observe::Exposition::KnobFacts> knob_facts() const;
     void warn_of_unverified();
+    void follow_operators();
     void publish_keys();
     void open_resp_socket(std::vector<net::NamedSocket>& inherited);
     void start_state();
@@ -142,6 +153,8 @@ class Process {
     control::AccessWatchPorts access_ports();
     void configure_desk();
     void tidy_limits();
+    std::uint64_t refused_by(std::string_view policy) const;
+    gateway::ExplainParts explain_parts();
     void breaker_changed(const std::string& name);
     [[nodiscard]] std::string breakers_json() const;
     void publish_members(const std::string& service, const std::vector<upstream::Member>& members);
@@ -183,6 +196,11 @@ class Process {
     control::AdminApi admin_api_{
         loop_, [this](const gateway::SecurityEvent& event) { desk_.audit().keep(event); }};
     std::unique_ptr<control::Operations> operations_;
+    std::unique_ptr<control::LimitOperations> limit_operations_;
+    std::unique_ptr<control::ExplainOperation> explain_operation_;
+    std::shared_ptr<const identity::KeySet> keys_ = std::make_shared<identity::KeySet>();
+    std::shared_ptr<const gateway::HealthReport> health_;
+    gateway::Pressure pressure_ = gateway::Pressure::none;
     std::unique_ptr<control::Containment> containment_;
     std::unique_ptr<control::ConsoleOperations> console_operations_;
     std::unique_ptr<control::Console> console_;
@@ -192,6 +210,8 @@ class Process {
     std::vector<std::unique_ptr<net::Listener>> admin_listeners_;
 
     control::SecurityDesk desk_{loop_, log_, Random::fresh_seed(), access_ports()};
+    std::map<std::string, limits::PolicyOverride> limit_overrides_;  // that are in force
+    control::Knobs knobs_{loop_, log_, knob_ports()};
     upstream::BreakerSet breakers_{
         [this](const std::string& name) { loop_.post([this, name] { breaker_changed(name); }); }};
     control::LimitLink limit_link_;
@@ -230,6 +250,12 @@ class Process {
                                          bool well) { endpoint_checked(service, address, well); }};
     std::unique_ptr<control::NameWatch> names_;
     std::unique_ptr<control::KeyWatch> key_watch_;
+    std::unique_ptr<control::KeyWatch> operator_keys_;  // of the issuer of operators
+    control::SignIn sign_in_{[this] {
+        if (operator_keys_ != nullptr) {
+            operator_keys_->ask();
+        }
+    }};
     std::string key_document_;  // as the issuer last gave it
     std::unique_ptr<control::FileWatch> file_;
     std::map<std::string, std::unique_ptr<control::FileWatch>> certificate_folders_;
@@ -287,6 +313,10 @@ int Process::run() {
         });
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh,
                        settings_->key_set_tls);
+    operator_keys_ = std::make_unique<control::KeyWatch>(
+        loop_, log_, admin_h1_, joined(settings_->dns.servers),
+        [this](const std::string& document) { return sign_in_.adopt(document); }, [] {});
+    follow_operators();
     watch_files();
     watch_certificates();
     offer_sockets();
@@ -457,6 +487,7 @@ void Process::start_workers() {
         }
         return facts;
     });
+    exposition_.read_knobs_by([this] { return knob_facts(); });
     answers_.set_most(settings_->cache.bytes_max);
     limits_ = std::make_unique<gateway::RateLimits>(
         std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), limit_link_);
@@ -517,6 +548,9 @@ void Process::start_admin() {
     exposition_.tell_over_budget_to([this](std::string_view metric) {
         log_.warn("a metric has more series than there is room for", {{"metric", metric}});
     });
+    admin_api_.verify_by([this](std::string_view token) {
+        return sign_in_.caller_of(token, *known_->state().current(), loop_.clock().wall);
+    });
     console_ = std::make_unique<control::Console>(
         control::ConsoleParts{.loop = loop_,
                               .api = admin_api_,
@@ -557,6 +591,7 @@ void Process::start_state() {
                         worker->adopt_known(known);
                     }
                     tell_maintenance(*known);
+                    knobs_.adopt(known->knobs());
                 },
             .changed = {},
             .complained =
@@ -574,6 +609,14 @@ void Process::start_state() {
                         log_.warn("a key of the state is not understood",
                                   {{"key", "cache:purge:" + std::string(what)},
                                    {"reason", "it names no path, tag or tenant"}});
+                    }
+                },
+            .limit_forgotten =
+                [this](std::string_view key) {
+                    for (const auto& policy : site_->policies) {
+                        if (key.starts_with(policy->name() + ":")) {
+                            limits_->forget(key, *policy);
+                        }
                     }
                 }});
     state::EmbeddedStore* embedded = nullptr;
@@ -595,16 +638,35 @@ void Process::start_state() {
     desk_.audit().use_store(*store_);
     desk_.watch().use_store(*store_);
     configure_desk();
-    operations_ = std::make_unique<control::Operations>(control::OperatedParts{
+    operations_ = std::make_unique<control::Operations>(
+        control::OperatedParts{.loop = loop_,
+                               .store = *store_,
+                               .known = known_->state(),
+                               .watch = desk_.watch(),
+                               .breakers = breakers_,
+                               .answers = answers_,
+                               .knobs = knobs_,
+                               .status = [this] { return status(); }});
+    operations_->add_to(admin_api_);
+    limit_operations_ = std::make_unique<control::LimitOperations>(control::LimitParts{
         .loop = loop_,
         .store = *store_,
-        .known = known_->state(),
-        .watch = desk_.watch(),
-        .breakers = breakers_,
-        .answers = answers_,
-        .status = [this] { return status(); },
-        .set_log_level = [this](observe::LogLevel level) { log_.set_level(level); }});
-    operations_->add_to(admin_api_);
+        .knobs = knobs_,
+        .limits = *limits_,
+        .configured = [this] { return settings_->limits; },
+        .site = [this] { return site_; },
+        .gateways = [this] { return limit_link_.gateways(); },
+        .check = [this](std::string_view name,
+                        const control::KnobSetting& setting) { return check_knob(name, setting); },
+        .refused = [this](std::string_view policy) { return refused_by(policy); }});
+    limit_operations_->add_to(admin_api_);
+    explain_operation_ = std::make_unique<control::ExplainOperation>(
+        control::ExplainedParts{.loop = loop_,
+                                .limits = *limits_,
+                                .breakers = breakers_,
+                                .endpoints = board_,
+                                .now = [this] { return explain_parts(); }});
+    explain_operation_->add_to(admin_api_);
     containment_ = std::make_unique<control::Containment>(loop_, *store_, desk_.watch());
     containment_->add_to(admin_api_);
     console_operations_ = std::make_unique<control::ConsoleOperations>(
@@ -689,6 +751,8 @@ boost::json::object Process::status() {
             {"connectionsMax", budget_.most()},
             {"state", {{"backend", store_->backend()}, {"available", store_available_}}},
             {"gateways", limit_link_.gateways()},
+            {"logLevel", observe::level_name(log_.level())},
+            {"knobs", knobs_.json()},
             {"maintenance", state::name_of(known.maintenance(loop_.clock().wall))},
             {"bans", known.bans.size()},
             {"revocations", known.revocations.size()}};
@@ -710,7 +774,6 @@ boost::json::object Process::console_status() {
     facts["authentication"] = {{"cause", control::cause_name(diagnosis.cause)},
                                {"line", diagnosis.line}};
     facts["logLinesDropped"] = sink_.dropped_lines();
-    facts["logLevel"] = observe::level_name(log_.level());
     facts["residentBytes"] = control::resident_bytes();
     boost::json::array crowded;
     for (const control::CrowdBoard::Fact& fact : crowds_.facts()) {
@@ -720,6 +783,34 @@ boost::json::object Process::console_status() {
     }
     facts["crowded"] = std::move(crowded);
     return facts;
+}
+
+gateway::ExplainParts Process::explain_parts() {
+    return {.loop = loop_,
+            .h1 = admin_h1_,
+            .sink = sink_,
+            .breakers = breakers_,
+            .answers = answers_,
+            .site = site_,
+            .known = known_->state().current(),
+            .keys = keys_,
+            .health = health_,
+            .pressure = pressure_};
+}
+
+// Requests that a policy refused, or would have.
+std::uint64_t Process::refused_by(std::string_view policy) const {
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) {
+        worker->metrics().rate_limits.each([&](const observe::NamedCounter& counter) {
+            const std::string_view name = counter.name;
+            if (name == policy ||
+                (name.starts_with(policy) && name.substr(policy.size()).starts_with(":"))) {
+                sum += counter.count.value();
+            }
+        });
+    }
+    return sum;
 }
 
 void Process::tidy_limits() {
@@ -850,7 +941,9 @@ control::ReloadOutcome Process::reload(std::string_view why) {
     site_ = std::move(loaded->site);
     plan_maintenance();
     configured_keys_ = std::move(loaded->keys);
-    log_.set_level(settings_->log_level);
+    knobs_.reloaded();
+    log_.set_level(log_level_in_force());
+    build_limited_site();
     publish_site();
     watch_certificates();
     configure_desk();
@@ -909,6 +1002,7 @@ void Process::publish_site() {
     names_->follow(names_of(*settings_));
     key_watch_->follow(settings_->tokens.key_set_url, settings_->tokens.key_set_refresh,
                        settings_->key_set_tls);
+    follow_operators();
     publish_keys();
     if (resp_ != nullptr) {
         resp_->set_password(settings_->state.resp_password);
@@ -916,6 +1010,102 @@ void Process::publish_site() {
     publish_health();
     warn_of_unverified();
     desk_.watch().configuration_changed();
+}
+
+// The site of the settings, with what operators have made of its limits.
+void Process::build_limited_site() {
+    if (limit_overrides_.empty()) {
+        return;
+    }
+    limits::LimitsOptions limits = settings_->limits;
+    for (const auto& [name, over] : limit_overrides_) {
+        if (limits::PolicyOptions* const policy = limits.find(name)) {
+            *policy = limits::overridden(*policy, over).value_or(*policy);
+        }
+    }
+    site_ = build_site(*settings_, limits, site_->generation);
+}
+
+control::KnobPorts Process::knob_ports() {
+    return {.check = [this](std::string_view name,
+                            const auto& setting) { return check_knob(name, setting); },
+            .limits =
+                [this](const std::map<std::string, limits::PolicyOverride>& limits) {
+                    limit_overrides_ = limits;
+                    site_ = build_site(*settings_, settings_->limits, site_->generation);
+                    build_limited_site();
+                    for (const auto& worker : workers_) {
+                        worker->adopt(site_);
+                    }
+                },
+            .breaker =
+                [this](const std::string& service, std::optional<upstream::BreakerState> state,
+                       WallTime until) {
+                    const Instant now = loop_.now();
+                    constexpr auto kLongest = std::chrono::hours(24 * 3650);
+                    const auto left =
+                        until == WallTime::max()
+                            ? Instant::duration(kLongest)
+                            : std::min<Instant::duration>(until - loop_.clock().wall, kLongest);
+                    breakers_.of(service).force(state, now + left, now);
+                },
+            .log_level =
+                [this](std::optional<observe::LogLevel> level) {
+                    log_.set_level(level.value_or(settings_->log_level));
+                },
+            .keep = [this](const gateway::SecurityEvent& event) { desk_.audit().keep(event); }};
+}
+
+observe::LogLevel Process::log_level_in_force() const {
+    const control::Knobs::Knob* const knob = knobs_.find(control::kLogLevelKnob);
+    return knob != nullptr ? std::get<observe::LogLevel>(knob->value.setting)
+                           : settings_->log_level;
+}
+
+std::optional<config::Flaw> Process::check_knob(std::string_view name,
+                                                const control::KnobSetting& setting) const {
+    if (const auto* over = std::get_if<limits::PolicyOverride>(&setting)) {
+        const std::string policy(name.substr(control::kLimitKnob.size()));
+        const limits::PolicyOptions* const options = settings_->limits.find(policy);
+        if (options == nullptr) {
+            return config::Flaw{
+                "names the policy " + config::quote(policy) + ", which is not there",
+                "GET /admin/v1/limits lists those that are"};
+        }
+        if (!settings_->limits.enabled) {
+            return config::Flaw{"changes a limit where limits are off",
+                                "set RATE_LIMIT_ENABLED or limits.enabled to true"};
+        }
+        auto found = limits::overridden(*options, *over);
+        return found ? std::nullopt : std::optional(std::move(found.error()));
+    }
+    if (std::holds_alternative<upstream::BreakerState>(setting)) {
+        const std::string service(name.substr(control::kBreakerKnob.size()));
+        if (!settings_->services.contains(service)) {
+            return config::Flaw{
+                "names the service " + config::quote(service) + ", which is not there",
+                "GET /admin/v1/breakers lists those that are"};
+        }
+    }
+    return std::nullopt;
+}
+
+// Of everything that can be set: 1 where something is.
+std::vector<observe::Exposition::KnobFacts> Process::knob_facts() const {
+    std::vector<observe::Exposition::KnobFacts> facts;
+    const auto add = [&](std::string name) {
+        const bool active = knobs_.find(name) != nullptr;
+        facts.push_back({std::move(name), active});
+    };
+    settings_->limits.each_policy([&](const std::string& name, const limits::PolicyOptions&) {
+        add(std::string(control::kLimitKnob) + name);
+    });
+    for (const auto& [name, options] : settings_->services) {
+        add(std::string(control::kBreakerKnob) + name);
+    }
+    add(std::string(control::kLogLevelKnob));
+    facts.push_back({"maintenance", maintenance_ != state::Maintenance::off});
+    return facts;
 }
 
 void Process::warn_of_unverified() {
@@ -927,6 +1117,12 @@ void Process::warn_of_unverified() {
                 {{"upstream", name}});
         }
     }
+}
+
+void Process::follow_operators() {
+    const control::SignInOptions& options = settings_->admin_sign_in;
+    sign_in_.configure(options);
+    operator_keys_->follow(options.key_set_url, options.key_set_refresh, settings_->sign_in_tls);
 }
 
 // Fetched keys first: they have names, and those without one are tried for every token.
@@ -941,9 +1137,9 @@ void Process::publish_keys() {
         log_.warn("a key of the key set is not used", {{"kid", key.name}, {"reason", key.why}});
     }
     keys.insert(keys.end(), configured_keys_.begin(), configured_keys_.end());
-    const auto set = std::make_shared<const identity::KeySet>(std::move(keys));
+    keys_ = std::make_shared<const identity::KeySet>(std::move(keys));
     for (const auto& worker : workers_) {
-        worker->adopt_keys(set);
+        worker->adopt_keys(keys_);
     }
 }
 
@@ -987,6 +1183,7 @@ void Process::tell_crowd(const std::string& service, std::size_t worker,
 }
 
 void Process::pressure_changed(gateway::Pressure pressure, std::uint64_t used) {
+    pressure_ = pressure;
     for (const auto& worker : workers_) {
         worker->adopt_pressure(pressure);
     }
@@ -1025,6 +1222,7 @@ void Process::publish_health() {
         worker->adopt_health(report);
     }
     admin_->adopt_health(report);
+    health_ = report;
 }
 
 net::Task<void> Process::stop() {
@@ -1084,6 +1282,7 @@ net::Task<void> Process::stop() {
         co_await resp_->all_done();
     }
     windows_.stop();
+    knobs_.stop();
     limit_link_.stop();
     co_await limit_link_.all_done();
     idempotency_link_.stop();
@@ -1100,6 +1299,8 @@ net::Task<void> Process::stop() {
     }
     key_watch_->stop();
     co_await key_watch_->all_done();
+    operator_keys_->stop();
+    co_await operator_keys_->all_done();
     log_.info("gateway stopped", {});
     loop_.stop();
 }

@@ -105,31 +105,46 @@ std::shared_ptr<const net::TlsClient> load_tls_client(config::Reader reader,
     return nullptr;
 }
 
-void check_key_set(config::Reader& root, Settings& s) {
-    const std::string& url = s.tokens.key_set_url;
+// Of a section with `key_set_url` and `key_set_ca_file`: how its key set is read over TLS; null in
+// plain HTTP.
+std::shared_ptr<const net::TlsClient> check_key_set(config::Reader section, const std::string& name,
+                                                    const std::string& url,
+                                                    const std::string& ca_file) {
     if (url.empty()) {
-        return;
+        return nullptr;
     }
     const std::size_t host = url.find("://") + std::string_view("://").size();
     const auto server = upstream::ServiceUrl::parse(url.substr(0, url.find('/', host)));
     if (!server) {
-        root.section("tokens").blame("key_set_url", "tokens.key_set_url " + server.error().what,
-                                     "write the key set's URL: https://host:port/path");
-        return;
+        section.blame("key_set_url", name + ".key_set_url " + server.error().what,
+                      "write the key set's URL: https://host:port/path");
+        return nullptr;
     }
     if (!server->tls) {
-        return;
+        return nullptr;
     }
     net::TlsClientOptions options;
-    options.ca_file = s.tokens.key_set_ca_file;
+    options.ca_file = ca_file;
     auto loaded = net::TlsClient::load(options, server->host);
     if (loaded) {
-        s.key_set_tls = *std::move(loaded);
-        return;
+        return *std::move(loaded);
     }
     for (net::TlsClientFlaw& flaw : loaded.error()) {
-        root.section("tokens").blame("key_set_ca_file", "tokens.key_set_ca_file " + flaw.flaw.what,
-                                     std::move(flaw.flaw.remedy));
+        section.blame("key_set_ca_file", name + ".key_set_ca_file " + flaw.flaw.what,
+                      std::move(flaw.flaw.remedy));
+    }
+    return nullptr;
+}
+
+void check_key_sets(config::Reader& root, Settings& s) {
+    s.key_set_tls = check_key_set(root.section("tokens"), "tokens", s.tokens.key_set_url,
+                                  s.tokens.key_set_ca_file);
+    const control::SignInOptions& sign_in = s.admin_sign_in;
+    s.sign_in_tls = check_key_set(root.section("admin_sign_in"), "admin_sign_in",
+                                  sign_in.key_set_url, sign_in.key_set_ca_file);
+    for (auto& [name, flaw] : control::flaws_of(sign_in, !s.admin.token.empty())) {
+        root.section("admin_sign_in")
+            .blame(name, "admin_sign_in." + name + " " + flaw.what, std::move(flaw.remedy));
     }
 }
 
@@ -417,7 +432,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     check_listeners(root, *settings);
     check_tls(root, *settings);
     check_overload(root, *settings);
-    check_key_set(root, *settings);
+    check_key_sets(root, *settings);
     check_state(root, *settings);
     check_cors(root, *settings);
     if (readable) {  // of a file that is no YAML, nothing more would be true

@@ -14,6 +14,7 @@
 #include "config/environment.hpp"
 #include "config/field.hpp"
 #include "config/mistake.hpp"
+#include "control/sign_in_options.hpp"
 #include "control/trace_options.hpp"
 #include "gateway/cache_options.hpp"
 #include "gateway/cors_options.hpp"
@@ -59,6 +60,7 @@ struct Settings {
     net::ListenOptions listen;
     net::TlsOptions tls;
     net::AdminOptions admin;
+    control::SignInOptions admin_sign_in;
     net::ConnectionOptions connections;
     http::MessageOptions messages;
     http::H2Options http2;
@@ -96,6 +98,7 @@ struct Settings {
     // Set by load_settings.
     std::shared_ptr<const net::TlsContexts> tls_contexts;  // null: TLS is off
     std::shared_ptr<const net::TlsClient> key_set_tls;  // null: the key set is read in plain HTTP
+    std::shared_ptr<const net::TlsClient> sign_in_tls;  // the same of the operators' issuer
     std::string source;                                 // the file
     std::string text;                                   // what it held
     config::Environment::Values variables;              // what the folder of VARIABLES_DIR held
@@ -107,6 +110,8 @@ void fields(Visitor& field, Settings& o) {
     field("listen", o.listen, "where clients connect");
     field("tls", o.tls, "TLS towards clients");
     field("admin", o.admin, "where operators connect");
+    field("admin_sign_in", o.admin_sign_in,
+          "operators who prove who they are by a token of their own issuer (OpenID Connect)");
     field("connections", o.connections, "limits on the connections of clients");
     field("messages", o.messages, "limits on the heads of messages");
     field("http2", o.http2, "HTTP/2 of clients");

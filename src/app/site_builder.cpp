@@ -94,6 +94,9 @@ void add_policies(Route& route, const gateway::Site& site) {
     for (const std::string& name : gateway::rate_limit_of(route.options)->policies) {
         const auto policy = std::ranges::find_if(
             site.policies, [&](const auto& each) { return each->name() == name; });
+        if (!(*policy)->enabled()) {
+            continue;
+        }
         route.policies.push_back(policy->get());
         for (const limits::KeyPart& part : (*policy)->key()) {
             if (part.of == limits::KeyPart::Of::parameter &&
@@ -168,6 +171,7 @@ std::vector<identity::Key> keys_of(const identity::TokenOptions& options, const 
 }  // namespace
 
 std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
+                                                const limits::LimitsOptions& limits,
                                                 std::uint64_t generation) {
     std::vector<gateway::ServiceEntry> services;
     std::map<std::string_view, std::size_t> index;
@@ -186,12 +190,10 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         limited.push_back(route.get());
     }
     auto site = std::make_shared<gateway::Site>(std::move(routes), std::move(services));
-    site->rate_limited = settings.limits.enabled;
-    site->policies.push_back(std::make_unique<limits::Policy>("general", settings.limits.general));
-    site->policies.push_back(std::make_unique<limits::Policy>("tickets", settings.limits.tickets));
-    for (const auto& [name, policy] : settings.limits.policies) {
+    site->rate_limited = limits.enabled;
+    limits.each_policy([&](const std::string& name, const limits::PolicyOptions& policy) {
         site->policies.push_back(std::make_unique<limits::Policy>(name, policy));
-    }
+    });
     for (Route* const route : limited) {
         add_policies(*route, *site);
     }
@@ -253,7 +255,8 @@ std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
     if (!mistakes.empty()) {
         return std::unexpected(std::move(mistakes));
     }
-    std::shared_ptr<const gateway::Site> site = build_site(**settings, generation);
+    std::shared_ptr<const gateway::Site> site =
+        build_site(**settings, (*settings)->limits, generation);
     return LoadedSite{std::move(*settings), std::move(site), std::move(keys)};
 }
 

@@ -26,7 +26,10 @@ struct LoadedSite {
 std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
     const std::string& path, const config::Environment& environment, std::uint64_t generation);
 
-std::shared_ptr<const gateway::Site> build_site(const Settings& settings, std::uint64_t generation);
+// limits: those of the settings, or what operators have made of them since.
+std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
+                                                const limits::LimitsOptions& limits,
+                                                std::uint64_t generation);
 
 // The names whose addresses are to be kept.
 std::vector<control::NamedService> names_of(const Settings& settings);

@@ -52,6 +52,24 @@ bool matches(const gateway::PathPattern& pattern, const std::vector<std::string_
     return true;
 }
 
+// Without what stands behind a '?': it may be a secret.
+std::string text_in(const boost::json::object& body, std::string_view name) {
+    const auto* value = body.if_contains(name);
+    if (value == nullptr || !value->is_string()) {
+        return {};
+    }
+    const std::string_view text = value->get_string();
+    return std::string(text.substr(0, text.find('?')).substr(0, 1'024));
+}
+
+std::string_view token_in(std::string_view authorization) {
+    constexpr std::string_view kScheme = "bearer ";
+    return authorization.size() > kScheme.size() &&
+                   equal_ignore_case(authorization.substr(0, kScheme.size()), kScheme)
+               ? authorization.substr(kScheme.size())
+               : std::string_view{};
+}
+
 bool changes(http::Method method) {
     return method != http::Method::get && method != http::Method::head;
 }
@@ -68,19 +86,38 @@ void AdminApi::add(AdminOperation operation) {
     rows_.push_back({std::move(*pattern), std::move(operation)});
 }
 
-std::optional<AdminRole> AdminApi::role_of(std::string_view authorization) const {
-    constexpr std::string_view kScheme = "bearer ";
-    if (tokens_.operator_.empty() || authorization.size() <= kScheme.size() ||
-        !equal_ignore_case(authorization.substr(0, kScheme.size()), kScheme)) {
+std::optional<AdminCaller> AdminApi::caller_of(std::string_view authorization) const {
+    const std::string_view token = token_in(authorization);
+    if (tokens_.operator_.empty() || token.empty()) {
         return std::nullopt;
     }
-    const std::string_view token = authorization.substr(kScheme.size());
     if (same_secret(token, tokens_.operator_)) {
-        return AdminRole::operator_;
+        return AdminCaller{AdminRole::operator_, {}};
     }
-    return !tokens_.viewer.empty() && same_secret(token, tokens_.viewer)
-               ? std::optional(AdminRole::viewer)
-               : std::nullopt;
+    if (!tokens_.viewer.empty() && same_secret(token, tokens_.viewer)) {
+        return AdminCaller{AdminRole::viewer, {}};
+    }
+    const auto verified = verify_ ? verify_(token) : std::nullopt;
+    return verified && *verified ? std::optional(**verified) : std::nullopt;
+}
+
+// What a token of an issuer lacks is told: whoever holds it can read it anyway.
+AdminAnswer AdminApi::turned_away(const http::RequestHead& head) const {
+    const std::string_view authorization = head.headers.value(http::Known::authorization);
+    if (authorization.empty()) {
+        return AdminAnswer::refused(Code::token_missing,
+                                    "this needs the bearer token of the admin API");
+    }
+    const auto verified = verify_ ? verify_(token_in(authorization)) : std::nullopt;
+    if (!verified || *verified) {
+        return AdminAnswer::refused(Code::token_invalid,
+                                    "this needs the bearer token of the admin API");
+    }
+    const identity::TokenFault fault = verified->error();
+    return AdminAnswer::refused(
+        fault == identity::TokenFault::expired ? Code::token_expired : Code::token_invalid,
+        "the token of the operators' issuer is not accepted: " +
+            std::string(identity::fault_name(fault)));
 }
 
 const AdminApi::Row* AdminApi::find(const http::RequestHead& head,
@@ -114,12 +151,9 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
         co_return AdminAnswer::refused(Code::not_found,
                                        "the admin API is off: it needs ADMIN_TOKEN");
     }
-    const auto role = role_of(head->headers.value(http::Known::authorization));
-    if (!role) {
-        co_return AdminAnswer::refused(head->headers.has(http::Known::authorization)
-                                           ? Code::token_invalid
-                                           : Code::token_missing,
-                                       "this needs the bearer token of the admin API");
+    const auto caller = caller_of(head->headers.value(http::Known::authorization));
+    if (!caller) {
+        co_return turned_away(*head);
     }
     if (head->path == kBase) {
         co_return index();
@@ -132,7 +166,7 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
                                        "GET /admin/v1 lists what there is");
     }
     const bool change = changes(head->method);
-    if (change && *role != AdminRole::operator_) {
+    if (change && !row->operation.looks && caller->role != AdminRole::operator_) {
         co_return AdminAnswer::refused(Code::forbidden, "a viewer changes nothing");
     }
     if (!body.empty()) {
@@ -144,8 +178,11 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
         call.body = std::move(value.as_object());
     }
     call.query = head->query;
-    call.by = name_of(*role);
-    if (const auto* name = call.body.if_contains("by"); name != nullptr && name->is_string()) {
+    call.by = name_of(caller->role);
+    if (!caller->person.empty()) {
+        call.by += ":" + caller->person;  // whatever the body says
+    } else if (const auto* name = call.body.if_contains("by");
+               name != nullptr && name->is_string()) {
         call.by += ":" + std::string(name->as_string());
     }
     gateway::SecurityEvent event{
@@ -157,11 +194,13 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
         .resource = std::string(head->method_text) + " " + std::string(head->path),
         .decision = "done",
         .status = 200,
-        .detail = boost::json::serialize(call.body),
+        .detail = row->operation.secret_body
+                      ? text_in(call.body, "method") + " " + text_in(call.body, "url")
+                      : boost::json::serialize(call.body),
         .request_id = {}};
     AdminAnswer answer = co_await row->operation.run(std::move(call));
     if (change) {
-        event.decision = answer.code ? "refused" : "done";
+        event.decision = answer.code ? "refused" : row->operation.looks ? "looked" : "done";
         event.status = answer.code ? gateway::kind_of(*answer.code).status : answer.status;
         keep_(event);
     }

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <expected>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "gateway/refusal.hpp"
 #include "gateway/security_event.hpp"
 #include "http/message.hpp"
+#include "identity/token_fault.hpp"
 #include "net/loop.hpp"
 #include "net/task.hpp"
 
@@ -22,11 +25,19 @@ namespace gw::control {
 enum class AdminRole : std::uint8_t { viewer, operator_ };
 std::string_view name_of(AdminRole role);  // "viewer", "operator"
 
+// Who calls, as a token says it.
+struct AdminCaller {
+    AdminRole role = AdminRole::viewer;
+    std::string person;  // by the operators' issuer; empty: the token is nobody's own
+};
+
 struct AdminCall {
     std::vector<std::string> parameters;  // of the path, decoded, in its order
     std::string query;                    // as it came
     boost::json::object body;             // empty if there was none
-    std::string by;                       // who calls: the token's role and, if named, the person
+    // Who calls: the token's role and the person, whom an issuer's token names; else whom the body
+    // does, if it does.
+    std::string by;
 };
 
 struct AdminAnswer {
@@ -49,6 +60,10 @@ struct AdminOperation {
     std::string_view path;     // below /admin/v1, as routes write it: "/bans/{kind}/{who}"
     std::string_view summary;  // for the index
     std::function<net::Task<AdminAnswer>(AdminCall call)> run;
+    // It changes nothing although its method says so: viewers may, and the record has it as a look.
+    bool looks = false;
+    // Its body may hold somebody's token: the record has it without.
+    bool secret_body = false;
 };
 
 struct AdminTokens {
@@ -71,8 +86,13 @@ class AdminApi {
     // Before the first call. Paths must not be ambiguous.
     void add(AdminOperation operation);
 
+    // Who comes with a token of the operators' issuer; nothing: it is none. Before the first call.
+    using Verify = std::function<std::optional<std::expected<AdminCaller, identity::TokenFault>>(
+        std::string_view token)>;
+    void verify_by(Verify verify) { verify_ = std::move(verify); }
+
     // Of whoever sends this Authorization field; nothing: nobody who may look.
-    [[nodiscard]] std::optional<AdminRole> role_of(std::string_view authorization) const;
+    [[nodiscard]] std::optional<AdminCaller> caller_of(std::string_view authorization) const;
     // Anything under kBase. body: whole. address: of the caller.
     net::Task<AdminAnswer> serve(const http::RequestHead* head, std::string body,
                                  std::string address);
@@ -85,10 +105,12 @@ class AdminApi {
     const Row* find(const http::RequestHead& head, std::vector<std::string>& parameters,
                     bool& path_known) const;
     [[nodiscard]] AdminAnswer index() const;
+    [[nodiscard]] AdminAnswer turned_away(const http::RequestHead& head) const;
 
     net::Loop& loop_;
     std::function<void(const gateway::SecurityEvent& event)> keep_;
     AdminTokens tokens_;
+    Verify verify_;
     std::vector<Row> rows_;
 };
 

@@ -101,7 +101,7 @@ net::Task<Console::Served> Console::serve(http::Stream& stream) {
         co_return Served::yes;
     }
     if ((head.path != kLive && head.path != kTail) || head.method != http::Method::get ||
-        !parts_.api.role_of(authorization_of(stream))) {
+        !parts_.api.caller_of(authorization_of(stream))) {
         co_return Served::no;
     }
     if (stopping_) {
@@ -148,15 +148,16 @@ net::Task<void> Console::serve_asset(http::Stream& stream) {
 
 std::string Console::hello(std::string_view authorization) {
     const std::shared_ptr<const gateway::Site> site = parts_.site();
-    boost::json::object data{
-        {"tick", tick_},
-        {"role", name_of(parts_.api.role_of(authorization).value_or(AdminRole::viewer))},
-        {"history", history_json(history_)},
-        {"events", record_.events_since(0)},
-        {"reloads", record_.reloads()},
-        {"routes", routes_json(*site)},
-        {"stages", unrouted_stages_json()},
-        {"status", parts_.status()}};
+    const AdminCaller caller = parts_.api.caller_of(authorization).value_or(AdminCaller{});
+    boost::json::object data{{"tick", tick_},
+                             {"role", name_of(caller.role)},
+                             {"person", caller.person},
+                             {"history", history_json(history_)},
+                             {"events", record_.events_since(0)},
+                             {"reloads", record_.reloads()},
+                             {"routes", routes_json(*site)},
+                             {"stages", unrouted_stages_json()},
+                             {"status", parts_.status()}};
     return "retry: " + std::to_string(kRetry.count()) + "\n" + event_text("hello", data);
 }
 
@@ -249,7 +250,7 @@ void Console::drop_useless() {
         for (Listener* const listener : *all) {
             const bool stuck =
                 listener->sending && parts_.loop.now() - *listener->sending > kPatience;
-            if (stuck || !parts_.api.role_of(listener->authorization)) {
+            if (stuck || !parts_.api.caller_of(listener->authorization)) {
                 listener->stream.cut();
             }
         }

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "observe/timestamp.hpp"
+#include "control/admin_body.hpp"
 #include "state/banned_value.hpp"
 
 namespace gw::control {
@@ -11,46 +11,7 @@ namespace {
 using gateway::Code;
 using net::Task;
 
-constexpr std::int64_t kSecondsMax = 10LL * 365 * 86'400;
 constexpr std::size_t kBansShown = 1'000;
-
-AdminAnswer bad(std::string detail) {
-    return AdminAnswer::refused(Code::bad_request, std::move(detail));
-}
-
-std::string text_of(const boost::json::object& body, std::string_view name) {
-    const auto* value = body.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-// `seconds` of a body: a lifetime, or none if `endless` is true. Nothing: neither was said.
-struct Lifetime {
-    std::optional<Millis> ttl;
-};
-std::optional<Lifetime> lifetime_of(const boost::json::object& body) {
-    const auto* endless = body.if_contains("endless");
-    if (endless != nullptr && endless->is_bool() && endless->as_bool()) {
-        return Lifetime{};
-    }
-    const auto* seconds = body.if_contains("seconds");
-    if (seconds == nullptr || !seconds->is_int64() || seconds->as_int64() < 1 ||
-        seconds->as_int64() > kSecondsMax) {
-        return std::nullopt;
-    }
-    return Lifetime{std::chrono::seconds(seconds->as_int64())};
-}
-
-constexpr const char* kLifetimeWanted =
-    R"(say for how long: {"seconds": 3600}, or {"endless": true})";
-
-std::string rfc3339(WallTime time) {
-    observe::Timestamp timestamp;
-    return std::string(timestamp.text(time));
-}
-
-boost::json::value time_or_null(const std::optional<WallTime>& time) {
-    return time ? boost::json::value(rfc3339(*time)) : boost::json::value(nullptr);
-}
 
 // The key of a ban, or nothing.
 std::optional<std::string> ban_key(const std::string& kind, const std::string& who) {
@@ -91,12 +52,16 @@ void Operations::add_to(AdminApi& api) {
     on(put, "/maintenance", "{mode: off|read-only|down, banner, seconds | endless}",
        &Operations::set_maintenance);
     on(get, "/breakers", "circuit breakers: state, why, since when", &Operations::list_breakers);
-    on(put, "/breakers/{name}", "{state: open|closed, seconds}, or {state: auto}",
+    on(put, "/breakers/{name}", "{state: open|closed, seconds, everywhere}, or {state: auto}",
        &Operations::force_breaker);
     on(post, "/cache/purge", "forget answers: {all: true}, or {path | tag | tenant: …}",
        &Operations::purge_cache);
-    on(put, "/log-level", "{level: DEBUG|INFO|WARN|ERROR}, until the next start or reload",
+    on(put, "/log-level",
+       "{level: DEBUG|INFO|WARN|ERROR, seconds}; without seconds until the next start or reload; "
+       "auto: as configured",
        &Operations::set_log_level);
+    on(get, "/knobs", "settings that were changed for a time, by whom, why, until when",
+       &Operations::list_knobs);
 }
 
 Task<AdminAnswer> Operations::status(AdminCall) {
@@ -155,16 +120,16 @@ Task<AdminAnswer> Operations::ban(AdminCall call) {
     const std::string& who = call.parameters[1];
     const auto key = ban_key(kind, who);
     if (!key) {
-        co_return bad(
+        co_return bad_request(
             "whom? /bans/ip/203.0.113.7, /bans/ip/203.0.113.0%2F24, /bans/user/42 or "
             "/bans/tenant/t1");
     }
     if (hits_everybody(kind, who)) {
-        co_return bad("that block holds half the world; name a smaller one");
+        co_return bad_request("that block holds half the world; name a smaller one");
     }
     const auto lifetime = lifetime_of(call.body);
     if (!lifetime) {
-        co_return bad(kLifetimeWanted);
+        co_return bad_request(kLifetimeWanted);
     }
     const WallTime now = parts_.loop.clock().wall;
     std::string value = state::write_ban(
@@ -183,7 +148,7 @@ Task<AdminAnswer> Operations::ban(AdminCall call) {
 Task<AdminAnswer> Operations::unban(AdminCall call) {
     const auto key = ban_key(call.parameters[0], call.parameters[1]);
     if (!key) {
-        co_return bad("whom? /bans/ip/203.0.113.7, /bans/user/42 or /bans/tenant/t1");
+        co_return bad_request("whom? /bans/ip/203.0.113.7, /bans/user/42 or /bans/tenant/t1");
     }
     const Result<std::int64_t> done = co_await parts_.store.erase({*key});
     if (!done) {
@@ -201,12 +166,12 @@ Task<AdminAnswer> Operations::revoke(AdminCall call) {
     const std::string who = text_of(call.body, "who");
     const bool all = kind == "all";
     if (!all && ((kind != "jti" && kind != "user" && kind != "tenant") || who.empty())) {
-        co_return bad(
+        co_return bad_request(
             R"(what? {"kind": "user", "who": "42"}; kinds are jti, user, tenant and all)");
     }
     const auto lifetime = lifetime_of(call.body);
     if (!lifetime) {
-        co_return bad(kLifetimeWanted);
+        co_return bad_request(kLifetimeWanted);
     }
     const auto second = std::chrono::duration_cast<std::chrono::seconds>(
                             parts_.loop.clock().wall.time_since_epoch())
@@ -220,7 +185,7 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
     // In the store nothing is "off"; here somebody has forgotten to say it.
     const auto mode = text.empty() ? std::nullopt : state::parse_maintenance(text);
     if (!mode) {
-        co_return bad(R"(which? {"mode": "read-only"}, "down" or "off")");
+        co_return bad_request(R"(which? {"mode": "read-only"}, "down" or "off")");
     }
     if (*mode == state::Maintenance::off) {
         const Result<std::int64_t> done =
@@ -232,7 +197,7 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
     }
     const auto lifetime = lifetime_of(call.body);
     if (!lifetime) {
-        co_return bad(kLifetimeWanted);
+        co_return bad_request(kLifetimeWanted);
     }
     const std::string banner = text_of(call.body, "banner");
     if (!banner.empty()) {
@@ -267,27 +232,68 @@ Task<AdminAnswer> Operations::list_breakers(AdminCall) {
     co_return AdminAnswer::ok(std::move(breakers));
 }
 
+// Here, or, with `everywhere`, by a key that all gateways follow.
 Task<AdminAnswer> Operations::force_breaker(AdminCall call) {
-    upstream::Breaker* const breaker = parts_.breakers.find(call.parameters[0]);
-    if (breaker == nullptr) {
+    if (parts_.breakers.find(call.parameters[0]) == nullptr) {
         co_return AdminAnswer::refused(Code::not_found, "there is no service of that name");
     }
+    const std::string knob = std::string(kBreakerKnob) + call.parameters[0];
     const std::string state = text_of(call.body, "state");
-    const Instant now = parts_.loop.now();
     if (state == "auto") {
-        breaker->force(std::nullopt, now, now);
-        co_return AdminAnswer::ok({{"state", "auto"}});
+        AdminAnswer lifted = co_await lift(knob, call);
+        if (!lifted.code) {
+            lifted.body = {{"state", "auto"}};
+        }
+        co_return lifted;
     }
     if (state != "open" && state != "closed") {
-        co_return bad(R"(which? {"state": "open"}, "closed" or "auto")");
+        co_return bad_request(R"(which? {"state": "open"}, "closed" or "auto")");
     }
     const auto lifetime = lifetime_of(call.body);
     if (!lifetime || !lifetime->ttl) {
-        co_return bad(R"(say for how long: {"seconds": 600})");
+        co_return bad_request(R"(say for how long: {"seconds": 600})");
     }
-    breaker->force(state == "open" ? upstream::BreakerState::open : upstream::BreakerState::closed,
-                   now + *lifetime->ttl, now);
-    co_return AdminAnswer::ok({{"state", state}, {"seconds", call.body["seconds"]}});
+    AdminAnswer answer = co_await turn(
+        knob, state == "open" ? upstream::BreakerState::open : upstream::BreakerState::closed,
+        *lifetime, call);
+    if (!answer.code) {
+        answer.body.as_object()["state"] = state;
+        answer.body.as_object()["seconds"] = call.body["seconds"];
+    }
+    co_return answer;
+}
+
+Task<AdminAnswer> Operations::turn(std::string knob, KnobSetting setting, Lifetime lifetime,
+                                   AdminCall call, bool until_reload) {
+    const WallTime now = parts_.loop.clock().wall;
+    KnobValue value{std::move(setting),
+                    {.by = call.by,
+                     .reason = text_of(call.body, "reason"),
+                     .since = now,
+                     .until = lifetime.ttl ? std::optional(now + *lifetime.ttl) : std::nullopt}};
+    boost::json::object answer{{"knob", knob},
+                               {"until", time_or_null(value.note.until)},
+                               {"everywhere", truth_of(call.body, "everywhere")}};
+    if (truth_of(call.body, "everywhere")) {
+        const Result<bool> done =
+            co_await parts_.store.set("knob:" + knob, write_knob(value), {.ttl = lifetime.ttl});
+        co_return done ? AdminAnswer::ok(std::move(answer)) : store_away(done.error());
+    }
+    parts_.knobs.set_here(knob, std::move(value), until_reload);
+    co_return AdminAnswer::ok(std::move(answer));
+}
+
+Task<AdminAnswer> Operations::lift(std::string knob, AdminCall call) {
+    if (truth_of(call.body, "everywhere")) {
+        const Result<std::int64_t> done = co_await parts_.store.erase({"knob:" + knob});
+        co_return done ? AdminAnswer::ok({{"knob", knob}, {"lifted", *done > 0}})
+                       : store_away(done.error());
+    }
+    const bool lifted = parts_.knobs.lift_here(knob);
+    if (!lifted && parts_.knobs.find(knob) != nullptr) {
+        co_return bad_request(R"(that was set on all gateways: say {"everywhere": true})");
+    }
+    co_return AdminAnswer::ok({{"knob", knob}, {"lifted", lifted}});
 }
 
 // Here at once, and elsewhere by a key that all gateways follow.
@@ -303,7 +309,8 @@ Task<AdminAnswer> Operations::purge_cache(AdminCall call) {
     }
     const auto purge = gateway::parse_purge(what);
     if (said != 1 || !purge) {
-        co_return bad(R"(what? {"path": "/api/v1/events/**"}, "tag", "tenant", or {"all": true})");
+        co_return bad_request(
+            R"(what? {"path": "/api/v1/events/**"}, "tag", "tenant", or {"all": true})");
     }
     const std::size_t count = parts_.answers.purge(*purge);
     constexpr std::chrono::seconds kSeen{60};  // by gateways that are away for a moment
@@ -316,15 +323,35 @@ Task<AdminAnswer> Operations::purge_cache(AdminCall call) {
     co_return AdminAnswer::ok({{"purged", what}, {"here", count}});
 }
 
+// Without a lifetime it ends with the next start or configuration, as it always did.
 Task<AdminAnswer> Operations::set_log_level(AdminCall call) {
     const std::string name = text_of(call.body, "level");
-    for (const auto& [text, level] : observe::names_of(observe::LogLevel{})) {
-        if (text == name) {
-            parts_.set_log_level(level);
-            co_return AdminAnswer::ok({{"level", text}});
+    const std::string knob(kLogLevelKnob);
+    if (name == "auto") {
+        AdminAnswer lifted = co_await lift(knob, call);
+        if (!lifted.code) {
+            lifted.body = {{"level", "auto"}};
         }
+        co_return lifted;
     }
-    co_return bad("which? DEBUG, INFO, WARN or ERROR");
+    const auto level = parse_log_level(name);
+    if (!level) {
+        co_return bad_request("which? DEBUG, INFO, WARN, ERROR, or auto: as configured");
+    }
+    const auto lifetime = lifetime_of(call.body);
+    if (!lifetime && (truth_of(call.body, "everywhere") || call.body.contains("seconds"))) {
+        co_return bad_request(kLifetimeWanted);
+    }
+    AdminAnswer answer =
+        co_await turn(knob, *level, lifetime.value_or(Lifetime{}), call, !lifetime);
+    if (!answer.code) {
+        answer.body.as_object()["level"] = name;
+    }
+    co_return answer;
+}
+
+Task<AdminAnswer> Operations::list_knobs(AdminCall) {
+    co_return AdminAnswer::ok({{"knobs", parts_.knobs.json()}});
 }
 
 }  // namespace gw::control

@@ -6,8 +6,9 @@
 
 #include "control/access_watch.hpp"
 #include "control/admin_api.hpp"
+#include "control/admin_body.hpp"
+#include "control/knobs.hpp"
 #include "gateway/answer_cache.hpp"
-#include "observe/log_level.hpp"
 #include "state/known_state.hpp"
 #include "state/store.hpp"
 #include "upstream/breaker_set.hpp"
@@ -22,9 +23,9 @@ struct OperatedParts {
     const AccessWatch& watch;
     upstream::BreakerSet& breakers;
     gateway::AnswerCache& answers;
+    Knobs& knobs;
     // The facts of GET /status.
     std::function<boost::json::object()> status;
-    std::function<void(observe::LogLevel level)> set_log_level;
 };
 
 // Pinned; outlives the API that it was added to.
@@ -49,6 +50,10 @@ class Operations {
     Answer list_breakers(AdminCall call);
     Answer force_breaker(AdminCall call);
     Answer purge_cache(AdminCall call);
+    Answer list_knobs(AdminCall call);
+    Answer turn(std::string knob, KnobSetting setting, Lifetime lifetime, AdminCall call,
+                bool until_reload = false);
+    Answer lift(std::string knob, AdminCall call);
     // Sets a key, or refuses with what the store said.
     Answer set(std::string key, std::string value, std::optional<Millis> ttl);
 

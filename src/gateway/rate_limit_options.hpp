@@ -23,6 +23,9 @@ void fields(Visitor& field, RateLimitOptions& o) {
           "that the path has not");
 }
 
+// Under which key a policy counts this request, whose caller is known.
+limits::KeyText rate_limit_key(const Exchange& x, const limits::Policy& policy);
+
 // Those of a route; null where the stage does not run.
 const RateLimitOptions* rate_limit_of(const StageOptionsList& options);
 

@@ -23,6 +23,21 @@ limits::Outcome RateLimits::take_alone(std::string_view key, const limits::Quota
     return limiter_.take(key, own_share(quota, shared), now);
 }
 
+limits::Outcome RateLimits::look_alone(std::string_view key, const limits::Quota& quota,
+                                       bool shared, Instant now) const {
+    return limiter_.look(key, own_share(quota, shared), now);
+}
+
+void RateLimits::forget(std::string_view key, const limits::Policy& policy) {
+    // Which of them the key was counted under, the key alone does not say.
+    policy.each_quota([&](const limits::Quota& quota) {
+        limiter_.forget(key, quota);
+        limiter_.forget(key, own_share(quota, true));
+        leases_.forget(key, quota);
+    });
+    refused_.forget(key);
+}
+
 void RateLimits::give_back_alone(std::string_view key, const limits::Quota& quota, bool shared,
                                  Instant taken, Instant now) {
     limiter_.give_back(key, own_share(quota, shared), taken, now);

@@ -12,6 +12,7 @@
 #include "limits/lease_table.hpp"
 #include "limits/limiter.hpp"
 #include "limits/policy.hpp"
+#include "limits/refused_keys.hpp"
 
 namespace gw::gateway {
 
@@ -57,6 +58,18 @@ class RateLimits {
     void ask_store(std::string_view key, const limits::Quota& quota, const limits::StoreAsk& ask,
                    LimitStore::Answered answered);
 
+    // Who meets the limits.
+    [[nodiscard]] limits::RefusedKeys& refused() { return refused_; }
+    // What take would say in this process; nothing is counted.
+    [[nodiscard]] limits::Outcome look_alone(std::string_view key, const limits::Quota& quota,
+                                             bool shared, Instant now) const;
+    // Permits of a leased policy that are here.
+    [[nodiscard]] std::uint32_t permits_here(std::string_view key, const limits::Quota& quota) {
+        return leases_.left(key, quota);
+    }
+    // As if nobody of this key had asked, as far as this process knows.
+    void forget(std::string_view key, const limits::Policy& policy);
+
     // While a request waits for a lease.
     class Waiting {
       public:
@@ -85,6 +98,7 @@ class RateLimits {
     LimitStore& store_;
     limits::Limiter limiter_;
     limits::LeaseTable leases_;
+    limits::RefusedKeys refused_;
     std::vector<std::function<void()>> wakers_;
     std::atomic<std::uint32_t> waiting_{0};
 };

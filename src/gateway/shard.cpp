@@ -54,9 +54,12 @@ void Shard::abused(const net::Address& peer, const char* what) {
 }
 
 void Shard::adopt(std::shared_ptr<const Site> site) {
-    // Tokens that were good under other rules may not be so any more.
-    access_.tokens().clear();
-    access_.tokens().set_most(site->tokens_cached);
+    // Tokens that were good under other rules may not be so any more. Where only limits are others,
+    // the configuration is the same.
+    if (current_ == nullptr || current_->site->generation != site->generation) {
+        access_.tokens().clear();
+        access_.tokens().set_most(site->tokens_cached);
+    }
     Generation next;
     next.site = std::move(site);
     for (const ServiceEntry& entry : next.site->services) {

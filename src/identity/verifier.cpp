@@ -17,12 +17,6 @@ constexpr std::size_t kListMax = 256;
 // Beyond the year 9999 nobody issues tokens, and arithmetic stays exact.
 constexpr double kDateMax = 253'402'300'800.0;
 
-// The texts of a token end up in header fields, log lines and keys of the store.
-bool is_name(std::string_view text) {
-    return !text.empty() && text.size() <= kNameMax &&
-           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
-}
-
 // RFC 7519, 2: NumericDate. Whole seconds are enough.
 std::optional<std::int64_t> date_of(const Claim& claim) {
     double seconds = 0;
@@ -112,7 +106,7 @@ std::optional<TokenFault> check_signature(const Parts& parts, const JsonMembers&
 }
 
 std::optional<TokenFault> check_times(const JsonMembers& claims, const TokenChecks& checks,
-                                      WallTime now, Identity& identity) {
+                                      WallTime now, SignedClaims& out) {
     const auto date = [&](const char* name, std::optional<std::int64_t>& out) {
         const Claim* const claim = claims.find(name);
         out = claim != nullptr ? date_of(*claim) : std::nullopt;
@@ -137,8 +131,8 @@ std::optional<TokenFault> check_times(const JsonMembers& claims, const TokenChec
     if (*expires - *issued > checks.longest_life.count() || *expires < *issued) {
         return TokenFault::too_long_lived;
     }
-    identity.issued_at = WallTime(std::chrono::seconds(*issued));
-    identity.expires_at = WallTime(std::chrono::seconds(*expires));
+    out.issued_at = WallTime(std::chrono::seconds(*issued));
+    out.expires_at = WallTime(std::chrono::seconds(*expires));
     return std::nullopt;
 }
 
@@ -161,7 +155,10 @@ std::optional<TokenFault> check_origin(const JsonMembers& claims, const TokenChe
         }
     }
     const std::string* const type = claims.text("type");
-    return type != nullptr && *type == "access" ? std::nullopt : std::optional(TokenFault::type);
+    if (checks.type.empty()) {
+        return std::nullopt;
+    }
+    return type != nullptr && *type == checks.type ? std::nullopt : std::optional(TokenFault::type);
 }
 
 // A name, if the claim is there at all.
@@ -207,8 +204,29 @@ std::optional<TokenFault> take_claims(const JsonMembers& claims, Identity& ident
 
 }  // namespace
 
+// The texts of a token end up in header fields, log lines and keys of the store.
+bool is_name(std::string_view text) {
+    return !text.empty() && text.size() <= kNameMax &&
+           std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
 std::expected<Identity, TokenFault> verify(std::string_view token, const KeySet& keys,
                                            const TokenChecks& checks, WallTime now) {
+    const std::expected<SignedClaims, TokenFault> found = verify_claims(token, keys, checks, now);
+    if (!found) {
+        return Failed(found.error());
+    }
+    Identity identity;
+    identity.issued_at = found->issued_at;
+    identity.expires_at = found->expires_at;
+    if (const auto fault = take_claims(found->claims, identity)) {
+        return Failed(*fault);
+    }
+    return identity;
+}
+
+std::expected<SignedClaims, TokenFault> verify_claims(std::string_view token, const KeySet& keys,
+                                                      const TokenChecks& checks, WallTime now) {
     if (token.size() > kTokenBytesMax) {
         return Failed(TokenFault::malformed);
     }
@@ -226,19 +244,18 @@ std::expected<Identity, TokenFault> verify(std::string_view token, const KeySet&
         return Failed(*fault);
     }
     // Only what the issuer has signed is read any further.
-    const std::optional<JsonMembers> claims = JsonMembers::parse(parts->payload);
+    std::optional<JsonMembers> claims = JsonMembers::parse(parts->payload);
     if (!claims) {
         return Failed(TokenFault::claims);
     }
-    Identity identity;
+    SignedClaims out{*std::move(claims)};
     for (const auto& fault :
-         {check_origin(*claims, checks), check_times(*claims, checks, now, identity),
-          take_claims(*claims, identity)}) {
+         {check_origin(out.claims, checks), check_times(out.claims, checks, now, out)}) {
         if (fault) {
             return Failed(*fault);
         }
     }
-    return identity;
+    return out;
 }
 
 }  // namespace gw::identity

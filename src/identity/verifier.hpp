@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "identity/identity.hpp"
 #include "identity/key_set.hpp"
+#include "identity/strict_json.hpp"
 #include "identity/token_fault.hpp"
 
 namespace gw::identity {
@@ -19,6 +20,7 @@ struct TokenChecks {
     // A token is good while now < exp + leeway, and once now + leeway >= nbf and iat.
     std::chrono::seconds leeway{30};
     std::chrono::seconds longest_life{900};
+    std::string type = "access";  // what the claim `type` must be; empty: it is not looked at
 };
 
 inline constexpr std::size_t kTokenBytesMax = 8UL * 1024;
@@ -26,5 +28,19 @@ inline constexpr std::size_t kTokenBytesMax = 8UL * 1024;
 // Costs a signature's verification (RS256: about 25 µs); see TokenCache. Any thread.
 std::expected<Identity, TokenFault> verify(std::string_view token, const KeySet& keys,
                                            const TokenChecks& checks, WallTime now);
+
+// The same of any token: what the issuer has signed, once its signature, iss, aud, type, exp, iat
+// and nbf are good.
+struct SignedClaims {
+    JsonMembers claims;
+    WallTime issued_at{};
+    WallTime expires_at{};
+};
+std::expected<SignedClaims, TokenFault> verify_claims(std::string_view token, const KeySet& keys,
+                                                      const TokenChecks& checks, WallTime now);
+
+// May this text stand in header fields, log lines and keys of the store? 1 to 256 visible
+// characters of ASCII.
+bool is_name(std::string_view text);
 
 }  // namespace gw::identity

@@ -52,6 +52,14 @@ void Lease::end_batches(Instant now) {
     }
 }
 
+void Lease::forget() {
+    debt_ = 0;
+    exhausted_until_ = {};
+    elsewhere_ = quota_.limit();
+    reset_ = {};
+    admitted_ = Window{};
+}
+
 bool Lease::use_permit() {
     Batch* first = nullptr;
     for (Batch& batch : batches_) {

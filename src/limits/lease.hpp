@@ -53,6 +53,8 @@ class Lease {
     // When to call ask() although nobody called take(): permits go back that nobody used.
     [[nodiscard]] Instant due() const;
 
+    // What it has admitted, and what the store has said of it, is over; permits stay.
+    void forget();
     // Nothing of it matters any more: it may be forgotten.
     [[nodiscard]] bool is_over(Instant now) const;
     [[nodiscard]] bool store_is_away() const { return away_; }

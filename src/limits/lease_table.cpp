@@ -41,6 +41,23 @@ std::optional<LeaseTable::Taken> LeaseTable::take(std::string_view key, const Qu
     return out;
 }
 
+void LeaseTable::forget(std::string_view key, const Quota& quota) {
+    const std::uint64_t hash = key_hash(secret_, key, quota);
+    Shard& shard = shards_[hash % kShards];
+    const std::scoped_lock lock(shard.mutex);
+    if (const auto at = shard.slots.find(hash); at != shard.slots.end()) {
+        at->second.lease.forget();
+    }
+}
+
+std::uint32_t LeaseTable::left(std::string_view key, const Quota& quota) {
+    const std::uint64_t hash = key_hash(secret_, key, quota);
+    Shard& shard = shards_[hash % kShards];
+    const std::scoped_lock lock(shard.mutex);
+    const auto at = shard.slots.find(hash);
+    return at == shard.slots.end() ? 0 : at->second.lease.left();
+}
+
 std::vector<LeaseTable::Order> LeaseTable::fetch_orders() {
     const std::scoped_lock lock(orders_mutex_);
     return std::exchange(orders_, {});

@@ -39,6 +39,11 @@ class LeaseTable {
     std::optional<Taken> take(std::string_view key, const Quota& quota, Instant now,
                               std::uint32_t gateways, bool again = false);
 
+    // As if the key had never asked, as far as this process knows.
+    void forget(std::string_view key, const Quota& quota);
+    // Permits that are here for a key.
+    [[nodiscard]] std::uint32_t left(std::string_view key, const Quota& quota);
+
     struct Order {
         std::string key;
         Quota quota;

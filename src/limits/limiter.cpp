@@ -195,6 +195,15 @@ void Limiter::give_back(std::string_view key, const Quota& quota, Instant taken,
     }
 }
 
+void Limiter::forget(std::string_view key, const Quota& quota) {
+    const std::uint64_t hash = key_hash(secret_, key, quota);
+    const Place place = place_of(hash);
+    const Lock lock(shards_[place.shard]);
+    if (Entry* const entry = find(place, hash)) {
+        entry->window = Window{};
+    }
+}
+
 Limiter::Counts Limiter::counts() const {
     Counts sum;
     for (Shard& shard : shards_) {

@@ -44,6 +44,9 @@ class Limiter {
     // One that was admitted at `taken` does not count after all.
     void give_back(std::string_view key, const Quota& quota, Instant taken, Instant now);
 
+    // As if the key had never asked: no block either.
+    void forget(std::string_view key, const Quota& quota);
+
     [[nodiscard]] std::size_t room() const;  // keys
     struct Counts {
         std::uint64_t keys = 0;         // that have a place, over or not

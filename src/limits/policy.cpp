@@ -24,6 +24,18 @@ bool is_letter_or_digit(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+template <class Options, class Limits>
+Options* policy_in(Limits& limits, std::string_view name) {
+    if (name == "general") {
+        return &limits.general;
+    }
+    if (name == "tickets") {
+        return &limits.tickets;
+    }
+    const auto at = limits.policies.find(std::string(name));
+    return at == limits.policies.end() ? nullptr : &at->second;
+}
+
 bool stands_as_it_is(std::string_view value) {
     return value.size() <= KeyText::kValueMax && std::ranges::all_of(value, [](char c) {
                return is_letter_or_digit(c) ||
@@ -67,6 +79,14 @@ PolicyOptions LimitsOptions::purchase_defaults() {
     options.block = Millis{300'000};
     options.mode = Mode::exact;
     return options;
+}
+
+PolicyOptions* LimitsOptions::find(std::string_view name) {
+    return policy_in<PolicyOptions>(*this, name);
+}
+
+const PolicyOptions* LimitsOptions::find(std::string_view name) const {
+    return policy_in<const PolicyOptions>(*this, name);
 }
 
 std::optional<config::Flaw> check_policy_name(std::string_view name) {
@@ -130,6 +150,7 @@ Policy::Policy(std::string name, const PolicyOptions& options)
       key_(options.key),
       mode_(options.mode),
       counted_(options.counted),
+      enabled_(options.enabled),
       dry_run_(options.dry_run) {
     ensure(!check_policy_name(name_) && flaws_of(options).empty(), "a policy that was checked");
     for (const auto& [tier_name, tier] : options.tiers) {

@@ -67,6 +67,7 @@ struct PolicyOptions {
     std::map<std::string, TierOptions> tiers;
     Mode mode = Mode::leased;
     Counted counted = Counted::all;
+    bool enabled = true;
     bool dry_run = false;
 };
 
@@ -83,6 +84,18 @@ struct LimitsOptions {
     };
     Tickets tickets;
     std::map<std::string, PolicyOptions> policies;
+
+    template <class Visit>
+    void each_policy(Visit visit) const {
+        visit(std::string("general"), static_cast<const PolicyOptions&>(general));
+        visit(std::string("tickets"), static_cast<const PolicyOptions&>(tickets));
+        for (const auto& [name, policy] : policies) {
+            visit(name, policy);
+        }
+    }
+    // Null: there is none of that name.
+    [[nodiscard]] PolicyOptions* find(std::string_view name);
+    [[nodiscard]] const PolicyOptions* find(std::string_view name) const;
 };
 
 // Names of policies and tiers are labels of metrics and parts of keys.
@@ -122,6 +135,7 @@ void policy_fields(Visitor& field, PolicyOptions& o, const std::array<config::En
     field("count", o.counted,
           "`all` requests, or only `failures`: what is answered with a status below 400 does not "
           "count");
+    field("enabled", o.enabled, "false: nothing is counted by it, and nothing refused");
     field("dry_run", o.dry_run, "count and report, and refuse nothing");
 }
 
@@ -165,11 +179,20 @@ class Policy {
     [[nodiscard]] const std::string& window_text() const { return window_text_; }
     // Of that tenant; "" for none.
     [[nodiscard]] const Quota& quota(std::string_view tenant) const;
+    // All that there are: that of everybody, then those of tiers, each once for each tenant.
+    template <class Visit>
+    void each_quota(Visit visit) const {
+        visit(quota_);
+        for (const auto& [tenant, quota] : tenants_) {
+            visit(quota);
+        }
+    }
     [[nodiscard]] const std::vector<KeyPart>& key() const { return key_; }
     [[nodiscard]] Millis window() const { return quota_.window(); }
     [[nodiscard]] Mode mode() const { return mode_; }
     [[nodiscard]] bool failures_only() const { return counted_ == Counted::failures; }
     [[nodiscard]] bool dry_run() const { return dry_run_; }
+    [[nodiscard]] bool enabled() const { return enabled_; }
 
   private:
     std::string name_;
@@ -180,6 +203,7 @@ class Policy {
     std::vector<KeyPart> key_;
     Mode mode_;
     Counted counted_;
+    bool enabled_;
     bool dry_run_;
 };
 

@@ -308,6 +308,11 @@ std::string Exposition::text(TextFormat format) {
                      static_cast<double>(tenant.requests));
         }
     }
+    if (read_knobs_) {
+        for (const KnobFacts& knob : read_knobs_()) {
+            sums.add(Metric::knob_override_active, {knob.knob}, knob.active ? 1.0 : 0.0);
+        }
+    }
     const TraceFacts traces = read_traces_ ? read_traces_() : TraceFacts{};
     sums.add(Metric::traces_sent_total, {}, traces.sent);
     sums.add(Metric::traces_dropped_total, {}, traces.dropped);

@@ -70,6 +70,15 @@ class Exposition {
     void read_tenants_by(std::function<std::vector<TenantFacts>()> read) {
         read_tenants_ = std::move(read);
     }
+    // Of what operators can set for a time; active: they have.
+    struct KnobFacts {
+        std::string knob;
+        bool active = false;
+    };
+    void read_knobs_by(std::function<std::vector<KnobFacts>()> read) {
+        read_knobs_ = std::move(read);
+    }
+
     struct TraceFacts {
         std::uint64_t sent = 0;
         std::uint64_t dropped = 0;
@@ -111,6 +120,7 @@ class Exposition {
     std::function<std::vector<EndpointFacts>()> read_endpoints_;
     std::function<std::vector<TenantFacts>()> read_tenants_;
     std::function<TraceFacts()> read_traces_;
+    std::function<std::vector<KnobFacts>()> read_knobs_;
     int memory_pressure_ = 0;
     std::function<std::uint64_t()> read_key_set_failures_;
     std::function<void(std::string_view)> over_budget_;

@@ -33,10 +33,7 @@ void KnownState::known(const KnownEntry& entry) {
     if (listing_) {
         named_.insert(hash_(entry.key));
     }
-    if (constexpr std::string_view kPurge = kPrefixes.back(); entry.key.starts_with(kPurge)) {
-        if (listener_.purged) {
-            listener_.purged(std::string_view(entry.key).substr(kPurge.size()));
-        }
+    if (forgets(entry)) {
         return;
     }
     const std::string_view value = std::string_view(entry.value).substr(0, kValueMax);
@@ -49,6 +46,21 @@ void KnownState::known(const KnownEntry& entry) {
     if (taken.changed) {
         note_change();
     }
+}
+
+// What says that something is to be forgotten is itself not kept.
+bool KnownState::forgets(const KnownEntry& entry) {
+    const std::string_view key = entry.key;
+    for (const auto& [prefix, told] : {std::pair(kPurge, &KnownStateListener::purged),
+                                       std::pair(kForget, &KnownStateListener::limit_forgotten)}) {
+        if (key.starts_with(prefix)) {
+            if (listener_.*told) {
+                (listener_.*told)(key.substr(prefix.size()));
+            }
+            return true;
+        }
+    }
+    return false;
 }
 
 Taken KnownState::take(std::string_view key, std::string_view value,
@@ -66,7 +78,25 @@ Taken KnownState::take(std::string_view key, std::string_view value,
     if (key.starts_with(kMaintenance)) {
         return take_maintenance(key, value, expires);
     }
+    if (key.starts_with(kKnob)) {
+        return take_knob(key.substr(kKnob.size()), value, expires);
+    }
     return {};
+}
+
+Taken KnownState::take_knob(std::string_view name, std::string_view value,
+                            std::optional<WallTime> expires) {
+    KnobText text{std::string(value), expires};
+    const auto at = knobs_.find(name);
+    if (at == knobs_.end() && knobs_.size() >= kKnobsMax) {
+        return {false, "has no effect: there are more knobs than a gateway has"};
+    }
+    if (at != knobs_.end() && at->second == text) {
+        return {};
+    }
+    knobs_.insert_or_assign(std::string(name), std::move(text));
+    knobs_changed_ = true;
+    return {.changed = true};
 }
 
 Taken KnownState::take_maintenance(std::string_view key, std::string_view value,
@@ -96,6 +126,15 @@ bool KnownState::erase(std::string_view key) {
     }
     if (key == kMode) {
         return std::exchange(mode_, std::nullopt).has_value();
+    }
+    if (key.starts_with(kKnob)) {
+        const auto at = knobs_.find(key.substr(kKnob.size()));
+        if (at == knobs_.end()) {
+            return false;
+        }
+        knobs_.erase(at);
+        knobs_changed_ = true;
+        return true;
     }
     return key == kBanner && std::exchange(banner_, std::nullopt).has_value();
 }
@@ -155,6 +194,9 @@ void KnownState::for_each(const std::function<void(const KnownEntry& entry)>& vi
     if (banner_) {
         visit({std::string(kBanner), banner_->value, banner_->expires});
     }
+    for (const auto& [name, text] : knobs_) {
+        visit({std::string(kKnob) + name, text.value, text.expires});
+    }
 }
 
 void KnownState::note_change() {
@@ -210,6 +252,10 @@ bool KnownState::publish_if_changed() {
         next->banner_end_ = end_of(banner_->expires);
     }
     next->schedule_ = schedule_;
+    next->knobs_ = current_->knobs_;
+    if (std::exchange(knobs_changed_, false)) {
+        next->knobs_ = knobs_.empty() ? nullptr : std::make_shared<const KnobTexts>(knobs_);
+    }
     current_ = std::move(next);
     if (listener_.published) {
         listener_.published(current_);
@@ -228,7 +274,23 @@ std::vector<KnownEntry> KnownState::list_revocations(WallTime now, std::size_t m
     return out;
 }
 
+WallTime KnownState::knobs_end() const {
+    WallTime earliest = WallTime::max();
+    for (const auto& [name, text] : knobs_) {
+        earliest = std::min(earliest, end_of(text.expires));
+    }
+    return earliest;
+}
+
 WallTime KnownState::next_expiry() const {
+    // Bans end by their own clock; with a knob a setting goes back, and nobody waits for that.
+    if (const WallTime knobs = knobs_end(); knobs != WallTime::max()) {
+        return std::min(knobs, next_expiry_of_the_rest());
+    }
+    return next_expiry_of_the_rest();
+}
+
+WallTime KnownState::next_expiry_of_the_rest() const {
     const WallTime earliest = std::min({bans_.earliest_end(), revocations_.earliest_end(),
                                         end_of(mode_ ? mode_->expires : std::nullopt),
                                         end_of(banner_ ? banner_->expires : std::nullopt)});
@@ -242,6 +304,11 @@ WallTime KnownState::next_expiry() const {
 
 void KnownState::drop_expired(WallTime now) {
     dropped_ = now;
+    if (std::erase_if(knobs_,
+                      [&](const auto& knob) { return end_of(knob.second.expires) <= now; })) {
+        knobs_changed_ = true;
+        note_change();
+    }
     for (std::optional<Text>* text : {&mode_, &banner_}) {
         if (*text && (*text)->is_over(now)) {
             text->reset();

@@ -28,6 +28,15 @@
 
 namespace gw::state {
 
+// Settings that operators change for a time, by key: `knob:<name>`. What a name and a value mean is
+// told by whoever acts on them.
+struct KnobText {
+    std::string value;
+    std::optional<WallTime> expires;
+    bool operator==(const KnobText&) const = default;
+};
+using KnobTexts = std::map<std::string, KnobText, std::less<>>;  // by name
+
 // One version. Any thread.
 class Known {
   public:
@@ -53,8 +62,12 @@ class Known {
         return schedule_ == nullptr ? std::string_view() : schedule_->at(now).banner;
     }
 
+    // Null: none is set.
+    [[nodiscard]] const std::shared_ptr<const KnobTexts>& knobs() const { return knobs_; }
+
   private:
     friend class KnownState;
+    std::shared_ptr<const KnobTexts> knobs_;  // of all versions since one of them changed
     Maintenance mode_ = Maintenance::off;
     WallTime mode_end_ = WallTime::max();
     std::string banner_;
@@ -75,17 +88,24 @@ struct KnownStateListener {
     std::function<void(bool available, const char* why)> backend_changed;
     // A key that says what is to be forgotten was set, or was found again. what: behind the prefix.
     std::function<void(std::string_view what)> purged{};
+    // The same of what a rate limit has counted. key: of a policy, as limits::KeyText writes it.
+    std::function<void(std::string_view key)> limit_forgotten{};
 };
 
 class KnownState final : public Follower {
   public:
     // What to follow.
-    static constexpr std::array<std::string_view, 4> kPrefixes = {
-        "banned:", "revoked:", "maintenance:", "cache:purge:"};
+    static constexpr std::string_view kKnob = "knob:";
+    static constexpr std::string_view kForget = "ratelimit:forget:";
+    static constexpr std::string_view kPurge = "cache:purge:";
+    static constexpr std::array<std::string_view, 6> kPrefixes = {
+        "banned:", "revoked:", "maintenance:", kKnob, kForget, kPurge};
     static std::vector<std::string> prefixes() { return {kPrefixes.begin(), kPrefixes.end()}; }
     // Longer keys name nobody: users and tokens are named by less. Longer values are cut.
     static constexpr std::size_t kKeyMax = 4096;
     static constexpr std::size_t kValueMax = 64UL * 1024;
+    // More than there are policies and services to be set.
+    static constexpr std::size_t kKnobsMax = 1'000;
 
     // clock: of the loop that calls; seed: Random::fresh_seed().
     KnownState(const Clock& clock, std::uint64_t seed, KnownStateListener listener);
@@ -130,7 +150,11 @@ class KnownState final : public Follower {
     Taken take(std::string_view key, std::string_view value, std::optional<WallTime> expires);
     Taken take_maintenance(std::string_view key, std::string_view value,
                            std::optional<WallTime> expires);
+    Taken take_knob(std::string_view name, std::string_view value, std::optional<WallTime> expires);
+    bool forgets(const KnownEntry& entry);
     bool erase(std::string_view key);
+    [[nodiscard]] WallTime knobs_end() const;
+    [[nodiscard]] WallTime next_expiry_of_the_rest() const;
     void for_each(const std::function<void(const KnownEntry& entry)>& visit) const;
     void complain(std::string_view key, std::string_view value, const char* why);
     void note_change();
@@ -142,6 +166,8 @@ class KnownState final : public Follower {
     RevocationWriter revocations_;
     std::optional<Text> mode_;
     std::optional<Text> banner_;
+    KnobTexts knobs_;
+    bool knobs_changed_ = false;
     std::shared_ptr<const MaintenanceSchedule> schedule_;
     std::shared_ptr<const Known> current_;
     bool changed_ = false;

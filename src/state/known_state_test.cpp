@@ -72,6 +72,42 @@ TEST(Maintenance, ABannerIsFitForAHeaderField) {
     EXPECT_LE(banner_text(std::string(2 * kBannerMax, '\x80')).size(), kBannerMax);
 }
 
+TEST_F(KnownStateTest, KnobsAreKnownUntilTheyEndOrAreGone) {
+    known("knob:limit:general", "500", kStart + 10s);
+    known("knob:log-level", "DEBUG");
+    EXPECT_TRUE(state_.publish_if_changed());
+    ASSERT_TRUE(state_.current()->knobs());
+    EXPECT_EQ(2U, state_.current()->knobs()->size());
+    EXPECT_EQ("500", state_.current()->knobs()->at("limit:general").value);
+    EXPECT_EQ(kStart + 10s, state_.next_expiry());
+    const auto before = state_.current()->knobs();
+    known("knob:log-level", "DEBUG");
+    EXPECT_FALSE(state_.publish_if_changed());
+    known("banned:user:x");
+    state_.publish_if_changed();
+    EXPECT_EQ(before, state_.current()->knobs()) << "of all versions since one changed";
+    EXPECT_EQ("500", everything().at("knob:limit:general"));
+    clock_.wall += 10s;
+    state_.drop_expired(clock_.wall);
+    EXPECT_TRUE(state_.publish_if_changed());
+    EXPECT_EQ(1U, state_.current()->knobs()->size());
+    state_.gone("knob:log-level");
+    EXPECT_TRUE(state_.publish_if_changed());
+    EXPECT_EQ(nullptr, state_.current()->knobs());
+}
+
+TEST_F(KnownStateTest, KnobsAreBoundedAndWhatIsToBeForgottenIsNotKept) {
+    for (std::size_t i = 0; i <= KnownState::kKnobsMax; ++i) {
+        known("knob:limit:" + std::to_string(i), "1");
+    }
+    state_.publish_if_changed();
+    EXPECT_EQ(KnownState::kKnobsMax, state_.current()->knobs()->size());
+    EXPECT_EQ(1U, complaints_.size());
+    const std::size_t known_before = everything().size();
+    known("ratelimit:forget:general:u=42", "1", kStart + 60s);
+    EXPECT_EQ(known_before, everything().size());
+}
+
 TEST_F(KnownStateTest, KnowsNothingAtFirstAndPublishesNothing) {
     ASSERT_TRUE(state_.current());
     EXPECT_EQ(state_.current()->version, 0U);

@@ -9,6 +9,31 @@
 #include "identity/identity.hpp"
 
 namespace gw::gateway {
+
+limits::KeyText rate_limit_key(const Exchange& x, const limits::Policy& policy) {
+    std::array<std::pair<std::string_view, std::string_view>,
+               PathPattern::kParametersMax + Route::kBodyParametersMax>
+        parameters;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < x.route->parameters.size(); ++i) {
+        parameters[count++] = {x.route->parameters[i], x.memory.parameters[i]};
+    }
+    for (std::size_t i = 0; i < x.route->body_parameters.size(); ++i) {
+        parameters[count++] = {x.route->body_parameters[i], x.body_parameters[i]};
+    }
+    limits::KeyValues values{.user = {},
+                             .tenant = {},
+                             .api_key = {},
+                             .route = x.route->path,
+                             .address = x.client,
+                             .parameters = {parameters.data(), count}};
+    if (x.identity != nullptr) {
+        (x.identity->by_api_key ? values.api_key : values.user) = x.identity->subject;
+        values.tenant = x.identity->tenant;
+    }
+    return {policy, values};
+}
+
 namespace {
 
 using limits::Lease;
@@ -47,30 +72,6 @@ void read_body(Exchange& x) {
                                                      : values.json(x.held->bytes, visitor);
 }
 
-limits::KeyText key_of(const Exchange& x, const Policy& policy) {
-    std::array<std::pair<std::string_view, std::string_view>,
-               PathPattern::kParametersMax + Route::kBodyParametersMax>
-        parameters;
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < x.route->parameters.size(); ++i) {
-        parameters[count++] = {x.route->parameters[i], x.memory.parameters[i]};
-    }
-    for (std::size_t i = 0; i < x.route->body_parameters.size(); ++i) {
-        parameters[count++] = {x.route->body_parameters[i], x.body_parameters[i]};
-    }
-    limits::KeyValues values{.user = {},
-                             .tenant = {},
-                             .api_key = {},
-                             .route = x.route->path,
-                             .address = x.client,
-                             .parameters = {parameters.data(), count}};
-    if (x.identity != nullptr) {
-        (x.identity->by_api_key ? values.api_key : values.user) = x.identity->subject;
-        values.tenant = x.identity->tenant;
-    }
-    return {policy, values};
-}
-
 const limits::Quota& quota_of(const Exchange& x, const Policy& policy) {
     return policy.quota(x.identity != nullptr ? std::string_view(x.identity->tenant)
                                               : std::string_view{});
@@ -100,6 +101,7 @@ Verdict judged(Exchange& x, const Policy& policy, const limits::Outcome& outcome
         report_block(x, policy);
     }
     x.shard.metrics().rate_limited(policy.name(), policy.dry_run()).add();
+    x.shard.rate_limits()->refused().note(rate_limit_key(x, policy).view(), x.shard.loop().now());
     if (policy.dry_run()) {
         return go_on();
     }
@@ -118,7 +120,7 @@ void hold_permit(Exchange& x, const Policy& policy, Mode mode, limits::PermitId 
 Verdict count_alone(Exchange& x, const Policy& policy) {
     const bool shared = policy.mode() != Mode::local;
     const limits::Outcome outcome = x.shard.rate_limits()->take_alone(
-        key_of(x, policy).view(), quota_of(x, policy), shared, x.shard.loop().now());
+        rate_limit_key(x, policy).view(), quota_of(x, policy), shared, x.shard.loop().now());
     if (outcome.admitted) {
         hold_permit(x, policy, Mode::local, 0);
     }
@@ -138,7 +140,7 @@ Verdict count_on(Exchange& x) {
         Verdict verdict = go_on();
         if (mode == Mode::leased) {
             const Lease::Taken taken = all.take_leased(
-                key_of(x, policy).view(), quota_of(x, policy), false, x.shard.loop().now());
+                rate_limit_key(x, policy).view(), quota_of(x, policy), false, x.shard.loop().now());
             if (taken.is == Lease::Is::waiting) {
                 x.waits_for_lease = true;
                 return wait();
@@ -178,8 +180,8 @@ net::Task<Verdict> wait_for_lease(Exchange& x) {
         x.shard.wait_for_limits(pause);
         co_await pause.until(latest);
         x.shard.wait_for_limits_no_more(pause);
-        const Lease::Taken taken =
-            all.take_leased(key_of(x, policy).view(), quota_of(x, policy), true, loop.now());
+        const Lease::Taken taken = all.take_leased(rate_limit_key(x, policy).view(),
+                                                   quota_of(x, policy), true, loop.now());
         if (taken.is != Lease::Is::waiting) {
             co_return judged(x, policy, taken.outcome);
         }
@@ -200,7 +202,7 @@ net::Task<Verdict> ask_store(Exchange& x) {
     const auto wait = std::make_shared<StoreWait>();
     wait->pause = &pause;
     x.shard.rate_limits()->ask_store(
-        key_of(x, policy).view(), quota_of(x, policy), limits::StoreAsk{},
+        rate_limit_key(x, policy).view(), quota_of(x, policy), limits::StoreAsk{},
         [wait, &loop](const std::optional<limits::StoreAnswer>& answer, Instant) {
             loop.post([wait, answer] {
                 wait->answer = answer;
@@ -256,7 +258,7 @@ Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOpt
     RateLimits* const all = x.shard.rate_limits();
     for (std::size_t i = 0; i < x.permits_held; ++i) {
         const HeldPermit& held = x.permits[i];
-        const limits::KeyText key = key_of(x, *held.policy);
+        const limits::KeyText key = rate_limit_key(x, *held.policy);
         const limits::Quota& quota = quota_of(x, *held.policy);
         if (held.mode == Mode::exact) {
             all->ask_store(key.view(), quota,

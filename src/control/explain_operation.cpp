@@ -1,0 +1,213 @@
+#include "control/explain_operation.hpp"
+
+#include <algorithm>
+#include <boost/json/parse.hpp>
+
+#include "base/text.hpp"
+#include "control/admin_body.hpp"
+#include "control/limit_key.hpp"
+#include "control/limit_operations.hpp"
+#include "observe/json_line.hpp"
+
+namespace gw::control {
+namespace {
+
+using boost::json::array;
+using boost::json::object;
+using boost::json::value;
+using gateway::Explanation;
+using gateway::StageFinding;
+using net::Task;
+using Is = StageFinding::Is;
+using Wrong = std::unexpected<std::string>;
+
+constexpr std::size_t kTextMax = 16UL * 1024;  // of a head, as the gateway takes them
+
+// Valid UTF-8, whatever was there: reasons of bans are anybody's.
+value plain(std::string_view text) {
+    std::string quoted = "\"";
+    observe::append_escaped(quoted, text);
+    boost::system::error_code error;
+    value parsed = boost::json::parse(quoted + '"', error);
+    return error ? value("") : parsed;
+}
+
+bool is_line(std::string_view text) {
+    return std::ranges::all_of(text, is_text_char);
+}
+
+bool append_field(std::string& head, std::string_view name, std::string_view text, bool& host) {
+    if (name.empty() || !std::ranges::all_of(name, is_token_char) || !is_line(text)) {
+        return false;
+    }
+    host = host || equal_ignore_case(name, "host");
+    head.append(name).append(": ").append(text).append("\r\n");
+    return true;
+}
+
+value finding_json(const StageFinding& finding) {
+    object out{{"stage", finding.stage},
+               {"verdict", gateway::name_of(finding.is)},
+               {"why", plain(finding.why)}};
+    if (finding.status != 0) {
+        out["status"] = finding.status;
+    }
+    if (!finding.code.empty()) {
+        out["code"] = finding.code;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::expected<gateway::ExplainRequest, std::string> supposed_request(const object& body) {
+    const std::string method = text_of(body, "method");
+    std::string url = text_of(body, "url");
+    if (method.empty() || method.size() > 32 || !std::ranges::all_of(method, is_token_char) ||
+        url.empty() || !is_line(url) || url.find(' ') != std::string::npos) {
+        return Wrong(R"(which request? {"method": "GET", "url": "/api/v1/events/1"})");
+    }
+    gateway::ExplainRequest request;
+    std::string authority;
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (url.starts_with(scheme)) {
+            request.secure = scheme == "https://";
+            const std::size_t slash = std::min(url.find('/', scheme.size()), url.size());
+            authority = url.substr(scheme.size(), slash - scheme.size());
+            url = slash == url.size() ? "/" : url.substr(slash);
+        }
+    }
+    bool host = false;
+    std::string fields;
+    const value* const headers = body.if_contains("headers");
+    if (headers != nullptr && headers->is_object()) {
+        for (const auto& [name, text] : headers->as_object()) {
+            if (!text.is_string() || !append_field(fields, name, text.as_string(), host)) {
+                return Wrong("a header field is a name and a text of one line");
+            }
+        }
+    } else if (headers != nullptr && !headers->is_null()) {
+        return Wrong(R"(headers are an object: {"X-Request-Id": "1"})");
+    }
+    if (!host) {
+        fields.insert(0, "Host: " + (authority.empty() ? "localhost" : authority) + "\r\n");
+    }
+    request.text = method + " " + url + " HTTP/1.1\r\n" + fields + "\r\n";
+    if (request.text.size() > kTextMax) {
+        return Wrong("the request is larger than any that is taken");
+    }
+    const std::string address = text_of(body, "address");
+    const auto peer = IpAddress::parse(address.empty() ? "127.0.0.1" : address);
+    if (!peer) {
+        return Wrong("the address is none: 203.0.113.7, or 2001:db8::1");
+    }
+    request.peer = *peer;
+    return request;
+}
+
+void ExplainOperation::add_to(AdminApi& api) {
+    api.add({.method = http::Method::post,
+             .path = "/explain",
+             .summary = "what would become of a request: {method, url, headers, address}; nothing "
+                        "is asked, nothing counts",
+             .run = [this](AdminCall call) { return explain(std::move(call)); },
+             .looks = true,
+             .secret_body = true});
+}
+
+Task<array> ExplainOperation::ask_limits(Explanation* found) {
+    array out;
+    const auto stage = std::ranges::find(found->stages, "rate_limit", &StageFinding::stage);
+    for (const gateway::LimitToAsk& limit : found->limits) {
+        const auto standing = co_await standing_of(&parts_.loop, &parts_.limits, limit.key,
+                                                   limit.policy, found->tenant);
+        object one{{"policy", limit.policy->name()},
+                   {"who", plain(readable_key(limit.key))},
+                   {"windowMs", limit.policy->window().count()},
+                   {"dryRun", limit.policy->dry_run()},
+                   {"requests", limit.policy->quota(found->tenant).limit()},
+                   {"remaining", nullptr},
+                   {"blocked", false},
+                   {"retryAfterSeconds", 0}};
+        if (standing) {
+            one["remaining"] = standing->remaining;
+            one["blocked"] = standing->blocked;
+            one["retryAfterSeconds"] =
+                std::chrono::ceil<std::chrono::seconds>(standing->retry_after).count();
+        }
+        const bool refused = standing && (standing->blocked || standing->remaining == 0);
+        out.push_back(std::move(one));
+        if (refused && !limit.policy->dry_run() && stage != found->stages.end()) {
+            *stage = {"rate_limit", Is::refuses, 429, "rate_limited",
+                      "policy " + limit.policy->name() +
+                          (standing->blocked ? ": blocked for a while" : ": none are left")};
+            found->stages.erase(stage + 1, found->stages.end());
+            found->service.clear();
+            break;
+        }
+    }
+    if (stage != found->stages.end() && stage->is == Is::goes_on && !found->limits.empty()) {
+        stage->why = "counts under";
+        for (const gateway::LimitToAsk& limit : found->limits) {
+            stage->why += " " + limit.policy->name();
+        }
+    }
+    co_return out;
+}
+
+object ExplainOperation::upstream_of(const Explanation& found) const {
+    array endpoints;
+    for (const EndpointBoard::Fact& fact : parts_.endpoints.facts()) {
+        if (fact.service == found.service) {
+            endpoints.push_back({{"endpoint", fact.endpoint}, {"asked", fact.well}});
+        }
+    }
+    object sent;
+    for (const auto& [name, text] : found.sent) {
+        sent[name] = plain(text);
+    }
+    array dropped;
+    for (const std::string& name : found.dropped) {
+        dropped.emplace_back(name);
+    }
+    const upstream::BreakerSnapshot breaker =
+        parts_.breakers.of(found.service).snapshot(parts_.loop.now());
+    return {{"service", found.service},           {"path", plain(found.upstream_path)},
+            {"timeoutMs", found.timeout.count()}, {"breaker", upstream::name_of(breaker.state)},
+            {"breakerWhy", breaker.why},          {"endpoints", std::move(endpoints)},
+            {"headers", std::move(sent)},         {"dropped", std::move(dropped)}};
+}
+
+Task<AdminAnswer> ExplainOperation::explain(AdminCall call) {
+    const auto request = supposed_request(call.body);
+    if (!request) {
+        co_return bad_request(request.error());
+    }
+    const gateway::ExplainParts parts = parts_.now();
+    Explanation found = gateway::explain(parts, *request);
+    array limits = co_await ask_limits(&found);
+    object answer{{"client", found.client},        {"user", plain(found.user)},
+                  {"tenant", plain(found.tenant)}, {"role", plain(found.role)},
+                  {"route", found.route},          {"path", plain(found.path)},
+                  {"limits", std::move(limits)},   {"upstream", nullptr}};
+    array stages;
+    for (const StageFinding& finding : found.stages) {
+        stages.push_back(finding_json(finding));
+    }
+    answer["stages"] = std::move(stages);
+    const StageFinding& last = found.stages.back();
+    std::string decides = last.stage;
+    int status = last.status;
+    if (!found.service.empty()) {
+        object upstream = upstream_of(found);
+        const bool open = upstream.at("breaker") == "OPEN";
+        decides = open ? "breaker" : "upstream";
+        status = open ? 503 : 0;
+        answer["upstream"] = std::move(upstream);
+    }
+    answer["decides"] = decides;
+    answer["status"] = status == 0 ? value(nullptr) : value(status);
+    co_return AdminAnswer::ok(std::move(answer));
+}
+
+}  // namespace gw::control
