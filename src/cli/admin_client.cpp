@@ -14,7 +14,6 @@
 #include "cli/ban_ledger.hpp"
 #include "config/reader.hpp"
 #include "http/h1_parser.hpp"
-#include "net/ask.hpp"
 
 namespace gw::cli {
 namespace {
@@ -38,6 +37,14 @@ void add_admin_options(CLI::App& command, AdminArguments& arguments) {
     command.add_option("--admin-host", arguments.host,
                        "Address of the operators' port (default: ADMIN_HOST)");
     command.add_option("--admin-port", arguments.port, "Operators' port (default: ADMIN_PORT)");
+    command.add_flag("--json", arguments.json, "Print JSON");
+}
+
+void add_elsewhere_options(CLI::App& command, AdminArguments& arguments) {
+    command.add_option("--admin-host", arguments.host,
+                       "Ask the admin API at this address instead, with ADMIN_TOKEN");
+    command.add_option("--admin-port", arguments.port,
+                       "The same by its port (default: ADMIN_PORT)");
     command.add_flag("--json", arguments.json, "Print JSON");
 }
 
@@ -110,6 +117,34 @@ std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
         return std::unexpected(kFailed);
     }
     return found;
+}
+
+std::expected<net::Conversation, int> AdminClient::listen(const std::string& target,
+                                                          Terminal& terminal) {
+    // HTTP/1.0: the answer comes as it is, without chunks.
+    auto begun =
+        net::Conversation::begin({address_of(options_.host), options_.port},
+                                 "GET /admin/v1" + target + " HTTP/1.0\r\nHost: " + options_.host +
+                                     "\r\nAuthorization: Bearer " + options_.token + "\r\n\r\n",
+                                 kWithin);
+    if (!begun) {
+        terminal.err << options_.host << ':' << options_.port
+                     << " does not answer: " << begun.error()
+                     << "\nIs the gateway running, and ADMIN_PORT its port?\n";
+        return std::unexpected(kUnreachable);
+    }
+    return *std::move(begun);
+}
+
+int AdminClient::turned_away(const std::string& answer, Terminal& terminal) const {
+    http::ResponseHead head;
+    const http::H1Parse parsed = http::parse_response(answer, {}, http::Method::get, head);
+    if (parsed.state != http::H1Parse::State::complete || head.status < 400) {
+        terminal.err << options_.host << ':' << options_.port << " is no admin API of a gateway\n";
+        return kUnreachable;
+    }
+    terminal.err << "the gateway refuses (" << head.status << ")\n";
+    return kFailed;
 }
 
 std::string path_segment(std::string_view text) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cli/commands.hpp"
+#include "net/ask.hpp"
 #include "net/listen_options.hpp"
 
 namespace gw::cli {
@@ -22,6 +23,13 @@ struct AdminArguments {
 
 void add_admin_options(CLI::App& command, AdminArguments& arguments);
 
+// For commands that ask the state's port as a rule, and the admin API of a gateway elsewhere where
+// one of these is said.
+void add_elsewhere_options(CLI::App& command, AdminArguments& arguments);
+[[nodiscard]] inline bool is_elsewhere(const AdminArguments& arguments) {
+    return !arguments.host.empty() || arguments.port != 0;
+}
+
 class AdminClient {
   public:
     // Or the status to end with, after saying why: the section `admin` has mistakes, or there is no
@@ -33,6 +41,11 @@ class AdminClient {
     // after saying why: nobody answers, or the gateway refuses.
     std::expected<boost::json::value, int> ask(std::string_view method, const std::string& target,
                                                const boost::json::value& body, Terminal& terminal);
+
+    // A GET whose answer goes on, or the status to end with, after saying why.
+    std::expected<net::Conversation, int> listen(const std::string& target, Terminal& terminal);
+    // What is said when an answer of it is no good, by its head.
+    int turned_away(const std::string& answer, Terminal& terminal) const;
 
   private:
     explicit AdminClient(net::AdminOptions options) : options_(std::move(options)) {}

@@ -121,6 +121,8 @@ void add_audit_command(CLI::App& app, Chosen& chosen) {
                         "it is truncated");
     command->add_flag("--json", arguments->json, "Print JSON");
     command->footer(
+        "Examples:\n  api-gateway audit verify audit.log\n  api-gateway audit verify audit.log "
+        "--json\n"
         "AUDIT_SECRET or AUDIT_SECRET_FILE: the secret of the chain, if it has one.\n"
         "Status: 0 whole, 1 broken, 2 misused.");
     command->callback([&chosen, arguments] {

@@ -3,6 +3,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
+#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <memory>
 #include <set>
@@ -23,7 +24,7 @@ constexpr const char* kPage = "1000";  // keys asked for at once
 struct BanArguments {
     std::string config;
     std::uint16_t port = 0;  // 0: as configured
-    bool json = false;
+    AdminArguments admin;    // of a gateway elsewhere
     std::string kind;
     std::string who;
     std::string lifetime;
@@ -106,7 +107,39 @@ void warn_of_cluster(RespClient& client, Terminal& terminal) {
     }
 }
 
+std::string text_in(const boost::json::object& from, std::string_view name) {
+    const auto* found = from.if_contains(name);
+    return found != nullptr && found->is_string() ? shown(found->as_string()) : std::string();
+}
+
+int list_elsewhere(const BanArguments& arguments, Terminal& terminal) {
+    auto client = AdminClient::make(arguments.admin, terminal);
+    const auto found =
+        client ? client->ask("GET", "/bans", nullptr, terminal) : std::unexpected(client.error());
+    if (!found) {
+        return found.error();
+    }
+    if (arguments.admin.json) {
+        terminal.out << boost::json::serialize(*found) << '\n';
+        return kDone;
+    }
+    const boost::json::array& bans = found->as_object().at("bans").as_array();
+    terminal.out << (bans.empty() ? "nobody is banned\n" : "");
+    for (const boost::json::value& each : bans) {
+        const boost::json::object& one = each.as_object();
+        const std::string until = text_in(one, "until");
+        const std::string by = text_in(one, "by");
+        terminal.out << text_in(one, "key") << "  " << text_in(one, "reason") << "  "
+                     << (by.empty() ? "by hand" : by) << "  "
+                     << (until.empty() ? "without an end" : "until " + until) << '\n';
+    }
+    return kDone;
+}
+
 int list_bans(const BanArguments& arguments, Terminal& terminal) {
+    if (is_elsewhere(arguments.admin)) {
+        return list_elsewhere(arguments, terminal);
+    }
     auto client = connect(arguments, terminal);
     if (!client) {
         return client.error();
@@ -115,7 +148,7 @@ int list_bans(const BanArguments& arguments, Terminal& terminal) {
     if (!bans) {
         return show(bans.error(), terminal);
     }
-    if (arguments.json) {
+    if (arguments.admin.json) {
         terminal.out << bans_as_json(*bans);
     } else if (bans->empty()) {
         terminal.out << "nobody is banned\n";
@@ -137,6 +170,35 @@ std::optional<std::string> key_of(const BanArguments& arguments, Terminal& termi
     return std::move(key.key);
 }
 
+// The same through the admin API: which records it, too.
+int change_elsewhere(const BanArguments& arguments, std::string_view method,
+                     boost::json::object body, const std::string& said, Terminal& terminal) {
+    body["by"] = arguments.by.empty() ? caller(terminal) : arguments.by;
+    auto client = AdminClient::make(arguments.admin, terminal);
+    const auto done =
+        client ? client->ask(method, "/bans/" + arguments.kind + "/" + path_segment(arguments.who),
+                             body, terminal)
+               : std::unexpected(client.error());
+    if (!done) {
+        return done.error();
+    }
+    terminal.out << (arguments.admin.json ? boost::json::serialize(*done)
+                                          : said + text_in(done->as_object(), "key"))
+                 << '\n';
+    return kDone;
+}
+
+int ban_elsewhere(const BanArguments& arguments, std::optional<Millis> lifetime,
+                  Terminal& terminal) {
+    boost::json::object body{{"reason", arguments.reason}};
+    if (lifetime) {
+        body["seconds"] = lifetime->count() / 1'000;
+    } else {
+        body["endless"] = true;
+    }
+    return change_elsewhere(arguments, "PUT", std::move(body), "banned ", terminal);
+}
+
 int ban(const BanArguments& arguments, Terminal& terminal) {
     const auto key = key_of(arguments, terminal);
     const auto lifetime = parse_lifetime(arguments.lifetime);
@@ -147,6 +209,9 @@ int ban(const BanArguments& arguments, Terminal& terminal) {
         (arguments.endless && !arguments.lifetime.empty())) {
         terminal.err << "say for how long: --for 90s, 15m, 12h or 7d, or --endless\n";
         return kMisused;
+    }
+    if (is_elsewhere(arguments.admin)) {
+        return ban_elsewhere(arguments, lifetime, terminal);
     }
     auto client = connect(arguments, terminal);
     if (!client) {
@@ -166,6 +231,14 @@ int ban(const BanArguments& arguments, Terminal& terminal) {
     if (const auto done = client->run(command); !done) {
         return show(done.error(), terminal);
     }
+    if (arguments.admin.json) {
+        terminal.out << boost::json::serialize(boost::json::object{
+                            {"key", *key},
+                            {"until", until ? boost::json::value(second_text(*until))
+                                            : boost::json::value(nullptr)}})
+                     << '\n';
+        return kDone;
+    }
     terminal.out << "banned " << key->substr(key->find(':') + 1) << ' '
                  << (until ? "until " + second_text(*until) : "without an end") << " (" << *key
                  << ")\n";
@@ -176,6 +249,9 @@ int unban(const BanArguments& arguments, Terminal& terminal) {
     const auto key = key_of(arguments, terminal);
     if (!key) {
         return kMisused;
+    }
+    if (is_elsewhere(arguments.admin)) {
+        return change_elsewhere(arguments, "DELETE", {}, "lifted ", terminal);
     }
     auto client = connect(arguments, terminal);
     if (!client) {
@@ -203,6 +279,7 @@ int unban(const BanArguments& arguments, Terminal& terminal) {
         }
     }
     std::int64_t lifted = 0;
+    boost::json::array gone;
     for (const std::string& each : keys) {
         const auto done = client->run({"DEL", each});
         if (!done) {
@@ -210,18 +287,27 @@ int unban(const BanArguments& arguments, Terminal& terminal) {
         }
         if (done->integer > 0) {
             ++lifted;
-            terminal.out << "lifted " << shown(each) << '\n';
+            gone.emplace_back(shown(each));
+            if (!arguments.admin.json) {
+                terminal.out << "lifted " << shown(each) << '\n';
+            }
         }
+    }
+    if (arguments.admin.json) {
+        terminal.out << boost::json::serialize(boost::json::object{{"lifted", std::move(gone)}})
+                     << '\n';
     }
     terminal.err << (lifted == 0 ? "there is no such ban: " + *key + "\n" : "") << around;
     return lifted > 0 ? kDone : kFailed;
 }
 
 CLI::App* add_command(CLI::App& app, Chosen& chosen, const char* name, const char* help,
-                      const std::shared_ptr<BanArguments>& arguments,
+                      const char* examples, const std::shared_ptr<BanArguments>& arguments,
                       int (*run)(const BanArguments&, Terminal&)) {
     CLI::App* command = app.add_subcommand(name, help);
     add_state_port(*command, arguments->config, arguments->port);
+    add_elsewhere_options(*command, arguments->admin);
+    command->footer("Examples:\n" + std::string(examples) + command->get_footer());
     command->callback([&chosen, arguments, run] {
         chosen = [arguments, run](Terminal& terminal) { return run(*arguments, terminal); };
     });
@@ -242,17 +328,21 @@ void add_whom(CLI::App& command, BanArguments& arguments) {
 
 void add_ban_commands(CLI::App& app, Chosen& chosen) {
     auto arguments = std::make_shared<BanArguments>();
-    add_command(app, chosen, "bans", "Show who is banned, why, by whom and until when", arguments,
-                list_bans)
-        ->add_flag("--json", arguments->json, "Print JSON");
+    add_command(app, chosen, "bans", "Show who is banned, why, by whom and until when",
+                "  api-gateway bans\n  api-gateway bans --json\n", arguments, list_bans);
     CLI::App* banning =
-        add_command(app, chosen, "ban", "Ban an address, a user or a tenant", arguments, ban);
+        add_command(app, chosen, "ban", "Ban an address, a user or a tenant",
+                    "  api-gateway ban ip 203.0.113.7 --for 12h --reason \"scans\"\n"
+                    "  api-gateway ban user 42 --for 7d --admin-host 10.1.2.3\n",
+                    arguments, ban);
     add_whom(*banning, *arguments);
     banning->add_option("--for", arguments->lifetime, "How long: 90s, 15m, 12h, 7d");
     banning->add_flag("--endless", arguments->endless, "Until somebody lifts it");
     banning->add_option("--reason", arguments->reason, "Why; requests and the record show it");
     banning->add_option("--by", arguments->by, "Who bans (default: user@host)");
-    add_whom(*add_command(app, chosen, "unban", "Lift a ban", arguments, unban), *arguments);
+    add_whom(*add_command(app, chosen, "unban", "Lift a ban",
+                          "  api-gateway unban ip 203.0.113.7\n", arguments, unban),
+             *arguments);
 }
 
 }  // namespace gw::cli

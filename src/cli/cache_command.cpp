@@ -3,9 +3,12 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <memory>
 
+#include "cli/admin_client.hpp"
+#include "cli/ban_ledger.hpp"
 #include "cli/state_port.hpp"
 #include "gateway/answer_cache.hpp"
 
@@ -16,11 +19,36 @@ constexpr const char* kSeen = "60";  // seconds for gateways that are away for a
 
 struct PurgeArguments {
     StatePort where;
+    AdminArguments admin;  // of a gateway elsewhere
     std::string path;
     std::string tag;
     std::string tenant;
     bool all = false;
 };
+
+int purge_elsewhere(const PurgeArguments& arguments, Terminal& terminal) {
+    boost::json::object body{{"by", caller(terminal)}};
+    if (arguments.all) {
+        body["all"] = true;
+    }
+    for (const auto& [name, text] :
+         {std::pair("path", &arguments.path), std::pair("tag", &arguments.tag),
+          std::pair("tenant", &arguments.tenant)}) {
+        if (!text->empty()) {
+            body[name] = *text;
+        }
+    }
+    auto client = AdminClient::make(arguments.admin, terminal);
+    const auto done = client ? client->ask("POST", "/cache/purge", body, terminal)
+                             : std::unexpected(client.error());
+    if (!done) {
+        return done.error();
+    }
+    const std::string what(done->as_object().at("purged").as_string());
+    terminal.out << (arguments.admin.json ? boost::json::serialize(*done) : "purged " + shown(what))
+                 << '\n';
+    return kDone;
+}
 
 int purge(const PurgeArguments& arguments, Terminal& terminal) {
     const std::string what = arguments.all             ? "all"
@@ -34,6 +62,9 @@ int purge(const PurgeArguments& arguments, Terminal& terminal) {
                         "--tenant or --all\n";
         return kMisused;
     }
+    if (is_elsewhere(arguments.admin)) {
+        return purge_elsewhere(arguments, terminal);
+    }
     auto client = connect_to_state(arguments.where, terminal);
     if (!client) {
         return client.error();
@@ -43,7 +74,10 @@ int purge(const PurgeArguments& arguments, Terminal& terminal) {
     if (!done) {
         return show(done.error(), terminal);
     }
-    terminal.out << "purged " << what << '\n';
+    terminal.out << (arguments.admin.json
+                         ? boost::json::serialize(boost::json::object{{"purged", what}})
+                         : "purged " + what)
+                 << '\n';
     return kDone;
 }
 
@@ -61,6 +95,11 @@ void add_cache_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--tenant", arguments->tenant, "Of this tenant");
     command->add_flag("--all", arguments->all, "All of them");
     add_state_port(*command, arguments->where.config, arguments->where.port);
+    add_elsewhere_options(*command, arguments->admin);
+    command->footer(
+        "Examples:\n  api-gateway cache purge --path '/api/v1/events/**'\n"
+        "  api-gateway cache purge --all --admin-host 10.1.2.3\n" +
+        command->get_footer());
     command->callback([&chosen, arguments] {
         chosen = [arguments](Terminal& terminal) { return purge(*arguments, terminal); };
     });

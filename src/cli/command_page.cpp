@@ -49,10 +49,15 @@ std::string bash_text(const CLI::App& app) {
         "_api_gateway() {\n"
         "    local word=\"${COMP_WORDS[COMP_CWORD]}\" words\n"
         "    if [ \"$COMP_CWORD\" -eq 1 ]; then words=\"" +
-        joined(words_of(app)) + "\"; else\n        case \"${COMP_WORDS[1]}\" in\n";
+        joined(words_of(app)) + "\"; else\n        case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in\n";
+    const auto add = [&text](const std::string& pattern, const CLI::App& command) {
+        text += "            " + pattern + ") words=\"" + joined(words_of(command)) + "\" ;;\n";
+    };
     for (const CLI::App* command : commands_of(app)) {
-        text += "            " + command->get_name() + ") words=\"" + joined(words_of(*command)) +
-                "\" ;;\n";
+        for (const CLI::App* inner : commands_of(*command)) {
+            add("\"" + command->get_name() + " " + inner->get_name() + "\"", *inner);
+        }
+        add("\"" + command->get_name() + " \"*", *command);
     }
     return text +
            "        esac\n    fi\n"

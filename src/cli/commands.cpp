@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <array>
+#include <boost/json/serialize.hpp>
 #include <filesystem>
 #include <vector>
 
@@ -35,6 +36,27 @@ int run(const Arguments& arguments, Terminal& terminal) {
     return app::run_process({find_config(arguments.config, terminal.environment)});
 }
 
+// What `check` found, for programs.
+int check_as_json(const Arguments& arguments, Terminal& terminal) {
+    const std::string path = find_config(arguments.config, terminal.environment);
+    const app::LoadedSettings settings = app::load_settings(path, terminal.environment);
+    boost::json::array mistakes;
+    for (const config::Mistake& mistake :
+         settings ? std::vector<config::Mistake>() : settings.error()) {
+        mistakes.push_back({{"place", mistake.place.to_string()},
+                            {"what", mistake.what},
+                            {"remedy", mistake.remedy}});
+    }
+    boost::json::object out{
+        {"source", path}, {"ok", settings.has_value()}, {"mistakes", std::move(mistakes)}};
+    if (settings) {
+        out["services"] = (*settings)->services.size();
+        out["routes"] = (*settings)->routes.size();
+    }
+    terminal.out << boost::json::serialize(out) << '\n';
+    return settings ? kDone : kFailed;
+}
+
 // Null after the mistakes have been shown.
 std::shared_ptr<const app::Settings> load(const Arguments& arguments, Terminal& terminal) {
     const std::string path = find_config(arguments.config, terminal.environment);
@@ -51,6 +73,9 @@ std::shared_ptr<const app::Settings> load(const Arguments& arguments, Terminal& 
 }
 
 int check(const Arguments& arguments, Terminal& terminal) {
+    if (arguments.json) {
+        return check_as_json(arguments, terminal);
+    }
     const auto settings = load(arguments, terminal);
     if (settings == nullptr) {
         return kFailed;
@@ -85,15 +110,20 @@ struct Command {
     const char* help;
     int (*run)(const Arguments&, Terminal&);
     bool reads_config;
+    const char* examples;
 };
 
 constexpr std::array kCommands{
-    Command{"run", "Serve until told to stop (the default)", run, true},
-    Command{"check", "Check the configuration and show every mistake", check, true},
-    Command{"routes", "Show which requests go where", routes, true},
-    Command{"schema", "Print the JSON Schema of the configuration file", schema, false},
+    Command{"run", "Serve until told to stop (the default)", run, true,
+            "  api-gateway run --config config/gateway.yaml\n"},
+    Command{"check", "Check the configuration and show every mistake", check, true,
+            "  api-gateway check\n  api-gateway check --json --config new.yaml\n"},
+    Command{"routes", "Show which requests go where", routes, true,
+            "  api-gateway routes\n  api-gateway routes --json\n"},
+    Command{"schema", "Print the JSON Schema of the configuration file", schema, false,
+            "  api-gateway schema > gateway.schema.json\n"},
     Command{"reference", "Print the reference page of the configuration (Markdown)", reference,
-            false},
+            false, "  api-gateway reference --commands\n"},
 };
 
 constexpr const char* kConfigHelp =
@@ -127,17 +157,24 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
     for (const Command& command : kCommands) {
         CLI::App* sub = app.add_subcommand(command.name, command.help);
         sub->callback([&chosen, &command] { chosen = &command; });
+        sub->footer("Examples:\n" + std::string(command.examples) +
+                    "Status: 0 done, 1 there are mistakes, 2 misused.");
         if (command.reads_config) {
             sub->add_option("--config", read.config, kConfigHelp);
         }
     }
-    app.get_subcommand("routes")->add_flag("--json", read.json, "Print JSON");
+    for (const char* name : {"routes", "check"}) {
+        app.get_subcommand(name)->add_flag("--json", read.json, "Print JSON");
+    }
     Chosen tool;
     add_audit_command(app, tool);
     add_api_key_command(app, tool);
     add_ban_commands(app, tool);
     add_operate_commands(app, tool);
     add_contain_command(app, tool);
+    add_limits_command(app, tool);
+    add_explain_command(app, tool);
+    add_top_command(app, tool);
     add_evidence_command(app, tool);
     add_why_command(app, tool);
     app.get_subcommand("reference")

@@ -81,7 +81,7 @@ TEST(Commands, RefuseWhatTheyDoNotKnow) {
     for (const std::vector<std::string>& arguments : {std::vector<std::string>{"fly"},
                                                       {"--fly"},
                                                       {"check", "routes"},
-                                                      {"check", "--json"},
+                                                      {"schema", "--json"},
                                                       {"--config"}}) {
         const Outcome outcome = call(arguments);
         EXPECT_EQ(outcome.status, kMisused) << arguments[0];

@@ -3,6 +3,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <array>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <chrono>
 #include <memory>
@@ -175,7 +177,59 @@ std::string harmless(std::string line) {
 struct WhyArguments {
     std::string id;
     std::vector<std::string> logs;
+    bool json = false;
 };
+
+std::string text_of(const object& line, std::string_view name) {
+    const auto* found = line.if_contains(name);
+    if (found == nullptr) {
+        return {};
+    }
+    if (found->is_double()) {
+        std::array<char, 48> text{};
+        const int size = std::snprintf(text.data(), text.size(), "%.3f", found->get_double());
+        return {text.data(), static_cast<std::size_t>(std::clamp(size, 0, 47))};
+    }
+    return found->is_string() ? shown(found->as_string()) : boost::json::serialize(*found);
+}
+
+// What the line of the request itself says, in words: it is the one with `durationMs`.
+std::string summary_of(const std::vector<std::string>& lines) {
+    for (const std::string& text : lines) {
+        boost::system::error_code error;
+        const boost::json::value parsed = boost::json::parse(text, error);
+        const object* const line = error ? nullptr : parsed.if_object();
+        if (line == nullptr || !line->contains("durationMs")) {
+            continue;
+        }
+        std::string out = text_of(*line, "method") + " " + text_of(*line, "path") + ": " +
+                          text_of(*line, "status") + " after " + text_of(*line, "durationMs") +
+                          " ms, decided by " + text_of(*line, "outcome");
+        const std::string upstream = text_of(*line, "upstream");
+        out += upstream.empty() ? "; no service was asked"
+                                : "; " + upstream + " took " + text_of(*line, "upstreamMs") + " ms";
+        const std::string user = text_of(*line, "userId");
+        out += user.empty() ? "; nobody was known" : "; user " + user;
+        return out + "; trace " + text_of(*line, "traceId");
+    }
+    return "its own line is not there: it runs still, was left out (log_success_share), or is in "
+           "another file";
+}
+
+int print_as_json(const WhyArguments& arguments, const std::vector<std::string>& lines,
+                  Terminal& terminal) {
+    boost::json::array parsed;
+    for (const std::string& line : lines) {
+        boost::system::error_code error;
+        boost::json::value value = boost::json::parse(line, error);
+        parsed.push_back(error ? boost::json::value(shown(line)) : std::move(value));
+    }
+    terminal.out << boost::json::serialize(object{{"requestId", shown(arguments.id)},
+                                                  {"summary", summary_of(lines)},
+                                                  {"lines", std::move(parsed)}})
+                 << '\n';
+    return lines.empty() ? kFailed : kDone;
+}
 
 int why(const WhyArguments& arguments, Terminal& terminal) {
     // Only lines that may be it are taken apart; what a client put into a path is none of them.
@@ -190,6 +244,9 @@ int why(const WhyArguments& arguments, Terminal& terminal) {
         terminal.err << (wrong.empty() ? "" : wrong + "\n");
     }
     std::ranges::sort(lines);  // a line begins with its time
+    if (arguments.json) {
+        return print_as_json(arguments, lines, terminal);
+    }
     for (const std::string& line : lines) {
         terminal.out << harmless(line) << '\n';
     }
@@ -197,6 +254,7 @@ int why(const WhyArguments& arguments, Terminal& terminal) {
         terminal.err << "no line of this request is there\n";
         return kFailed;
     }
+    terminal.out << summary_of(lines) << '\n';
     return kDone;
 }
 
@@ -267,10 +325,13 @@ void add_why_command(CLI::App& app, Chosen& chosen) {
     command->add_option("request", arguments->id, "Its X-Request-Id")->required();
     command->add_option("--log", arguments->logs, "File of log lines, .gz too; again for more")
         ->required();
+    command->add_flag("--json", arguments->json, "Print JSON");
     command->footer(
         "Examples:\n"
         "  api-gateway why 1f0c9c52-6c3b-4c76-8a3e-0c1d5c0a7d11 --log gateway.log\n"
-        "The last line's outcome says who decided: upstream, or the stage that refused, and why.\n"
+        "The last line says it in words: who decided (upstream, or the stage that refused, and "
+        "why), "
+        "and the trace.\n"
         "Status: 0 found, 1 not found, 2 misused.");
     command->callback([&chosen, arguments] {
         chosen = [arguments](Terminal& terminal) { return why(*arguments, terminal); };

@@ -25,6 +25,7 @@ struct OperateArguments {
     std::string banner;
     std::string by;
     bool yes = false;
+    bool everywhere = false;
 };
 
 // Tokens live for minutes: a day holds every token that is out there, and the keys end by
@@ -100,10 +101,19 @@ int status(const OperateArguments& arguments, Terminal& terminal) {
     }
     std::string text;
     for (const auto& [name, fact] : facts->as_object()) {
+        if (name == "knobs") {
+            continue;
+        }
         text += std::string(name) + std::string(18 - std::min<std::size_t>(17, name.size()), ' ') +
                 text_of(fact) + "\n";
     }
     text += "authentication    " + text_of(doors->as_object().at("line")) + "\n";
+    if (const auto* knobs = facts->as_object().if_contains("knobs")) {
+        for (const value& knob : knobs->as_array()) {
+            text += "changed           " + text_of(knob.as_object().at("knob")) + " " +
+                    knob_line(knob.as_object()) + "\n";
+        }
+    }
     std::size_t closed = 0;
     for (const auto& [name, breaker] : breakers->as_object()) {
         const object& entry = breaker.as_object();
@@ -213,6 +223,7 @@ int maintenance(const OperateArguments& arguments, Terminal& terminal) {
 int breaker(const OperateArguments& arguments, Terminal& terminal) {
     object body = signed_body(arguments, terminal);
     body["state"] = arguments.kind;
+    body["everywhere"] = arguments.everywhere;
     if (!arguments.kind.empty() && arguments.kind != "auto" &&
         !add_lifetime(arguments, body, terminal)) {
         return kMisused;
@@ -256,8 +267,14 @@ int log_level(const OperateArguments& arguments, Terminal& terminal) {
     }
     object body = signed_body(arguments, terminal);
     body["level"] = arguments.kind;
+    body["everywhere"] = arguments.everywhere;
+    if (!arguments.lifetime.empty() && !add_lifetime(arguments, body, terminal)) {
+        return kMisused;
+    }
     const auto done = client->ask("PUT", "/log-level", body, terminal);
-    return done ? print(*done, arguments.admin, terminal, "log level " + arguments.kind)
+    return done ? print(*done, arguments.admin, terminal,
+                        "log level " + arguments.kind +
+                            (arguments.lifetime.empty() ? "" : ", for " + arguments.lifetime))
                 : done.error();
 }
 
@@ -337,14 +354,22 @@ void add_operate_commands(CLI::App& app, Chosen& chosen) {
     breaking->add_option("state", arguments->kind, "open, closed, or auto: as it finds right")
         ->check(CLI::IsMember({"open", "closed", "auto"}));
     breaking->add_option("--for", arguments->lifetime, "How long: 90s, 15m, 12h, 7d");
+    breaking->add_flag("--everywhere", arguments->everywhere,
+                       "On all gateways that share the state, not only on this one");
     add_author(*breaking, *arguments);
 
-    CLI::App* telling = add_command(app, chosen, "log-level",
-                                    "Change how much is logged, until the next start or reload",
-                                    "  api-gateway log-level DEBUG\n", arguments, log_level);
-    telling->add_option("level", arguments->kind, "DEBUG, INFO, WARN or ERROR")
+    CLI::App* telling =
+        add_command(app, chosen, "log-level",
+                    "Change how much is logged, for a time, or until the next start or reload",
+                    "  api-gateway log-level DEBUG --for 10m --reason \"incident 7\"\n"
+                    "  api-gateway log-level auto\n",
+                    arguments, log_level);
+    telling->add_option("level", arguments->kind, "DEBUG, INFO, WARN or ERROR; auto: as configured")
         ->required()
-        ->check(CLI::IsMember({"DEBUG", "INFO", "WARN", "ERROR"}));
+        ->check(CLI::IsMember({"DEBUG", "INFO", "WARN", "ERROR", "auto"}));
+    telling->add_option("--for", arguments->lifetime, "How long: 90s, 15m, 12h, 7d");
+    telling->add_flag("--everywhere", arguments->everywhere,
+                      "On all gateways that share the state, not only on this one");
     add_author(*telling, *arguments);
 }
 

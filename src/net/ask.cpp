@@ -1,5 +1,6 @@
 #include "net/ask.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -29,13 +30,11 @@ std::string reason_of(int error) {
                                                    : std::generic_category().message(error);
 }
 
-}  // namespace
-
-std::expected<std::string, std::string> ask_and_wait(const Address& address,
-                                                     std::string_view request, Millis within,
-                                                     std::size_t bytes_max) {
+// A connection over which the question has gone out.
+std::expected<Fd, std::string> asked(const Address& address, std::string_view request,
+                                     Millis within) {
     const SocketAddress to = to_socket_address(address);
-    const Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const timeval limit{.tv_sec = within.count() / 1'000,
                         .tv_usec = (within.count() % 1'000) * 1'000};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -43,10 +42,22 @@ std::expected<std::string, std::string> ask_and_wait(const Address& address,
     if (::connect(fd.get(), to.get(), to.length) != 0 || !send_all(fd.get(), request)) {
         return std::unexpected(reason_of(errno));
     }
+    return fd;
+}
+
+}  // namespace
+
+std::expected<std::string, std::string> ask_and_wait(const Address& address,
+                                                     std::string_view request, Millis within,
+                                                     std::size_t bytes_max) {
+    const std::expected<Fd, std::string> fd = asked(address, request, within);
+    if (!fd) {
+        return std::unexpected(fd.error());
+    }
     std::string answer;
     std::array<char, 16'384> part{};
     while (answer.size() <= bytes_max) {
-        const ssize_t got = ::recv(fd.get(), part.data(), part.size(), 0);
+        const ssize_t got = ::recv(fd->get(), part.data(), part.size(), 0);
         if (got == 0) {
             return answer;
         }
@@ -56,6 +67,38 @@ std::expected<std::string, std::string> ask_and_wait(const Address& address,
         answer.append(part.data(), static_cast<std::size_t>(got));
     }
     return std::unexpected("its answer is too long");
+}
+
+std::expected<Conversation, std::string> Conversation::begin(const Address& address,
+                                                             std::string_view request,
+                                                             Millis within) {
+    std::expected<Fd, std::string> fd = asked(address, request, within);
+    return fd ? std::expected<Conversation, std::string>(Conversation(std::move(*fd)))
+              : std::unexpected(std::move(fd.error()));
+}
+
+std::expected<Conversation::Heard, std::string> Conversation::wait(int other, Millis at_most) {
+    std::array<pollfd, 2> waits{{{fd_.get(), POLLIN, 0}, {other, POLLIN, 0}}};
+    Heard heard;
+    const int ready = ::poll(waits.data(), other < 0 ? 1 : 2, static_cast<int>(at_most.count()));
+    if (ready < 0 && errno != EINTR) {
+        return std::unexpected(reason_of(errno));
+    }
+    if (ready <= 0) {
+        return heard;
+    }
+    heard.other = other >= 0 && waits[1].revents != 0;
+    if (waits[0].revents == 0) {
+        return heard;
+    }
+    std::array<char, 65'536> part{};
+    const ssize_t got = ::recv(fd_.get(), part.data(), part.size(), MSG_DONTWAIT);
+    if (got < 0 && errno != EAGAIN && errno != EINTR) {
+        return std::unexpected(reason_of(errno));
+    }
+    heard.ended = got == 0;
+    heard.bytes.assign(part.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    return heard;
 }
 
 }  // namespace gw::net
