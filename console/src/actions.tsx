@@ -2,8 +2,9 @@
 // goes through the admin API, and so into the audit record.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "./api";
-import { changed, model } from "./model";
+import { changed, gatewayNow, model, type Knob } from "./model";
 import { clock } from "./parts";
+import { span } from "./verdict";
 
 export interface Call { method: string; path: string; body?: object }
 export interface Done { time: number; text: string; undo?: Call; undone?: boolean }
@@ -48,6 +49,10 @@ async function dryRun(targets: object, seconds: number) {
 const list = (text: string | undefined) => (text ?? "").split(/[\s,]+/).filter(Boolean);
 const targets = (values: Values) => ({ users: list(values.users), tenants: list(values.tenants), addresses: list(values.addresses), tokens: list(values.tokens) });
 
+// Of what each gateway has for itself.
+const WHERE: Field = { name: "where", label: "Where", choices: ["this gateway", "all gateways"] };
+const everywhere = (values: Values) => values.where === "all gateways";
+
 export const ban: Action = {
   title: "Ban", danger: true, lifetime: true,
   fields: [{ name: "kind", label: "What", choices: ["ip", "user", "tenant"] }, { name: "who", label: "Address, block or id" }],
@@ -90,22 +95,63 @@ export const maintenance: Action = {
 
 export const breaker: Action = {
   title: "Circuit breaker", danger: true, lifetime: true,
-  fields: [{ name: "name", label: "Service" }, { name: "state", label: "State", choices: ["open", "closed", "auto"] }],
+  fields: [{ name: "name", label: "Service" }, { name: "state", label: "State", choices: ["open", "closed", "auto"] }, WHERE],
   hits: (values) => {
     const paths = model.routes.filter((route) => route.service === values.name).map((route) => route.path).join(", ");
-    return values.state === "auto" ? "The breaker decides for itself again." : `On this gateway ${values.state === "open" ? "answer 503 at once" : "are sent to the service whatever happens"}: ${paths || "no route"}. Last minute: ${model.services[values.name!]?.minute[0] ?? 0} requests.`;
+    return values.state === "auto" ? "The breaker decides for itself again." : `On ${everywhere(values) ? "all gateways" : "this gateway"} ${values.state === "open" ? "answer 503 at once" : "are sent to the service whatever happens"}: ${paths || "no route"}. Last minute: ${model.services[values.name!]?.minute[0] ?? 0} requests.`;
   },
-  run: (values, seconds, reason) => ({ method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: values.state === "auto" ? { state: "auto", reason } : { state: values.state, seconds, reason } }),
-  undo: (values) => (values.state === "auto" ? undefined : { method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: { state: "auto", reason: "undone" } }),
+  run: (values, seconds, reason) => ({ method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: { state: values.state, reason, everywhere: everywhere(values), ...(values.state !== "auto" && { seconds }) } }),
+  undo: (values) => (values.state === "auto" ? undefined : { method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: { state: "auto", reason: "undone", everywhere: everywhere(values) } }),
   said: (values) => `Breaker of ${values.name} ${values.state}`,
 };
 
 export const logLevel: Action = {
-  title: "Log level", fields: [{ name: "level", label: "Level", choices: ["DEBUG", "INFO", "WARN", "ERROR"] }],
-  hits: (values) => `This gateway logs ${values.level} and above until its next start or reload; now ${model.status?.logLevel}.`,
-  run: (values, _, reason) => ({ method: "PUT", path: "/log-level", body: { level: values.level, reason } }),
-  undo: (values) => ({ method: "PUT", path: "/log-level", body: { level: values.was, reason: "undone" } }),
+  title: "Log level", lifetime: true,
+  fields: [{ name: "level", label: "Level", choices: ["DEBUG", "INFO", "WARN", "ERROR"] }, WHERE],
+  hits: (values) => `${everywhere(values) ? "All gateways that share the state log" : "This gateway logs"} ${values.level} and above for the time that is chosen, also after a reload; now ${model.status?.logLevel}. Then it is as configured again.`,
+  run: (values, seconds, reason) => ({ method: "PUT", path: "/log-level", body: { level: values.level, seconds, reason, everywhere: everywhere(values) } }),
+  undo: (values) => ({ method: "PUT", path: "/log-level", body: { level: "auto", reason: "undone", everywhere: everywhere(values) } }),
   said: (values) => `Log level ${values.level}`,
+};
+
+export interface Numbers { requests: number; windowMs: number; blockMs: number; enforcement: string; tiers: Record<string, number> }
+export const numbers = (of: Numbers) => `${of.requests} requests in ${of.windowMs / 1000} s${of.blockMs ? `, block ${of.blockMs / 1000} s` : ""}${of.enforcement === "on" ? "" : `, ${of.enforcement}`}`;
+// What of a policy is to be other: what is left empty stays.
+function wanted(values: Values) {
+  const body: Record<string, unknown> = {};
+  if (values.requests) body.requests = Number(values.requests);
+  if (values.window) body.windowMs = Math.round(Number(values.window) * 1000);
+  if (values.enforcement && values.enforcement !== "as it is") body.enforcement = values.enforcement;
+  return body;
+}
+const limitPath = (values: Values) => `/limits/${encodeURIComponent(values.policy!)}`;
+
+export const limit: Action = {
+  title: "Rate limit", danger: true, lifetime: true,
+  fields: [{ name: "policy", label: "Policy" }, { name: "requests", label: "Requests", optional: true }, { name: "window", label: "Window, in seconds", optional: true },
+    { name: "enforcement", label: "Enforcement", choices: ["as it is", "on", "dry-run", "off"] }],
+  hits: async (values) => {
+    const look = await call<{ now: Numbers; configured: Numbers; routes: string[] }>("PUT", limitPath(values), { ...wanted(values), seconds: 60, reason: "a look at what it would hit", dryRun: true });
+    const last = look.routes.reduce((sum, path) => sum + (model.routeMinutes[path]?.[0] ?? 0), 0);
+    return `On all gateways that share the state: ${numbers(look.now)}, instead of ${numbers(look.configured)}. Counts begin anew.\nIt hits ${look.routes.join(", ") || "no route"}: ${last} requests here in the last minute, ${model.suffering.filter((each) => each.limited).length} callers meet limits now.`;
+  },
+  run: (values, seconds, reason) => ({ method: "PUT", path: limitPath(values), body: { ...wanted(values), seconds, reason } }),
+  undo: (values) => ({ method: "DELETE", path: limitPath(values), body: { reason: "undone" } }),
+  said: (values) => `Rate limit ${values.policy} changed`,
+};
+
+// By whom, why, and for how long yet.
+export const changedOf = (knob: Knob) => `by ${knob.by || "hand"}${knob.reason && `, “${knob.reason}”`}, ${knob.until ? `${span((Date.parse(knob.until) - gatewayNow()) / 1000)} left` : knob.warning ?? "until the next reload"}${knob.everywhere ? ", on all gateways" : ""}`;
+
+export const forget: Action = {
+  title: "Let somebody in again",
+  fields: [{ name: "kind", label: "What", choices: ["user", "ip", "tenant", "api-key"] }, { name: "who", label: "Address or id" }],
+  hits: async (values) => {
+    const look = await call<{ limits: { policy: string; remaining: number; requests: number; blocked: boolean; retryAfterSeconds: number }[] }>("GET", `/limits/${values.kind}/${encodeURIComponent(values.who!)}`);
+    return look.limits.map((each) => `${each.policy}: ${each.remaining} of ${each.requests} left${each.blocked ? `, blocked for ${each.retryAfterSeconds} s` : ""}`).join("\n") || "No policy counts by that.";
+  },
+  run: (values, _, reason) => ({ method: "DELETE", path: `/limits/${values.kind}/${encodeURIComponent(values.who!)}`, body: { reason } }),
+  said: (values) => `Forgot what limits had counted of ${values.kind} ${values.who}`,
 };
 
 export const reload: Action = {
@@ -144,9 +190,8 @@ export function Dialog() {
         setHits(await action.hits(values));
       } else {
         const asked = action.run(values, seconds, reason);
-        const before = { ...values, was: model.status?.logLevel ?? "INFO" };
         const answer = await call(asked.method, asked.path, asked.body);
-        done.unshift({ time: Date.now(), text: action.said(values), undo: action.undo?.(before, answer) });
+        done.unshift({ time: Date.now(), text: action.said(values), undo: action.undo?.(values, answer) });
         close();
         keep();
       }
@@ -193,7 +238,7 @@ export function Actions() {
       <h2 id="act-title">What can be done now</h2>
       <div class="row">
         <Do action={ban}>Ban…</Do><Do action={revoke}>Revoke tokens…</Do><Do action={contain}>Contain a breach…</Do><Do action={maintenance}>Maintenance…</Do>
-        <Do action={breaker} values={{ name: service }}>Circuit breaker…</Do><Do action={logLevel}>Log level…</Do><Do action={reload}>Reload…</Do>
+        <Do action={breaker} values={{ name: service }}>Circuit breaker…</Do><Do action={limit} values={{ policy: "general" }}>Rate limit…</Do><Do action={logLevel}>Log level…</Do><Do action={reload}>Reload…</Do>
         {model.role === "viewer" && <span class="soft">A viewer looks; acting needs the operator's token.</span>}
       </div>
       {!!done.length && <><h3>Done from this tab</h3><ul class="list" data-done>{done.slice(0, 8).map((item) => (

@@ -19,7 +19,7 @@ function SignIn() {
     <main class="sign-in card">
       <h1>API gateway console</h1>
       <form class="field" onSubmit={(event) => { event.preventDefault(); session.begin(token, name); void join(); changed(); }}>
-        <label class="field">Admin token
+        <label class="field">Admin token, or a token of your own from the issuer
           <input type="password" name="token" autocomplete="current-password" required value={token} autofocus
             onInput={(event) => setToken(event.currentTarget.value)} />
         </label>
@@ -28,7 +28,7 @@ function SignIn() {
         </label>
         <button class="main">Sign in</button>
         <p role="alert" class="error">{model.error}</p>
-        <p class="soft">The token stays in this tab. A viewer's token looks; an operator's also acts.</p>
+        <p class="soft">The token stays in this tab. A viewer's token looks; an operator's also acts. With a token of your own the record has its name, whatever stands above.</p>
       </form>
     </main>
   );
@@ -56,7 +56,7 @@ function Bar() {
           <option value="">as the system</option><option value="light">light</option><option value="dark">dark</option>
         </select>
       </label>
-      <span class="badge plain">{session.name && `${session.name}, `}{model.role}</span>
+      <span class="badge plain">{(model.person || session.name) && `${model.person || session.name}, `}{model.role}</span>
       <button onClick={() => leave()}>Sign out</button>
     </header>
   );

@@ -36,6 +36,7 @@ export interface SecurityEvent {
 export interface Sufferer { tenant: string; user: string; address: string; limited: number; failed: number }
 export interface Reload { time: number; taken: boolean; cause: string; hash: string; generation: number; mistake: string; changes: string[] }
 export interface Route { name: string; path: string; service: string; stages: string[] }
+export interface Knob { knob: string; value: string; by: string; reason: string; until: string | null; secondsLeft: number | null; everywhere: boolean; warning?: string }
 export interface Status {
   instance: string; region: string; version: string; uptimeSeconds: number; draining: boolean;
   configHash: string; configGeneration: number; workers: number; connections: number; connectionsMax: number;
@@ -45,11 +46,13 @@ export interface Status {
   authentication: { cause: string; line: string };
   logLinesDropped: number; logLevel: string; residentBytes: number;
   crowded: { service: string; tenant: string; requests: number }[];
+  knobs: Knob[];
 }
 export interface Model {
   link: "off" | "connecting" | "live" | "lost";
   error: string;
   role: "viewer" | "operator";
+  person: string;       // whom the token of an issuer names; else ""
   tick: number;
   fine: Scale;
   coarse: Scale;
@@ -71,7 +74,7 @@ const NOTHING: Point = [0, 0, 0, 0, 0, 0, 0, 0];
 const scale = (): Scale => ({ ends: [], seconds: [], all: [], services: {}, counts: {} });
 
 export const model: Model = {
-  link: "off", error: "", role: "viewer", tick: 0, fine: scale(), coarse: scale(),
+  link: "off", error: "", role: "viewer", person: "", tick: 0, fine: scale(), coarse: scale(),
   minute: [0, 0, 0, 0, 0, 0, 0], routes: [], stages: [], services: {}, routeMinutes: {}, status: null, events: [], reloads: [], suffering: [], skew: 0, maintained: 0,
 };
 
@@ -123,7 +126,7 @@ function addEvents(events: SecurityEvent[]) {
 function take(event: string, data: any) {
   if (event === "hello") {
     Object.assign(model, {
-      link: "live", error: "", role: data.role, tick: data.tick, routes: data.routes, stages: data.stages, status: data.status,
+      link: "live", error: "", role: data.role, person: data.person, tick: data.tick, routes: data.routes, stages: data.stages, status: data.status,
       fine: whole(data.history.fine), coarse: whole(data.history.coarse), events: data.events, reloads: data.reloads,
     });
   } else if (event === "tick") {
@@ -155,7 +158,7 @@ export async function join() {
     } catch (why) {
       if (mine.signal.aborted) return;
       if (why instanceof Refused && why.status < 500) {
-        leave(why.status === 404 ? "The admin API is off: the gateway has no ADMIN_TOKEN." : "This token is not accepted.");
+        leave(why.status === 404 ? "The admin API is off: the gateway has no ADMIN_TOKEN." : why.message.includes("issuer") ? `This token is not accepted: ${why.message}.` : "This token is not accepted.");
         return;
       }
       model.error = why instanceof Refused ? why.message : "";

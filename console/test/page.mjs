@@ -173,11 +173,47 @@ await test("maintenance, and its undo", async () => {
   await until("the verdict is back", async () => !/Maintenance/.test(await verdict()));
 });
 await test("breaker, and its undo", () => takesEffect("Circuit breaker…", { name: "event-service", state: "open" }, /\/api\/v1\/events/, 200, 503, asked("203.0.113.54", place.tokens.good)));
-await test("log level, and its undo", async () => {
-  await act("Log level…", { level: "DEBUG" }, /DEBUG/);
+await test("log level, for a time, and its undo", async () => {
+  await act("Log level…", { level: "DEBUG", seconds: "300" }, /DEBUG/);
   await until("it is shown", async () => /DEBUG/.test(await text("#configuration")));
+  assert.match(await text("[data-knobs]"), /log-level: DEBUG; by operator:ana, “incident 7”, [45] min/);
   await undo();
   await until("it is back", async () => /INFO;/.test(await text("#configuration")));
+});
+await test("a rate limit is changed for a time, shows who meets it, and its undo", async () => {
+  const search = () => ask("/api/v1/search/text", { address: "203.0.113.78" });
+  for (let i = 0; i < 6; i++) await search();
+  await until("it is limited", async () => (await search()) === 429);
+  await page.locator('[data-policy="search"]').getByText("address 203.0.113.78").waitFor({ timeout: 15000 });
+  await act("Rate limit…", { policy: "search", requests: "500", seconds: "900" }, /500 requests in \d+ s, instead of 5 requests[\s\S]*\/api\/v1\/search\/\*\*: \d+ requests here in the last minute/);
+  await until("it is let in", async () => (await search()) === 200, 1000);
+  await page.locator('[data-policy="search"]').getByText(/by operator:ana, “incident 7”, 1[45] min left, on all gateways/).waitFor();
+  await page.locator("[data-knobs]").getByText("limit:search").waitFor();
+  await page.locator('tr[data-event="knob"]').first().waitFor();
+  await violations("limits");
+  await undo();
+  await until("it is limited again", async () => (await search()) === 429, 1000);
+  await page.locator("[data-knobs]").waitFor({ state: "detached" });
+  const dialog = page.getByRole("dialog");
+  await page.locator("#limits").getByRole("button", { name: "Let somebody in again…" }).press("Enter");
+  await dialog.locator('[name="kind"]').selectOption("ip");
+  await dialog.locator('[name="who"]').fill("203.0.113.78");
+  await dialog.locator('[name="reason"]').fill("incident 7");
+  await dialog.locator('[name="reason"]').press("Enter");
+  await dialog.locator(".hits").getByText(/search: 0 of 5 left/).waitFor();
+  await dialog.locator('[data-step="do"]').press("Enter");
+  await dialog.waitFor({ state: "detached" });
+  await until("it is let in again", async () => (await search()) === 200, 1000);
+});
+await test("what no policy can be is refused, and nothing changes", async () => {
+  await page.locator('[data-policy="general"]').getByRole("button").click();
+  const dialog = page.getByRole("dialog");
+  await dialog.locator('[name="requests"]').fill("0");
+  await dialog.locator('[name="reason"]').fill("incident 7");
+  await dialog.locator('[data-step="look"]').click();
+  await dialog.getByRole("alert").filter({ hasText: "write 1 to 1000000" }).waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
 });
 await test("reload is told, with its generation", async () => {
   const generation = async () => Number(/generation (\d+)/.exec(await text("#configuration"))[1]);
@@ -274,7 +310,7 @@ await test("a viewer sees everything and can do nothing", async () => {
   await signedIn(place.viewer, "vic");
   await live();
   await page.locator('tr[data-service="event-service"]').waitFor();
-  const buttons = page.locator("#act button, #services button, #bans button, #configuration button");
+  const buttons = page.locator("#act button, #services button, #bans button, #limits button, #configuration button");
   for (const button of await buttons.all()) assert.ok(await button.isDisabled(), await button.innerText());
   assert.ok((await buttons.count()) > 8);
   const status = await page.evaluate(async () => (await fetch("/admin/v1/maintenance", { method: "PUT", headers: { Authorization: `Bearer ${sessionStorage.getItem("gateway-token")}` }, body: '{"mode":"down","seconds":60}' })).status);
@@ -283,6 +319,21 @@ await test("a viewer sees everything and can do nothing", async () => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("Admin token").waitFor();
   assert.equal(await page.evaluate(() => sessionStorage.getItem("gateway-token")), null);
+});
+
+await test("an operator signs in with a token of the issuer, and the record has that name", async () => {
+  await signedIn(place.own, "somebody else");
+  await live();
+  await page.getByRole("banner").getByText("ana@example.com, operator").waitFor();
+  await act("Ban…", { kind: "user", who: "guest-7", seconds: "300" }, /guest-7/);
+  const row = page.locator('tr[data-ban="banned:user:guest-7"]');
+  await row.getByText("operator:ana@example.com").waitFor();
+  await row.getByRole("button", { name: /Lift/ }).click();
+  await row.waitFor({ state: "detached" });
+  assert.equal(page.url(), HOME);
+  assert.ok(!(await page.evaluate(() => JSON.stringify(localStorage) + document.cookie)).includes(place.own));
+  await signedIn(place.stale, "x");
+  await page.getByRole("alert").filter({ hasText: /not accepted: .*expired/ }).waitFor();
 });
 
 await test("a drill is followed from its first sign to recovery", async () => {

@@ -23,13 +23,19 @@ class Page(unittest.TestCase):
     def test_the_console_in_a_browser(self):
         folder = tempfile.mkdtemp(prefix="gateway-test-")
         self.addCleanup(shutil.rmtree, folder, True)
+        issuer = tokens.Issuer(folder)
+        self.addCleanup(issuer.close)
+        issuer.make_key("k1")
         platform = Platform(folder, BINARY, ADMIN_TOKEN=OPERATOR, ADMIN_VIEWER_TOKEN=VIEWER, TRUSTED_PROXIES="127.0.0.1",
-                            AUDIT_PATH=folder + "/audit.log")
+                            AUDIT_PATH=folder + "/audit.log", ADMIN_OIDC_ISSUER="https://sso.example", ADMIN_OIDC_AUDIENCE="console",
+                            ADMIN_OIDC_JWKS_URL=issuer.url, ADMIN_OIDC_OPERATORS="gateway-operators")
         self.addCleanup(platform.close)
         now = int(time.time())
+        own = {"iss": "https://sso.example", "aud": "console", "sub": "ana-1", "email": "ana@example.com", "groups": ["gateway-operators"]}
         issued = {"iat": now - 30, "exp": now + 570}
         place = {"admin": platform.admin_port, "port": platform.gateway.port, "pid": platform.gateway.pid, "browser": BROWSER,
-                 "operator": OPERATOR, "viewer": VIEWER, "shots": os.environ.get("SHOTS") and str(ROOT / os.environ["SHOTS"]),
+                 "operator": OPERATOR, "viewer": VIEWER, "own": issuer.sign("k1", **own),
+                 "stale": issuer.sign("k1", iat=now - 900, exp=now - 300, **own), "shots": os.environ.get("SHOTS") and str(ROOT / os.environ["SHOTS"]),
                  "config": str(platform.gateway.config),
                  "crossing": f"/api/v1/tenants/{tokens.OTHER_TENANT}/text",
                  "tokens": {"good": tokens.token(**issued), "guest": tokens.token(sub="guest-1", **issued),
