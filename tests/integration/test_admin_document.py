@@ -7,14 +7,19 @@ from test_admin import VIEWER, AdminCalls
 
 DOCUMENT = json.loads((ROOT / "docs/admin-api.json").read_text())
 TYPES = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict, "null": type(None)}
-FILLED = {"kind": "user", "who": "42", "name": "none", "id": "none"}
+FILLED = {"kind": "user", "who": "42", "name": "none", "id": "none", "policy": "general"}
 # Bodies that are taken, and do little.
 BODIES = {("put", "/bans/{kind}/{who}"): {"seconds": 60}, ("post", "/revocations"): {"kind": "jti", "who": "j", "seconds": 60},
           ("put", "/maintenance"): {"mode": "off"}, ("put", "/breakers/{name}"): {"state": "auto"},
+          ("put", "/limits/{policy}"): {"requests": 1000, "seconds": 60}, ("post", "/explain"): {"method": "GET", "url": "/api/v1/s0/text"},
           ("put", "/log-level"): {"level": "INFO"}, ("post", "/reload"): {}, ("post", "/cache/purge"): {"all": True}, ("post", "/containments"): {"users": ["42"], "seconds": 60, "reason": "test"}}
 
 
 class Document(AdminCalls):
+    def setUp(self):
+        super().setUp()
+        self.environment |= {"RATE_LIMIT_ENABLED": "true"}
+
     def operations(self):
         for path, methods in DOCUMENT["paths"].items():
             for method, operation in methods.items():

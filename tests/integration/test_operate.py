@@ -117,6 +117,40 @@ class Commands(Operate):
         self.assertEqual("log level DEBUG", self.done(gateway, "log-level", "DEBUG"))
 
 
+    def test_bans_and_purges_go_through_the_admin_api_of_a_gateway_elsewhere(self):
+        gateway = self.start()
+        elsewhere = ["--admin-port", str(gateway.admin_port)]
+        self.assertEqual("banned banned:ip:203.0.113.7", self.done(gateway, "ban", "ip", "203.0.113.7", "--for", "1h", "--reason", "scans", *elsewhere))
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        self.assertIn("banned:ip:203.0.113.7  scans  operator:", self.done(gateway, "bans", *elsewhere))
+        self.assertEqual(1, json.loads(self.done(gateway, "bans", "--json", *elsewhere))["total"])
+        self.assertEqual("lifted banned:ip:203.0.113.7", self.done(gateway, "unban", "ip", "203.0.113.7", *elsewhere))
+        self.becomes(FINE, gateway, address="203.0.113.7")
+        self.assertEqual(1, self.tool(gateway, "unban", "ip", "203.0.113.7", *elsewhere)[0])
+        self.assertEqual("purged all", self.done(gateway, "cache", "purge", "--all", *elsewhere))
+        self.assertEqual(["PUT /admin/v1/bans/ip/203.0.113.7", "DELETE /admin/v1/bans/ip/203.0.113.7", "DELETE /admin/v1/bans/ip/203.0.113.7",
+                          "POST /admin/v1/cache/purge"], [r["resource"] for r in self.records()])
+        port = ["--port", str(self.resp_port)]
+        self.assertEqual("banned:user:42", json.loads(self.done(gateway, "ban", "user", "42", "--endless", "--json", *port))["key"])
+        self.assertEqual({"lifted": ["banned:user:42"]}, json.loads(self.done(gateway, "unban", "user", "42", "--json", *port)))
+
+    def test_every_command_has_help_with_examples_and_is_completed(self):
+        gateway = self.start()
+        commands = ["run", "check", "routes", "status", "top", "ban", "unban", "bans", "revoke", "disable", "maintenance", "breaker", "log-level",
+                    "limits", "limits set", "limits reset", "limits show", "limits forget", "knobs", "cache purge", "explain", "why", "contain",
+                    "evidence", "audit verify"]
+        completion = {shell: self.done(gateway, "completion", shell) for shell in ("bash", "zsh", "fish")}
+        for command in commands:
+            said = self.done(gateway, *command.split(), "--help")
+            self.assertIn("Examples:\n", said, command)
+            self.assertIn("Status: 0 ", said, command)
+            if command not in ("run",):
+                self.assertIn("--json", said, command)
+            for shell, text in completion.items():
+                for word in command.split():
+                    self.assertIn(word, text, (shell, command))
+
+
 class Contain(Operate):
     ADDRESS = "203.0.113.7"
 
@@ -248,7 +282,10 @@ class Evidence(Operate):
         wait_until(lambda: any("durationMs" in x and x.get("userId") == "user-1" for x in gateway.lines), 5, "it is logged")
         log = str(self.log_of(gateway))
         lines = self.done(gateway, "why", "req-7", "--log", log).splitlines()
-        self.assertEqual(2, len(lines), lines)
+        self.assertEqual(3, len(lines), lines)
+        self.assertRegex(lines[-1], r"^GET /api/v1/tenants/\S+: 403 after [\d.]+ ms, decided by tenant: .*; no service was asked; user user-1; trace [0-9a-f]{32}$")
+        found = json.loads(self.done(gateway, "why", "req-7", "--log", log, "--json"))
+        self.assertEqual((lines[-1], 2), (found["summary"], len(found["lines"])))
         self.assertIn('"outcome":"tenant: ', "".join(lines))
         self.assertEqual(1, self.tool(gateway, "why", "req-8", "--log", log)[0])
 

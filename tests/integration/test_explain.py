@@ -1,0 +1,164 @@
+"""What operators ask of a running gateway: what would become of a request, and how it goes now."""
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+import unittest
+
+from support import tokens
+from support.process import ask
+from support.scenario import BINARY
+from support.wait import wait_until
+from test_admin import OPERATOR, VIEWER
+from test_knobs import Knobs
+from test_state import cli
+
+SEEN = "/api/v1/s0/seen"
+
+
+class Explain(Knobs):
+    def explained(self, gateway, method, url, headers=None, **more):
+        status, answer = self.call(gateway, "POST", "/explain", {"method": method, "url": url, "headers": headers or {}} | more, VIEWER)
+        self.assertEqual(200, status, answer)
+        return answer
+
+    def by(self, answer):
+        last = answer["stages"][-1]
+        return answer["decides"], answer["status"], last.get("code"), last["why"]
+
+    def bearer(self, **claims):
+        return {"Authorization": "Bearer " + tokens.token(**claims)}
+
+    def test_what_goes_on_is_shown_with_what_the_service_would_get(self):
+        gateway = self.start()
+        answer = self.explained(gateway, "GET", SEEN + "?a=1", self.bearer() | {"X-User-Id": "forged", "Cookie": "s=secret"}, address="203.0.113.7")
+        self.assertEqual(("upstream", None), (answer["decides"], answer["status"]))
+        self.assertEqual(("203.0.113.7", "user-1", tokens.TENANT), (answer["client"], answer["user"], answer["tenant"]))
+        stages = [stage["stage"] for stage in answer["stages"]]
+        self.assertLess(stages.index("banned"), stages.index("authenticate"))
+        self.assertLess(stages.index("authenticate"), stages.index("rate_limit"))
+        up = answer["upstream"]
+        self.assertEqual(("origin", "/up/seen?a=1", "CLOSED"), (up["service"], up["path"], up["breaker"]))
+        self.assertEqual(1, len(up["endpoints"]))
+        self.assertEqual(("user-1", "…", "…"), tuple(up["headers"][name] for name in ("X-User-Id", "Authorization", "Cookie")))
+        self.assertIn("X-Request-Deadline", up["headers"])
+        self.assertEqual(["x-user-id"], up["dropped"])
+        limit = answer["limits"][0]
+        self.assertEqual(("general", "user user-1", 3, 3), tuple(limit[name] for name in ("policy", "who", "requests", "remaining")))
+
+    def test_each_refusal_is_told_with_what_clients_are_not(self):
+        gateway = self.start()
+        now = int(time.time())
+        for url, headers, decides, status, code, why in (
+                (SEEN, {}, "authenticate", 401, "token_missing", "cause: missing"),
+                (SEEN, self.bearer(exp=now - 100, iat=now - 700), "authenticate", 401, "token_expired", "cause: expired"),
+                (SEEN, self.bearer(iss="evil"), "authenticate", 401, "token_invalid", "cause: issuer"),
+                ("/api/v1/sale/x", self.bearer(), "authorize", 403, "forbidden", "the caller has role customer, permissions none"),
+                (f"/api/v1/tenants/{tokens.OTHER_TENANT}/text", self.bearer(), "tenant", 403, "cross_tenant", "another tenant"),
+                ("/nowhere", {}, "route", 404, "no_route", "no route"),
+                ("/api/v1/s0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc", {}, "route", 400, "bad_request", ""),
+                ("/api/v1/s0/text", {"Transfer-Encoding": "chunked", "Content-Length": "1"}, "protocol", 400, "bad_request", "")):
+            found = self.by(self.explained(gateway, "GET", url, headers))
+            if decides == "authorize" and found[0] != "authorize":
+                self.assertEqual("upstream", found[0])   # roles may give it
+                continue
+            self.assertEqual((decides, status, code), found[:3], (url, found))
+            self.assertIn(why, found[3])
+        self.call(gateway, "PUT", "/bans/ip/203.0.113.0%2F24", {"seconds": 60, "reason": "scans"})
+        wait_until(lambda: self.by(self.explained(gateway, "GET", SEEN, address="203.0.113.9"))[0] == "banned", 5, "the ban is known")
+        self.assertIn("the address 203.0.113.9 is banned: scans", self.by(self.explained(gateway, "GET", SEEN, address="203.0.113.9"))[3])
+        cli(self.resp_port, "SET", "banned:user:user-1", "fraud", "EX", "60")
+        wait_until(lambda: self.by(self.explained(gateway, "GET", SEEN, self.bearer()))[2] == "banned", 5, "so is this")
+        self.assertIn("the user user-1 is banned: fraud", self.by(self.explained(gateway, "GET", SEEN, self.bearer()))[3])
+        self.call(gateway, "PUT", "/maintenance", {"mode": "down", "seconds": 60})
+        wait_until(lambda: self.by(self.explained(gateway, "GET", SEEN))[:2] == ("maintenance", 503), 5, "and this")
+
+    def test_nothing_is_counted_asked_logged_or_kept_but_that_somebody_looked(self):
+        gateway = self.start()
+        user = tokens.bearer(sub="ana")
+        before = ask(gateway.admin_port, "/metrics")[2]
+        lines = len(gateway.lines)
+        for _ in range(5):
+            self.explained(gateway, "GET", SEEN, {"Authorization": user.split(": ")[1].strip()})
+            self.explained(gateway, "GET", SEEN + "?token=hunter2", {"Authorization": "Bearer a.b.c"})
+        after = ask(gateway.admin_port, "/metrics")[2]
+
+        def of(text):
+            wanted = ("auth_attempts", "jwt_", "rate_limit", "security_v", "http_requests_total", "downstream_requests")
+            return [line for line in text.splitlines() if line.startswith(wanted)]
+        self.assertEqual(of(before), of(after))
+        self.assertEqual(lines, len(gateway.lines))
+        self.assertEqual([200] * 3 + [429], self.statuses(gateway, 4, user))
+        answer = self.explained(gateway, "GET", "/api/v1/s0/text", {"Authorization": user.split(": ")[1].strip()})
+        self.assertEqual(("rate_limit", 429, "rate_limited", "policy general: none are left"), self.by(answer))
+        looks = [r for r in self.records() if r["event"] == "admin"]
+        self.assertEqual({("POST /admin/v1/explain", "looked", "viewer")}, {(r["resource"], r["decision"], r["requester"]) for r in looks})
+        self.assertNotIn("hunter2", self.audit.read_text())
+        self.assertNotIn("Bearer", self.audit.read_text())
+
+    def test_a_breaker_that_is_open_is_told_and_a_knob_counts(self):
+        gateway = self.start()
+        self.call(gateway, "PUT", "/breakers/origin", {"state": "open", "seconds": 60})
+        answer = self.explained(gateway, "GET", "/api/v1/s0/text")
+        self.assertEqual(("breaker", 503, "OPEN"), (answer["decides"], answer["status"], answer["upstream"]["breaker"]))
+        self.call(gateway, "PUT", "/limits/general", {"requests": 9, "seconds": 60})
+        wait_until(lambda: self.explained(gateway, "GET", "/api/v1/s0/text")["limits"][0]["requests"] == 9, 5, "it is by the knob")
+
+    def test_the_command_says_it_and_ends_by_it(self):
+        gateway = self.start()
+        status, out, errors = self.tool(gateway, "explain", "GET", SEEN, "--address", "203.0.113.7")
+        self.assertEqual((4, ""), (status, errors))
+        self.assertRegex(out, r"(?m)^  authenticate +refuses 401 token_missing: .*\(cause: missing\)$")
+        self.assertRegex(out, r"(?m)^decided by authenticate: 401$")
+        out = self.done(gateway, "explain", "GET", SEEN, "-H", tokens.bearer().strip(), ADMIN_TOKEN="", ADMIN_VIEWER_TOKEN=VIEWER)
+        self.assertRegex(out, r"(?m)^to origin /up/seen$")
+        self.assertRegex(out, r"(?m)^  limit general, user user-1: 3 of 3 left$")
+        self.assertEqual("upstream", json.loads(self.done(gateway, "explain", "GET", "/api/v1/s0/text", "--json"))["decides"])
+        self.assertEqual(2, self.tool(gateway, "explain", "GET", SEEN, "-H", "nonsense")[0])
+        self.assertIn("which request?", self.tool(gateway, "explain", "G T", SEEN)[2])
+        for body in ({"method": "GET", "url": "/", "headers": {"A": "b\r\nC: d"}}, {"method": "GET", "url": "/x HTTP/1.1\r\n\r\n"}, {}):
+            self.assertEqual(400, self.call(gateway, "POST", "/explain", body)[0], body)
+
+
+class Top(Knobs):
+    def test_once_it_shows_what_clients_did(self):
+        gateway = self.start()
+        for _ in range(6):
+            self.get(gateway, "/api/v1/s0/text", tokens.bearer(sub="ana"))
+        self.call(gateway, "PUT", "/limits/tickets", {"requests": 9, "seconds": 60, "reason": "sale"})
+        out = self.done(gateway, "top", ADMIN_TOKEN="", ADMIN_VIEWER_TOKEN=VIEWER)
+        self.assertRegex(out, r"(?m)^origin +CLOSED +1/1 +\d+ ")
+        self.assertIn("changed limit:tickets: 9 requests", out)
+        self.assertIn("PUT /admin/v1/limits/tickets", out)
+        tick = json.loads(self.done(gateway, "top", "--once", "--json"))
+        self.assertIn("origin", tick["serviceFacts"])
+        self.assertEqual(1, self.tool(gateway, "top", "--once", ADMIN_TOKEN="wrong")[0])
+        self.assertEqual(3, self.tool(gateway, "top", "--once", "--admin-port", "1")[0])
+
+    def test_on_a_terminal_it_goes_on_until_q_and_leaves_it_as_it_was(self):
+        gateway = self.start()
+        main, side = pty.openpty()
+        top = subprocess.Popen([str(BINARY), "top"], stdin=side, stdout=side, stderr=side,
+                               env=os.environ | {"ADMIN_TOKEN": OPERATOR, "ADMIN_PORT": str(gateway.admin_port), "TERM": "xterm"}, cwd=self.folder)
+        self.addCleanup(lambda: top.poll() is None and top.send_signal(signal.SIGKILL))
+        seen = b""
+
+        def shows(text, count=1):
+            nonlocal seen
+            while select.select([main], [], [], 0)[0]:
+                seen += os.read(main, 65536)
+            return seen.count(text) >= count
+        wait_until(lambda: shows(b"q quits", 2), 10, "it is drawn again")
+        self.assertIn(b"origin", seen)
+        os.write(main, b"q")
+        wait_until(lambda: shows(b"\x1b[?1049l") and top.poll() is not None, 5, "it ends")
+        self.assertEqual(0, top.returncode)
+        os.close(main)
+        os.close(side)
+
+
+if __name__ == "__main__":
+    unittest.main()
