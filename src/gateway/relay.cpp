@@ -72,7 +72,7 @@ net::Task<Result<void>> Relay::transfer() {
     }
 
     if (head->status < 500) {
-        call_.answered(x_.shard.loop().now());
+        call_.answered(x_.shard.loop().now(), uploading_ ? x_.shard.loop().now() : uploaded_);
     } else {
         call_.tell(Breaker::Result::failure, x_.shard.loop().now());
         if (pass_over(*head)) {

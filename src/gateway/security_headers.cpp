@@ -34,6 +34,10 @@ int strictness_of(std::string_view name, std::string_view value) {
     return name == kReferrer ? at(kReferrerPolicies) : at(kOthers);
 }
 
+bool is_html(const http::Headers& headers) {
+    return starts_with_ignore_case(headers.value(http::Known::content_type), "text/html");
+}
+
 }  // namespace
 
 std::optional<Flaw> check_header_value(std::string_view value) {
@@ -71,13 +75,16 @@ SecurityHeaders::SecurityHeaders(const SecurityHeaderOptions& o) {
     add_row("X-Content-Type-Options", o.content_type_options, Kind::ranked);
     add_row("X-Frame-Options", o.frame_options, Kind::ranked);
     add_row(kReferrer, o.referrer_policy, Kind::ranked);
-    add_row("Content-Security-Policy", o.content_security_policy, Kind::both);
     add_row("Permissions-Policy", o.permissions_policy, Kind::if_absent);
     add_row("Cross-Origin-Resource-Policy", o.cross_origin_resource_policy, Kind::if_absent);
     add_row("Cross-Origin-Opener-Policy", o.cross_origin_opener_policy, Kind::if_absent);
+    // Last: where it is left out, the others are still one text.
+    add_row("Content-Security-Policy", o.content_security_policy, Kind::both,
+            o.content_security_policy_html_only);
 }
 
-void SecurityHeaders::add_row(std::string_view name, const std::string& value, Kind kind) {
+void SecurityHeaders::add_row(std::string_view name, const std::string& value, Kind kind,
+                              bool html_only) {
     if (value.empty()) {
         return;
     }
@@ -91,7 +98,9 @@ void SecurityHeaders::add_row(std::string_view name, const std::string& value, K
                                .known = http::Known::other,
                                .whole_line = true},
                      .kind = kind,
-                     .strictness = strictness_of(name, value)});
+                     .strictness = strictness_of(name, value),
+                     .html_only = html_only});
+    some_html_only_ = some_html_only_ || html_only;
     name_sizes_ |= std::uint64_t{1} << name.size();
 }
 
@@ -103,10 +112,16 @@ bool SecurityHeaders::may_be_given(const http::Headers& headers) const {
 }
 
 bool SecurityHeaders::add_to(http::Headers& headers) const {
+    const bool leaves_out = some_html_only_ && !is_html(headers);
     if (!may_be_given(headers)) [[likely]] {
-        return std::ranges::all_of(rows_, [&](const Row& row) { return headers.add(row.field); });
+        return std::ranges::all_of(rows_, [&](const Row& row) {
+            return (row.html_only && leaves_out) || headers.add(row.field);
+        });
     }
     return std::ranges::all_of(rows_, [&](const Row& row) {
+        if (row.html_only && leaves_out) {
+            return true;
+        }
         const auto same = [&](const http::Field& field) {
             return equal_ignore_case(field.name, row.field.name);
         };

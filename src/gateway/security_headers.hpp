@@ -19,6 +19,7 @@ struct SecurityHeaderOptions {
     std::string frame_options{};
     std::string referrer_policy{};
     std::string content_security_policy{};
+    bool content_security_policy_html_only = false;
     std::string permissions_policy{};
     std::string cross_origin_resource_policy{};
     std::string cross_origin_opener_policy{};
@@ -42,6 +43,8 @@ void fields(Visitor& field, SecurityHeaderOptions& o) {
     field("content_security_policy", o.content_security_policy, Check{check_header_value, ""},
           "`Content-Security-Policy`; where a service has its own, both are sent and browsers obey "
           "both");
+    field("content_security_policy_html_only", o.content_security_policy_html_only,
+          "whether only answers of `text/html` carry it, which is where browsers look at it");
     field("permissions_policy", o.permissions_policy, Check{check_header_value, ""},
           "`Permissions-Policy`, where the service says none");
     field("cross_origin_resource_policy", o.cross_origin_resource_policy,
@@ -66,8 +69,10 @@ class SecurityHeaders {
         http::Field field;
         Kind kind;
         int strictness;
+        bool html_only;
     };
-    void add_row(std::string_view name, const std::string& value, Kind kind);
+    void add_row(std::string_view name, const std::string& value, Kind kind,
+                 bool html_only = false);
     // May one of these fields be there?
     [[nodiscard]] bool may_be_given(const http::Headers& headers) const;
 
@@ -75,6 +80,7 @@ class SecurityHeaders {
     std::unique_ptr<std::string> lines_ = std::make_unique<std::string>();
     std::vector<Row> rows_;
     std::uint64_t name_sizes_ = 0;  // bit n: a name has n bytes
+    bool some_html_only_ = false;
 };
 
 }  // namespace gw::gateway

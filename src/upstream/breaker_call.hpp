@@ -2,6 +2,9 @@
 // it was answered, else it says nothing.
 #pragma once
 
+#include <algorithm>
+#include <utility>
+
 #include "upstream/breaker.hpp"
 
 namespace gw::upstream {
@@ -30,8 +33,13 @@ class BreakerCall {
         }
     }
     // The head of an answer is there, and its body may still break off: a success for as long as
-    // nothing else is told, of the time that the head took.
-    void answered(Instant now) { answered_ = now; }
+    // nothing else is told, of the time that the head took. asked: when the last byte of the
+    // request had left, if later than its head: a client that sends slowly does not make a service
+    // slow.
+    void answered(Instant now, Instant asked = {}) {
+        answered_ = now;
+        began_ = std::max(began_, std::min(asked, now));
+    }
     // So much of its body has come that what comes later says nothing of it any more.
     void settle(Instant now) {
         if (answered_ != Instant{} && now - answered_ >= kSettled) {
@@ -45,7 +53,7 @@ class BreakerCall {
 
     Breaker& breaker_;
     const Breaker::Admission admission_;
-    const Instant began_;
+    Instant began_;
     Instant answered_{};
     bool told_ = false;
 };

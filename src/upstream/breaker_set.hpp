@@ -25,7 +25,8 @@ class BreakerSet {
         const std::scoped_lock lock(mutex_);
         std::unique_ptr<Breaker>& breaker = breakers_[name];
         if (breaker == nullptr) {
-            breaker = std::make_unique<Breaker>(name, options_, Random::fresh_seed(), changed_);
+            breaker =
+                std::make_unique<Breaker>(name, options_of(name), Random::fresh_seed(), changed_);
         }
         return *breaker;
     }
@@ -35,11 +36,14 @@ class BreakerSet {
         const auto at = breakers_.find(name);
         return at == breakers_.end() ? nullptr : at->second.get();
     }
-    void configure(const BreakerOptions& options) {
+    // own: of services that differ from the rest.
+    void configure(const BreakerOptions& options,
+                   std::map<std::string, ServiceBreakerOptions> own = {}) {
         const std::scoped_lock lock(mutex_);
         options_ = options;
+        own_ = std::move(own);
         for (const auto& [name, breaker] : breakers_) {
-            breaker->configure(options);
+            breaker->configure(options_of(name));
         }
     }
     template <class Visit>
@@ -51,9 +55,15 @@ class BreakerSet {
     }
 
   private:
+    [[nodiscard]] BreakerOptions options_of(const std::string& name) const {
+        const auto own = own_.find(name);
+        return own == own_.end() ? options_ : own->second.over(options_);
+    }
+
     std::function<void(const std::string& name)> changed_;
     mutable std::mutex mutex_;
     BreakerOptions options_;
+    std::map<std::string, ServiceBreakerOptions> own_;
     std::map<std::string, std::unique_ptr<Breaker>> breakers_;
 };
 

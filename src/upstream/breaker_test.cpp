@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "upstream/breaker_call.hpp"
+#include "upstream/breaker_set.hpp"
 #include "upstream/retry_budget.hpp"
 
 namespace gw::upstream {
@@ -261,6 +262,37 @@ TEST(RetryBudget, LeavesAFewForAServiceThatIsSeldomAsked) {
     EXPECT_TRUE(budget.take(now));
     EXPECT_FALSE(budget.take(now));
     EXPECT_TRUE(budget.take(now + seconds(1)));
+}
+
+TEST_F(BreakerTest, AClientThatSendsSlowlyDoesNotMakeAServiceSlow) {
+    for (int i = 0; i < 20; ++i) {
+        BreakerCall call(breaker, now);
+        call.answered(now + seconds(20), now + seconds(20) - Millis(10));
+    }
+    EXPECT_EQ(state(), BreakerState::closed);
+    for (int i = 0; i < 20; ++i) {
+        BreakerCall call(breaker, now);
+        call.answered(now + seconds(20), now + seconds(1));
+    }
+    EXPECT_EQ(state(), BreakerState::open);
+}
+
+TEST(BreakerSet, AServiceDiffersFromTheOthersInWhatItSays) {
+    BreakerSet set([](const std::string&) {});
+    set.configure({.volume_threshold = 10},
+                  {{"careful", {.volume_threshold = 2, .reset_timeout = Millis(60'000)}}});
+    Instant now = kBegin;
+    for (const std::string name : {"careful", "other"}) {
+        for (int i = 0; i < 2; ++i) {
+            set.of(name).report(set.of(name).admit(now), Result::failure, Millis(1), now);
+        }
+    }
+    EXPECT_EQ(set.of("careful").snapshot(now).state, BreakerState::open);
+    EXPECT_EQ(set.of("other").snapshot(now).state, BreakerState::closed);
+    now += seconds(40);
+    EXPECT_EQ(set.of("careful").snapshot(now).state, BreakerState::open);
+    now += seconds(30);
+    EXPECT_EQ(set.of("careful").snapshot(now).state, BreakerState::half_open);
 }
 
 }  // namespace

@@ -33,12 +33,18 @@ Why judge(const RetryOptions& options, const Attempt& attempt) {
     return attempt.retries < options.retries_max ? Why::again : Why::too_often;
 }
 
-// Anything up to the whole pause: clients that failed together come back spread out.
+// Clients that failed together come back spread out: over the whole pause, unless configuration
+// says how far.
 Instant::duration pause_before(const RetryOptions& options, std::uint32_t retries, Random& random) {
     constexpr std::uint32_t kDoublingsMax = 20;  // beyond any pause that may be configured
     const Millis longest =
         std::min(options.pause_max, options.pause_first * (1 << std::min(retries, kDoublingsMax)));
     const auto most = static_cast<std::uint64_t>(Instant::duration(longest).count());
+    if (options.pause_jitter < 100) {
+        const std::uint64_t spread = most / 100 * options.pause_jitter;
+        return Instant::duration(
+            static_cast<std::int64_t>(most - spread + random.below(2 * spread + 1)));
+    }
     return Instant::duration(static_cast<std::int64_t>(random.below(most + 1)));
 }
 

@@ -24,6 +24,7 @@ struct RetryOptions {
     std::vector<std::uint32_t> statuses = {};  // none: whatever was answered is an answer
     Millis pause_first{10};
     Millis pause_max{200};
+    std::uint32_t pause_jitter = 100;
 };
 
 template <class Visitor>
@@ -34,8 +35,10 @@ void fields(Visitor& field, RetryOptions& o) {
           "answers after which a request is sent again if twice is the same as once: an idempotent "
           "method, or an Idempotency-Key");
     field("pause_first_ms", o.pause_first, Range{1, 10'000},
-          "longest pause before the first time; doubled each time, and never the same twice");
+          "pause before the first time; doubled each time, and never the same twice");
     field("pause_max_ms", o.pause_max, Range{1, 60'000}, "the longest that doubling makes of it");
+    field("pause_jitter", o.pause_jitter, Range{1, 100},
+          "percent by which a pause is longer or shorter; 100: anything up to the whole of it");
 }
 
 // An attempt that did not succeed, with what matters of its request.

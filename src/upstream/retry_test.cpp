@@ -100,6 +100,27 @@ TEST(Retry, PausesLongerEachTimeUpToTheMostAndNotAllAlike) {
     }
 }
 
+TEST(Retry, PausesDifferByNoMoreThanConfigurationSays) {
+    Random random(7);
+    const RetryOptions options{.retries_max = 3,
+                               .pause_first = Millis(1'000),
+                               .pause_max = Millis(30'000),
+                               .pause_jitter = 10};
+    Instant::duration longest{0};
+    Instant::duration shortest = seconds(9);
+    for (int i = 0; i < 500; ++i) {
+        RetryBudget budget;
+        const RetryDecision decision = decide_retry(options, {.retries = 1, .error = kRefused},
+                                                    budget, random, kNow, kNow + seconds(10));
+        longest = std::max(longest, decision.pause);
+        shortest = std::min(shortest, decision.pause);
+    }
+    EXPECT_LE(longest, Millis(2'200));
+    EXPECT_GT(longest, Millis(2'150));
+    EXPECT_GE(shortest, Millis(1'800));
+    EXPECT_LT(shortest, Millis(1'850));
+}
+
 TEST(RetryOptions, AreReadAndHaveBounds) {
     const auto reading = std::make_shared<config::Reading>();
     reading->document = config::Document::parse("f.yaml", "retries_max: 1\nstatuses: [503, 404]\n",

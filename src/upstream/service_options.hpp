@@ -13,6 +13,7 @@
 #include "config/field.hpp"
 #include "net/tls_client.hpp"
 #include "upstream/balancer.hpp"
+#include "upstream/breaker_options.hpp"
 #include "upstream/bulkhead_options.hpp"
 #include "upstream/health.hpp"
 #include "upstream/retry.hpp"
@@ -75,6 +76,7 @@ struct ServiceOptions {
     HealthOptions health;
     CheckOptions check;
     RetryOptions retry;
+    ServiceBreakerOptions breaker;
     BulkheadOptions bulkhead;
     net::TlsClientOptions tls;
 
@@ -116,6 +118,7 @@ void fields(Visitor& field, ServiceOptions& o) {
     field("health", o.health, "which endpoints are left out, by how their requests fare");
     field("check", o.check, "asks endpoints how they are, from the gateway as a whole");
     field("retry", o.retry, "when a request is sent again");
+    field("circuit_breaker", o.breaker, "when it is no longer asked, where it differs from others");
     field("bulkhead", o.bulkhead, "how many requests it is sent at once, and who waits");
     field("tls", o.tls, "TLS to it, where its `url` or its `endpoints` begin with `https://`");
 }
