@@ -13,6 +13,7 @@
 #include "base/version.hpp"
 #include "config/variable_folder.hpp"
 #include "control/admin.hpp"
+#include "control/answer_link.hpp"
 #include "control/config_changes.hpp"
 #include "control/console.hpp"
 #include "control/console_operations.hpp"
@@ -151,6 +152,8 @@ class Process {
     void plan_maintenance();
     bool adopt_key_set(const std::string& document);
     control::AccessWatchPorts access_ports();
+    void share_answers();
+    void configure_breakers();
     void configure_desk();
     void tidy_limits();
     std::uint64_t refused_by(std::string_view policy) const;
@@ -216,6 +219,7 @@ class Process {
         [this](const std::string& name) { loop_.post([this, name] { breaker_changed(name); }); }};
     control::LimitLink limit_link_;
     control::IdempotencyLink idempotency_link_{loop_};
+    control::AnswerLink answer_link_;
     gateway::AnswerCache answers_{0};
     std::unique_ptr<gateway::RateLimits> limits_;
     struct LimitTimer : net::Timer {
@@ -279,7 +283,8 @@ Process::Process(std::string config_path, LoadedSite loaded)
       budget_(settings_->connections.connections_max != 0
                   ? settings_->connections.connections_max
                   : derived_connections_max(raise_descriptor_limit())),
-      limit_link_(loop_, unique_name(settings_->instance_id)) {}
+      limit_link_(loop_, unique_name(settings_->instance_id)),
+      answer_link_(loop_, unique_name(settings_->instance_id)) {}
 
 int Process::run() {
     raise_descriptor_limit();
@@ -456,7 +461,7 @@ void Process::watch_files() {
 void Process::start_workers() {
     traces_ = std::make_unique<control::TraceExport>(loop_, log_, admin_h1_,
                                                      joined(settings_->dns.servers));
-    breakers_.configure(settings_->breaker);
+    configure_breakers();
     memory_.configure(std::uint64_t{settings_->overload.memory_max_mb} << 20);
     traces_->configure(settings_->tracing, {settings_->instance_id, settings_->region});
     exposition_.read_breakers_by([this] {
@@ -489,6 +494,7 @@ void Process::start_workers() {
     });
     exposition_.read_knobs_by([this] { return knob_facts(); });
     answers_.set_most(settings_->cache.bytes_max);
+    share_answers();
     limits_ = std::make_unique<gateway::RateLimits>(
         std::size_t{settings_->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(), limit_link_);
     for (std::size_t i = 0; i < worker_sockets_.size(); ++i) {
@@ -497,6 +503,7 @@ void Process::start_workers() {
         workers_.back()->limit_by(*limits_);
         workers_.back()->break_by(breakers_);
         workers_.back()->keep_answers_in(answers_);
+        workers_.back()->share_answers_by(answer_link_);
         workers_.back()->remember_keys_in(idempotency_link_);
         workers_.back()->tell_ejected_by(
             [this, i](const std::string& service, std::vector<net::Address> ejected) {
@@ -602,9 +609,11 @@ void Process::start_state() {
             .backend_changed = [this](bool available,
                                       const char* why) { backend_changed(available, why); },
             .purged =
-                [this](std::string_view what) {
+                [this](std::string_view what, std::string_view value) {
                     if (const auto purge = gateway::parse_purge(what)) {
-                        answers_.purge(*purge);
+                        if (answer_link_.note_purge(*purge, what, value)) {
+                            answers_.purge(*purge);
+                        }
                     } else {
                         log_.warn("a key of the state is not understood",
                                   {{"key", "cache:purge:" + std::string(what)},
@@ -612,11 +621,17 @@ void Process::start_state() {
                     }
                 },
             .limit_forgotten =
-                [this](std::string_view key) {
+                [this](std::string_view key, std::string_view) {
                     for (const auto& policy : site_->policies) {
                         if (key.starts_with(policy->name() + ":")) {
                             limits_->forget(key, *policy);
                         }
+                    }
+                },
+            .outdated =
+                [this](std::string_view, std::string_view value) {
+                    if (const auto uri = answer_link_.outdated_elsewhere(value); !uri.empty()) {
+                        answers_.forget(uri);
                     }
                 }});
     state::EmbeddedStore* embedded = nullptr;
@@ -633,6 +648,7 @@ void Process::start_state() {
     }
     limit_link_.use_store(*store_);
     idempotency_link_.use_store(*store_);
+    answer_link_.use_store(*store_);
     plan_maintenance();
     tidy_limits();
     desk_.audit().use_store(*store_);
@@ -843,8 +859,22 @@ std::string Process::breakers_json() const {
     return text + "}";
 }
 
+void Process::configure_breakers() {
+    std::map<std::string, upstream::ServiceBreakerOptions> own;
+    for (const auto& [name, options] : settings_->services) {
+        own.emplace(name, options.breaker);
+    }
+    breakers_.configure(settings_->breaker, std::move(own));
+}
+
+void Process::share_answers() {
+    answer_link_.configure({.on = settings_->cache.shared,
+                            .body_bytes_max = settings_->cache.shared_body_bytes_max,
+                            .secret = settings_->signing.secret});
+}
+
 void Process::configure_desk() {
-    breakers_.configure(settings_->breaker);
+    configure_breakers();
     memory_.configure(std::uint64_t{settings_->overload.memory_max_mb} << 20);
     traces_->configure(settings_->tracing, {settings_->instance_id, settings_->region});
     limit_link_.assume_gateways(settings_->limits.gateways);
@@ -860,6 +890,7 @@ void Process::backend_changed(bool available, const char* why) {
     }
     store_available_ = available;
     limit_link_.store_changed(available);
+    answer_link_.store_changed(available);
     if (available) {
         log_.info("the state backend answers", {{"backend", store_->backend()}});
     } else {
@@ -989,6 +1020,7 @@ void Process::publish_site() {
     // What was kept by other rules is not known to be good by these.
     answers_.set_most(settings_->cache.bytes_max);
     answers_.purge({});
+    share_answers();
     for (const auto& worker : workers_) {
         worker->adopt(site_);
     }
@@ -1287,6 +1319,8 @@ net::Task<void> Process::stop() {
     co_await limit_link_.all_done();
     idempotency_link_.stop();
     co_await idempotency_link_.all_done();
+    answer_link_.stop();
+    co_await answer_link_.all_done();
     desk_.stop();
     co_await desk_.watch().all_done();
     co_await desk_.audit().all_done();

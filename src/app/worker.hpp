@@ -32,6 +32,7 @@ class Worker {
     }
     void limit_by(gateway::RateLimits& limits);
     void keep_answers_in(gateway::AnswerCache& cache) { shard_.keep_answers_in(cache); }
+    void share_answers_by(gateway::SharedAnswers& shared) { shard_.share_answers_by(shared); }
     void remember_keys_in(gateway::IdempotencyStore& store) { shard_.remember_keys_in(store); }
     void break_by(upstream::BreakerSet& breakers) { shard_.break_by(breakers); }
     void ask_for_keys_by(std::move_only_function<void()> ask) {

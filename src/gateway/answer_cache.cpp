@@ -109,7 +109,7 @@ AnswerCache::Lead AnswerCache::lead(CacheKey key, Instant now,
     if (found.fill == 0) {
         found.fill = fills_.fetch_add(1, std::memory_order_relaxed) + 1;
         found.doomed = false;
-        return {.fill = found.fill};
+        return {.fill = found.fill, .passes = passes};
     }
     if (passes) {
         return {.passes = true};
@@ -165,19 +165,21 @@ void AnswerCache::wake(const Waiting& waiting) {
     }
 }
 
-void AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
+bool AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
                         const StoredPtr& replaced) {
     Part& part = part_of(key.uri);
     Waiting waiting;
+    bool kept = false;
     {
         const std::scoped_lock lock(part.mutex);
         Slot* const slot = find_slot(part, key);
         if (slot == nullptr || slot->fill != fill) {
-            return;
+            return false;
         }
         const std::uint64_t most = part_bytes_max_.load(std::memory_order_relaxed);
         const std::size_t bytes = answer->bytes() + key.uri.size() + key.who.size();
-        if (!slot->doomed && bytes <= most) {
+        kept = !slot->doomed && bytes <= most;
+        if (kept) {
             for (std::size_t i = slot->variants.size(); i-- > 0;) {
                 const Nodes::iterator node = slot->variants[i];
                 if (node->answer == replaced || same_selection(*node->answer, *answer) ||
@@ -198,6 +200,7 @@ void AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
         waiting = finish(part, *slot, key);
     }
     wake(waiting);
+    return kept;
 }
 
 void AnswerCache::end(CacheKey key, std::uint64_t fill, bool not_kept, Instant now) {

@@ -53,6 +53,8 @@ struct StoredAnswer {
     [[nodiscard]] bool copy_to(http::Headers& headers) const;
     // What Vary says of the answer, of the request that it answers.
     void select_by(const http::Headers& answer, const http::Headers& request);
+    // The same, of names in a list.
+    void select_by(std::string_view names, const http::Headers& request);
     // RFC 9111, 4.1.
     [[nodiscard]] bool fits(const http::Headers& request) const;
     [[nodiscard]] http::Validators validators() const;
@@ -96,15 +98,16 @@ class AnswerCache {
     StoredPtr find(CacheKey key, const http::Headers& request);
 
     // May I fill it? A number other than 0: yes, until end() or store() with it. 0: somebody does,
-    // and `wait`, unless null, is woken when they end, or it has just turned out that it can not be
-    // kept, and `passes` says so.
+    // and `wait`, unless null, is woken when they end. passes: it has turned out of late that it
+    // can not be kept; then nobody is waited for.
     struct Lead {
         std::uint64_t fill = 0;
         bool passes = false;
     };
     Lead lead(CacheKey key, Instant now, const std::shared_ptr<FillWait>& wait);
     // Ends a filling and wakes those who wait. replaced: what it takes the place of, or null.
-    void store(CacheKey key, std::uint64_t fill, StoredPtr answer, const StoredPtr& replaced);
+    // False: it is not kept: there is no room, or it was outdated while it was fetched.
+    bool store(CacheKey key, std::uint64_t fill, StoredPtr answer, const StoredPtr& replaced);
     // Without an answer. not_kept: it is not one to keep; for a while nobody waits for it.
     void end(CacheKey key, std::uint64_t fill, bool not_kept, Instant now);
 

@@ -42,15 +42,15 @@ void CacheWork::outdate(Exchange& x, const http::ResponseHead& head) {
     if (head.status < 200 || head.status >= 400) {
         return;
     }
-    cache_.forget(uri_);
+    forget(uri_);
     for (const std::string_view name : {"location", "content-location"}) {
         const Field* const field = http::find_field(head.headers, name);
         const std::string_view target =
             field != nullptr ? path_named(field->value, scheme_, host_) : std::string_view{};
         if (!target.empty()) {
             const std::size_t mark = std::min(target.find('?'), target.size());
-            cache_.forget(uri_of(x, target.substr(0, mark),
-                                 target.substr(std::min(mark + 1, target.size()))));
+            forget(uri_of(x, target.substr(0, mark),
+                          target.substr(std::min(mark + 1, target.size()))));
         }
     }
 }
@@ -88,7 +88,7 @@ void CacheWork::freshen(Exchange& x, const http::ResponseHead& head) {
     }
     std::shared_ptr<StoredAnswer> answer = record(x, merged);
     if (answer == nullptr) {
-        cache_.forget(uri_);
+        forget(uri_);
         return;
     }
     answer->tags = answer->tags.empty() ? stored_->tags : answer->tags;
@@ -99,8 +99,7 @@ void CacheWork::freshen(Exchange& x, const http::ResponseHead& head) {
         fill_ = cache_.lead(key(), x.shard.loop().now(), nullptr).fill;
     }
     if (fill_ != 0) {
-        cache_.store(key(), fill_, std::move(answer), old);
-        fill_ = 0;
+        keep(std::move(answer), old);
     }
 }
 
@@ -120,7 +119,7 @@ void CacheWork::freshen_by_head(Exchange& x, const http::ResponseHead& head) {
     if (head.status != stored_->status || differs("etag", kept.etag) ||
         differs("last-modified", kept.last_modified) || differs("content-length", length)) {
         if (head.status < 400 || head.status == 404 || head.status == 410) {
-            cache_.forget(uri_);
+            forget(uri_);
         }
         return;
     }

@@ -23,6 +23,7 @@ struct CacheOptions : StageOptions {
     Share share = Share::tenant;
     bool heuristic = false;
     bool set_cookie = false;
+    bool shared = true;
 
     [[nodiscard]] http::CacheRules rules() const {
         using std::chrono::seconds;
@@ -60,17 +61,28 @@ void fields(Visitor& field, CacheOptions& o) {
           "whether an answer of which only the last change is known is fresh for a tenth of the "
           "time since then");
     field("set_cookie", o.set_cookie, "whether answers that set cookies are kept");
+    field("shared", o.shared,
+          "whether they are kept in Redis as well, where there is one, for all gateways; with "
+          "`share: user` they never are");
 }
 
 // Of the whole process.
 struct CacheSizeOptions {
     std::uint64_t bytes_max = 67'108'864;
+    bool shared = true;
+    std::uint64_t shared_body_bytes_max = 262'144;
 };
 
 template <class Visitor>
 void fields(Visitor& field, CacheSizeOptions& o) {
     field("bytes_max", o.bytes_max, config::Range{1'048'576, 1'099'511'627'776},
           "memory of this process for answers of routes that have a `cache` section");
+    field("shared", o.shared,
+          "whether gateways that share a Redis share answers through it, and tell each other what "
+          "was written to");
+    // A larger one would hold up what else is asked of Redis on the same connection.
+    field("shared_body_bytes_max", o.shared_body_bytes_max, config::Range{0, 8'388'608},
+          "larger answers are kept in memory only");
 }
 
 }  // namespace gw::gateway

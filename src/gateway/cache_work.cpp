@@ -1,6 +1,7 @@
 #include "gateway/cache_work.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.hpp"
 #include "gateway/forwarded_head.hpp"
@@ -68,6 +69,43 @@ CacheWork::~CacheWork() {
     if (fill_ != 0) {
         cache_.end(key(), fill_, false, now_);
     }
+    let_others_fetch();
+}
+
+void CacheWork::let_others_fetch() {
+    if (std::exchange(fetches_for_all_, false)) {
+        shared_->release(shared_place());
+    }
+}
+
+// Ends the filling.
+void CacheWork::keep(StoredPtr answer, const StoredPtr& replaced) {
+    const bool kept = cache_.store(key(), std::exchange(fill_, 0), answer, replaced);
+    if (kept && shares()) {
+        fetches_for_all_ = false;
+        shared_->keep(shared_place(), std::move(answer), began_);
+    }
+    let_others_fetch();
+}
+
+void CacheWork::forget(std::string_view uri) {
+    cache_.forget(uri);
+    if (shared_ != nullptr) {
+        shared_->forget(std::string(site_), std::string(uri));
+    }
+}
+
+bool CacheWork::asks_shared(const Exchange& x) const {
+    return shares() && fill_ != 0 && !passes_ && !request_.no_cache &&
+           shared_->open(x.shard.loop().now());
+}
+
+bool CacheWork::adopt(Exchange& x, std::shared_ptr<StoredAnswer> answer) {
+    const std::string_view tenant = x.identity != nullptr ? x.identity->tenant : std::string_view{};
+    if (answer->tenant != tenant || answer->path != x.path || !answer->fits(x.head().headers)) {
+        return false;
+    }
+    return cache_.store(key(), std::exchange(fill_, 0), std::move(answer), stored_);
 }
 
 std::string_view CacheWork::uri_of(Exchange& x, std::string_view path,
@@ -93,6 +131,7 @@ bool CacheWork::begin(Exchange& x) {
     if (head.method == Method::options || head.method == Method::trace) {
         return false;
     }
+    site_ = x.generation.site->hash;
     host_ = lower_copy(x.memory.arena, head.authority);
     scheme_ = scheme_of(x);
     uri_ = uri_of(x, x.path, x.query());
@@ -163,6 +202,7 @@ CacheWork::Role CacheWork::take_role(Exchange& x, const std::shared_ptr<FillWait
     }
     const AnswerCache::Lead lead = cache_.lead(key(), now_, request_.no_cache ? nullptr : wait);
     fill_ = lead.fill;
+    passes_ = lead.passes;
     if (fill_ != 0) {
         return Role::fills;
     }
@@ -175,6 +215,7 @@ bool CacheWork::take_over(Exchange& from, Exchange& x) {
     Arena& arena = x.memory.arena;
     host_ = arena.copy(other.host_);
     scheme_ = other.scheme_;
+    site_ = x.generation.site->hash;
     uri_ = arena.copy(other.uri_);
     who_ = arena.copy(other.who_);
     reads_ = true;
@@ -276,6 +317,7 @@ void CacheWork::take_head(Exchange& x, http::ResponseHead& out) {
 void CacheWork::give_up(Exchange& x, bool not_kept) {
     cache_.end(key(), fill_, not_kept, x.shard.loop().now());
     fill_ = 0;
+    let_others_fetch();
     keeps_ = false;
     filling_.reset();
     body_ = {};
@@ -293,8 +335,7 @@ void CacheWork::take_body(Exchange& x, const http::BodyPart& part) {
     if (part.last) {
         keeps_ = false;
         filling_->body = std::make_shared<const std::string>(std::move(body_));
-        cache_.store(key(), fill_, std::move(filling_), stored_);
-        fill_ = 0;
+        keep(std::move(filling_), stored_);
     }
 }
 

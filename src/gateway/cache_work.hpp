@@ -8,6 +8,7 @@
 
 #include "gateway/answer_cache.hpp"
 #include "gateway/cache_options.hpp"
+#include "gateway/shared_answers.hpp"
 #include "http/stream.hpp"
 
 namespace gw::gateway {
@@ -16,8 +17,9 @@ struct Exchange;
 
 class CacheWork {
   public:
-    // Both outlive it.
-    CacheWork(AnswerCache& cache, const CacheOptions& options) : cache_(cache), options_(options) {}
+    // All outlive it. shared: null where nothing is shared between gateways.
+    CacheWork(AnswerCache& cache, const CacheOptions& options, SharedAnswers* shared)
+        : cache_(cache), options_(options), shared_(shared) {}
     CacheWork(const CacheWork&) = delete;
     CacheWork& operator=(const CacheWork&) = delete;
     // What was not finished is given up: who waits for it tries for itself.
@@ -34,6 +36,15 @@ class CacheWork {
     // Whether this request fills the place, waits for who does, or has nothing to do with it.
     enum class Role : std::uint8_t { fills, waits, passes };
     Role take_role(Exchange& x, const std::shared_ptr<FillWait>& wait);
+    // Whether other gateways may have what this request is to fetch.
+    [[nodiscard]] bool asks_shared(const Exchange& x) const;
+    [[nodiscard]] SharedPlace shared_place() const {
+        return {std::string(site_), std::string(uri_), std::string(who_)};
+    }
+    // Other gateways wait for what this request fetches.
+    void fetch_for_all() { fetches_for_all_ = true; }
+    // Keeps what another gateway has fetched. False: it is not for this request, or has no room.
+    bool adopt(Exchange& x, std::shared_ptr<StoredAnswer> answer);
     // Like another request's, which is answered already, for a fetch behind it.
     bool take_over(Exchange& from, Exchange& x);
 
@@ -56,6 +67,8 @@ class CacheWork {
     [[nodiscard]] CacheKey key() const { return {uri_, who_}; }
     [[nodiscard]] const CacheOptions& options() const { return options_; }
     [[nodiscard]] bool reads() const { return reads_; }
+    [[nodiscard]] bool fills() const { return fill_ != 0; }
+    [[nodiscard]] SharedAnswers& shared() const { return *shared_; }
     // Null where nothing fits.
     [[nodiscard]] const StoredPtr& stored() const { return stored_; }
     // The part of what serves() that the client wants; nothing: all of it.
@@ -70,6 +83,12 @@ class CacheWork {
         serves_ = true;
         status_ = status;
     }
+    [[nodiscard]] bool shares() const {
+        return shared_ != nullptr && options_.shared && options_.share == Share::tenant;
+    }
+    void keep(StoredPtr answer, const StoredPtr& replaced);
+    void let_others_fetch();
+    void forget(std::string_view uri);
     [[nodiscard]] bool asks_whether_it_holds() const { return asks_ && stored_ != nullptr; }
     bool look_for_part(Exchange& x);
     void give_up(Exchange& x, bool not_kept);
@@ -83,7 +102,9 @@ class CacheWork {
 
     AnswerCache& cache_;
     const CacheOptions& options_;
-    std::string_view uri_;  // of the exchange's arena, as all views here
+    SharedAnswers* shared_;
+    std::string_view site_;  // of the exchange's configuration
+    std::string_view uri_;   // of the exchange's arena, as all views here
     std::string_view who_;
     std::string_view host_;
     std::string_view scheme_;  // a literal
@@ -95,6 +116,8 @@ class CacheWork {
     bool serves_ = false;
     bool keeps_ = false;      // the body is being taken
     std::uint64_t fill_ = 0;  // 0: it is not for us to fill the place
+    bool passes_ = false;     // of late it could not be kept
+    bool fetches_for_all_ = false;
     Instant began_{};
     Instant now_{};  // of the last look
     StoredPtr stored_;

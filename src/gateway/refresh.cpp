@@ -107,7 +107,7 @@ void refresh_behind(Exchange& from) {
     }
     auto behind = std::make_unique<Behind>(from, shard);
     Exchange& x = behind->x;
-    x.cache.emplace(*shard.answer_cache(), from.cache->options());
+    x.cache.emplace(*shard.answer_cache(), from.cache->options(), shard.shared_answers());
     if (!x.cache->take_over(from, x)) {
         return;
     }

@@ -33,6 +33,7 @@ namespace gw::gateway {
 
 class AnswerCache;
 class RateLimits;
+class SharedAnswers;
 class SecurityRecord;
 
 // A configuration in use by this worker, with what the worker has for it.
@@ -138,6 +139,10 @@ class Shard final : public http::Responder {
     [[nodiscard]] AnswerCache* answer_cache() const { return answer_cache_; }
     // Before the first request; must outlive the shard.
     void keep_answers_in(AnswerCache& cache) { answer_cache_ = &cache; }
+    // Null where gateways share none.
+    [[nodiscard]] SharedAnswers* shared_answers() const { return shared_answers_; }
+    // Before the first request; must outlive the shard.
+    void share_answers_by(SharedAnswers& shared) { shared_answers_ = &shared; }
     // Null where there is none.
     [[nodiscard]] IdempotencyStore* idempotency_store() const { return idempotency_store_; }
     // Before the first request; must outlive the shard.
@@ -206,6 +211,7 @@ class Shard final : public http::Responder {
     RateLimits* rate_limits_ = nullptr;  // the same, while configuration wants it
     std::vector<net::Pause*> limit_waits_;
     AnswerCache* answer_cache_ = nullptr;
+    SharedAnswers* shared_answers_ = nullptr;
     IdempotencyStore* idempotency_store_ = nullptr;
     net::Scope behind_;
     bool draining_ = false;

@@ -58,10 +58,14 @@ void StoredAnswer::select_by(const http::Headers& answer, const http::Headers& r
         if (!equal_ignore_case(field.name, "vary")) {
             continue;
         }
-        CommaList names(field.value);
-        for (std::string_view name; names.next(name);) {
-            vary.push_back({std::string(name), combined(request, name)});
-        }
+        select_by(field.value, request);
+    }
+}
+
+void StoredAnswer::select_by(std::string_view names, const http::Headers& request) {
+    CommaList list(names);
+    for (std::string_view name; list.next(name);) {
+        vary.push_back({std::string(name), combined(request, name)});
     }
 }
 

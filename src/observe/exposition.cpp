@@ -206,9 +206,11 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     add_each(Metric::requests_shed_total, kPriorities, block.shed);
     add_each(Metric::cache_hits_total, kCaches, block.cache_hits);
     add_each(Metric::cache_misses_total, kCaches, block.cache_misses);
-    constexpr auto kResponse = static_cast<std::size_t>(Cache::response);
-    sums.add(Metric::cache_errors_total, {std::string(kCaches[kResponse])},
-             block.cache_errors[kResponse].value());
+    for (const Cache cache : {Cache::response, Cache::shared}) {
+        const auto at = static_cast<std::size_t>(cache);
+        sums.add(Metric::cache_errors_total, {std::string(kCaches[at])},
+                 block.cache_errors[at].value());
+    }
     block.rate_limits.each([&](const NamedCounter& policy) {
         sums.add(Metric::rate_limit_exceeded_total, {policy.name}, policy.count.value());
     });

@@ -174,8 +174,8 @@ inline constexpr std::array<std::string_view, 2> kCrossTenant{"blocked", "allowe
 
 // What is looked up in this process. `token`: tokens that were verified before; `response`: answers
 // that were kept.
-enum class Cache : std::uint8_t { token, response };
-inline constexpr std::array<std::string_view, 2> kCaches{"token", "response"};
+enum class Cache : std::uint8_t { token, response, shared };
+inline constexpr std::array<std::string_view, 3> kCaches{"token", "response", "shared"};
 
 // Why a tunnel (a WebSocket) ended.
 enum class TunnelEnd : std::uint8_t {

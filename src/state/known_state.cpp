@@ -52,10 +52,11 @@ void KnownState::known(const KnownEntry& entry) {
 bool KnownState::forgets(const KnownEntry& entry) {
     const std::string_view key = entry.key;
     for (const auto& [prefix, told] : {std::pair(kPurge, &KnownStateListener::purged),
-                                       std::pair(kForget, &KnownStateListener::limit_forgotten)}) {
+                                       std::pair(kForget, &KnownStateListener::limit_forgotten),
+                                       std::pair(kOutdated, &KnownStateListener::outdated)}) {
         if (key.starts_with(prefix)) {
             if (listener_.*told) {
-                (listener_.*told)(key.substr(prefix.size()));
+                (listener_.*told)(key.substr(prefix.size()), entry.value);
             }
             return true;
         }

@@ -87,9 +87,14 @@ struct KnownStateListener {
     std::function<void(std::string_view key, const char* why)> complained;
     std::function<void(bool available, const char* why)> backend_changed;
     // A key that says what is to be forgotten was set, or was found again. what: behind the prefix.
-    std::function<void(std::string_view what)> purged{};
-    // The same of what a rate limit has counted. key: of a policy, as limits::KeyText writes it.
-    std::function<void(std::string_view key)> limit_forgotten{};
+    // value: as it stands there.
+    using Told = std::function<void(std::string_view what, std::string_view value)>;
+    Told purged{};
+    // The same of what a rate limit has counted. what: a key of a policy, as limits::KeyText writes
+    // it.
+    Told limit_forgotten{};
+    // Another gateway has seen a write to an answer that is kept; the value says which.
+    Told outdated{};
 };
 
 class KnownState final : public Follower {
@@ -98,8 +103,9 @@ class KnownState final : public Follower {
     static constexpr std::string_view kKnob = "knob:";
     static constexpr std::string_view kForget = "ratelimit:forget:";
     static constexpr std::string_view kPurge = "cache:purge:";
-    static constexpr std::array<std::string_view, 6> kPrefixes = {
-        "banned:", "revoked:", "maintenance:", kKnob, kForget, kPurge};
+    static constexpr std::string_view kOutdated = "cache:outdated:";
+    static constexpr std::array<std::string_view, 7> kPrefixes = {
+        "banned:", "revoked:", "maintenance:", kKnob, kForget, kPurge, kOutdated};
     static std::vector<std::string> prefixes() { return {kPrefixes.begin(), kPrefixes.end()}; }
     // Longer keys name nobody: users and tokens are named by less. Longer values are cut.
     static constexpr std::size_t kKeyMax = 4096;

@@ -1,6 +1,7 @@
 // Answers from memory what may be answered so (RFC 9111), lets one request of many fetch what is
 // missing, and looks at what services answer. What is decided by whom: http/freshness.hpp for the
 // rules, gateway/cache_work.hpp for one request, gateway/answer_cache.hpp for what is kept.
+#include "gateway/ask_shared.hpp"
 #include "gateway/refresh.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -39,7 +40,7 @@ Verdict decide(Exchange& x, const CacheOptions& o) {
     if (cache == nullptr) {
         return go_on();
     }
-    x.cache.emplace(*cache, o);
+    x.cache.emplace(*cache, o, x.shard.shared_answers());
     if (!x.cache->begin(x)) {
         x.cache.reset();
         return go_on();
@@ -48,7 +49,7 @@ Verdict decide(Exchange& x, const CacheOptions& o) {
         return *verdict;
     }
     const CacheWork::Role role = x.cache->take_role(x, nullptr);
-    if (role == CacheWork::Role::waits) {
+    if (role == CacheWork::Role::waits || x.cache->asks_shared(x)) {
         return wait();
     }
     if (x.cache->reads()) {
@@ -60,7 +61,8 @@ Verdict decide(Exchange& x, const CacheOptions& o) {
 net::Task<Verdict> wait_for_answer(Exchange& x, const StageOptions*) {
     net::Loop& loop = x.shard.loop();
     const Instant latest = std::min(x.deadline, loop.now() + kPatience);
-    for (std::size_t tries = 0; tries < kTriesMax && loop.now() < latest; ++tries) {
+    for (std::size_t tries = 0; !x.cache->fills() && tries < kTriesMax && loop.now() < latest;
+         ++tries) {
         net::Pause pause(loop);
         const auto wait = std::make_shared<FillWait>(loop, &pause);
         const CacheWork::Role role = x.cache->take_role(x, wait);
@@ -78,6 +80,13 @@ net::Task<Verdict> wait_for_answer(Exchange& x, const StageOptions*) {
         if (role != CacheWork::Role::waits || filled) {
             break;
         }
+    }
+    if (x.cache->asks_shared(x) && co_await ask_others(x)) {
+        if (const std::optional<Verdict> verdict = served(x)) {
+            co_return *verdict;
+        }
+        // Not good enough for this request, but what the service may confirm.
+        [[maybe_unused]] const CacheWork::Role role = x.cache->take_role(x, nullptr);
     }
     count(x, false);
     co_return go_on();
