@@ -1,9 +1,11 @@
 """Settings that operators change for a time: that they act, on all gateways, that they end by themselves, and what wins."""
 import json
 import shutil
+import socket
 import unittest
 
 from support import tokens
+from support.clients import Load
 from support.process import ask
 from support.redis import Redis
 from support.wait import wait_until
@@ -154,6 +156,36 @@ class Changed(Knobs):
         cli(self.resp_port, "SET", "knob:log-level", "DEBUG", "EX", "1")
         wait_until(lambda: self.call(gateway, "GET", "/status")[1]["logLevel"] == "DEBUG", 5, "it is set")
         wait_until(lambda: self.call(gateway, "GET", "/status")[1]["logLevel"] == "INFO", 5, "it went back")
+
+
+class UnderLoad(Knobs):
+    def test_two_hundred_changes_lose_no_request_and_no_memory(self):
+        gateway = self.start(RATE_LIMIT_MAX="1000000")
+        with Load(gateway.port, "/api/v1/s0/text", b"hello from origin", 4) as load:
+            wait_until(lambda: load.done > 100, 10, "it serves")
+            before = None
+            for number in range(200):
+                status, answer = self.call(gateway, "PUT", "/limits/general",
+                                           {"requests": 900_000 + number, "seconds": 60, "reason": "a change"})
+                self.assertEqual(200, status, answer)
+                if number % 2:
+                    self.assertEqual(200, self.call(gateway, "POST", "/explain", {"method": "GET", "url": "/api/v1/s0/text"})[0])
+                before = before or (gateway.rss_kb() if number == 50 else None)
+            wait_until(lambda: self.limit(gateway)["requests"] == 900_199, 5, "the last one is in force")
+            self.assertEqual(200, self.call(gateway, "DELETE", "/limits/general")[0])
+        self.assertEqual([], load.failures[:5])
+        self.assertGreater(load.done, 500)
+        self.assertLess(gateway.rss_kb() - before, 8 << 10)
+
+    def test_more_keys_than_there_are_settings_change_nothing(self):
+        gateway = self.start()
+        with socket.create_connection(("127.0.0.1", self.resp_port)) as state:
+            state.sendall(b"".join(b"SET knob:limit:x%d 5 EX 600\r\n" % number for number in range(1_200)))
+            read = b""
+            while read.count(b"+OK") < 1_200:
+                read += state.recv(65536)
+        self.assertEqual([200] * 3 + [429], self.statuses(gateway, 4, tokens.bearer(sub="a")))
+        self.assertEqual([], self.call(gateway, "GET", "/knobs")[1]["knobs"])
 
 
 class Blocked(Knobs):
