@@ -3,6 +3,8 @@ import json
 import unittest
 
 from support.clients import Client
+from support.h2 import H2Client
+from support.h2_service import H2Service
 from support.shaping import Shaping, config
 from support.tokens import OTHER_TENANT, TENANT, bearer
 from support.wait import wait_until
@@ -96,6 +98,21 @@ class Whole(Aggregate):
             self.assertEqual(200, client.response().status)
         self.assertEqual(["/venues/42"], self.venues.targets())
 
+
+    def test_is_put_together_over_http2_on_both_sides_as_well(self):
+        other = H2Service()
+        self.addCleanup(other.close)
+        self.venues.url = f"{{url: '{other.url}', protocol: h2}}"
+        gateway = self.start(text(self.events, self.venues))
+        with H2Client(gateway.port) as client:
+            stream = client.request(path="/api/events/7/details")
+            peer = other.next()
+            asked = peer.request_on()
+            self.assertIn((":path", "/venues/42"), peer.answer(asked).heads[0])
+            peer.respond(asked, fields=[("content-type", "application/json")], body=b'{"name": "Hall over h2"}')
+            whole = client.finish(stream)
+            self.assertEqual(200, whole.status)
+            self.assertEqual({"name": "Hall over h2"}, json.loads(bytes(whole.body))["venue"])
 
     def test_goes_by_the_configuration_that_it_began_with(self):
         self.events.held.add("/events/7")
