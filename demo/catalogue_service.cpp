@@ -88,17 +88,23 @@ std::unique_ptr<httplib::Server> venue_service() {
 }
 
 std::unique_ptr<httplib::Server> event_service() {
-    return serve("event-service", "/api/v1/events",
-                 {{{"id", kAlphaEvent},
-                   {"tenantId", kAlpha},
-                   {"venueId", kAlphaVenue},
-                   {"name", "Opening Night"},
-                   {"startsAt", "2027-03-01T19:00:00Z"}},
-                  {{"id", kBetaEvent},
-                   {"tenantId", kBeta},
-                   {"venueId", kBetaVenue},
-                   {"name", "Cup Final"},
-                   {"startsAt", "2027-05-01T18:00:00Z"}}});
+    auto server = serve("event-service", "/api/v1/events",
+                        {{{"id", kAlphaEvent},
+                          {"tenantId", kAlpha},
+                          {"venueId", kAlphaVenue},
+                          {"name", "Opening Night"},
+                          {"startsAt", "2027-03-01T19:00:00Z"}},
+                         {{"id", kBetaEvent},
+                          {"tenantId", kBeta},
+                          {"venueId", kBetaVenue},
+                          {"name", "Cup Final"},
+                          {"startsAt", "2027-05-01T18:00:00Z"}}});
+    // Numbers that nobody counts: enough for what is put together of several services.
+    server->Get(R"(/api/v1/events/([0-9a-f-]{36})/availability)", [](const Request& request,
+                                                                     Response& response) {
+        answer(response, 200, json::object{{"eventId", request.matches[1].str()}, {"left", 120}});
+    });
+    return server;
 }
 
 }  // namespace demo

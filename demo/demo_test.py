@@ -180,6 +180,10 @@ class Events(Running):
         status, body, headers = self.service.ask("GET", "/api/v1/events/" + EVENT)
         self.assertEqual((200, body["tenantId"]), (status, headers["X-Resource-Tenant"]))
 
+    def test_tells_what_is_left(self):
+        status, body, _ = self.service.ask("GET", "/api/v1/events/" + EVENT + "/availability")
+        self.assertEqual((200, EVENT), (status, body["eventId"]))
+
     def test_echo_digests_the_body(self):
         data = bytes(range(256)) * 1000
         body = self.service.ask("POST", "/api/v1/events/echo?a=1&a=2", data)[1]

@@ -87,6 +87,7 @@ json="-H 'Content-Type: application/json'"
 login="TOKEN=\$(curl -s $url/auth/login $json \\
     -d '{\"email\":\"alice@alpha.example\",\"password\":\"demo-password\"}' | sed 's/.*\"accessToken\":\"\\([^\"]*\\).*/\\1/'); echo \"\$TOKEN\""
 events="curl -s $url/events -H \"Authorization: Bearer \$TOKEN\""
+details="curl -s $url/events/33333333-3333-4333-8333-333333333333/details -H \"Authorization: Bearer \$TOKEN\""
 purchase="curl -s $url/tickets/purchase $json -H \"Authorization: Bearer \$TOKEN\" \\
     -d '{\"eventId\":\"33333333-3333-4333-8333-333333333333\",\"tickets\":[{\"ticketTypeId\":\"55555555-5555-4555-8555-555555555555\",\"quantity\":2}]}'"
 
@@ -107,6 +108,7 @@ if [ "${1:-}" = "--check" ]; then
     }
     try "login" 200 'eyJ' "$login"
     try "events" 200 '"Opening Night"' "$events"
+    try "an event, its venue and what is left, in one answer" 200 '"name":"Alpha Hall","capacity":1200}}' "$details"
     try "a ticket" 201 '"orderId"' "$purchase"
     try "health" 200 '"status":"ok"' "curl -s http://localhost:$PORT/health"
     try "metrics" 200 'http_requests_total{service="api-gateway",method="POST",route="/api/v1/auth/login",status_code="200"} 1' \

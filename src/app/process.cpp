@@ -149,6 +149,7 @@ class Process {
     state::Follower& follower();
     void backend_changed(bool available, const char* why);
     void tell_maintenance(const state::Known& known);
+    bool tell_service_maintenance(const state::Known& known);
     void plan_maintenance();
     bool adopt_key_set(const std::string& document);
     control::AccessWatchPorts access_ports();
@@ -235,7 +236,8 @@ class Process {
     std::unique_ptr<state::SnapshotKeeper> snapshot_;  // null: nothing is kept
     std::unique_ptr<state::RespServer> resp_;
     bool store_available_ = true;
-    state::Maintenance maintenance_ = state::Maintenance::off;  // as last told
+    state::Maintenance maintenance_ = state::Maintenance::off;                    // as last told
+    std::map<std::string, state::Maintenance, std::less<>> services_maintained_;  // the same
     control::MaintenanceClock windows_{loop_,
                                        [this] { tell_maintenance(*known_->state().current()); }};
     std::string banner_;
@@ -715,7 +717,8 @@ state::Follower& Process::follower() {
 void Process::tell_maintenance(const state::Known& known) {
     const state::Maintenance mode = known.maintenance(loop_.clock().wall);
     const std::string_view banner = known.banner(loop_.clock().wall);
-    if (mode == maintenance_ && banner == banner_) {
+    const bool services_changed = tell_service_maintenance(known);
+    if (mode == maintenance_ && banner == banner_ && !services_changed) {
         return;
     }
     if (mode != maintenance_) {
@@ -725,6 +728,32 @@ void Process::tell_maintenance(const state::Known& known) {
     maintenance_ = mode;
     banner_ = banner;
     publish_health();
+}
+
+bool Process::tell_service_maintenance(const state::Known& known) {
+    std::map<std::string, state::Maintenance, std::less<>> now;
+    for (const state::Known::OfService& one : known.services_in_maintenance(loop_.clock().wall)) {
+        now.emplace(one.service, one.mode);
+    }
+    if (now == services_maintained_) {
+        return false;
+    }
+    const auto mode_in = [](const auto& modes, const std::string& service) {
+        const auto found = modes.find(service);
+        return state::name_of(found != modes.end() ? found->second : state::Maintenance::off);
+    };
+    std::map<std::string, state::Maintenance, std::less<>> all = now;
+    all.insert(services_maintained_.begin(), services_maintained_.end());
+    for (const auto& [service, mode] : all) {
+        if (mode_in(services_maintained_, service) != mode_in(now, service)) {
+            log_.warn("maintenance mode of a service changed",
+                      {{"upstream", service},
+                       {"from", mode_in(services_maintained_, service)},
+                       {"to", mode_in(now, service)}});
+        }
+    }
+    services_maintained_ = std::move(now);
+    return true;
 }
 
 void Process::plan_maintenance() {
@@ -755,23 +784,32 @@ boost::json::object Process::status() {
         connections += worker->connections();
     }
     const auto up = std::chrono::duration_cast<std::chrono::seconds>(loop_.clock().wall - started_);
-    return {{"instance", settings_->instance_id},
-            {"region", settings_->region},
-            {"version", kVersion},
-            {"uptimeSeconds", up.count()},
-            {"draining", stopping_},
-            {"configHash", site_->hash},
-            {"configGeneration", site_->generation},
-            {"workers", workers_.size()},
-            {"connections", connections},
-            {"connectionsMax", budget_.most()},
-            {"state", {{"backend", store_->backend()}, {"available", store_available_}}},
-            {"gateways", limit_link_.gateways()},
-            {"logLevel", observe::level_name(log_.level())},
-            {"knobs", knobs_.json()},
-            {"maintenance", state::name_of(known.maintenance(loop_.clock().wall))},
-            {"bans", known.bans.size()},
-            {"revocations", known.revocations.size()}};
+    boost::json::object services;
+    for (const state::Known::OfService& one : known.services_in_maintenance(loop_.clock().wall)) {
+        services[one.service] = state::name_of(one.mode);
+    }
+    boost::json::object facts{
+        {"instance", settings_->instance_id},
+        {"region", settings_->region},
+        {"version", kVersion},
+        {"uptimeSeconds", up.count()},
+        {"draining", stopping_},
+        {"configHash", site_->hash},
+        {"configGeneration", site_->generation},
+        {"workers", workers_.size()},
+        {"connections", connections},
+        {"connectionsMax", budget_.most()},
+        {"state", {{"backend", store_->backend()}, {"available", store_available_}}},
+        {"gateways", limit_link_.gateways()},
+        {"logLevel", observe::level_name(log_.level())},
+        {"knobs", knobs_.json()},
+        {"maintenance", state::name_of(known.maintenance(loop_.clock().wall))},
+        {"bans", known.bans.size()},
+        {"revocations", known.revocations.size()}};
+    if (!services.empty()) {
+        facts["maintenanceServices"] = std::move(services);
+    }
+    return facts;
 }
 
 // What only the console shows.
@@ -1240,13 +1278,15 @@ void Process::endpoint_checked(const std::string& service, const net::Address& a
 void Process::publish_health() {
     auto report = std::make_shared<gateway::HealthReport>();
     const state::Known& known = *known_->state().current();
-    report->body = health_body(*settings_, {.draining = stopping_,
-                                            .circuit_breakers = breakers_json(),
-                                            .upstreams = board_.json(),
-                                            .backend = store_->backend(),
-                                            .store_available = store_available_,
-                                            .maintenance = known.maintenance(loop_.clock().wall),
-                                            .banner = known.banner(loop_.clock().wall)});
+    report->body = health_body(
+        *settings_, {.draining = stopping_,
+                     .circuit_breakers = breakers_json(),
+                     .upstreams = board_.json(),
+                     .backend = store_->backend(),
+                     .store_available = store_available_,
+                     .maintenance = known.maintenance(loop_.clock().wall),
+                     .banner = known.banner(loop_.clock().wall),
+                     .services_in_maintenance = known.services_in_maintenance(loop_.clock().wall)});
     report->started = begun_;
     report->draining = stopping_;
     report->since = started_;

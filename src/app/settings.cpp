@@ -12,6 +12,7 @@
 #include "config/reader.hpp"
 #include "config/variable_folder.hpp"
 #include "gateway/rate_limit_options.hpp"
+#include "gateway/shaping_check.hpp"
 #include "gateway/websocket_options.hpp"
 
 namespace gw::app {
@@ -222,19 +223,25 @@ void check_services(config::Reader& root, Settings& s) {
     }
 }
 
-void check_service_of(gateway::RouteOptions& route, const Settings& s) {
-    if (route.service.empty() || s.services.contains(route.service)) {
-        return;
+std::optional<config::Flaw> service_flaw(const Settings& s, std::string_view service) {
+    if (s.services.contains(std::string(service))) {
+        return std::nullopt;
     }
     std::vector<std::string_view> names;
     names.reserve(s.services.size());
-    for (const auto& [name, service] : s.services) {
+    for (const auto& [name, options] : s.services) {
         names.push_back(name);
     }
-    const std::string_view meant = config::nearest(route.service, names);
-    route.stages.blame("service", "there is no service " + config::quote(route.service),
-                       meant.empty() ? "describe it under `services`"
-                                     : "did you mean " + std::string(meant) + "?");
+    const std::string_view meant = config::nearest(service, names);
+    return config::Flaw{"there is no service " + config::quote(service),
+                        meant.empty() ? "describe it under `services`"
+                                      : "did you mean " + std::string(meant) + "?"};
+}
+
+void check_service_of(gateway::RouteOptions& route, const Settings& s) {
+    if (auto flaw = service_flaw(s, route.service); flaw && !route.service.empty()) {
+        route.stages.blame("service", std::move(flaw->what), std::move(flaw->remedy));
+    }
 }
 
 // A WebSocket is asked for over HTTP/1.1.
@@ -309,6 +316,20 @@ void check_limits(config::Reader& root, const Settings& s) {
     }
 }
 
+void check_maintenance(config::Reader& root, const Settings& s) {
+    for (const auto& [name, window] : s.maintenance.windows) {
+        for (const std::string& service : window.services) {
+            if (!s.services.contains(service)) {
+                root.section("maintenance")
+                    .section("windows")
+                    .section(name)
+                    .blame("services", "there is no service " + config::quote(service),
+                           "name services as they stand under `services`");
+            }
+        }
+    }
+}
+
 void check_cors(config::Reader& root, const Settings& s) {
     if (auto flaw = gateway::flaw_of(s.cors)) {
         root.section("cors").blame("origins", "cors.origins " + flaw->what,
@@ -357,6 +378,8 @@ void check_routes(config::Reader& root, Settings& s) {
         route.stage_options = gateway::read_stage_options(route.stages);
         check_policies_of(route, s);
         check_websocket_of(route, s);
+        gateway::check_shaping(route,
+                               [&s](std::string_view service) { return service_flaw(s, service); });
         route.stages.finish();
     }
 }
@@ -382,7 +405,7 @@ void resolve(Settings& s) {
         if (route.service == kPaymentService && s.payment_timeout.count() > 0) {
             route.timeout = s.payment_timeout;
         }
-        if (route.timeout.count() == 0) {
+        if (route.timeout.count() == 0 && !route.service.empty()) {
             route.timeout = s.services.at(route.service).timeout;
         }
         if (route.timeout.count() == 0) {
@@ -438,6 +461,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     if (readable) {  // of a file that is no YAML, nothing more would be true
         check_services(root, *settings);
         check_limits(root, *settings);
+        check_maintenance(root, *settings);
         check_routes(root, *settings);
         check_unknown_variables(*reading);
     }

@@ -131,7 +131,8 @@ shutdwon: {}
                   "6:21: routes[0].path is \"x\"; begin it with '/'",
                   "7:34: there is no service \"auht-service\"; did you mean auth-service?",
                   "8:5: routes[2].name is missing; write it",
-                  "8:5: routes[2].service is missing; write it",
+                  "8:5: routes[2].service is missing; write it, or give the route a `redirect` or "
+                  "an `aggregate`",
                   "8:16: \"routes[2].servce\" is no setting; did you mean service?",
                   "9:1: \"shutdwon\" is no setting; did you mean shutdown?",
                   "environment JWT_ISUER: JWT_ISUER is no setting; did you mean JWT_ISSUER?",

@@ -7,6 +7,9 @@
 #include <thread>
 
 #include "base/version.hpp"
+#include "gateway/aggregate_options.hpp"
+#include "gateway/canary_options.hpp"
+#include "gateway/mirror_options.hpp"
 #include "gateway/rate_limit_options.hpp"
 #include "observe/json_line.hpp"
 
@@ -61,15 +64,35 @@ std::vector<Route::Piece> pieces_of(const gateway::RouteOptions& options) {
     return pieces;
 }
 
+using ServiceIndex = std::map<std::string_view, std::size_t>;
+
+// The other services that its stages name.
+void add_services(Route& route, const ServiceIndex& index) {
+    if (const auto* const canary = gateway::canary_of(route.options)) {
+        for (const gateway::CanaryVersion& version : canary->versions) {
+            route.canaries.push_back(index.at(version.service));
+        }
+    }
+    if (const auto* const mirror = gateway::mirror_of(route.options)) {
+        route.mirror = index.at(mirror->service);
+    }
+    if (const auto* const aggregate = gateway::aggregate_of(route.options)) {
+        for (const gateway::AggregateOptions::Part& part : aggregate->list) {
+            route.part_services.push_back(index.at(part.options.service));
+        }
+    }
+}
+
 std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
-                                   std::size_t service_index) {
+                                   const ServiceIndex& index) {
     auto route = std::make_unique<Route>();
     route->name = options.name;
     route->path = options.path.to_string();
     route->methods = methods_of(options);
     route->hosts = options.hosts;
     route->service = options.service;
-    route->service_index = service_index;
+    route->service_index =
+        options.service.empty() ? gateway::kNoService : index.at(options.service);
     route->timeout = options.timeout;
     route->body_max = options.body_bytes_max;
     route->hedge_after = options.hedge_after;
@@ -86,6 +109,7 @@ std::unique_ptr<Route> build_route(const gateway::RouteOptions& options,
         route->rewrite = pieces_of(options);
     }
     route->options = options.stage_options;
+    add_services(*route, index);
     return route;
 }
 
@@ -174,7 +198,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
                                                 const limits::LimitsOptions& limits,
                                                 std::uint64_t generation) {
     std::vector<gateway::ServiceEntry> services;
-    std::map<std::string_view, std::size_t> index;
+    ServiceIndex index;
     for (const auto& [name, options] : settings.services) {
         index.emplace(name, services.size());
         services.push_back({name, options.named().authority(), options.named().host, options});
@@ -182,7 +206,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     std::vector<std::unique_ptr<Route>> routes;
     routes.reserve(settings.routes.size());
     for (const gateway::RouteOptions& options : settings.routes) {
-        routes.push_back(build_route(options, index.at(options.service)));
+        routes.push_back(build_route(options, index));
     }
     std::vector<Route*> limited;
     limited.reserve(routes.size());
@@ -310,6 +334,15 @@ std::string health_body(const Settings& settings, const HealthFacts& facts) {
     body += facts.backend;
     body += facts.store_available ? R"(","status":"ok"})" : R"(","status":"down"})";
     line.add_plain("maintenance", state::name_of(facts.maintenance));
+    if (!facts.services_in_maintenance.empty()) {
+        std::string services;
+        for (const state::Known::OfService& one : facts.services_in_maintenance) {
+            services += services.empty() ? "{\"" : ",\"";
+            services += std::string(one.service) + "\":\"";
+            services += std::string(state::name_of(one.mode)) + "\"";
+        }
+        body += R"(,"maintenanceServices":)" + services + "}";
+    }
     if (!facts.banner.empty()) {
         line.add("banner", facts.banner);
     }

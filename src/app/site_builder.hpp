@@ -45,6 +45,7 @@ struct HealthFacts {
     bool store_available = true;
     state::Maintenance maintenance = state::Maintenance::off;
     std::string_view banner;
+    std::vector<state::Known::OfService> services_in_maintenance{};
 };
 
 // The fixed part of /health, up to the value of "uptime".

@@ -127,6 +127,10 @@ void Worker::end_idle() {
         server_.end_idle();
         h2_server_.drain();
         shard_.close_tunnels();
+        // Nobody is served by them.
+        shard_.cut_where([](const gateway::Exchange& x) -> const char* {
+            return x.copied != nullptr ? "the process ends" : nullptr;
+        });
     });
 }
 

@@ -93,7 +93,7 @@ TEST(Check, FindsTheShippedConfigurationRight) {
     const Outcome outcome =
         call({"check", "--config", shipped()}, {{"OTEL_TRACES_SAMPLER_ARG", "1"}});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
-    EXPECT_EQ(outcome.out, "OK " + shipped() + ": 19 services, 21 routes\n");
+    EXPECT_EQ(outcome.out, "OK " + shipped() + ": 19 services, 22 routes\n");
     EXPECT_EQ(outcome.err, "");
 }
 

@@ -23,6 +23,7 @@ struct OperateArguments {
     bool endless = false;
     std::string reason;
     std::string banner;
+    std::string service;
     std::string by;
     bool yes = false;
     bool everywhere = false;
@@ -204,6 +205,9 @@ int maintenance(const OperateArguments& arguments, Terminal& terminal) {
     if (arguments.kind != "off" && !add_lifetime(arguments, body, terminal)) {
         return kMisused;
     }
+    if (!arguments.service.empty()) {
+        body["service"] = arguments.service;
+    }
     if (!arguments.banner.empty()) {
         body["banner"] = arguments.banner;
     }
@@ -215,9 +219,10 @@ int maintenance(const OperateArguments& arguments, Terminal& terminal) {
     if (!done) {
         return done.error();
     }
-    return print(
-        *done, arguments.admin, terminal,
-        "maintenance " + arguments.kind + (arguments.kind == "off" ? "" : " " + until_text(*done)));
+    const std::string of = arguments.service.empty() ? "" : "of " + arguments.service + " ";
+    return print(*done, arguments.admin, terminal,
+                 "maintenance " + of + arguments.kind +
+                     (arguments.kind == "off" ? "" : " " + until_text(*done)));
 }
 
 int breaker(const OperateArguments& arguments, Terminal& terminal) {
@@ -335,11 +340,14 @@ void add_operate_commands(CLI::App& app, Chosen& chosen) {
     CLI::App* closing =
         add_command(app, chosen, "maintenance", "Turn writes, or everything, away for a time",
                     "  api-gateway maintenance read-only --for 2h --banner \"Back at 04:00 UTC\"\n"
+                    "  api-gateway maintenance down --service payment-service --for 15m\n"
                     "  api-gateway maintenance off\n",
                     arguments, maintenance);
     closing->add_option("mode", arguments->kind, "off, read-only or down")
         ->required()
         ->check(CLI::IsMember({"off", "read-only", "down"}));
+    closing->add_option("--service", arguments->service,
+                        "The service whose routes are meant; without it the whole platform");
     closing->add_option("--banner", arguments->banner, "Text for X-Maintenance-Banner and /health");
     add_lifetime_options(*closing, *arguments);
     add_author(*closing, *arguments);

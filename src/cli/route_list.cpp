@@ -4,6 +4,8 @@
 #include <array>
 
 #include "config/outline.hpp"
+#include "gateway/aggregate_options.hpp"
+#include "gateway/canary_options.hpp"
 
 namespace gw::cli {
 namespace {
@@ -51,6 +53,26 @@ std::vector<const RouteOptions*> by_path(const std::vector<RouteOptions>& routes
     return sorted;
 }
 
+// "event-service", with its other versions: "event-service (5% event-service-next)"; of an answer
+// that is put together those of its parts.
+std::string services_of(const RouteOptions& route) {
+    std::string out = route.service;
+    if (const auto* const canary = gateway::canary_of(route.stage_options)) {
+        for (const gateway::CanaryVersion& version : canary->versions) {
+            out += " (" + (version.percent > 0 ? std::to_string(version.percent) + "%" : "rule") +
+                   " " + version.service + ")";
+        }
+    }
+    if (const auto* const aggregate = gateway::aggregate_of(route.stage_options)) {
+        for (const gateway::AggregateOptions::Part& part : aggregate->list) {
+            if (!out.contains(part.options.service)) {
+                out += (out.empty() ? "" : "+") + part.options.service;
+            }
+        }
+    }
+    return out.empty() ? "-" : out;
+}
+
 constexpr std::size_t kColumns = 7;
 using Row = std::array<std::string, kColumns>;
 
@@ -58,7 +80,7 @@ Row row_of(const RouteOptions& route) {
     return {joined(methods_of(route), "*"),
             joined(route.hosts, "*"),
             route.path.to_string(),
-            route.service,
+            services_of(route),
             upstream_path(route),
             std::to_string(route.timeout.count()),
             route.name};

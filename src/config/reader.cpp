@@ -110,6 +110,10 @@ void Reader::blame(std::string_view name, std::string what, std::string remedy) 
     reading_->mistakes.push_back({std::move(place), std::move(what), std::move(remedy)});
 }
 
+void Reader::blame_missing(std::string_view name, std::string remedy) {
+    blame(name, label_of(name) + " is missing", std::move(remedy));
+}
+
 const Node* Reader::take(const Field& field) {
     named_.emplace_back(field.name);
     const Entry* entry = node_ != nullptr ? node_->find(field.name) : nullptr;

@@ -52,6 +52,9 @@ class Reader {
     // A mistake at that setting of this section, or at the section when the file does not give it.
     void blame(std::string_view name, std::string what, std::string remedy);
 
+    // The same where it is missing, though not required of every section.
+    void blame_missing(std::string_view name, std::string remedy);
+
     // The visitor: one call for each member of an options struct.
     template <class T, class... Options>
     void operator()(std::string_view name, T& value, const Options&... options) {

@@ -49,7 +49,7 @@ void Operations::add_to(AdminApi& api) {
     on(delete_, "/bans/{kind}/{who}", "lift a ban", &Operations::unban);
     on(post, "/revocations", "revoke: {kind: jti|user|tenant|all, who, seconds | endless}",
        &Operations::revoke);
-    on(put, "/maintenance", "{mode: off|read-only|down, banner, seconds | endless}",
+    on(put, "/maintenance", "{mode: off|read-only|down, service, banner, seconds | endless}",
        &Operations::set_maintenance);
     on(get, "/breakers", "circuit breakers: state, why, since when", &Operations::list_breakers);
     on(put, "/breakers/{name}", "{state: open|closed, seconds, everywhere}, or {state: auto}",
@@ -187,9 +187,21 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
     if (!mode) {
         co_return bad_request(R"(which? {"mode": "read-only"}, "down" or "off")");
     }
+    const std::string service = text_of(call.body, "service");
+    bool known = service.empty();
+    parts_.breakers.each(
+        [&](const upstream::Breaker& breaker) { known = known || breaker.name() == service; });
+    if (!known) {
+        co_return bad_request(
+            "there is no such service; without `service` it is the whole platform");
+    }
+    const std::string key = "maintenance:mode" + (service.empty() ? "" : ":" + service);
     if (*mode == state::Maintenance::off) {
-        const Result<std::int64_t> done =
-            co_await parts_.store.erase({"maintenance:mode", "maintenance:banner"});
+        std::vector<std::string> keys{key};
+        if (service.empty()) {
+            keys.emplace_back("maintenance:banner");
+        }
+        const Result<std::int64_t> done = co_await parts_.store.erase(std::move(keys));
         co_return done
             ? AdminAnswer::ok({{"maintenance", "off"}})
             : AdminAnswer::refused(Code::no_healthy_upstream,
@@ -206,7 +218,7 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
             co_return answer;
         }
     }
-    co_return co_await set("maintenance:mode", std::string(state::name_of(*mode)), lifetime->ttl);
+    co_return co_await set(key, std::string(state::name_of(*mode)), lifetime->ttl);
 }
 
 Task<AdminAnswer> Operations::list_breakers(AdminCall) {

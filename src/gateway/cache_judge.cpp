@@ -143,7 +143,7 @@ bool CacheWork::judge(Exchange& x, const http::ResponseHead& head) {
         return false;
     }
     if (head.status == 304 && asks_whether_it_holds()) {
-        x.generation.service_series[x.route->service_index]->answered(
+        x.generation.service_series[x.service_index]->answered(
             304, x.shard.loop().now() - *x.upstream_began);
         freshen(x, head);
         serve("hit; fwd=stale; fwd-status=304");

@@ -111,8 +111,8 @@ bool CacheWork::adopt(Exchange& x, std::shared_ptr<StoredAnswer> answer) {
 std::string_view CacheWork::uri_of(Exchange& x, std::string_view path,
                                    std::string_view query) const {
     Arena& arena = x.memory.arena;
-    return arena.join(x.route->service, kSeparator, scheme_, kSeparator, host_, kSeparator, path,
-                      kSeparator,
+    const std::string& service = x.generation.site->services[x.service_index].name;
+    return arena.join(service, kSeparator, scheme_, kSeparator, host_, kSeparator, path, kSeparator,
                       options_.query.empty() ? query : chosen(arena, query, options_.query));
 }
 

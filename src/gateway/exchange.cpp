@@ -1,5 +1,6 @@
 #include "gateway/exchange.hpp"
 
+#include "gateway/aggregate.hpp"
 #include "gateway/arrival.hpp"
 #include "gateway/finish.hpp"
 #include "gateway/forward.hpp"
@@ -11,10 +12,14 @@
 namespace gw::gateway {
 
 Exchange::Exchange(http::Stream& stream_, Shard& shard_, ExchangeMemory& memory_)
+    : Exchange(stream_, shard_, memory_, shard_.current()) {}
+
+Exchange::Exchange(http::Stream& stream_, Shard& shard_, ExchangeMemory& memory_,
+                   Generation& generation_)
     : stream(stream_),
       shard(shard_),
       memory(memory_),
-      generation(shard_.current()),
+      generation(generation_),
       head_(stream_.head()) {
     shard.enter(*this);
 }
@@ -42,6 +47,10 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
     }
     if (!verdict.goes_on()) {
         co_await respond(x, verdict);  // the only writer of responses of our own
+        co_return;
+    }
+    if (x.aggregate != nullptr) [[unlikely]] {
+        co_await answer_in_parts(x);
         co_return;
     }
     const Result<void> forwarded = co_await (x.websocket == nullptr ? forward(x) : open_tunnel(x));

@@ -34,6 +34,9 @@ namespace gw::gateway {
 class Shard;
 struct Route;
 struct Generation;
+struct AggregateOptions;
+struct MirrorOptions;
+struct TransformOptions;
 struct WebSocketOptions;
 
 // A response of our own that a stage made.
@@ -41,6 +44,7 @@ struct OwnAnswer {
     int status = 200;
     std::string_view content_type = "application/json";
     std::string_view body;
+    std::string_view cache_control = "no-store";  // empty: nothing is said
 };
 
 // Storage that an exchange borrows from its shard: dear to make, wanted again at once.
@@ -89,6 +93,8 @@ struct Outcome {
 
 struct Exchange {
     Exchange(http::Stream& stream, Shard& shard, ExchangeMemory& memory);
+    // Of one that is made for another: it goes by the configuration of that one.
+    Exchange(http::Stream& stream, Shard& shard, ExchangeMemory& memory, Generation& generation);
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
     ~Exchange();
@@ -125,11 +131,12 @@ struct Exchange {
     std::uint64_t account = 0;
 
     const Route* route = nullptr;
-    std::string_view path;  // canonical
-    std::string_view rest;  // of it, below a prefix route's own path: "" or "/…"
+    std::size_t service_index = kNoService;  // whom it is forwarded to, in Site::services
+    std::string_view path;                   // canonical
+    std::string_view rest;                   // of it, below a prefix route's own path: "" or "/…"
     std::string_view upstream_path;
     std::string_view allow;          // of a 405
-    std::string_view location;       // of a 308
+    std::string_view location;       // of a redirection
     std::int64_t retry_after_s = 0;  // instead of the one that the refusal's kind has
     std::uint64_t body_max = 0;
     Instant deadline{};  // for the answer's head
@@ -142,6 +149,9 @@ struct Exchange {
     Limited limited;
     std::array<std::string_view, 2> body_parameters;  // Route::body_parameters
     const WebSocketOptions* websocket = nullptr;      // a WebSocket is asked for, in due form
+    const TransformOptions* transform = nullptr;      // what is changed on the way
+    const AggregateOptions* aggregate = nullptr;      // its answer is put together of several
+    std::string_view version_field;                   // tells clients which service answered
     std::string_view websocket_key;
     OwnAnswer own;
     std::optional<http::BodyPart> held;  // of the request's body, see held_body.hpp
@@ -156,8 +166,10 @@ struct Exchange {
     std::optional<Instant> upstream_began;
     Instant upstream_ended{};
     bool client_gone = false;
-    bool tunnelled = false;  // what follows, and its access line, is a Tunnel's
-    bool behind = false;     // nobody waits for its answer, see refresh.hpp
+    bool tunnelled = false;                 // what follows, and its access line, is a Tunnel's
+    bool behind = false;                    // nobody waits for its answer, see refresh.hpp
+    const MirrorOptions* copied = nullptr;  // it is a copy, see request_copy.hpp
+    std::string_view parts;  // of an answer that was put together, for the access line
     const char* cut_why = nullptr;
 
     // The shard's list of requests in flight.

@@ -39,6 +39,7 @@ observe::AccessRecord record_of(const Exchange& x, const Outcome& outcome, Insta
         record.upstream_duration =
             (x.upstream_ended != Instant{} ? x.upstream_ended : now) - *x.upstream_began;
     }
+    record.parts = x.parts;
     record.ip = x.client_text;
     if (x.identity) {
         record.user_id = x.identity->subject;

@@ -39,7 +39,7 @@ net::Task<Result<upstream::Lease>> open(Exchange& x, ClientWatch& watch,
             break;
         }
         endpoint = other;
-        x.generation.service_series[x.route->service_index]->failed(error_label(last));
+        x.generation.service_series[x.service_index]->failed(error_label(last));
     }
     co_return std::unexpected(last);
 }
@@ -60,12 +60,12 @@ bool timed_out(const Result<void>& done) {
 
 net::Task<Result<void>> forward(Exchange& x) {
     const http::RequestHead& head = x.head();
-    x.service = x.generation.services[x.route->service_index];
+    x.service = x.generation.services[x.service_index];
     if (x.service->options().protocol == upstream::ServiceProtocol::h2) [[unlikely]] {
         co_return co_await forward_over_h2(x);
     }
-    upstream::Breaker& breaker = *x.generation.breakers[x.route->service_index];
-    observe::UpstreamSeries& series = *x.generation.service_series[x.route->service_index];
+    upstream::Breaker& breaker = *x.generation.breakers[x.service_index];
+    observe::UpstreamSeries& series = *x.generation.service_series[x.service_index];
     if (x.shard.draining()) {
         x.stream.close_after();
     }

@@ -58,7 +58,7 @@ net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoin
 
 net::Task<Result<void>> forward_over_h2(Exchange& x) {
     const http::RequestHead& head = x.head();
-    observe::UpstreamSeries& series = *x.generation.service_series[x.route->service_index];
+    observe::UpstreamSeries& series = *x.generation.service_series[x.service_index];
     if (x.shard.draining()) {
         x.stream.close_after();
     }
@@ -86,8 +86,7 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
     net::Pause pause(x.shard.loop());
     upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
     while (true) {
-        upstream::BreakerCall call(*x.generation.breakers[x.route->service_index],
-                                   x.shard.loop().now());
+        upstream::BreakerCall call(*x.generation.breakers[x.service_index], x.shard.loop().now());
         if (!call.admitted()) {
             co_return refused_by_breaker(x, call);
         }

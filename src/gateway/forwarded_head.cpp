@@ -4,9 +4,11 @@
 
 #include "base/ensure.hpp"
 #include "base/text.hpp"
+#include "gateway/mirror_options.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/signing.hpp"
+#include "gateway/transform_options.hpp"
 #include "http/line_writer.hpp"
 #include "http/protected_names.hpp"
 #include "identity/identity.hpp"
@@ -197,7 +199,7 @@ bool add_via(Exchange& x, Headers& out) {
 
 bool add_request_fields(Exchange& x, Headers& out) {
     const Site& site = *x.generation.site;
-    if (!site.services[x.route->service_index].fields.add_to(out) || !add_via(x, out) ||
+    if (!site.services[x.service_index].fields.add_to(out) || !add_via(x, out) ||
         out.room() < kOwnRequestFields) {
         return false;
     }
@@ -231,8 +233,7 @@ bool add_request_fields(Exchange& x, Headers& out) {
 // A Location that names the service itself would lead clients past the gateway: it becomes a path
 // of ours.
 std::string_view public_location(Exchange& x, std::string_view location) {
-    const std::string_view authority =
-        x.generation.site->services[x.route->service_index].authority;
+    const std::string_view authority = x.generation.site->services[x.service_index].authority;
     std::string_view path = location;
     if (path.starts_with("http://")) {
         path.remove_prefix(7);
@@ -279,6 +280,13 @@ bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t conten
     }
     if (x.cache) [[unlikely]] {
         x.cache->amend_request(out.headers);
+    }
+    if (x.transform != nullptr && !change_fields(x, x.transform->request, out.headers))
+        [[unlikely]] {
+        return false;
+    }
+    if (x.copied != nullptr && !mark_copy(*x.copied, out.headers)) [[unlikely]] {
+        return false;
     }
     return add_request_fields(x, out.headers) &&
            (!x.identity || x.identity->fields.add_to(out.headers)) && add_signature(x, out);
@@ -410,8 +418,28 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
     if (x.idempotency) [[unlikely]] {
         x.idempotency->take_head(out);
     }
+    if (!change_answer(x, out)) {
+        return false;
+    }
     add_own_fields(x, out);
     return true;
+}
+
+bool change_answer(const Exchange& x, http::ResponseHead& head) {
+    if (x.transform == nullptr && x.version_field.empty()) [[likely]] {
+        return true;
+    }
+    if (x.transform != nullptr && !change_fields(x, x.transform->response, head.headers)) {
+        return false;
+    }
+    if (!x.version_field.empty()) {
+        head.headers.erase_if(
+            [&](const Field& field) { return equal_ignore_case(field.name, x.version_field); });
+        if (!head.headers.add(x.version_field, x.generation.site->services[x.service_index].name)) {
+            return false;
+        }
+    }
+    return head.headers.room() >= kOwnFieldsMax;
 }
 
 bool build_interim_head(Exchange& x, const http::ResponseHead& from) {

@@ -18,6 +18,8 @@ namespace gw::gateway {
 [[nodiscard]] bool build_response_head(Exchange& x, const http::ResponseHead& from);
 // The same for a 1xx head.
 [[nodiscard]] bool build_interim_head(Exchange& x, const http::ResponseHead& from);
+// What the route changes about a service's answer, also one that was kept. False: there is no room.
+[[nodiscard]] bool change_answer(const Exchange& x, http::ResponseHead& head);
 
 // The fields that every response carries, whoever made it.
 void add_own_fields(Exchange& x, http::ResponseHead& head);

@@ -49,11 +49,11 @@ void Hedge::begin_second() {
     if (other == nullptr || other == tries_[0].endpoint) {
         return;
     }
-    second_call_.emplace(*x_.generation.breakers[x_.route->service_index], now);
+    second_call_.emplace(*x_.generation.breakers[x_.service_index], now);
     if (!second_call_->admitted() || !x_.service->retries().take(now)) {
         return;
     }
-    x_.generation.service_series[x_.route->service_index]->hedged();
+    x_.generation.service_series[x_.service_index]->hedged();
     begin(tries_[1], *other, *second_call_);
 }
 
@@ -105,7 +105,7 @@ void Hedge::failed(const Try& each, const Error& error) {
         return;
     }
     const bool stale = each.lease && each.lease->reused() && error.retry != Retry::never;
-    x_.generation.service_series[x_.route->service_index]->failed(error_label(error));
+    x_.generation.service_series[x_.service_index]->failed(error_label(error));
     if (!stale) {
         x_.service->failed(*each.endpoint);
         each.call->tell(upstream::Breaker::Result::failure, x_.shard.loop().now());

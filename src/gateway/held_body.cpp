@@ -33,7 +33,10 @@ http::BodyPart first_part(Exchange& x) {
 }
 
 BodyKind body_kind(const http::RequestHead& head) {
-    std::string_view type = head.headers.value(http::Known::content_type);
+    return body_kind(head.headers.value(http::Known::content_type));
+}
+
+BodyKind body_kind(std::string_view type) {
     type = type.substr(0, type.find_first_of("; \t"));
     if (equal_ignore_case(type, "application/x-www-form-urlencoded")) {
         return BodyKind::form;

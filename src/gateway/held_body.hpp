@@ -15,6 +15,7 @@ net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most);
 
 // What its values can be read from.
 enum class BodyKind : std::uint8_t { other, form, json };
+BodyKind body_kind(std::string_view content_type);
 BodyKind body_kind(const http::RequestHead& head);
 
 // Is it a form or JSON, of a known length up to `most`, not compressed: worth holding for its

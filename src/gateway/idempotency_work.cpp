@@ -122,6 +122,9 @@ Verdict prepare_replay(Exchange& x) {
     if (const Verdict verdict = judge(x, head); !verdict.goes_on()) {
         return verdict;
     }
+    if (!change_answer(x, head)) {
+        return refuse(Code::bad_gateway, kind_detail(Code::bad_gateway));
+    }
     ensure(head.headers.add("Idempotent-Replayed", "true"), "room was kept for our own fields");
     add_own_fields(x, head);
     on_response(x);

@@ -86,8 +86,8 @@ net::Task<Result<void>> agree(Exchange& x, http::H1Client& service, upstream::Le
     }
     on_response(x);
     x.outcome.status = head->status;
-    x.generation.service_series[x.route->service_index]->answered(
-        head->status, x.upstream_ended - *x.upstream_began);
+    x.generation.service_series[x.service_index]->answered(head->status,
+                                                           x.upstream_ended - *x.upstream_began);
     const std::string_view first = service.unread();
     auto tunnel = std::make_unique<Tunnel>(x, std::move(lease), first);
     const Result<void> sent =
@@ -126,14 +126,13 @@ net::Task<Result<void>> ask(Exchange& x, ClientWatch& watch, upstream::Lease& le
 }  // namespace
 
 net::Task<Result<void>> open_tunnel(Exchange& x) {
-    x.service = x.generation.services[x.route->service_index];
-    observe::UpstreamSeries& series = *x.generation.service_series[x.route->service_index];
+    x.service = x.generation.services[x.service_index];
+    observe::UpstreamSeries& series = *x.generation.service_series[x.service_index];
     ClientWatch watch(x);
     if (!build_upgrade_head(x)) {
         co_return fail(Errc::head_too_large, Fault::client, "too many header fields to forward");
     }
-    upstream::BreakerCall call(*x.generation.breakers[x.route->service_index],
-                               x.shard.loop().now());
+    upstream::BreakerCall call(*x.generation.breakers[x.service_index], x.shard.loop().now());
     if (!call.admitted()) {
         co_return refused_by_breaker(x, call);
     }

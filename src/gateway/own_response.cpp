@@ -28,8 +28,12 @@ net::Task<void> send(Exchange& x, OwnAnswer answer, std::int64_t retry_after_s) 
     head.reason = http::reason_phrase(answer.status);
     head.framing = http::Framing::length;
     head.content_length = answer.body.size();
-    add(head, "Content-Type", answer.content_type);
-    add(head, "Cache-Control", "no-store");
+    if (!answer.content_type.empty()) {
+        add(head, "Content-Type", answer.content_type);
+    }
+    if (!answer.cache_control.empty()) {
+        add(head, "Cache-Control", answer.cache_control);
+    }
     if (retry_after_s > 0) {
         add(head, "Retry-After", decimal(x.memory.arena, retry_after_s));
     }

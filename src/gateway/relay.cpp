@@ -130,7 +130,7 @@ net::Task<Result<void>> Relay::transfer() {
         call_.settle(x_.shard.loop().now());
     }
     if (sent) {
-        x_.generation.service_series[x_.route->service_index]->answered(
+        x_.generation.service_series[x_.service_index]->answered(
             x_.outcome.status, x_.upstream_ended - *x_.upstream_began);
     }
     co_return sent;
@@ -144,7 +144,7 @@ bool Relay::pass_over(const http::ResponseHead& head) {
     if (!resend_.after(head, first_.last)) {
         return false;
     }
-    x_.generation.service_series[x_.route->service_index]->answered(
+    x_.generation.service_series[x_.service_index]->answered(
         head.status, x_.shard.loop().now() - *x_.upstream_began);
     passed_over_ = true;
     return true;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <tuple>
 
+#include "gateway/aggregate_options.hpp"
+#include "gateway/redirect_options.hpp"
+#include "gateway/transform_options.hpp"
+
 namespace gw::gateway {
 namespace {
 
@@ -80,6 +84,20 @@ bool goes_before(const RouteOptions& a, const RouteOptions& b) {
 }
 
 std::string upstream_path(const RouteOptions& route) {
+    if (const RedirectOptions* const redirect = redirect_of(route.stage_options)) {
+        return std::to_string(redirect->status) + " " + redirect->to.to_string();
+    }
+    if (const AggregateOptions* const aggregate = aggregate_of(route.stage_options)) {
+        std::string parts;
+        for (const AggregateOptions::Part& part : aggregate->list) {
+            parts += (parts.empty() ? "" : "+") + part.name;
+        }
+        return parts;
+    }
+    if (const TransformOptions* const transform = transform_of(route.stage_options);
+        transform != nullptr && !transform->path.empty()) {
+        return transform->path.to_string();
+    }
     if (route.rewrite.empty()) {
         return route.path.to_string();
     }

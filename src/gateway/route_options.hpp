@@ -65,7 +65,8 @@ std::optional<config::Flaw> check_rewrite(const RouteOptions& route);
 // at last.
 bool goes_before(const RouteOptions& a, const RouteOptions& b);
 
-// Where requests of this route arrive at the service, in the notation of paths: "/auth/**".
+// Where requests of this route arrive at the service, in the notation of paths: "/auth/**"; of a
+// redirection its status and where it leads, of an answer that is put together its parts.
 std::string upstream_path(const RouteOptions& route);
 
 template <class Visitor>
@@ -78,8 +79,9 @@ void fields(Visitor& field, RouteOptions& o) {
     field("methods", o.methods, "methods it takes; none listed: all");
     field("hosts", o.hosts, Check{check_route_host, R"(^(\*\.)?[a-z0-9.-]+$)"},
           "hosts it answers for: exact names, or `*.example.com`; none listed: any");
-    field("service", o.service, Required{},
-          "the service that answers, by its name under `services`");
+    field("service", o.service,
+          "the service that answers, by its name under `services`; none with `redirect` or "
+          "`aggregate`");
     field("rewrite", o.rewrite,
           "path at the service in place of `path` (of `/a/**`: in place of `/a`); may use `{id}`; "
           "default: the same path");

@@ -50,6 +50,10 @@ struct Route {
     };
     std::vector<std::string> parameters;  // the names in its template, in order
     std::vector<Piece> rewrite;           // of the service's path; a prefix route adds the rest
+    // Other services that its stages name, as service_index, in the order of their options.
+    std::vector<std::size_t> canaries;
+    std::size_t mirror = kNoService;
+    std::vector<std::size_t> part_services;
     StageOptionsList options;
     std::vector<StageStep> steps;                 // its stages, those without options too
     std::vector<const limits::Policy*> policies;  // of the site; those under which requests count

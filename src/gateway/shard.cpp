@@ -77,7 +77,17 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     next.unrouted = &metrics_.route("none");  // first: it has room, whatever comes
     for (const auto& route : next.site->routes.routes()) {
         next.route_series.push_back(&metrics_.route(route->path));
+        for (const std::size_t service : route->canaries) {
+            next.service_series[service]->takes(observe::UpstreamSeries::kCanary);
+        }
+        for (const std::size_t service : route->part_services) {
+            next.service_series[service]->takes(observe::UpstreamSeries::kPart);
+        }
+        if (route->mirror != kNoService) {
+            next.service_series[route->mirror]->takes(observe::UpstreamSeries::kMirror);
+        }
     }
+    next.mirrors.resize(next.site->routes.routes().size());
     if (!next.site->signing.secret.empty()) {
         next.signer = std::make_unique<security::RequestSigner>(next.site->signing.secret);
     }

@@ -45,6 +45,7 @@ struct Generation {
     std::vector<observe::RouteSeries*> route_series;  // by Route::index
     observe::RouteSeries* unrouted = nullptr;
     std::unique_ptr<security::RequestSigner> signer;  // null: requests are not signed
+    std::vector<std::uint32_t> mirrors;               // copies on their way, by Route::index
     std::size_t exchanges = 0;                        // that began with it
 };
 

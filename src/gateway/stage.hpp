@@ -22,6 +22,9 @@ namespace gw::gateway {
 
 struct Exchange;
 
+// Instead of a service's place in Site::services: of a route that asks none itself.
+inline constexpr std::size_t kNoService = static_cast<std::size_t>(-1);
+
 struct StageOptions {
     StageOptions() = default;
     virtual ~StageOptions() = default;

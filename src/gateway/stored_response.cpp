@@ -76,6 +76,9 @@ Verdict prepare_stored(Exchange& x) {
         x.memory.arena, static_cast<std::uint64_t>(stored.age(x.shard.loop().now()).count()));
     ensure(head.headers.add("Age", age) && head.headers.add("Cache-Status", x.cache->status(x)),
            "room was kept for our own fields");
+    if (!change_answer(x, head)) {
+        return refuse(Code::bad_gateway, kind_detail(Code::bad_gateway));
+    }
     add_own_fields(x, head);
     on_response(x);
     x.outcome.status = head.status;

@@ -59,7 +59,7 @@ net::Task<Result<void>> Turn::wait() {
 }
 
 std::unexpected<Error> Turn::refused(const char* why) {
-    x_.generation.service_series[x_.route->service_index]->shed.add();
+    x_.generation.service_series[x_.service_index]->shed.add();
     return fail(Errc::exhausted, Fault::self, why);
 }
 

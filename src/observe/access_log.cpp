@@ -178,9 +178,9 @@ void AccessLog::write(const AccessRecord& r) {
         std::min(r.path.size(), kTargetMax) + std::min(r.query.size(), kTargetMax);
     const std::size_t room = kLineOverhead + kEscapedMax * target + room_for(r.request_id) +
                              r.trace_id.size() + room_for(r.method) + room_for(r.route) +
-                             room_for(r.upstream) + r.ip.size() + room_for(r.user_id) +
-                             room_for(r.tenant_id) + r.protocol.size() + r.outcome.size() +
-                             room_for(r.detail);
+                             room_for(r.upstream) + room_for(r.parts) + r.ip.size() +
+                             room_for(r.user_id) + room_for(r.tenant_id) + r.protocol.size() +
+                             r.outcome.size() + room_for(r.detail);
     const std::size_t old_size = buffer_.size();
     buffer_.resize_and_overwrite(old_size + room, [&](char* data, std::size_t) {
         const auto size = static_cast<std::size_t>(write_line(data + old_size, r) - data);
@@ -211,6 +211,9 @@ char* AccessLog::write_line(char* at, const AccessRecord& r) {
     if (!r.upstream.empty()) {
         line.literal(R"(,"upstream":")").text(r.upstream);
         line.literal(R"(","upstreamMs":)").millis(r.upstream_duration);
+    }
+    if (!r.parts.empty()) {
+        line.literal(R"(,"parts":")").text(r.parts).literal("\"");
     }
     line.literal(R"(,"ip":")").plain(r.ip);
     if (!r.user_id.empty()) {

@@ -29,7 +29,8 @@ struct AccessRecord {
     Instant::duration duration{};
     std::string_view upstream;  // empty: none was contacted
     Instant::duration upstream_duration{};
-    std::string_view ip;  // plain
+    std::string_view parts;  // of an answer that was put together, and what became of each
+    std::string_view ip;     // plain
     std::string_view user_id;
     std::string_view tenant_id;
     std::uint64_t bytes_in = 0;

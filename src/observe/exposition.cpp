@@ -164,6 +164,21 @@ void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     sums.add(Metric::downstream_retries_total, {name}, upstream.retries.value());
     sums.add(Metric::upstream_stale_retries_total, {name}, upstream.stale_retries.value());
     sums.add(Metric::upstream_hedges_total, {name}, upstream.hedges.value());
+    if (upstream.has(UpstreamSeries::kMirror)) {
+        for (std::size_t i = 0; i < kMirrored.size(); ++i) {
+            sums.add(Metric::mirrored_requests_total, {name, std::string(kMirrored[i])},
+                     upstream.mirrored[i].value());
+        }
+    }
+    if (upstream.has(UpstreamSeries::kPart)) {
+        for (std::size_t i = 0; i < kAnswerParts.size(); ++i) {
+            sums.add(Metric::answer_parts_total, {name, std::string(kAnswerParts[i])},
+                     upstream.parts[i].value());
+        }
+    }
+    if (upstream.has(UpstreamSeries::kCanary)) {
+        sums.add(Metric::canary_fallbacks_total, {name}, upstream.canary_fallbacks.value());
+    }
     sums.add(Metric::upstream_requests_waiting, {name}, upstream.waiting.value());
     sums.add(Metric::upstream_requests_shed_total, {name}, upstream.shed.value());
     sums.add(Metric::upstream_concurrency_limit, {name}, upstream.concurrency_limit.value());

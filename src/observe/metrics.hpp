@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -106,6 +107,14 @@ inline constexpr std::array<std::string_view, 8> kUpstreamErrors{
     "connect_refused", "connect_timeout", "timeout",   "reset",
     "malformed",       "unreachable",     "exhausted", "other"};
 
+// What became of a request that might have been mirrored.
+enum class Mirrored : std::uint8_t { answered, failed, skipped_body, skipped_busy };
+inline constexpr std::array<std::string_view, 4> kMirrored{"answered", "failed", "skipped_body",
+                                                           "skipped_busy"};
+// What became of a part of an answer: it is in it, is missing from it, or it failed for it.
+enum class AnswerPart : std::uint8_t { given, missing, failed };
+inline constexpr std::array<std::string_view, 3> kAnswerParts{"given", "missing", "failed"};
+
 // One service on one worker.
 class UpstreamSeries {
   public:
@@ -127,6 +136,15 @@ class UpstreamSeries {
     Counter stale_retries;
     Counter hedges;
     Counter shed;  // no turn at the service came
+    // Of services that routes mirror to, take parts of answers from, or try as a canary.
+    std::array<Counter, kMirrored.size()> mirrored;
+    std::array<Counter, kAnswerParts.size()> parts;
+    Counter canary_fallbacks;
+    enum Role : std::uint8_t { kMirror = 1, kPart = 2, kCanary = 4 };
+    void takes(Role role) { roles_.fetch_or(role, std::memory_order_relaxed); }
+    [[nodiscard]] bool has(Role role) const {
+        return (roles_.load(std::memory_order_relaxed) & role) != 0;
+    }
     Gauge waiting;
     Gauge concurrency_limit;
     Gauge connections_idle;
@@ -134,6 +152,7 @@ class UpstreamSeries {
 
   private:
     Budgets& budgets_;
+    std::atomic<std::uint8_t> roles_{0};
 };
 
 struct ProtocolGauges {

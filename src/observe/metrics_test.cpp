@@ -358,6 +358,10 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     exposition_.add_block(block, 0);
     block.route("/a/**").finished("GET", 200, Millis{3}, 0, 1);
     block.upstream("s").answered(200, Millis{1});
+    for (const auto role :
+         {UpstreamSeries::kMirror, UpstreamSeries::kPart, UpstreamSeries::kCanary}) {
+        block.upstream("s").takes(role);
+    }
     block.protocol("HTTP/1.1").in_progress.set(1);
     block.rate_limited("general", false).add();
     exposition_.read_breakers_by(

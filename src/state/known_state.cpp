@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kMaintenance = "maintenance:";
 constexpr std::string_view kMode = "maintenance:mode";
+constexpr std::string_view kModeOf = "maintenance:mode:";
 constexpr std::string_view kBanner = "maintenance:banner";
 constexpr std::size_t kComplaintsMax = 1000;  // more lines help nobody
 constexpr Millis kDropEvery{1'000};
@@ -102,6 +103,9 @@ Taken KnownState::take_knob(std::string_view name, std::string_view value,
 
 Taken KnownState::take_maintenance(std::string_view key, std::string_view value,
                                    std::optional<WallTime> expires) {
+    if (key.starts_with(kModeOf)) {
+        return take_service_mode(key.substr(kModeOf.size()), value, expires);
+    }
     if (key != kMode && key != kBanner) {
         return {false, "has no effect: it is maintenance:mode or maintenance:banner"};
     }
@@ -113,6 +117,25 @@ Taken KnownState::take_maintenance(std::string_view key, std::string_view value,
         taken.complaint = "has no effect: its value is read-only, down or off";
     }
     return taken;
+}
+
+Taken KnownState::take_service_mode(std::string_view service, std::string_view value,
+                                    std::optional<WallTime> expires) {
+    if (!is_service_name(service)) {
+        return {false, "has no effect: it ends in no name of a service"};
+    }
+    auto known = service_modes_.find(service);
+    if (known == service_modes_.end()) {
+        if (service_modes_.size() >= kServicesMax) {
+            return {false, "has no effect: there are too many of its kind"};
+        }
+        known = service_modes_.emplace(service, Text{}).first;
+    } else if (known->second.value == value && known->second.expires == expires) {
+        return {};
+    }
+    known->second = Text{std::string(value), expires};
+    return {true,
+            parse_maintenance(value) ? "" : "has no effect: its value is read-only, down or off"};
 }
 
 bool KnownState::erase(std::string_view key) {
@@ -135,6 +158,14 @@ bool KnownState::erase(std::string_view key) {
         }
         knobs_.erase(at);
         knobs_changed_ = true;
+        return true;
+    }
+    if (key.starts_with(kModeOf)) {
+        const auto known = service_modes_.find(key.substr(kModeOf.size()));
+        if (known == service_modes_.end()) {
+            return false;
+        }
+        service_modes_.erase(known);
         return true;
     }
     return key == kBanner && std::exchange(banner_, std::nullopt).has_value();
@@ -192,6 +223,9 @@ void KnownState::for_each(const std::function<void(const KnownEntry& entry)>& vi
     if (mode_) {
         visit({std::string(kMode), mode_->value, mode_->expires});
     }
+    for (const auto& [service, mode] : service_modes_) {
+        visit({std::string(kModeOf) + service, mode.value, mode.expires});
+    }
     if (banner_) {
         visit({std::string(kBanner), banner_->value, banner_->expires});
     }
@@ -231,6 +265,49 @@ WallTime Known::maintenance_end(WallTime now) const {
     return planned.mode == mode_ ? std::max(mode_end_, planned.until) : mode_end_;
 }
 
+Known::OfService Known::maintenance_of(std::string_view service, WallTime now) const {
+    OfService found{.service = service};
+    if (services_ != nullptr) {
+        const auto said = services_->find(service);
+        if (said != services_->end() && now < said->second.until) {
+            found.mode = said->second.mode;
+            found.until = said->second.until;
+        }
+    }
+    if (schedule_ != nullptr && !schedule_->services().empty()) {
+        const MaintenanceSchedule::InForce planned = schedule_->at(now, service);
+        if (planned.mode > found.mode) {
+            found.mode = planned.mode;
+            found.until = planned.until;
+        } else if (planned.mode == found.mode && planned.mode != Maintenance::off) {
+            found.until = std::max(found.until, planned.until);
+        }
+    }
+    return found;
+}
+
+std::vector<Known::OfService> Known::services_in_maintenance(WallTime now) const {
+    std::vector<OfService> found;
+    const auto look_at = [&](std::string_view service) {
+        const OfService one = maintenance_of(service, now);
+        if (one.mode != Maintenance::off) {
+            found.push_back(one);
+        }
+    };
+    if (services_ != nullptr) {
+        for (const auto& [service, said] : *services_) {
+            look_at(service);
+        }
+    }
+    if (schedule_ != nullptr) {
+        std::ranges::for_each(schedule_->services(), look_at);
+    }
+    std::ranges::sort(found, {}, &OfService::service);
+    const auto [first, last] = std::ranges::unique(found, {}, &OfService::service);
+    found.erase(first, last);
+    return found;
+}
+
 void KnownState::plan(std::shared_ptr<const MaintenanceSchedule> schedule) {
     schedule_ = std::move(schedule);
     note_change();
@@ -247,6 +324,15 @@ bool KnownState::publish_if_changed() {
     if (mode_) {
         next->mode_ = parse_maintenance(mode_->value).value_or(Maintenance::off);
         next->mode_end_ = end_of(mode_->expires);
+    }
+    if (!service_modes_.empty()) {
+        auto services = std::make_shared<std::map<std::string, Known::Said, std::less<>>>();
+        for (const auto& [service, mode] : service_modes_) {
+            services->emplace(service,
+                              Known::Said{parse_maintenance(mode.value).value_or(Maintenance::off),
+                                          end_of(mode.expires)});
+        }
+        next->services_ = std::move(services);
     }
     if (banner_) {
         next->banner_ = banner_text(banner_->value);
@@ -292,9 +378,12 @@ WallTime KnownState::next_expiry() const {
 }
 
 WallTime KnownState::next_expiry_of_the_rest() const {
-    const WallTime earliest = std::min({bans_.earliest_end(), revocations_.earliest_end(),
-                                        end_of(mode_ ? mode_->expires : std::nullopt),
-                                        end_of(banner_ ? banner_->expires : std::nullopt)});
+    WallTime earliest = std::min({bans_.earliest_end(), revocations_.earliest_end(),
+                                  end_of(mode_ ? mode_->expires : std::nullopt),
+                                  end_of(banner_ ? banner_->expires : std::nullopt)});
+    for (const auto& [service, mode] : service_modes_) {
+        earliest = std::min(earliest, end_of(mode.expires));
+    }
     if (earliest == WallTime::max() || dropped_ == WallTime::min()) {
         return earliest;
     }
@@ -315,6 +404,10 @@ void KnownState::drop_expired(WallTime now) {
             text->reset();
             note_change();
         }
+    }
+    if (std::erase_if(service_modes_,
+                      [now](const auto& each) { return each.second.is_over(now); }) > 0) {
+        note_change();
     }
     if (std::min(bans_.earliest_end(), revocations_.earliest_end()) <= now) {
         bans_.drop_expired(now);

@@ -65,9 +65,28 @@ class Known {
     // Null: none is set.
     [[nodiscard]] const std::shared_ptr<const KnobTexts>& knobs() const { return knobs_; }
 
+    // Maintenance of one service, by its own key and windows. Most often there is nothing of the
+    // kind.
+    struct OfService {
+        std::string_view service;
+        Maintenance mode = Maintenance::off;
+        WallTime until = WallTime::max();
+    };
+    [[nodiscard]] bool maintains_services() const {
+        return services_ != nullptr || (schedule_ != nullptr && !schedule_->services().empty());
+    }
+    [[nodiscard]] OfService maintenance_of(std::string_view service, WallTime now) const;
+    // Those that are not off, by name.
+    [[nodiscard]] std::vector<OfService> services_in_maintenance(WallTime now) const;
+
   private:
     friend class KnownState;
+    struct Said {
+        Maintenance mode = Maintenance::off;
+        WallTime until = WallTime::max();
+    };
     std::shared_ptr<const KnobTexts> knobs_;  // of all versions since one of them changed
+    std::shared_ptr<const std::map<std::string, Said, std::less<>>> services_;  // null: none
     Maintenance mode_ = Maintenance::off;
     WallTime mode_end_ = WallTime::max();
     std::string banner_;
@@ -109,6 +128,8 @@ class KnownState final : public Follower {
     static std::vector<std::string> prefixes() { return {kPrefixes.begin(), kPrefixes.end()}; }
     // Longer keys name nobody: users and tokens are named by less. Longer values are cut.
     static constexpr std::size_t kKeyMax = 4096;
+    // Services with a key of maintenance; more of them no gateway has.
+    static constexpr std::size_t kServicesMax = 1'000;
     static constexpr std::size_t kValueMax = 64UL * 1024;
     // More than there are policies and services to be set.
     static constexpr std::size_t kKnobsMax = 1'000;
@@ -158,6 +179,8 @@ class KnownState final : public Follower {
                            std::optional<WallTime> expires);
     Taken take_knob(std::string_view name, std::string_view value, std::optional<WallTime> expires);
     bool forgets(const KnownEntry& entry);
+    Taken take_service_mode(std::string_view service, std::string_view value,
+                            std::optional<WallTime> expires);
     bool erase(std::string_view key);
     [[nodiscard]] WallTime knobs_end() const;
     [[nodiscard]] WallTime next_expiry_of_the_rest() const;
@@ -171,6 +194,7 @@ class KnownState final : public Follower {
     BanWriter bans_;
     RevocationWriter revocations_;
     std::optional<Text> mode_;
+    std::map<std::string, Text, std::less<>> service_modes_;
     std::optional<Text> banner_;
     KnobTexts knobs_;
     bool knobs_changed_ = false;

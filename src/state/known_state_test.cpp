@@ -160,6 +160,35 @@ TEST_F(KnownStateTest, WhatIsToldAgainIsNoChange) {
     EXPECT_EQ(complaints_.size(), 1U);
 }
 
+TEST_F(KnownStateTest, MaintenanceOfAServiceIsItsOwn) {
+    known("maintenance:mode:payment-service", "down", kStart + 10s);
+    known("maintenance:mode:event-service", "read-only");
+    state_.publish_if_changed();
+    const Known& now = *state_.current();
+    EXPECT_TRUE(now.maintains_services());
+    EXPECT_EQ(now.maintenance(kStart), Maintenance::off);
+    EXPECT_EQ(now.maintenance_of("payment-service", kStart).mode, Maintenance::down);
+    EXPECT_EQ(now.maintenance_of("payment-service", kStart).until, kStart + 10s);
+    EXPECT_EQ(now.maintenance_of("payment-service", kStart + 10s).mode, Maintenance::off);
+    EXPECT_EQ(now.maintenance_of("venue-service", kStart).mode, Maintenance::off);
+    ASSERT_EQ(now.services_in_maintenance(kStart).size(), 2U);
+    EXPECT_EQ(now.services_in_maintenance(kStart)[0].service, "event-service");
+    EXPECT_EQ(state_.next_expiry(), kStart + 10s);
+    state_.drop_expired(kStart + 10s);
+    state_.gone("maintenance:mode:event-service");
+    state_.publish_if_changed();
+    EXPECT_FALSE(state_.current()->maintains_services());
+}
+
+TEST_F(KnownStateTest, MaintenanceOfWhatIsNoServiceIsComplainedOf) {
+    known("maintenance:mode:", "down");
+    known("maintenance:mode:No Service", "down");
+    known("maintenance:mode:payment-service", "perhaps");
+    state_.publish_if_changed();
+    EXPECT_TRUE(state_.current()->services_in_maintenance(kStart).empty());
+    EXPECT_EQ(complaints_.size(), 3U);
+}
+
 TEST_F(KnownStateTest, MaintenanceHoldsUntilItsKeyEnds) {
     known("maintenance:mode", "read-only", kStart + 10s);
     known("maintenance:banner", "Back\r\nsoon", kStart + 20s);

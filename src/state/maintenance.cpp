@@ -75,13 +75,30 @@ std::string banner_text(std::string_view value) {
     return std::string(trim_ows(text));
 }
 
-MaintenanceSchedule::InForce MaintenanceSchedule::at(WallTime now) const {
+MaintenanceSchedule::MaintenanceSchedule(std::vector<Window> windows)
+    : windows_(std::move(windows)) {
+    for (const Window& window : windows_) {
+        services_.insert(services_.end(), window.services.begin(), window.services.end());
+    }
+    std::ranges::sort(services_);
+    const auto [first, last] = std::ranges::unique(services_);
+    services_.erase(first, last);
+}
+
+MaintenanceSchedule::InForce MaintenanceSchedule::of(WallTime now, std::string_view service) const {
     InForce found;
     const seconds at = in_week(now);
     const WallTime whole = std::chrono::floor<seconds>(now);
     for (const Window& window : windows_) {
         const seconds since = (at - window.begins + kWeek) % kWeek;
         if (since >= window.lasts) {
+            continue;
+        }
+        const bool meant =
+            service.empty() ? window.services.empty()
+                            : std::ranges::find(window.services, service) != window.services.end();
+        if (!meant) {
+            found.banner = service.empty() && found.banner.empty() ? window.banner : found.banner;
             continue;
         }
         const WallTime until = whole - since + window.lasts;
@@ -109,6 +126,12 @@ WallTime MaintenanceSchedule::next_change(WallTime now) const {
         }
     }
     return next;
+}
+
+bool is_service_name(std::string_view name) {
+    const auto small = [](char c) { return c >= 'a' && c <= 'z'; };
+    return !name.empty() && name.size() <= 64 && small(name.front()) &&
+           std::ranges::all_of(name, [&](char c) { return small(c) || is_digit(c) || c == '-'; });
 }
 
 std::optional<config::Flaw> check_window_name(std::string_view name) {
@@ -147,7 +170,8 @@ std::shared_ptr<const MaintenanceSchedule> schedule_of(const MaintenanceOptions&
             windows.push_back({.begins = day * kDay + from,
                                .lasts = lasts,
                                .mode = mode,
-                               .banner = banner_text(window.banner)});
+                               .banner = banner_text(window.banner),
+                               .services = window.services});
         }
     }
     return std::make_shared<const MaintenanceSchedule>(std::move(windows));

@@ -36,22 +36,33 @@ class MaintenanceSchedule {
         std::chrono::minutes lasts{0};   // at most a week
         Maintenance mode = Maintenance::off;
         std::string banner{};
+        std::vector<std::string> services{};  // none: the platform
     };
 
-    explicit MaintenanceSchedule(std::vector<Window> windows) : windows_(std::move(windows)) {}
+    explicit MaintenanceSchedule(std::vector<Window> windows);
 
-    // The strictest of those that hold now, and until when; its banner, or that of another.
+    // The strictest of those of the platform that hold now, and until when; its banner, or that of
+    // another, be it of a service.
     struct InForce {
         Maintenance mode = Maintenance::off;
         WallTime until = WallTime::max();
         std::string_view banner{};  // as long as the schedule
     };
-    [[nodiscard]] InForce at(WallTime now) const;
+    [[nodiscard]] InForce at(WallTime now) const { return of(now, {}); }
+    // The strictest of those that name this service.
+    [[nodiscard]] InForce at(WallTime now, std::string_view service) const {
+        return of(now, service);
+    }
+    // The services that any of them names, sorted.
+    [[nodiscard]] const std::vector<std::string>& services() const { return services_; }
     // When at() may say something else; WallTime::max(): never.
     [[nodiscard]] WallTime next_change(WallTime now) const;
 
   private:
+    [[nodiscard]] InForce of(WallTime now, std::string_view service) const;
+
     std::vector<Window> windows_;
+    std::vector<std::string> services_;
 };
 
 enum class WindowDay : std::uint8_t {
@@ -85,8 +96,11 @@ struct WindowOptions {
     std::string to = "04:00";
     WindowMode mode = WindowMode::read_only;
     std::string banner{};
+    std::vector<std::string> services{};
 };
 
+// A name that `maintenance:mode:<service>` may end in.
+bool is_service_name(std::string_view name);
 std::optional<config::Flaw> check_window_name(std::string_view name);
 std::optional<config::Flaw> check_time_of_day(std::string_view text);
 
@@ -99,6 +113,9 @@ void fields(Visitor& field, WindowOptions& o) {
     field("to", o.to, kTime, "when it ends, UTC; not later than `from`: on the next day");
     field("mode", o.mode, "`read-only` refuses what changes something, `down` everything");
     field("banner", o.banner, "stands in X-Maintenance-Banner of every answer meanwhile");
+    field("services", o.services,
+          "the services whose routes are closed, by their names under `services`; none listed: the "
+          "whole platform");
 }
 
 struct MaintenanceOptions {

@@ -222,6 +222,22 @@ Breaker::Admission Breaker::admit_carefully(Instant now) {
     return admission;
 }
 
+bool Breaker::would_try(Instant now) const {
+    const std::scoped_lock lock(mutex_);
+    if (forced_) {
+        return now >= forced_until_ || *forced_ == BreakerState::closed;
+    }
+    switch (state()) {
+        case BreakerState::closed:
+            return true;
+        case BreakerState::half_open:
+            return probing_ + probed_ < options_.probes;
+        case BreakerState::open:
+            return now >= next_try_;
+    }
+    return true;
+}
+
 void Breaker::report(const Admission& admission, Result result, Instant::duration took,
                      Instant now) {
     const std::int64_t slow_ns = slow_ns_.load(std::memory_order_relaxed);

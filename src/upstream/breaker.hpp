@@ -68,6 +68,10 @@ class Breaker {
         return state_in(word) == BreakerState::closed ? Admission{.era = era_in(word)}
                                                       : admit_carefully(now);
     }
+    // Would admit() let a request pass? Asked by who has somewhere else to go; nothing changes.
+    [[nodiscard]] bool would_admit(Instant now) const {
+        return state() == BreakerState::closed || would_try(now);
+    }
     // took: until the answer's head.
     void report(const Admission& admission, Result result, Instant::duration took, Instant now);
 
@@ -112,6 +116,7 @@ class Breaker {
         return era_in(word_.load(std::memory_order_relaxed));
     }
     Admission admit_carefully(Instant now);
+    [[nodiscard]] bool would_try(Instant now) const;
     [[nodiscard]] std::uint32_t bucket_number(Instant now) const;
     void count(Result result, bool slow, Instant now);
     [[nodiscard]] Sums sums(Instant now) const;

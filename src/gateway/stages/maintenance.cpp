@@ -1,14 +1,10 @@
 // Turns writes, or everything, away while operators have said so (`maintenance:mode` in the state).
+#include "gateway/service_maintenance.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 
 namespace gw::gateway {
 namespace {
-
-bool writes(http::Method method) {
-    return method != http::Method::get && method != http::Method::head &&
-           method != http::Method::options;
-}
 
 Verdict decide(Exchange& x) {
     const state::Known& known = x.shard.access().known();

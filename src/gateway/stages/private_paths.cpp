@@ -1,6 +1,6 @@
-// Keeps what services offer only to each other out of reach: `internal` anywhere in a path, and
-// `metrics` right below a route's base. Segments are read the way a careless service might: decoded
-// as often as it takes, in any case.
+// Keeps what services offer only to each other out of reach.
+#include "gateway/private_paths.hpp"
+
 #include "base/text.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -55,9 +55,11 @@ bool may_name(std::string_view path) {
     return false;
 }
 
-Verdict decide(Exchange& x) {
+}  // namespace
+
+bool leads_to_private_path(const Exchange& x) {
     if (!may_name(x.upstream_path) && !may_name(x.path)) [[likely]] {
-        return go_on();
+        return false;
     }
     std::string_view left = x.upstream_path;
     bool hidden =
@@ -67,7 +69,20 @@ Verdict decide(Exchange& x) {
         hidden = names(segment, "internal");
         left.remove_prefix(std::min(segment.size() + 1, left.size()));
     }
-    return hidden ? refuse(Code::no_route, "no route leads there") : go_on();
+    return hidden;
+}
+
+bool leads_to_private_path(const Exchange& x, const PathTemplate& written_by) {
+    const std::string& beginning = written_by.pieces().front().text;
+    std::string_view left = x.upstream_path;
+    left.remove_prefix(std::min(beginning.rfind('/'), left.size()));
+    return leads_to_private_path(x) || names(first_segment(left), "metrics");
+}
+
+namespace {
+
+Verdict decide(Exchange& x) {
+    return leads_to_private_path(x) ? refuse(Code::no_route, "no route leads there") : go_on();
 }
 
 }  // namespace

@@ -58,6 +58,7 @@ Verdict decide(Exchange& x) {
         return refuse(Code::method_not_allowed, "the path does not take this method");
     }
     x.route = match.route;
+    x.service_index = match.route->service_index;
     std::copy_n(match.parameters.begin(), match.parameter_count, x.memory.parameters.begin());
     x.rest = match.rest;
     x.upstream_path = rewritten(x, match);

@@ -1,0 +1,18 @@
+// Whether a service is closed for a request, for a time.
+#pragma once
+
+#include "gateway/exchange.hpp"
+
+namespace gw::gateway {
+
+// Does this method change something?
+inline bool writes(http::Method method) {
+    return method != http::Method::get && method != http::Method::head &&
+           method != http::Method::options;
+}
+
+// service: in Site::services. until: when that ends, if it does by itself.
+bool is_closed(const Exchange& x, std::size_t service, WallTime& until);
+Verdict refuse_closed(Exchange& x, WallTime until);
+
+}  // namespace gw::gateway

@@ -1,0 +1,43 @@
+// Sends copies of some of a route's requests to another service, see gateway/request_copy.hpp.
+#include "gateway/request_copy.hpp"
+
+#include <algorithm>
+
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+
+namespace gw::gateway {
+namespace {
+
+using http::Known;
+
+Verdict decide(Exchange& x, const MirrorOptions& o) {
+    if (x.websocket == nullptr &&
+        std::ranges::find(o.methods, x.head().method) != o.methods.end() &&
+        x.shard.random().below(100) < o.percent) {
+        mirror(x, o);
+    }
+    return go_on();
+}
+
+}  // namespace
+
+bool mark_copy(const MirrorOptions& options, http::Headers& headers) {
+    if (!options.credentials) {
+        headers.erase_if([](const http::Field& field) {
+            return field.known == Known::authorization || field.known == Known::cookie ||
+                   field.known == Known::x_api_key;
+        });
+    }
+    // Of those names that no client can send.
+    return headers.add_other("X-Gateway-Mirrored", "true");
+}
+
+constinit const Stage stages::mirror = stage<MirrorOptions, decide>("mirror");
+
+const MirrorOptions* mirror_of(const StageOptionsList& options) {
+    const auto at = std::ranges::find(kStages, &stages::mirror) - kStages.begin();
+    return static_cast<const MirrorOptions*>(options[static_cast<std::size_t>(at)].get());
+}
+
+}  // namespace gw::gateway

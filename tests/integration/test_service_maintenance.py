@@ -1,0 +1,83 @@
+"""Maintenance of single services: by key, by plan, by the admin API and the command line."""
+import json
+import unittest
+
+from support.process import ask
+from support.shaping import Shaping, config
+from support.wait import wait_until
+
+TOKEN = "operator-token-of-the-tests-0123456789"
+
+
+class Maintenance(Shaping):
+    def setUp(self):
+        super().setUp()
+        self.one, self.two = self.service("one"), self.service("two")
+        self.text = config({"one": self.one.url, "two": self.two.url}, "path: /one/**, service: one", "path: /two/**, service: two")
+
+    def begin(self, extra=""):
+        return self.start(self.text + extra, environment={"ADMIN_TOKEN": TOKEN, "RATE_LIMIT_ENABLED": "false"})
+
+    def health(self, gateway):
+        return json.loads(ask(gateway.port, "/health")[2])
+
+    def statuses(self, gateway, method="GET"):
+        return [self.ask(gateway, path, "Content-Length: 0\r\n" if method == "POST" else "", method).status for path in ("/one/a", "/two/a")]
+
+    def becomes(self, wanted, gateway, method="GET"):
+        wait_until(lambda: self.statuses(gateway, method) == wanted, 5, f"{method} {wanted}")
+
+    def call(self, gateway, body):
+        import http.client
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.admin_port, timeout=10)
+        connection.request("PUT", "/admin/v1/maintenance", json.dumps(body), {"Authorization": f"Bearer {TOKEN}",
+                                                                             "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def test_closes_the_routes_of_one_service_and_no_others(self):
+        gateway = self.begin()
+        self.assertEqual(200, self.call(gateway, {"mode": "down", "service": "two", "seconds": 600})[0])
+        self.becomes([200, 503], gateway)
+        refused = self.ask(gateway, "/two/a")
+        self.assertEqual("maintenance", json.loads(refused.body)["code"])
+        self.assertTrue(590 <= int(refused.value("retry-after")) <= 600, refused.value("retry-after"))
+        wait_until(lambda: self.health(gateway).get("maintenanceServices") == {"two": "down"}, 5, "health says so")
+        self.assertEqual("off", self.health(gateway)["maintenance"])
+        wait_until(lambda: any(e.get("msg") == "maintenance mode of a service changed" and e.get("upstream") == "two"
+                               for e in gateway.events), 5, "a line tells of it")
+        self.assertEqual(200, self.call(gateway, {"mode": "read-only", "service": "two", "endless": True})[0])
+        self.becomes([200, 200], gateway)
+        self.assertEqual([200, 503], self.statuses(gateway, "POST"))
+        self.assertEqual(200, self.call(gateway, {"mode": "off", "service": "two"})[0])
+        self.becomes([200, 200], gateway, "POST")
+        wait_until(lambda: "maintenanceServices" not in self.health(gateway), 5, "health says so")
+
+    def test_the_platform_s_mode_is_another_matter(self):
+        gateway = self.begin()
+        self.call(gateway, {"mode": "down", "service": "two", "endless": True})
+        self.becomes([200, 503], gateway)
+        self.call(gateway, {"mode": "down", "endless": True})
+        self.becomes([503, 503], gateway)
+        self.call(gateway, {"mode": "off"})
+        self.becomes([200, 503], gateway)
+
+    def test_services_that_are_not_there_are_refused(self):
+        gateway = self.begin()
+        status, answer = self.call(gateway, {"mode": "down", "service": "twoo", "endless": True})
+        self.assertEqual((400, True), (status, "no such service" in answer["detail"]), answer)
+
+    def test_by_plan(self):
+        gateway = self.begin("maintenance: {windows: {now: {day: daily, from: '00:00', to: '00:00', mode: down, services: [one]}}}\n")
+        self.becomes([503, 200], gateway)
+        self.assertEqual({"one": "down"}, self.health(gateway)["maintenanceServices"])
+
+    def test_windows_of_services_that_are_not_there_keep_the_gateway_from_starting(self):
+        done = self.check("maintenance: {windows: {now: {services: [nobody]}}}\n" + self.text)
+        self.assertEqual(1, done.returncode)
+        self.assertIn('there is no service "nobody"', done.stderr)
+        self.assertIn("bad.yaml:1:", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
