@@ -2,7 +2,8 @@
 # Starts the demo platform and the gateway in front of it, prints what to try, and stays until Ctrl-C.
 #   demo/run.sh            ports 4001 to 4004 and 3000
 #   demo/run.sh --check    tries the printed lines itself and ends: 0 if they work
-# Environment: DEMO_PORT_BASE (4001), PORT (3000), ADMIN_PORT (9300), BUILD (build/release), GATEWAY, LOG_FOLDER.
+# Environment: DEMO_PORT_BASE (4001), PORT (3000), ADMIN_PORT (9300), BUILD (build/release), GATEWAY, LOG_FOLDER, CONFIG_FILE
+# (config/gateway.yaml).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build="${BUILD:-build/release}"
@@ -80,7 +81,7 @@ export JWT_JWKS_URL="http://127.0.0.1:$base/.well-known/jwks.json"
 export JWT_ISSUER="${JWT_ISSUER:-https://auth.tickettoken.com}" JWT_AUDIENCE="${JWT_AUDIENCE:-https://auth.tickettoken.com}"
 export AUDIT_PATH="${AUDIT_PATH:-$logs/audit.log}"
 export SHUTDOWN_DRAIN_MS="${SHUTDOWN_DRAIN_MS:-0}"   # no load balancer is to notice
-start gateway "http://127.0.0.1:$PORT/health/ready" "$gateway" run --config config/gateway.yaml
+start gateway "http://127.0.0.1:$PORT/health/ready" "$gateway" run --config "${CONFIG_FILE:-config/gateway.yaml}"
 
 url="http://localhost:$PORT/api/v1"
 json="-H 'Content-Type: application/json'"

@@ -74,7 +74,7 @@ class Drift:
             self.check_rule(path, rule)
         for path, board in self.dashboards:
             self.check_dashboard(path, board)
-        for path in sorted((self.root / "docs/runbooks").glob("*.md")):
+        for path in sorted((self.root / "docs/runbooks").rglob("*.md")):
             self.check_page(path, path.read_text())
         self.check_index()
         return self.findings
@@ -190,10 +190,10 @@ class Drift:
         index = self.root / "docs/runbooks/README.md"
         text = index.read_text() if index.exists() else ""
         linked = {pathlib.Path(rule["annotations"].get("runbook_url", "")).name for rule in self.alerts.values()}
-        for path in sorted((self.root / "docs/runbooks").glob("*.md")):
+        for path in sorted((self.root / "docs/runbooks").rglob("*.md")):
             if path != index and path.name not in text:
                 self.found(index, f"does not name {path.name}")
-            if path != index and path.name not in linked:
+            if path != index and path.parent.name != "playbooks" and path.name not in linked:
                 self.found(path, "no alert links to it")
 
 

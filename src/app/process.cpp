@@ -794,6 +794,7 @@ boost::json::object Process::status() {
         {"version", kVersion},
         {"uptimeSeconds", up.count()},
         {"draining", stopping_},
+        {"drillTarget", settings_->drill_target},
         {"configHash", site_->hash},
         {"configGeneration", site_->generation},
         {"workers", workers_.size()},

@@ -70,6 +70,7 @@ struct Settings {
     std::string region;
     std::string zone;
     std::string instance_id;  // never empty once loaded
+    bool drill_target = false;
     ShutdownOptions shutdown;
     std::vector<Cidr> trusted_proxies;
     Millis request_timeout{10'000};
@@ -127,6 +128,8 @@ void fields(Visitor& field, Settings& o) {
           "where this process stands: endpoints of the same `zone` are asked first");
     field("instance_id", o.instance_id, Env{"INSTANCE_ID"},
           "name of this process, for logs and metrics; default: the host's name");
+    field("drill_target", o.drill_target, Env{"DRILL_TARGET"},
+          "this is no production: `api-gateway drill` may play incidents here");
     field("shutdown", o.shutdown, "how the process stops");
     field("trusted_proxies", o.trusted_proxies, Env{"TRUSTED_PROXIES"},
           "addresses and blocks whose `X-Forwarded-For` is believed");

@@ -89,8 +89,7 @@ std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
         "\r\nAuthorization: Bearer " + options_.token +
         "\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
         text;
-    const auto answer =
-        net::ask_and_wait({address_of(options_.host), options_.port}, request, kWithin, kAnswerMax);
+    const auto answer = net::ask_and_wait(address(), request, kWithin, kAnswerMax);
     if (!answer) {
         terminal.err << options_.host << ':' << options_.port
                      << " does not answer: " << answer.error()
@@ -145,6 +144,10 @@ int AdminClient::turned_away(const std::string& answer, Terminal& terminal) cons
     }
     terminal.err << "the gateway refuses (" << head.status << ")\n";
     return kFailed;
+}
+
+net::Address AdminClient::address() const {
+    return {address_of(options_.host), options_.port};
 }
 
 std::string path_segment(std::string_view text) {

@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "net/ask.hpp"
 #include "net/listen_options.hpp"
+#include "net/stream.hpp"
 
 namespace gw::cli {
 
@@ -46,6 +47,8 @@ class AdminClient {
     std::expected<net::Conversation, int> listen(const std::string& target, Terminal& terminal);
     // What is said when an answer of it is no good, by its head.
     int turned_away(const std::string& answer, Terminal& terminal) const;
+    // Of the operators' port.
+    [[nodiscard]] net::Address address() const;
 
   private:
     explicit AdminClient(net::AdminOptions options) : options_(std::move(options)) {}

@@ -17,11 +17,13 @@
 #include "cli/ban_command.hpp"
 #include "cli/cache_command.hpp"
 #include "cli/command_page.hpp"
+#include "cli/drill_command.hpp"
 #include "cli/evidence_command.hpp"
 #include "cli/operate_command.hpp"
 #include "cli/reference_page.hpp"
 #include "cli/route_list.hpp"
 #include "config/schema.hpp"
+#include "config/variable_folder.hpp"
 
 namespace gw::cli {
 namespace {
@@ -126,6 +128,17 @@ constexpr std::array kCommands{
             false, "  api-gateway reference --commands\n"},
 };
 
+// Where the gateway reads variables from files, as in Kubernetes, its commands do too: the token of
+// the admin API stands in no process's environment there. A folder that cannot be read holds none;
+// the command says what it misses.
+config::Environment with_folder(const config::Environment& environment) {
+    config::Environment::Values known = environment.values();
+    if (const auto found = config::read_variable_folder(environment)) {
+        known.insert(found->begin(), found->end());
+    }
+    return config::Environment(std::move(known));
+}
+
 constexpr const char* kConfigHelp =
     "Configuration file (default: CONFIG_FILE, config/gateway.yaml, "
     "/etc/api-gateway/gateway.yaml)";
@@ -181,6 +194,7 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
         ->add_flag("--commands", read.commands, "Print the page of the commands instead");
     add_completion_command(app, tool);
     add_cache_command(app, tool);
+    add_drill_command(app, tool);
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));
@@ -191,7 +205,12 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
         terminal.out << command_page(app);
         return kDone;
     }
-    return tool ? tool(terminal) : chosen->run(read, terminal);
+    if (!tool) {
+        return chosen->run(read, terminal);
+    }
+    const config::Environment known = with_folder(terminal.environment);
+    Terminal informed{terminal.out, terminal.err, known};
+    return tool(informed);
 }
 
 }  // namespace gw::cli

@@ -182,5 +182,32 @@ TEST(FindConfig, PrefersTheCommandLineThenTheEnvironment) {
     EXPECT_EQ(find_config("", {}), "config/gateway.yaml");
 }
 
+TEST(Commands, KnowWhatTheFolderOfVariablesHolds) {
+    const std::filesystem::path folder =
+        std::filesystem::path(testing::TempDir()) / "gw_commands_variables";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "ADMIN_PORT") << "9\n";  // nobody answers there
+    const config::Environment::Values named{{"VARIABLES_DIR", folder.string()},
+                                            {"CONFIG_FILE", "/nonexistent"}};
+    EXPECT_EQ(call({"status"}, named).status, kMisused) << "there is no token";
+    std::ofstream(folder / "ADMIN_TOKEN") << "t\n";
+    const Outcome found = call({"status"}, named);
+    EXPECT_EQ(found.status, kUnreachable) << found.err;
+    EXPECT_NE(found.err.find(":9 does not answer"), std::string::npos) << found.err;
+    std::filesystem::remove_all(folder);
+}
+
+TEST(Commands, DrillOnlyWhatIsNamedAndOnlyWhenTold) {
+    EXPECT_NE(call({"drill", "--list"}).out.find("brute-force"), std::string::npos);
+    EXPECT_EQ(call({"drill"}).status, kMisused);
+    const Outcome unknown = call({"drill", "nonsense"});
+    EXPECT_EQ(unknown.status, kMisused);
+    EXPECT_NE(unknown.err.find("there is no drill nonsense"), std::string::npos);
+    EXPECT_EQ(call({"drill", "all", "--admin-port", "9"},
+                   {{"ADMIN_TOKEN", "t"}, {"CONFIG_FILE", "/nonexistent"}})
+                  .status,
+              kUnreachable);
+}
+
 }  // namespace
 }  // namespace gw::cli

@@ -1,7 +1,8 @@
 """A rollout as the Deployment does it: four gateways behind a balancer, one after the other replaced by a new one under
-load over HTTP/1.1 and HTTP/2; no request fails. Times are those of k8s/deployment.yaml, a sixth as long."""
+load over HTTP/1.1, HTTP/2 and WebSockets; no request fails. Times are those of k8s/deployment.yaml, a sixth as long."""
 import os
 import pathlib
+import queue
 import shutil
 import signal
 import subprocess
@@ -9,17 +10,19 @@ import threading
 import time
 import unittest
 
+from support import websocket
 from support.balancer import Balancer
 from support.clients import Load
 from support.h2 import H2Client
 from support.process import ROOT, ask
-from support.scenario import BINARY, Scenario
+from support.scenario import BINARY, Scenario, config
 from support.wait import wait_until
 
 TARGET = "/api/v1/s0/text"
 BODY = b"hello from origin"
 PRE_STOP = 0.5
 DRAIN_MS = "800"
+MASK = b"\x01\x02\x03\x04"
 
 
 class H2Load:
@@ -74,17 +77,106 @@ class H2Load:
         return any(last < stream for last, _ in client.goaways)
 
 
+class WebSocketLoad:
+    """WebSockets that say something again and again and wait for its echo. One that is told to go (1001, RFC 6455, 7.4.1) asks for
+    another; whatever else ends one is a failure."""
+
+    def __init__(self, port, count):
+        self.port, self.done, self.told_to_go, self.failures = port, 0, 0, []
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _open(self):
+        client = websocket.connect(self.port)
+        client.send(websocket.request("/api/v1/ws/echo"))
+        head = client.head()
+        if not head.startswith("HTTP/1.1 101 "):
+            client.close()
+            # A gateway that drains refuses new ones, and says where not to come again.
+            if "503" in head.split("\r\n")[0]:
+                return None
+            raise ConnectionError(head)
+        return client
+
+    def _run(self):
+        client = None
+        while not self._stop.is_set():
+            try:
+                client = client or self._open()
+                if client is None:
+                    continue
+                client.send(websocket.frame(b"hello", 1, MASK))
+                opcode, payload = client.frame()
+                if opcode == 8:
+                    if int.from_bytes(payload[:2], "big") != 1001:
+                        raise ConnectionError(f"closed with {payload}")
+                    client.send(websocket.frame(payload[:2], 8, MASK))
+                    client.close()
+                    client = None
+                elif (opcode, payload) != (1, b"hello"):
+                    raise ConnectionError(f"{opcode} {payload}")
+                with self._lock:
+                    self.told_to_go += opcode == 8
+                    self.done += opcode == 1
+            except (OSError, EOFError) as error:
+                with self._lock:
+                    self.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
+                client = None
+
+
+def echo(service):
+    """What comes goes back, of each WebSocket that the service is given, until it ends."""
+    def serve(behind):
+        try:
+            while True:
+                opcode, payload = behind.frame()
+                behind.send(websocket.frame(payload, opcode))
+                if opcode == 8:
+                    return behind.close()
+        except (EOFError, OSError):
+            behind.close()
+
+    def run():
+        while True:
+            try:
+                threading.Thread(target=serve, args=[service.opened.get(timeout=60)], daemon=True).start()
+            except queue.Empty:
+                return
+    threading.Thread(target=run, daemon=True).start()
+
+
 class Rollout(Scenario):
+    def text(self):
+        text = config(self.origin.url) + (
+            "  - name: ws\n    path: /api/v1/ws/**\n    service: chat\n    rewrite: /up\n    websocket: {}\n"
+            "    authenticate: {public: [/**]}\n")
+        return text.replace("routes:\n", f"  chat:\n    url: {self.chat.url}\nroutes:\n", 1)
+
     def pod(self):
-        gateway = self.start(environment={"SHUTDOWN_DRAIN_MS": DRAIN_MS, "WORKERS": "1"})
+        gateway = self.start(self.text(), environment={"SHUTDOWN_DRAIN_MS": DRAIN_MS, "WORKERS": "1"})
         self.balancer.add(gateway.port)
         return gateway
 
     def test_four_gateways_are_replaced_and_no_request_fails(self):
         self.balancer = Balancer()
         self.addCleanup(self.balancer.close)
+        self.chat = websocket.Service()
+        self.addCleanup(self.chat.close)
+        echo(self.chat)
         pods = [self.pod() for _ in range(4)]
-        with Load(self.balancer.port, TARGET, BODY, 6) as h1, H2Load(self.balancer.port, 6) as h2:
+        with Load(self.balancer.port, TARGET, BODY, 6) as h1, H2Load(self.balancer.port, 6) as h2, \
+                WebSocketLoad(self.balancer.port, 4) as ws:
             for number in range(4):
                 fresh = self.pod()          # maxSurge 1, maxUnavailable 0
                 old = pods.pop(0)
@@ -95,9 +187,11 @@ class Rollout(Scenario):
                 leaves.join()
                 self.assertStops(old)
                 self.assertGreater(h1.done, 0)
-            before = (h1.done, h2.done)
+            before = (h1.done, h2.done, ws.done)
         self.assertEqual([], h1.failures[:5])
         self.assertEqual([], h2.failures[:5])
+        self.assertEqual([], ws.failures[:5])
+        self.assertGreaterEqual(ws.told_to_go, 4, "each WebSocket was told to go, and came back")
         self.assertEqual(0, self.balancer.unplaced)
         self.assertGreater(min(before), 200)
         for pod in pods:

@@ -28,6 +28,13 @@ export const breakages = [
     ["no pause before the end", get => { delete container(get("Deployment", "api-gateway")).lifecycle; }],
     ["a gap in a rollout", get => { get("Deployment", "api-gateway").spec.strategy.rollingUpdate.maxUnavailable = 1; }],
     ["a budget that lets no node go", get => { get("PodDisruptionBudget", "api-gateway").spec.minAvailable = 3; }],
+    ["a scaler that does not look at memory", get => {
+        const scaler = get("HorizontalPodAutoscaler", "api-gateway");
+        scaler.spec.metrics = scaler.spec.metrics.filter(metric => metric.resource?.name !== "memory");
+    }],
+    ["a budget for fewer", get => { get("PodDisruptionBudget", "api-gateway").spec.minAvailable = 1; }],
+    ["another host", get => { get("Ingress", "api-gateway").spec.rules[0].host = "api.example.com"; }],
+    ["a probe that asks more rarely", get => { container(get("Deployment", "api-gateway")).readinessProbe.periodSeconds = 30; }],
     ["root", get => { delete pod(get("StatefulSet", "redis")).securityContext.runAsNonRoot; }],
     ["an image without a version", get => { container(get("Deployment", "api-gateway")).image = "api-gateway:latest"; }],
     ["an ingress to another port", get => { get("Ingress", "api-gateway").spec.rules[0].http.paths[0].backend.service.port.name = "web"; }],

@@ -143,6 +143,31 @@ export class Platform {
         ];
     }
 
+    numbers_are_those_of_the_platform({ one }) {
+        const deployment = one("Deployment", "api-gateway");
+        const container = podOf(deployment ?? {})?.containers[0] ?? {};
+        const scaler = one("HorizontalPodAutoscaler", "api-gateway")?.spec ?? {};
+        const share = name => scaler.metrics?.find(m => m.resource?.name === name)?.resource.target.averageUtilization;
+        const timing = probe => probe ? `${probe.initialDelaySeconds ?? 0}/${probe.periodSeconds ?? 10}` : "none";
+        const wanted = {
+            image: [container.image, "api-gateway:1.0.0"],
+            replicas: [deployment?.spec.replicas, 3],
+            "fewest pods": [scaler.minReplicas, 3],
+            "most pods": [scaler.maxReplicas, 10],
+            "CPU at which it scales": [share("cpu"), 70],
+            "memory at which it scales": [share("memory"), 80],
+            "pods that a drain leaves": [one("PodDisruptionBudget", "api-gateway")?.spec.minAvailable, 2],
+            "CPU that is asked for": [container.resources?.requests?.cpu, "100m"],
+            grace: [podOf(deployment ?? {})?.terminationGracePeriodSeconds, 30],
+            "delay and period of the liveness probe": [timing(container.livenessProbe), "10/10"],
+            "delay and period of the readiness probe": [timing(container.readinessProbe), "5/5"],
+            "tries of the startup probe": [container.startupProbe?.failureThreshold, 30],
+            host: [one("Ingress", "api-gateway")?.spec.rules[0].host, "api.tickettoken.com"],
+        };
+        return Object.entries(wanted).filter(([, [found, right]]) => found !== right)
+            .map(([what, [found, right]]) => `${what}: ${found} instead of ${right}`);
+    }
+
     pods_may_do_little({ pods }) {
         return pods.flatMap(pod => [
             ...(pod.spec.securityContext?.runAsNonRoot && pod.spec.securityContext.seccompProfile ? [] : [`${pod.name}: may be root`]),

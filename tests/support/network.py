@@ -81,6 +81,10 @@ class Machine:
         """What runs this in there, when somebody runs it out here."""
         return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", "-r", "-w", *words]
 
+    def outside(self, *words):
+        """What runs this in its network, but among the files of ours."""
+        return ["nsenter", "-t", str(self.holder.pid), "-n", *words]
+
     def start(self, words, environment, log):
         with open(log, "ab") as output:
             return subprocess.Popen(self.command(*words), env=environment, stdin=subprocess.DEVNULL, stdout=output,

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -54,6 +55,11 @@ class Production:
         self.kubectl = Kubectl(self.cluster, typed)
         os.symlink(binary, self.kubectl.folder / "api-gateway")
         (self.folder / ".curlrc").write_text(curlrc())
+        self.desk = self.folder / "desk"        # where an operator sits
+        self.desk.mkdir()
+        for name in ("k8s", "config"):
+            os.symlink(ROOT / name, self.desk / name)
+        shutil.copy(ROOT / "config/gateway.yaml", self.desk)
         self.network.know({"prometheus": "10.77.0.1"})
         self.prometheus = Prometheus(folder, [], rules, listen=("10.77.0.1", 9090))
         self.scraped = None
@@ -80,7 +86,7 @@ class Production:
     def shell(self, text):
         """The words that run it as an operator would."""
         return ["unshare", "-m", "--propagation", "private", "sh", "-c",
-                f"mount --bind {shlex.quote(str(self.network.hosts))} /etc/hosts && cd {shlex.quote(str(ROOT))} && exec sh -c \"$1\"",
+                f"mount --bind {shlex.quote(str(self.network.hosts))} /etc/hosts && cd {shlex.quote(str(self.desk))} && exec sh -c \"$1\"",
                 "sh", text]
 
     def environment(self, editor="true"):
