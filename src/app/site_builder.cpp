@@ -217,6 +217,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         }
     }
     site->tls = settings.tls_contexts;
+    site->client_certificates = settings.tls.client_verify != net::ClientVerify::off;
     site->tls_handshake_timeout = settings.tls.handshake_timeout;
     if (settings.tls.configured()) {
         site->redirect_port = settings.tls.redirect_port;

@@ -6,6 +6,7 @@
 #include "gateway/forwarded_head.hpp"
 #include "gateway/shard.hpp"
 #include "identity/identity.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -102,6 +103,12 @@ bool CacheWork::begin(Exchange& x) {
                    ? x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role,
                                          kSeparator, x.identity->subject)
                    : x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role);
+    }
+    // What a service shows to whoever has a certificate is kept for that one.
+    if (x.generation.site->client_certificates) [[unlikely]] {
+        if (const net::TlsPeer* const peer = x.stream.client_certificate()) {
+            who_ = x.memory.arena.join(who_, kSeparator, peer->fingerprint);
+        }
     }
     if (reads_) {
         request_ = http::cache_control_of_request(head.headers);

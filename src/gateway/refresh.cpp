@@ -3,6 +3,7 @@
 #include "gateway/arrival.hpp"
 #include "gateway/forward.hpp"
 #include "gateway/shard.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -19,6 +20,9 @@ class DetachedStream final : public http::Stream {
           protocol_(like.protocol()),
           secure_(like.secure()),
           began_(like.began()) {
+        if (const net::TlsPeer* const peer = like.client_certificate()) {
+            certificate_ = *peer;
+        }
         head_.method = http::Method::get;
         head_.method_text = "GET";
         head_.target = arena_.copy(head_.target);
@@ -37,6 +41,9 @@ class DetachedStream final : public http::Stream {
     [[nodiscard]] const net::Address& peer() const override { return peer_; }
     [[nodiscard]] http::Protocol protocol() const override { return protocol_; }
     [[nodiscard]] bool secure() const override { return secure_; }
+    [[nodiscard]] const net::TlsPeer* client_certificate() const override {
+        return certificate_ ? &*certificate_ : nullptr;
+    }
     [[nodiscard]] Instant began() const override { return began_; }
     http::BodyPart body_at_hand() override { return {{}, true}; }
     net::Task<Result<http::BodyPart>> read_body() override { co_return http::BodyPart{{}, true}; }
@@ -72,6 +79,7 @@ class DetachedStream final : public http::Stream {
     }
 
     Arena arena_;
+    std::optional<net::TlsPeer> certificate_;
     http::RequestHead head_;
     net::Address peer_;
     http::Protocol protocol_;

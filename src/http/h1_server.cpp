@@ -70,6 +70,8 @@ Task<bool> H1Connection::shake_hands() {
     const Result<void> done =
         co_await stream_.handshake(shared_.loop.now() + shared_.tls->handshake_timeout);
     idle_ = true;
+    shared_.responder.shook_hands(peer_, stream_.handshake_outcome(),
+                                  done ? nullptr : done.error().detail);
     co_return done.has_value();
 }
 

@@ -19,6 +19,9 @@ class H2Stream final : public Stream, public H2Session::Listener {
     [[nodiscard]] const net::Address& peer() const override { return connection_.peer_; }
     [[nodiscard]] Protocol protocol() const override { return Protocol::http2; }
     [[nodiscard]] bool secure() const override { return connection_.stream_.secure(); }
+    [[nodiscard]] const net::TlsPeer* client_certificate() const override {
+        return connection_.stream_.tls_peer();
+    }
     [[nodiscard]] Instant began() const override { return began_; }
     BodyPart body_at_hand() override;
     Task<Result<BodyPart>> read_body() override;

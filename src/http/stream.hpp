@@ -61,6 +61,8 @@ class Stream {
     [[nodiscard]] virtual const net::Address& peer() const = 0;
     [[nodiscard]] virtual Protocol protocol() const = 0;
     [[nodiscard]] virtual bool secure() const = 0;
+    // Who the client has proved to be by a certificate; null: nobody.
+    [[nodiscard]] virtual const net::TlsPeer* client_certificate() const { return nullptr; }
     [[nodiscard]] virtual Instant began()
         const = 0;  // when the first byte of the request was there
 
@@ -112,6 +114,10 @@ class Responder {
     virtual Task<void> serve(Stream& stream) = 0;
     // A client's connection was ended for what it did outside of any request. what: a literal.
     virtual void abused(const net::Address& /*peer*/, const char* /*what*/) {}
+
+    // A handshake on the port for TLS has ended. why: a literal; null: it went well.
+    virtual void shook_hands(const net::Address& /*peer*/, observe::Handshake /*outcome*/,
+                             const char* /*why*/) {}
 
   protected:
     ~Responder() = default;
