@@ -91,7 +91,8 @@ bool CacheWork::begin(Exchange& x) {
     if (reads_ && (head.framing != http::Framing::none || head.headers.has(Known::upgrade))) {
         return false;
     }
-    if (head.method == Method::options || head.method == Method::trace) {
+    if (head.method == Method::options || head.method == Method::trace ||
+        head.method == Method::connect) {
         return false;
     }
     host_ = lower_copy(x.memory.arena, head.authority);

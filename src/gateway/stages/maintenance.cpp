@@ -5,9 +5,10 @@
 namespace gw::gateway {
 namespace {
 
+// CONNECT opens a WebSocket, as GET does in HTTP/1.1.
 bool writes(http::Method method) {
     return method != http::Method::get && method != http::Method::head &&
-           method != http::Method::options;
+           method != http::Method::options && method != http::Method::connect;
 }
 
 Verdict decide(Exchange& x) {
