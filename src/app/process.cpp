@@ -36,6 +36,7 @@
 #include "control/security_desk.hpp"
 #include "control/sign_in.hpp"
 #include "control/signals.hpp"
+#include "control/ticket_keeper.hpp"
 #include "control/trace_export.hpp"
 #include "gateway/answer_cache.hpp"
 #include "net/activation.hpp"
@@ -120,6 +121,7 @@ class Process {
   private:
     bool open_sockets();
     void watch_certificates();
+    WallTime shown_until(const net::TlsStaple& staple);
     bool open_tls_sockets(std::size_t count, std::vector<net::NamedSocket>& inherited);
     void watch_files();
     bool open_group(std::string_view name, const net::Address& address, std::size_t wanted,
@@ -242,6 +244,11 @@ class Process {
                                        [this] { tell_maintenance(*known_->state().current()); }};
     std::string banner_;
 
+    control::TicketKeeper tickets_{loop_, log_, [this](const auto& keys) {
+                                       for (const auto& worker : workers_) {
+                                           worker->adopt_tickets(keys);
+                                       }
+                                   }};
     control::EndpointBoard board_;
     control::CrowdBoard crowds_;
     std::unique_ptr<control::TraceExport> traces_;
@@ -694,6 +701,9 @@ void Process::start_state() {
         snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
     }
     store_->follow(state::KnownState::prefixes(), follower());
+    if (settings_->tls.configured()) {
+        tickets_.start(*store_);
+    }
     if (resp_socket_.valid()) {
         resp_ = std::make_unique<state::RespServer>(loop_, std::move(resp_socket_), *store_,
                                                     settings_->state.resp_password);
@@ -921,6 +931,7 @@ void Process::configure_desk() {
         {.operator_ = settings_->admin.token, .viewer = settings_->admin.viewer_token});
     desk_.audit().configure(settings_->audit);
     desk_.watch().configure(settings_->watch);
+    tickets_.configure(settings_->tls.ticket_rotation, settings_->tls.ticket_secret);
 }
 
 void Process::backend_changed(bool available, const char* why) {
@@ -930,6 +941,7 @@ void Process::backend_changed(bool available, const char* why) {
     store_available_ = available;
     limit_link_.store_changed(available);
     answer_link_.store_changed(available);
+    tickets_.store_changed();
     if (available) {
         log_.info("the state backend answers", {{"backend", store_->backend()}});
     } else {
@@ -1029,9 +1041,14 @@ control::ReloadOutcome Process::reload(std::string_view why) {
 void Process::watch_certificates() {
     std::map<std::string, std::unique_ptr<control::FileWatch>> folders;
     std::map<std::string, WallTime> expiries;  // of a name, the first to expire
+    std::map<std::string, WallTime> staples;   // the same
     if (settings_->tls_contexts != nullptr) {
+        std::vector<std::string> watched{settings_->tls.client_ca_file};
         for (const net::TlsCertificateOptions& files : settings_->tls.all()) {
-            for (const std::string& file : {files.cert_file, files.key_file}) {
+            watched.insert(watched.end(), {files.cert_file, files.key_file, files.ocsp_file});
+        }
+        for (const std::string& file : watched) {
+            if (!file.empty()) {
                 std::string folder = std::filesystem::path(file).parent_path().string();
                 const auto known = certificate_folders_.find(folder);
                 if (known != certificate_folders_.end() && known->second != nullptr) {
@@ -1050,9 +1067,32 @@ void Process::watch_certificates() {
                 certificate.expires);
             entry->second = std::min(entry->second, certificate.expires);
         }
+        for (std::size_t i = 0; i < settings_->tls_contexts->staples().size(); ++i) {
+            if (const net::TlsStaple* const staple = settings_->tls_contexts->staples()[i].get()) {
+                const net::TlsCertificate& of = settings_->tls_contexts->certificates()[i];
+                const WallTime until = shown_until(*staple);
+                const auto [entry, fresh] =
+                    staples.emplace(of.names.empty() ? of.file : of.names.front(), until);
+                entry->second = std::min(entry->second, until);
+            }
+        }
     }
     certificate_folders_ = std::move(folders);
     exposition_.certificates(std::move(expiries));
+    exposition_.staples(std::move(staples));
+}
+
+// The epoch: not at all, and then the log says why.
+WallTime Process::shown_until(const net::TlsStaple& staple) {
+    if (staple.good_at(loop_.clock().wall)) {
+        return staple.until;
+    }
+    const bool late = staple.trouble.empty();
+    log_.warn("an OCSP response is not shown to clients",
+              {{"file", staple.file},
+               {"reason", late ? "has ended (nextUpdate)" : staple.trouble},
+               {"remedy", late ? "fetch a new one" : staple.remedy}});
+    return {};
 }
 
 void Process::publish_site() {
@@ -1356,6 +1396,8 @@ net::Task<void> Process::stop() {
     }
     windows_.stop();
     knobs_.stop();
+    tickets_.stop();
+    co_await tickets_.all_done();
     limit_link_.stop();
     co_await limit_link_.all_done();
     idempotency_link_.stop();

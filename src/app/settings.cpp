@@ -14,6 +14,7 @@
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/shaping_check.hpp"
 #include "gateway/websocket_options.hpp"
+#include "net/tls_tickets.hpp"
 
 namespace gw::app {
 namespace {
@@ -164,12 +165,38 @@ void check_overload(config::Reader& root, const Settings& s) {
     }
 }
 
+// What is half said about clients' certificates would let in whoever was meant to stay out.
+bool check_clients_of_tls(config::Reader& reader, const net::TlsOptions& tls) {
+    const bool asks = tls.client_verify != net::ClientVerify::off;
+    const bool named = !tls.client_ca_file.empty();
+    if (!tls.ticket_secret.empty() && tls.ticket_secret.size() < net::TicketSealer::kSecretMin) {
+        reader.blame("ticket_secret", "tls.ticket_secret is shorter than 32 characters",
+                     "make one with `openssl rand -base64 48`");
+    }
+    if (!tls.ocsp_file.empty() && tls.cert_file.empty()) {
+        reader.blame("ocsp_file", "tls.ocsp_file is set, but cert_file is not",
+                     "set cert_file and key_file, or move it beside its certificate");
+    }
+    if (asks && !tls.configured()) {
+        reader.blame("client_verify", "tls.client_verify is set, but there is no certificate",
+                     "set cert_file and key_file, or remove client_verify");
+    } else if (asks && !named) {
+        reader.blame("client_ca_file", "tls.client_ca_file is not set, but client_verify is",
+                     "name the file with the authorities whose certificates are believed");
+    } else if (named && !asks) {
+        reader.blame("client_verify",
+                     "tls.client_ca_file is set, but client_verify is off: nobody is asked",
+                     "set client_verify to require or request, or remove client_ca_file");
+    }
+    return !asks || named;
+}
+
 // Certificates are read here, so that a bad one is a mistake like any other.
 void check_tls(config::Reader& root, Settings& s) {
-    if (!s.tls.configured()) {
+    config::Reader reader = root.section("tls");
+    if (!check_clients_of_tls(reader, s.tls) || !s.tls.configured()) {
         return;
     }
-    config::Reader reader = root.section("tls");
     if (s.tls.port != 0 && (s.tls.port == s.listen.port || s.tls.port == s.admin.port)) {
         reader.blame("port", "tls.port is another listener's port as well", "give each its own");
     }
@@ -183,7 +210,7 @@ void check_tls(config::Reader& root, Settings& s) {
     const std::size_t own = s.tls.all().size() - s.tls.certificates.size();
     for (net::TlsFlaw& flaw : loaded.error()) {
         const std::string setting(flaw.setting);
-        if (flaw.index < own) {
+        if (flaw.index < own || flaw.index == net::TlsFlaw::kWhole) {
             reader.blame(setting, "tls." + setting + " " + flaw.flaw.what,
                          std::move(flaw.flaw.remedy));
         } else {

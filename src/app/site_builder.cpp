@@ -11,6 +11,7 @@
 #include "gateway/canary_options.hpp"
 #include "gateway/mirror_options.hpp"
 #include "gateway/rate_limit_options.hpp"
+#include "gateway/websocket_options.hpp"
 #include "observe/json_line.hpp"
 
 namespace gw::app {
@@ -241,6 +242,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         }
     }
     site->tls = settings.tls_contexts;
+    site->client_certificates = settings.tls.client_verify != net::ClientVerify::off;
     site->tls_handshake_timeout = settings.tls.handshake_timeout;
     if (settings.tls.configured()) {
         site->redirect_port = settings.tls.redirect_port;
@@ -262,7 +264,10 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         .streams_max = settings.http2.streams_max,
         .stream_window = settings.http2.stream_window_bytes,
         .connection_window = settings.http2.connection_window_bytes,
-        .header_list_max = static_cast<std::uint32_t>(settings.messages.head_bytes_max)};
+        .header_list_max = static_cast<std::uint32_t>(settings.messages.head_bytes_max),
+        .extended_connect = std::ranges::any_of(settings.routes, [](const auto& route) {
+            return gateway::websocket_of(route.stage_options) != nullptr;
+        })};
     site->generation = generation;
     site->hash = hash_of(settings.text);
     return site;

@@ -109,6 +109,11 @@ void Worker::adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
         [this, report = std::move(report)]() mutable { shard_.adopt_health(std::move(report)); });
 }
 
+void Worker::adopt_tickets(std::shared_ptr<const net::TicketKeys> tickets) {
+    loop_.post(
+        [this, tickets = std::move(tickets)]() mutable { tls_.tickets = std::move(tickets); });
+}
+
 void Worker::drain() {
     loop_.post([this] { shard_.drain(); });
 }

@@ -56,6 +56,8 @@ class Worker {
         shard_.send_traces_by(std::move(send));
     }
     void adopt_pressure(gateway::Pressure pressure);
+    // From here on new session tickets are made with the first of these.
+    void adopt_tickets(std::shared_ptr<const net::TicketKeys> tickets);
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
 
     // Stopping, in this order.
@@ -87,7 +89,7 @@ class Worker {
     http::H1Pool h1_{.buffers = buffers_, .server = {}, .client = {}};
     observe::AccessLog access_log_;
     gateway::Shard shard_{loop_, h1_, metrics_, access_log_};
-    net::TlsServer tls_;
+    net::TlsServer tls_{loop_.clock()};
     http::H1ServerShared shared_{.loop = loop_,
                                  .pool = h1_,
                                  .responder = shard_,

@@ -7,6 +7,7 @@
 #include "gateway/forwarded_head.hpp"
 #include "gateway/shard.hpp"
 #include "identity/identity.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -128,7 +129,8 @@ bool CacheWork::begin(Exchange& x) {
     if (reads_ && (head.framing != http::Framing::none || head.headers.has(Known::upgrade))) {
         return false;
     }
-    if (head.method == Method::options || head.method == Method::trace) {
+    if (head.method == Method::options || head.method == Method::trace ||
+        head.method == Method::connect) {
         return false;
     }
     site_ = x.generation.site->hash;
@@ -141,6 +143,12 @@ bool CacheWork::begin(Exchange& x) {
                    ? x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role,
                                          kSeparator, x.identity->subject)
                    : x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role);
+    }
+    // What a service shows to whoever has a certificate is kept for that one.
+    if (x.generation.site->client_certificates) [[unlikely]] {
+        if (const net::TlsPeer* const peer = x.stream.client_certificate()) {
+            who_ = x.memory.arena.join(who_, kSeparator, peer->fingerprint);
+        }
     }
     if (reads_) {
         request_ = http::cache_control_of_request(head.headers);

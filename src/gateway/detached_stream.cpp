@@ -8,6 +8,9 @@ DetachedStream::DetachedStream(const http::Stream& like)
       protocol_(like.protocol()),
       secure_(like.secure()),
       began_(like.began()) {
+    if (const net::TlsPeer* const peer = like.client_certificate()) {
+        certificate_ = *peer;
+    }
     head_.method_text = arena_.copy(head_.method_text);
     head_.target = arena_.copy(head_.target);
     head_.path = arena_.copy(head_.path);

@@ -2,8 +2,11 @@
 // where whoever derives from this takes it.
 #pragma once
 
+#include <optional>
+
 #include "base/arena.hpp"
 #include "http/stream.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::gateway {
 
@@ -19,6 +22,9 @@ class DetachedStream : public http::Stream {
     [[nodiscard]] const net::Address& peer() const override { return peer_; }
     [[nodiscard]] http::Protocol protocol() const override { return protocol_; }
     [[nodiscard]] bool secure() const override { return secure_; }
+    [[nodiscard]] const net::TlsPeer* client_certificate() const override {
+        return certificate_ ? &*certificate_ : nullptr;
+    }
     [[nodiscard]] Instant began() const override { return began_; }
     http::BodyPart body_at_hand() override { return {{}, true}; }
     net::Task<Result<http::BodyPart>> read_body() override;
@@ -49,6 +55,7 @@ class DetachedStream : public http::Stream {
 
   private:
     Arena arena_;
+    std::optional<net::TlsPeer> certificate_;
     http::RequestHead head_;
     net::Address peer_;
     http::Protocol protocol_;

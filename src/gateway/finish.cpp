@@ -3,6 +3,7 @@
 #include "gateway/shard.hpp"
 #include "gateway/trace_notes.hpp"
 #include "identity/identity.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -44,6 +45,11 @@ observe::AccessRecord record_of(const Exchange& x, const Outcome& outcome, Insta
     if (x.identity) {
         record.user_id = x.identity->subject;
         record.tenant_id = x.identity->tenant;
+    }
+    if (x.generation.site->client_certificates) [[unlikely]] {
+        if (const net::TlsPeer* const peer = x.stream.client_certificate()) {
+            record.client_cert = peer->subject;
+        }
     }
     record.bytes_in = x.stream.bytes_in();
     record.bytes_out = x.stream.bytes_out();

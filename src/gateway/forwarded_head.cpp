@@ -12,6 +12,7 @@
 #include "http/line_writer.hpp"
 #include "http/protected_names.hpp"
 #include "identity/identity.hpp"
+#include "net/tls_session.hpp"
 #include "observe/json_line.hpp"
 
 namespace gw::gateway {
@@ -73,7 +74,7 @@ constexpr std::size_t kOwnFieldsMax = 16 + Edge::kFieldsMax;
 // Names, punctuation and numbers of the lines that we write; what else stands in them is added.
 constexpr std::size_t kOwnRequestBytes = 320;
 constexpr std::size_t kOwnResponseBytes = 512;
-constexpr std::size_t kOwnRequestFields = 8;
+constexpr std::size_t kOwnRequestFields = 9;
 
 // Fields of responses that tell of what is behind us, or that the gateway sets.
 constexpr bool replaced_in_response(Known known) {
@@ -202,6 +203,12 @@ bool add_request_fields(Exchange& x, Headers& out) {
     if (!site.services[x.service_index].fields.add_to(out) || !add_via(x, out) ||
         out.room() < kOwnRequestFields) {
         return false;
+    }
+    if (site.client_certificates) [[unlikely]] {
+        const net::TlsPeer* const peer = x.stream.client_certificate();
+        if (peer != nullptr && !out.add("Client-Cert", peer->field)) {
+            return false;
+        }
     }
     const std::string_view chain = forwarded_for(x);
     const std::string_view authority = x.head().authority;

@@ -5,6 +5,7 @@
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
 #include "identity/identity.hpp"
+#include "net/tls_session.hpp"
 #include "security/request_signature.hpp"
 
 namespace gw::gateway {
@@ -23,7 +24,12 @@ IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
     const http::RequestHead& head = x.head();
     const std::string_view tenant = x.identity ? x.identity->tenant : std::string_view{};
     // Where nobody says who calls, one address does not meet another's keys.
-    const std::string_view caller = x.identity ? x.identity->subject : x.client_text;
+    std::string_view caller = x.identity ? x.identity->subject : x.client_text;
+    if (x.generation.site->client_certificates) [[unlikely]] {
+        if (const net::TlsPeer* const peer = x.stream.client_certificate()) {
+            caller = x.memory.arena.join(caller, " ", peer->fingerprint);
+        }
+    }
     key_ = "idempotency:" +
            security::digest_of({x.identity ? "user" : "address", tenant, caller, x.route->name,
                                 head.headers.value(http::Known::idempotency_key)});

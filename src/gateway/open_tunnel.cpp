@@ -20,11 +20,42 @@ using http::Known;
 using upstream::Breaker;
 
 constexpr int kInterimHeadsMax = 32;
+constexpr std::string_view kKeyField = "Sec-WebSocket-Key";
+constexpr std::string_view kAcceptField = "Sec-WebSocket-Accept";
 
-// Connection and Upgrade are made anew: what the client wrote there is not copied.
+// Connection and Upgrade are made anew: what the client wrote there is not copied. What HTTP/2
+// leaves out of a handshake (RFC 8441, 5) is put in: services speak HTTP/1.1.
 bool build_upgrade_head(Exchange& x) {
-    return build_request_head(x, http::Framing::none, 0) &&
-           x.memory.request.headers.add(Known::upgrade, "websocket");
+    if (!build_request_head(x, http::Framing::none, 0)) {
+        return false;
+    }
+    http::RequestHead& head = x.memory.request;
+    if (x.head().method == http::Method::connect) {
+        head.method = http::Method::get;
+        head.method_text = "GET";
+        head.headers.erase_if(
+            [](const http::Field& field) { return equal_ignore_case(field.name, kKeyField); });
+        if (!head.headers.add_other(kKeyField, x.websocket_key)) {
+            return false;
+        }
+    }
+    return head.headers.add(Known::upgrade, "websocket");
+}
+
+// The head by which the client hears that it has its WebSocket.
+bool build_agreement(Exchange& x, const http::ResponseHead& head) {
+    if (!build_response_head(x, head)) {
+        return false;
+    }
+    http::ResponseHead& out = x.memory.response;
+    if (x.head().method != http::Method::connect) {
+        return out.headers.add(Known::upgrade, "websocket");
+    }
+    out.status = 200;
+    out.reason = "OK";
+    out.headers.erase_if(
+        [](const http::Field& field) { return equal_ignore_case(field.name, kAcceptField); });
+    return true;
 }
 
 // Did the client offer the subprotocol that the service has chosen?
@@ -46,7 +77,7 @@ const char* flaw_of(const Exchange& x, const http::ResponseHead& head) {
             upgrades += equal_ignore_case(field.value, "websocket") ? 1 : 2;
         } else if (field.known == Known::connection) {
             connection = connection || list_contains(field.value, "upgrade");
-        } else if (equal_ignore_case(field.name, "Sec-WebSocket-Accept")) {
+        } else if (equal_ignore_case(field.name, kAcceptField)) {
             const bool right = field.value == security::websocket_accept(x.websocket_key);
             accepts += right ? 1 : 2;
         } else if (equal_ignore_case(field.name, "Sec-WebSocket-Protocol") &&
@@ -80,12 +111,11 @@ net::Task<Result<void>> agree(Exchange& x, http::H1Client& service, upstream::Le
         x.withheld = verdict;
         co_return fail(Errc::cancelled, Fault::self, "the answer is withheld");
     }
-    if (!build_response_head(x, *head) ||
-        !x.memory.response.headers.add(Known::upgrade, "websocket")) {
+    if (!build_agreement(x, *head)) {
         co_return fail(Errc::too_large, Fault::upstream, "the service sent too many header fields");
     }
     on_response(x);
-    x.outcome.status = head->status;
+    x.outcome.status = x.memory.response.status;
     x.generation.service_series[x.service_index]->answered(head->status,
                                                            x.upstream_ended - *x.upstream_began);
     const std::string_view first = service.unread();
@@ -112,6 +142,11 @@ net::Task<Result<void>> ask(Exchange& x, ClientWatch& watch, upstream::Lease& le
             call.tell(done || !is_the_services(done.error()) ? Breaker::Result::success
                                                              : Breaker::Result::failure,
                       x.shard.loop().now());
+        } else if ((*head)->status < 300 && x.head().method == http::Method::connect) {
+            // Passed on, it would tell an HTTP/2 client that it has its WebSocket.
+            done =
+                fail(Errc::malformed, Fault::upstream,
+                     "the service answered a WebSocket's handshake with success and without one");
         } else {
             // No WebSocket, but an answer as any other.
             Resend resend(x);

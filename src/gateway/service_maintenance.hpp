@@ -5,10 +5,10 @@
 
 namespace gw::gateway {
 
-// Does this method change something?
+// Does this method change something? CONNECT opens a WebSocket, as GET does in HTTP/1.1.
 inline bool writes(http::Method method) {
     return method != http::Method::get && method != http::Method::head &&
-           method != http::Method::options;
+           method != http::Method::options && method != http::Method::connect;
 }
 
 // service: in Site::services. until: when that ends, if it does by itself.

@@ -53,6 +53,15 @@ void Shard::abused(const net::Address& peer, const char* what) {
     report_abuse(*this, peer.ip, what);
 }
 
+void Shard::shook_hands(const net::Address& peer, observe::Handshake outcome, const char* why) {
+    metrics_.handshake(outcome).add();
+    if (outcome == observe::Handshake::unverified) {
+        char text[IpAddress::kTextMax];
+        log_warn("a client was not let in for its certificate",
+                 {{"ip", std::string_view{text, peer.ip.write(text)}}, {"reason", why}});
+    }
+}
+
 void Shard::adopt(std::shared_ptr<const Site> site) {
     // Tokens that were good under other rules may not be so any more. Where only limits are others,
     // the configuration is the same.

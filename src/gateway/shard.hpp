@@ -58,6 +58,8 @@ class Shard final : public http::Responder {
 
     net::Task<void> serve(http::Stream& stream) override;
     void abused(const net::Address& peer, const char* what) override;
+    void shook_hands(const net::Address& peer, observe::Handshake outcome,
+                     const char* why) override;
 
     // From here on requests begin with this configuration.
     void adopt(std::shared_ptr<const Site> site);

@@ -64,6 +64,7 @@ struct Site {
     http::H1ServerLimits limits;
     std::shared_ptr<const net::TlsContexts> tls;  // null: off
     Millis tls_handshake_timeout{0};
+    bool client_certificates = false;             // some clients show one
     std::uint16_t redirect_port = 0;              // to which plain HTTP is sent; 0: it is served
     std::string hsts;                             // "" when TLS is off
     std::unique_ptr<const Edge> edge;             // null: nothing of it is configured

@@ -14,6 +14,7 @@ using observe::TunnelEnd;
 Tunnel::Tunnel(Exchange& x, upstream::Lease lease, std::string_view first)
     : shard_(x.shard),
       lease_(std::move(lease)),
+      service_(lease_.stream(), x.shard.h1().buffers),
       pace_(x.generation.site->limits.pace),
       client_address_(x.client),
       identity_(x.identity),
@@ -39,7 +40,7 @@ Tunnel::Tunnel(Exchange& x, upstream::Lease lease, std::string_view first)
 
 // What the line refers to goes with the exchange.
 void Tunnel::keep_texts() {
-    line_.method = "GET";
+    line_.method = line_.method == "CONNECT" ? "CONNECT" : "GET";
     const auto each = [this](auto visit) {
         for (std::string_view* text :
              {&line_.request_id, &line_.trace_id, &line_.path, &line_.query, &line_.route,
@@ -57,7 +58,7 @@ void Tunnel::keep_texts() {
     });
 }
 
-net::Task<void> Tunnel::run(net::Stream& client, net::Buffer buffer, std::string_view first) {
+net::Task<void> Tunnel::run(http::Duplex& client, net::Buffer buffer, std::string_view first) {
     client_ = &client;
     shard_.tunnels().enter(*this);
     shard_.metrics().tunnels.add(1);
@@ -65,7 +66,7 @@ net::Task<void> Tunnel::run(net::Stream& client, net::Buffer buffer, std::string
     scope_.spawn(carry(Way::down, {}, {}));
     co_await carry(Way::up, std::move(buffer), first);
     co_await scope_.all_done();
-    lease_.stream().shutdown_write();
+    service_.end();
     if (!client_ended_ && !client.cancelled()) {
         co_await linger();
     }
@@ -76,9 +77,8 @@ net::Task<void> Tunnel::run(net::Stream& client, net::Buffer buffer, std::string
 }
 
 net::Task<void> Tunnel::carry(Way way, net::Buffer buffer, std::string_view bytes) {
-    net::Stream& from = way == Way::up ? *client_ : lease_.stream();
-    net::Stream& to = way == Way::up ? lease_.stream() : *client_;
-    net::BufferPool& buffers = shard_.h1().buffers;
+    http::Duplex& from = way == Way::up ? *client_ : service_;
+    http::Duplex& to = way == Way::up ? service_ : *client_;
     while (true) {
         bytes = take(way, bytes);
         if (!bytes.empty()) {
@@ -90,27 +90,16 @@ net::Task<void> Tunnel::carry(Way way, net::Buffer buffer, std::string_view byte
         if (stops(way)) {
             break;
         }
-        // Whoever waits for the next message holds no buffer.
-        if (!from.has_news(false)) {
-            buffer.release();
-        }
-        if (const Result<void> ready = co_await from.readable(kNever); !ready) {
-            broke(way, ready.error());
-            break;
-        }
-        if (!buffer) {
-            buffer = buffers.take();
-        }
-        const Result<std::size_t> got = co_await from.read_some(buffer.span(), kNever);
+        const Result<std::string_view> got = co_await from.read(buffer, kNever);
         if (!got) {
             broke(way, got.error());
             break;
         }
-        if (*got == 0) {
+        if (got->empty()) {
             came_to_end(way);
             break;
         }
-        bytes = {buffer.data(), *got};
+        bytes = *got;
         moved_ = shard_.loop().now();
     }
     buffer.release();
@@ -143,7 +132,7 @@ bool Tunnel::stops(Way way) const {
 void Tunnel::came_to_end(Way way) {
     if (way == Way::up) {
         client_ended_ = true;
-        lease_.stream().shutdown_write();
+        service_.end();
         begin_end(End::client);
     } else {
         begin_end(End::service);
@@ -160,7 +149,7 @@ void Tunnel::broke(Way way, const Error& error) {
         line_.detail = error.detail;
     }
     begin_end(way == Way::up ? End::client : End::service);
-    lease_.stream().cancel();
+    service_.cancel();
     if (way == Way::up) {
         client_->cancel();
     } else {
@@ -184,7 +173,7 @@ void Tunnel::close(std::uint16_t code, End end) {
     begin_end(end);
     client_->cancel_read();
     if (frames_.at_boundary()) {
-        lease_.stream().cancel_read();
+        service_.cancel_read();
     }
 }
 
@@ -200,17 +189,17 @@ net::Task<void> Tunnel::say_close() {
             co_return;
         }
     }
-    client_->shutdown_write();
+    client_->end();
 }
 
 // A socket that is closed with bytes unread resets the connection, and the client could lose the
 // Close frame: what it still sends is thrown away until it ends too.
 net::Task<void> Tunnel::linger() {
     const Instant until = shard_.loop().now() + kGrace;
-    const net::Buffer buffer = shard_.h1().buffers.take();
+    net::Buffer buffer;
     while (true) {
-        const Result<std::size_t> got = co_await client_->read_some(buffer.span(), until);
-        if (!got || *got == 0 || shard_.loop().now() >= until) {
+        const Result<std::string_view> got = co_await client_->read(buffer, until);
+        if (!got || got->empty() || shard_.loop().now() >= until) {
             break;
         }
     }
@@ -227,7 +216,7 @@ void Tunnel::on_time() {
     if (ending_) {
         // What could not end well ends now.
         client_->cancel();
-        lease_.stream().cancel();
+        service_.cancel();
     } else if (now >= ends_) {
         close(ends_by_ == End::token_expired ? http::kPolicyViolation : http::kGoingAway, ends_by_);
     } else if (now >= moved_ + idle_timeout_) {

@@ -1,15 +1,17 @@
 // A WebSocket between a client and a service, once both have agreed: bytes both ways, each way as
 // fast as the slower side takes them, until one of them ends or the gateway has a reason to.
 //
-// A tunnel on which nothing moves holds two sockets, this object and three small coroutines: no
-// buffer, and nothing of the request that it began with but what its access line says. It does not
-// know the configuration that it began with either. One worker's thread.
+// A tunnel on which nothing moves holds two sockets, or a socket and a stream of HTTP/2, this
+// object and a few small coroutines: no buffer, and nothing of the request that it began with but
+// what its access line says. It does not know the configuration that it began with either. One
+// worker's thread.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "gateway/exchange.hpp"
+#include "http/socket_duplex.hpp"
 #include "http/websocket_frames.hpp"
 #include "net/buffers.hpp"
 #include "net/scope.hpp"
@@ -29,7 +31,7 @@ class Tunnel final : public http::Takeover {
     Tunnel& operator=(const Tunnel&) = delete;
     ~Tunnel() override = default;
 
-    net::Task<void> run(net::Stream& client, net::Buffer buffer, std::string_view first) override;
+    net::Task<void> run(http::Duplex& client, net::Buffer buffer, std::string_view first) override;
 
     // Ends it for a reason of ours: the client gets a Close frame with this code as soon as the
     // service's current frame is through, at most kGrace later. Nothing happens when it is ending
@@ -69,7 +71,8 @@ class Tunnel final : public http::Takeover {
 
     Shard& shard_;
     upstream::Lease lease_;
-    net::Stream* client_ = nullptr;  // while it runs
+    http::SocketDuplex service_;
+    http::Duplex* client_ = nullptr;  // while it runs
     net::PaceLimits pace_;
     http::WebSocketFrames frames_;  // to the client
     IpAddress client_address_;

@@ -4,6 +4,7 @@
 
 #include "http/h1_stream.hpp"
 #include "http/h2_server.hpp"
+#include "http/socket_duplex.hpp"
 #include "net/proxy_header.hpp"
 
 namespace gw::http {
@@ -70,6 +71,8 @@ Task<bool> H1Connection::shake_hands() {
     const Result<void> done =
         co_await stream_.handshake(shared_.loop.now() + shared_.tls->handshake_timeout);
     idle_ = true;
+    shared_.responder.shook_hands(peer_, stream_.handshake_outcome(),
+                                  done ? nullptr : done.error().detail);
     co_return done.has_value();
 }
 
@@ -198,7 +201,8 @@ Task<bool> H1Connection::serve_burst() {
                 const std::string_view first = request.unread();
                 net::Buffer buffer = first.empty() ? net::Buffer() : std::move(work.in);
                 borrowed.give_back();
-                co_await next->run(stream_, std::move(buffer), first);
+                SocketDuplex client(stream_, shared_.pool.buffers);
+                co_await next->run(client, std::move(buffer), first);
                 co_return false;
             }
             const bool unread = !work.body.done() || refused || !request.unread().empty() ||

@@ -18,6 +18,9 @@ class H1Stream final : public Stream {
         return work_.head.version_minor == 0 ? Protocol::http10 : Protocol::http11;
     }
     [[nodiscard]] bool secure() const override { return connection_.stream_.secure(); }
+    [[nodiscard]] const net::TlsPeer* client_certificate() const override {
+        return connection_.stream_.tls_peer();
+    }
     [[nodiscard]] Instant began() const override { return began_; }
 
     BodyPart body_at_hand() override;

@@ -138,7 +138,7 @@ void H2Stream::cut() {
 }
 
 Task<void> H2Stream::settle() {
-    if (!closed_ && !reset_ && !complete_) {
+    if (!closed_ && !reset_ && !complete_ && !outgoing_.last) {
         abort();
     }
     // Until it is sent, for what waits to be sent is held: a client that takes no answers may ask

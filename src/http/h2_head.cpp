@@ -138,6 +138,8 @@ void H2HeadReader::take_pseudo(std::string_view name, std::string_view value) {
             return break_off("a malformed or repeated :authority");
         }
         authority_ = keep(value);
+    } else if (name == ":protocol") {
+        take_protocol(value);
     } else {
         break_off("an unknown pseudo-header");
     }
@@ -152,9 +154,19 @@ void H2HeadReader::take_method(std::string_view value) {
     }
     head_.method_text = keep(value);
     head_.method = method_of(head_.method_text);
-    if (head_.method == Method::connect || head_.method == Method::trace) {
+    if (head_.method == Method::trace) {
         refuse(405, "CONNECT and TRACE are not served");
     }
+}
+
+void H2HeadReader::take_protocol(std::string_view value) {
+    if (!extended_connect_) {
+        return break_off("an unknown pseudo-header");  // nobody has offered it: RFC 8441, 3
+    }
+    if (!protocol_.empty() || !is_token(value)) {
+        return break_off("a malformed or repeated :protocol");
+    }
+    protocol_ = keep(value);
 }
 
 void H2HeadReader::take_target(std::string_view value) {
@@ -210,24 +222,50 @@ void H2HeadReader::end(bool last) {
     if (!cookies_.empty() && !head_.headers.add("cookie", cookies_, Known::cookie)) {
         refuse(431, "too many header fields");
     }
-    // Where a limit was passed, what is missing may have been beyond it; CONNECT has no path.
+    // Where a limit was passed, what is missing may have been beyond it.
     if (defect() == nullptr) {
-        if (head_.method_text.empty() || scheme_.empty() || head_.target.empty()) {
-            return break_off("a request without :method, :scheme or :path");
-        }
-        if (head_.target == "*" && head_.method != Method::options) {
-            return break_off("a :path of * with a method other than OPTIONS");
-        }
-        if (!equal_ignore_case(scheme_, "http") && !equal_ignore_case(scheme_, "https")) {
-            refuse(400, "a scheme that is not served here");
-        }
-        if (head_.method_text.size() + head_.target.size() + kRequestLineOverhead >
-            limits_.request_line_max) {
-            refuse(414, "the request line is too long");
-        }
+        head_.method == Method::connect || !protocol_.empty() ? check_connect() : check_pseudo();
     }
     settle_authority();
     settle_framing(last);
+}
+
+// RFC 9113, 8.5; RFC 8441, 4. What is wrong with it outweighs that it is not served.
+void H2HeadReader::check_connect() {
+    if (head_.method != Method::connect) {
+        return break_off("a :protocol with a method other than CONNECT");
+    }
+    if (protocol_.empty()) {
+        return !scheme_.empty() || !head_.target.empty() || authority_.empty()
+                   ? break_off("a CONNECT with :scheme or :path, or without :authority")
+                   : refuse(405, "CONNECT and TRACE are not served");
+    }
+    if (authority_.empty()) {
+        return break_off("an extended CONNECT without :authority");
+    }
+    check_pseudo();
+    if (rules_.framing() == Framing::length) {
+        refuse(400, "a CONNECT with Content-Length");
+    }
+    if (!equal_ignore_case(protocol_, "websocket")) {
+        refuse(501, "a protocol that is not served here");
+    }
+}
+
+void H2HeadReader::check_pseudo() {
+    if (head_.method_text.empty() || scheme_.empty() || head_.target.empty()) {
+        return break_off("a request without :method, :scheme or :path");
+    }
+    if (head_.target == "*" && head_.method != Method::options) {
+        return break_off("a :path of * with a method other than OPTIONS");
+    }
+    if (!equal_ignore_case(scheme_, "http") && !equal_ignore_case(scheme_, "https")) {
+        refuse(400, "a scheme that is not served here");
+    }
+    if (head_.method_text.size() + head_.target.size() + kRequestLineOverhead >
+        limits_.request_line_max) {
+        refuse(414, "the request line is too long");
+    }
 }
 
 void H2HeadReader::settle_authority() {
@@ -250,6 +288,10 @@ void H2HeadReader::settle_authority() {
 }
 
 void H2HeadReader::settle_framing(bool last) {
+    if (head_.method == Method::connect) {
+        head_.framing = Framing::none;  // what follows is no body
+        return;
+    }
     head_.expect_continue = rules_.expects_continue();
     head_.content_length = rules_.content_length();
     if (rules_.framing() == Framing::length) {

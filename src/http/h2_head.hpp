@@ -24,6 +24,9 @@ class H2HeadReader {
     H2HeadReader(const H1Limits& limits, std::span<char> text, std::string& cookies,
                  RequestHead& head);
 
+    // The client has been told that it may ask for other protocols by CONNECT (RFC 8441).
+    void allow_extended_connect() { extended_connect_ = true; }
+
     // Names and values as they were decoded, in their order.
     void take(std::string_view name, std::string_view value);
     // All fields were taken. last: no body follows.
@@ -43,6 +46,9 @@ class H2HeadReader {
     void take_field(std::string_view name, std::string_view value);
     void take_method(std::string_view value);
     void take_target(std::string_view value);
+    void take_protocol(std::string_view value);
+    void check_pseudo();
+    void check_connect();
     void join_cookie(std::string_view value);
     void settle_authority();
     void settle_framing(bool last);
@@ -58,9 +64,11 @@ class H2HeadReader {
     H1Refusal refusal_{.status = 0, .detail = ""};
     std::string_view scheme_;
     std::string_view authority_;
+    std::string_view protocol_;
     std::size_t used_ = 0;
     std::size_t decoded_ = 0;
     bool malformed_ = false;
+    bool extended_connect_ = false;
     bool regular_ = false;  // a field that is no pseudo-header has come
 };
 

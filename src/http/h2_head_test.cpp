@@ -33,8 +33,12 @@ Fields with(Fields fields, std::string_view name, std::string value) {
 }
 
 struct Read {
-    explicit Read(const Fields& fields, bool last = true, H1Limits limits = {}) {
+    explicit Read(const Fields& fields, bool last = true, H1Limits limits = {},
+                  bool extended_connect = false) {
         H2HeadReader reader(limits, text, cookies, head);
+        if (extended_connect) {
+            reader.allow_extended_connect();
+        }
         for (const auto& [name, value] : fields) {
             reader.take(name, value);
         }
@@ -67,6 +71,51 @@ TEST(H2Head, ReadsARequestAsHttp11Would) {
     EXPECT_EQ(read.head.framing, Framing::none);
     EXPECT_EQ(read.head.headers.value(Known::authorization), "Bearer x");
     EXPECT_EQ(read.head.headers.size(), 2U);
+}
+
+const Fields kExtended{{":method", "CONNECT"}, {":protocol", "websocket"},
+                       {":scheme", "https"},   {":authority", "a"},
+                       {":path", "/chat?x=1"}, {"sec-websocket-version", "13"}};
+
+Read offered(const Fields& fields, bool last = false) {
+    return Read(fields, last, {}, true);
+}
+
+TEST(H2Head, AnExtendedConnectIsARequestForAWebSocketWhereItWasOffered) {
+    const Read read = offered(kExtended);
+    EXPECT_EQ(read.status, 0) << read.detail;
+    EXPECT_EQ(read.head.method, Method::connect);
+    EXPECT_EQ(read.head.path, "/chat");
+    EXPECT_EQ(read.head.query, "x=1");
+    EXPECT_EQ(read.head.authority, "a");
+    EXPECT_EQ(read.head.framing, Framing::none);  // what follows is no body
+    EXPECT_EQ(offered(without(kExtended, ":protocol") + Fields{}).status, 400);
+    EXPECT_TRUE(Read(kExtended).malformed);  // RFC 8441, 3
+}
+
+TEST(H2Head, AnExtendedConnectIsJudgedByItsOwnRules) {
+    for (const char* name : {":scheme", ":path", ":authority"}) {
+        EXPECT_TRUE(offered(without(kExtended, name)).malformed) << name;
+    }
+    EXPECT_TRUE(offered(with(kExtended, ":method", "GET")).malformed);
+    EXPECT_TRUE(offered(with(kExtended, ":protocol", "web socket")).malformed);
+    EXPECT_TRUE(offered(with(kExtended, ":protocol", "")).malformed);
+    EXPECT_TRUE(offered(Fields{{":protocol", "websocket"}} + kExtended).malformed);
+    EXPECT_EQ(offered(with(kExtended, ":protocol", "connect-udp")).status, 501);
+    EXPECT_EQ(offered(with(kExtended, ":protocol", "WebSocket")).status, 0);
+    EXPECT_EQ(offered(kExtended + Fields{{"content-length", "3"}}).status, 400);
+}
+
+TEST(H2Head, APlainConnectNamesAnAuthorityAndNothingElse) {
+    const Fields plain{{":method", "CONNECT"}, {":authority", "a:443"}};
+    for (const bool extended : {false, true}) {
+        EXPECT_EQ(Read(plain, false, {}, extended).status, 405);
+        EXPECT_FALSE(Read(plain, false, {}, extended).malformed);
+        for (const auto& [name, value] : Fields{{":path", "/"}, {":scheme", "https"}}) {
+            EXPECT_TRUE(Read(plain + Fields{{name, value}}, false, {}, extended).malformed) << name;
+        }
+        EXPECT_TRUE(Read(without(plain, ":authority"), false, {}, extended).malformed);
+    }
 }
 
 TEST(H2Head, KnowsTheBodyByItsLengthOrByItsStream) {

@@ -24,7 +24,8 @@ H2Connection::H2Connection(H2Server& server, net::Stream& stream, const net::Add
       session_(server.limits, *this),
       idle_since_(stream.loop().now()),
       head_began_(stream.loop().now()),
-      streams_max_(server.limits.streams_max) {
+      streams_max_(server.limits.streams_max),
+      extended_connect_(server.limits.extended_connect) {
     flush_.run = [](net::EndOfTurn& work) {
         H2Connection& self = static_cast<Flush&>(work).connection;
         self.flush_put_off_ = false;
@@ -104,6 +105,9 @@ Task<void> H2Connection::serve(std::unique_ptr<H2Stream> stream) {
         drain();
     }
     co_await server_.shared_.responder.serve(*stream);
+    if (const std::unique_ptr<Takeover> next = stream->next(); next != nullptr) [[unlikely]] {
+        co_await next->run(*stream, {}, {});
+    }
     co_await stream->settle();
     stream.reset();
     stream_ended();

@@ -99,6 +99,7 @@ class H2Connection final : H2Session::Events {
     std::vector<std::unique_ptr<H2Stream>> fresh_;
     H2Stream* first_ = nullptr;
     std::size_t streams_max_;
+    bool extended_connect_;
     std::size_t live_ = 0;  // streams whose requests are in hand
     std::size_t open_ = 0;  // of them, those that the client has to count as well
     H2Connection* next_ = nullptr;

@@ -79,13 +79,15 @@ H2Session::H2Session(const H2Limits& limits, Events& events, Side side)
         return;
     }
     // The first entry is the number of streams, see fill().
-    const std::array<nghttp2_settings_entry, 4> entries{{
+    const std::array<nghttp2_settings_entry, 5> entries{{
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, std::numeric_limits<std::int32_t>::max()},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_list_max},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
     }};
-    nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(), entries.size());
+    nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, entries.data(),
+                            entries.size() - (limits.extended_connect ? 0 : 1));
 }
 
 // The library gets a frame that has to be judged when those before it have had their effect.

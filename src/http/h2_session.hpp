@@ -30,6 +30,7 @@ struct H2Limits {
     std::uint32_t stream_window = 64UL * 1024;
     std::uint32_t connection_window = 1024UL * 1024;
     std::uint32_t header_list_max = 16UL * 1024;  // told to the client; not enforced here
+    bool extended_connect = false;                // offered to clients (RFC 8441)
 };
 
 // RFC 9113, 7.

@@ -47,6 +47,9 @@ void H2Stream::fields_began(bool trailers) {
     }
     reader_.emplace(connection_.server_.shared_.limits.message, work_->text.span(), work_->cookies,
                     work_->head);
+    if (connection_.extended_connect_) {
+        reader_->allow_extended_connect();
+    }
 }
 
 bool H2Stream::field(std::string_view name, std::string_view value) {

@@ -8,7 +8,7 @@
 
 namespace gw::http {
 
-class H2Stream final : public Stream, public H2Session::Listener {
+class H2Stream final : public Stream, public Duplex, public H2Session::Listener {
   public:
     H2Stream(H2Connection& connection, std::int32_t id);
     ~H2Stream();
@@ -19,6 +19,9 @@ class H2Stream final : public Stream, public H2Session::Listener {
     [[nodiscard]] const net::Address& peer() const override { return connection_.peer_; }
     [[nodiscard]] Protocol protocol() const override { return Protocol::http2; }
     [[nodiscard]] bool secure() const override { return connection_.stream_.secure(); }
+    [[nodiscard]] const net::TlsPeer* client_certificate() const override {
+        return connection_.stream_.tls_peer();
+    }
     [[nodiscard]] Instant began() const override { return began_; }
     BodyPart body_at_hand() override;
     Task<Result<BodyPart>> read_body() override;
@@ -29,6 +32,8 @@ class H2Stream final : public Stream, public H2Session::Listener {
     Task<Result<void>> send_body(std::string_view body, bool last,
                                  const Headers* trailers) override;
     Task<Result<void>> send_interim(ResponseHead& head) override;
+    Task<Result<void>> switch_protocols(ResponseHead& head, std::string_view first,
+                                        std::unique_ptr<Takeover> next) override;
     void cut() override;
     void abort() override;
     void close_after() override { connection_.drain(); }
@@ -37,6 +42,13 @@ class H2Stream final : public Stream, public H2Session::Listener {
     [[nodiscard]] bool responded() const override { return responded_; }
     [[nodiscard]] std::uint64_t bytes_in() const override { return bytes_in_; }
     [[nodiscard]] std::uint64_t bytes_out() const override { return bytes_out_; }
+
+    // As Duplex, behind switch_protocols() (RFC 8441, 5).
+    Task<Result<std::string_view>> read(net::Buffer& buffer, Instant deadline) override;
+    Task<Result<void>> write(std::string_view bytes, net::PaceLimits pace) override;
+    void end() override;
+    void cancel() override { cut(); }
+    [[nodiscard]] bool cancelled() const override { return cut_ || closed_ || reset_; }
 
     // As H2Session::Listener.
     void fields_began(bool trailers) override;
@@ -50,6 +62,8 @@ class H2Stream final : public Stream, public H2Session::Listener {
     void end_sent() override;
 
     void begin();  // before the responder
+    // After the responder: who goes on with the stream; null: nobody.
+    [[nodiscard]] std::unique_ptr<Takeover> next() { return std::move(next_taker_); }
     [[nodiscard]] bool is_closed() const { return closed_; }
     // After the responder: what is still to be said, and until the client can have been told.
     Task<void> settle();
@@ -77,6 +91,7 @@ class H2Stream final : public Stream, public H2Session::Listener {
     net::Pause body_left_;
     net::Stream::Watcher* watcher_ = nullptr;
     std::optional<Error> body_error_;
+    std::unique_ptr<Takeover> next_taker_;
     H2Session::Outgoing outgoing_;
     std::uint64_t body_max_ = UINT64_MAX;
     std::uint64_t received_ = 0;  // body bytes that came

@@ -40,6 +40,9 @@ constexpr std::array<std::string_view, 10> kIdentity = {
 constexpr std::array<std::string_view, 3> kIdentityPrefixes = {"x-gateway-", "x-internal-",
                                                                "x-forwarded"};
 
+// What a client has shown in its handshake, and Client-Cert-Chain with it (RFC 9440, 2.4).
+constexpr std::string_view kClientCert = "client-cert";
+
 constexpr std::array<std::string_view, 12> kNotInTrailers = {"cache-control",
                                                              "age",
                                                              "expires",
@@ -59,7 +62,7 @@ constexpr std::array<std::string_view, 5> kNotInTrailersPrefixes = {"content-", 
 
 std::string_view identity_name(std::string_view name) {
     if (!begins(name, "x-")) {
-        return {};
+        return begins(name, kClientCert) ? kClientCert : std::string_view{};
     }
     for (const std::string_view known : kIdentity) {
         if (same(name, known)) {

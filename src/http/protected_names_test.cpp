@@ -19,6 +19,15 @@ TEST(ProtectedNames, IdentityIsSeenInAnyCaseAndWithUnderscores) {
     }
 }
 
+TEST(ProtectedNames, WhatAClientHasShownInItsHandshakeIsOurs) {
+    for (const char* name :
+         {"Client-Cert", "client-cert-chain", "CLIENT_CERT", "client_cert_chain"}) {
+        EXPECT_EQ(identity_name(name), "client-cert") << name;
+    }
+    EXPECT_TRUE(claims_identity("client-cert"));
+    EXPECT_EQ(identity_name("client-id"), "");
+}
+
 TEST(ProtectedNames, FramingIsSeenWithUnderscores) {
     EXPECT_TRUE(names_framing("Content_Length"));
     EXPECT_TRUE(names_framing("transfer-encoding"));

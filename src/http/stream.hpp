@@ -41,12 +41,30 @@ struct BodyPart {
     bool last = false;  // nothing follows; with a chunked body, trailers() is known now
 };
 
-// Goes on with a client's connection when HTTP has ended on it.
+// Bytes both ways where HTTP has ended: a connection, or one stream of a connection. One read and
+// one write at a time.
+class Duplex {
+  public:
+    virtual ~Duplex() = default;
+    // What has come, lying in `buffer` or with the stream until the next read; empty: the peer has
+    // said all. buffer: borrowed when there is something for it; who waits long holds none.
+    virtual Task<Result<std::string_view>> read(net::Buffer& buffer, Instant deadline) = 0;
+    // All of it, at the pace that the peer must keep.
+    virtual Task<Result<void>> write(std::string_view bytes, net::PaceLimits pace) = 0;
+    // We have said all; reading goes on.
+    virtual void end() = 0;
+    // What waits, now or later, ends with Errc::cancelled, as if the peer were gone.
+    virtual void cancel() = 0;
+    virtual void cancel_read() = 0;  // only the read that waits now, if any
+    [[nodiscard]] virtual bool cancelled() const = 0;
+};
+
+// Goes on with what a request came by when HTTP has ended there.
 class Takeover {
   public:
     virtual ~Takeover() = default;
-    // Until the connection is done with. first: what the client has sent already; lies in `buffer`.
-    virtual Task<void> run(net::Stream& client, net::Buffer buffer, std::string_view first) = 0;
+    // Until it is done with. first: what the client has sent already; lies in `buffer`.
+    virtual Task<void> run(Duplex& client, net::Buffer buffer, std::string_view first) = 0;
 };
 
 // A client's request and the way to answer it.
@@ -61,6 +79,8 @@ class Stream {
     [[nodiscard]] virtual const net::Address& peer() const = 0;
     [[nodiscard]] virtual Protocol protocol() const = 0;
     [[nodiscard]] virtual bool secure() const = 0;
+    // Who the client has proved to be by a certificate; null: nobody.
+    [[nodiscard]] virtual const net::TlsPeer* client_certificate() const { return nullptr; }
     [[nodiscard]] virtual Instant began()
         const = 0;  // when the first byte of the request was there
 
@@ -84,11 +104,12 @@ class Stream {
     // A 1xx head; nothing happens for clients that do not know them.
     virtual Task<Result<void>> send_interim(ResponseHead& head) = 0;
 
-    // Sends a 101 with the first bytes of what follows it; when the request is done with, `next`
-    // has the connection. Only where the request may ask for that: not in HTTP/2.
+    // Sends the head that ends HTTP here, a 101 or, in HTTP/2, a 200, with the first bytes of what
+    // follows it; when the request is done with, `next` has the connection or the stream. Only
+    // where the request asks for that.
     virtual Task<Result<void>> switch_protocols(ResponseHead& /*head*/, std::string_view /*first*/,
                                                 std::unique_ptr<Takeover> /*next*/) {
-        co_return fail(Errc::malformed, Fault::client, "this protocol has no upgrades");
+        co_return fail(Errc::malformed, Fault::client, "this request has no upgrade");
     }
 
     // Ends it now, whatever is on its way: all that waits on it ends with Errc::cancelled.
@@ -112,6 +133,10 @@ class Responder {
     virtual Task<void> serve(Stream& stream) = 0;
     // A client's connection was ended for what it did outside of any request. what: a literal.
     virtual void abused(const net::Address& /*peer*/, const char* /*what*/) {}
+
+    // A handshake on the port for TLS has ended. why: a literal; null: it went well.
+    virtual void shook_hands(const net::Address& /*peer*/, observe::Handshake /*outcome*/,
+                             const char* /*why*/) {}
 
   protected:
     ~Responder() = default;

@@ -25,11 +25,13 @@
 #include "net/fd.hpp"
 #include "net/loop.hpp"
 #include "net/pace.hpp"
+#include "observe/handshake.hpp"
 
 namespace gw::net {
 
 class TlsClient;
 class TlsSession;
+struct TlsPeer;
 struct TlsServer;
 
 struct Address {
@@ -62,6 +64,10 @@ class Stream final : Pollable {
     [[nodiscard]] bool secure() const { return tls_ != nullptr; }
     // The application protocol that both sides chose (RFC 7301), as registered; "" for none.
     [[nodiscard]] std::string_view alpn() const;
+    // What became of a server's handshake.
+    [[nodiscard]] observe::Handshake handshake_outcome() const;
+    // Who the client has proved to be by its certificate; null: nobody.
+    [[nodiscard]] const TlsPeer* tls_peer() const;
 
     // Bytes read; 0 at the end of the stream.
     ReadOp read_some(std::span<char> into, Instant deadline);

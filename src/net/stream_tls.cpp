@@ -21,6 +21,14 @@ std::string_view Stream::alpn() const {
     return tls_ != nullptr ? tls_->alpn() : std::string_view{};
 }
 
+observe::Handshake Stream::handshake_outcome() const {
+    return tls_->outcome();
+}
+
+const TlsPeer* Stream::tls_peer() const {
+    return tls_ != nullptr ? tls_->peer() : nullptr;
+}
+
 // TLS may hold what it has read ahead, of which the loop knows nothing: the stream stays readable
 // until a read finds that there is nothing.
 void Stream::settle_input(bool wants_more) {

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "base/ensure.hpp"
+#include "net/tls_session.hpp"
 
 namespace gw::net {
 namespace {
@@ -21,7 +22,9 @@ constexpr const char* kCiphers12 =
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 constexpr const char* kGroups = "X25519:P-256:P-384";
 constexpr std::string_view kSessionPlace = "api-gateway";
-constexpr long kSessionSeconds = 4L * 3600;
+// Of what a client shows, its chain included: those in use have two to six KiB.
+constexpr long kClientChainMax = 16L * 1024;
+constexpr int kClientDepthMax = 5;  // authorities between a client and the one that is trusted
 
 // A key behind a password would otherwise be asked for at the terminal.
 int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*context*/) {
@@ -56,6 +59,45 @@ int choose_protocol(SSL* /*tls*/, const unsigned char** chosen, unsigned char* l
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
     *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// The keys are the worker's, not the configuration's: they outlive it.
+int ticket_key(SSL* tls, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+               EVP_MAC_CTX* mac, int issue) {
+    const auto& server = *static_cast<const TlsServer*>(SSL_get_app_data(tls));
+    return server.tickets->prepare(name, iv, cipher, mac, issue != 0);
+}
+
+// A ticket that opens is not good for that alone: it has an age, and a client may have shown a
+// certificate that has ended since. Then the handshake is a full one.
+SSL_TICKET_RETURN judge_ticket(SSL* tls, SSL_SESSION* session, const unsigned char* /*name*/,
+                               std::size_t /*size*/, SSL_TICKET_STATUS status, void* /*argument*/) {
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    const auto& server = *static_cast<const TlsServer*>(SSL_get_app_data(tls));
+    const std::time_t now = std::chrono::system_clock::to_time_t(server.clock->wall);
+    X509* const shown = SSL_SESSION_get0_peer(session);
+    std::time_t then = now;
+    if (SSL_SESSION_get_time(session) + SSL_SESSION_get_timeout(session) < now ||
+        (shown != nullptr && X509_cmp_time(X509_get0_notAfter(shown), &then) != 1)) {
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+int show_staple(SSL* tls, void* argument) {
+    const auto& staple = *static_cast<const TlsStaple*>(argument);
+    const auto& server = *static_cast<const TlsServer*>(SSL_get_app_data(tls));
+    if (!staple.good_at(server.clock->wall)) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    void* const copy = OPENSSL_memdup(staple.response.data(), staple.response.size());
+    if (copy == nullptr) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    SSL_set_tlsext_status_ocsp_resp(tls, copy, static_cast<long>(staple.response.size()));
     return SSL_TLSEXT_ERR_OK;
 }
 
@@ -94,6 +136,14 @@ std::vector<std::string> names_in(X509* certificate) {
     return names;
 }
 
+std::string sha256(std::string_view text) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned length = 0;
+    ensure(EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr) == 1,
+           "no SHA-256");
+    return {reinterpret_cast<const char*>(digest.data()), length};
+}
+
 std::string digest_of(X509* certificate) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned length = 0;
@@ -117,7 +167,46 @@ void TlsContexts::Free::operator()(ssl_ctx_st* context) const {
     SSL_CTX_free(context);
 }
 
-void TlsContexts::set_up(ssl_ctx_st* context, const TlsOptions& options) {
+void TlsContexts::FreeStore::operator()(x509_store_st* store) const {
+    X509_STORE_free(store);
+}
+
+std::optional<config::Flaw> TlsContexts::read_client_authorities(const std::string& file) {
+    authorities_.reset(X509_STORE_new());
+    ensure(authorities_ != nullptr, "OpenSSL makes no store");
+    ERR_clear_error();
+    if (X509_STORE_load_file(authorities_.get(), file.c_str()) != 1) {
+        return config::Flaw{"names " + config::quote(file) +
+                                ", which holds no certificates that can be used: " + complaint(),
+                            "give the path of a PEM file with the authorities' certificates"};
+    }
+    STACK_OF(X509_OBJECT)* const all = X509_STORE_get0_objects(authorities_.get());
+    for (int i = 0; i < sk_X509_OBJECT_num(all); ++i) {
+        if (X509* const one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i))) {
+            session_place_ += digest_of(one);
+        }
+    }
+    return std::nullopt;
+}
+
+void TlsContexts::ask_clients(ssl_ctx_st* context, ClientVerify how) const {
+    SSL_CTX_set1_cert_store(context, authorities_.get());
+    SSL_CTX_set_verify(
+        context,
+        SSL_VERIFY_PEER | (how == ClientVerify::require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        nullptr);
+    SSL_CTX_set_verify_depth(context, kClientDepthMax);
+    SSL_CTX_set_max_cert_list(context, kClientChainMax);
+    // Clients with several certificates choose by these names.
+    STACK_OF(X509_OBJECT)* const all = X509_STORE_get0_objects(authorities_.get());
+    for (int i = 0; i < sk_X509_OBJECT_num(all); ++i) {
+        if (X509* const one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i))) {
+            SSL_CTX_add_client_CA(context, one);
+        }
+    }
+}
+
+void TlsContexts::set_up(ssl_ctx_st* context, const TlsOptions& options) const {
     SSL_CTX_set_min_proto_version(
         context, options.version_min == TlsVersion::v13 ? TLS1_3_VERSION : TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
@@ -128,14 +217,23 @@ void TlsContexts::set_up(ssl_ctx_st* context, const TlsOptions& options) {
     ensure(SSL_CTX_set_cipher_list(context, kCiphers12) == 1, "OpenSSL lacks our ciphers");
     ensure(SSL_CTX_set1_groups_list(context, kGroups) == 1, "OpenSSL lacks our groups");
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets need no memory
-    SSL_CTX_set_timeout(context, kSessionSeconds);
+    SSL_CTX_set_timeout(
+        context, std::chrono::floor<std::chrono::seconds>(TicketRing::life(options.ticket_rotation))
+                     .count());
     SSL_CTX_set_session_id_context(context,
-                                   reinterpret_cast<const unsigned char*>(kSessionPlace.data()),
-                                   static_cast<unsigned>(kSessionPlace.size()));
+                                   reinterpret_cast<const unsigned char*>(session_place_.data()),
+                                   static_cast<unsigned>(session_place_.size()));
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(context, ticket_key);
+    SSL_CTX_set_session_ticket_cb(context, nullptr, judge_ticket, nullptr);
     SSL_CTX_set_default_passwd_cb(context, no_password);
     SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
-    SSL_CTX_set_tlsext_servername_arg(context, this);
-    SSL_CTX_set_alpn_select_cb(context, choose_protocol, this);
+    // The library gives back what it is given: nothing is written through it.
+    auto* const self = const_cast<TlsContexts*>(this);
+    SSL_CTX_set_tlsext_servername_arg(context, self);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, self);
+    if (asks_clients_) {
+        ask_clients(context, options.client_verify);
+    }
 }
 
 std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsContexts::load(
@@ -146,9 +244,19 @@ std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsConte
         made->alpn_ += protocol;
     }
     std::vector<TlsFlaw> flaws;
+    made->session_place_ = kSessionPlace;
+    made->asks_clients_ = options.client_verify != ClientVerify::off;
+    if (made->asks_clients_) {
+        made->session_place_ += options.client_verify == ClientVerify::require ? "!" : "?";
+        if (auto flaw = made->read_client_authorities(options.client_ca_file)) {
+            flaws.push_back({TlsFlaw::kWhole, "client_ca_file", *std::move(flaw)});
+        }
+        made->session_place_ = sha256(made->session_place_);
+        made->fingerprint_ = made->session_place_;
+    }
     const std::vector<TlsCertificateOptions> all = options.all();
     for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto& [cert_file, key_file] = all[i];
+        const auto& [cert_file, key_file, ocsp_file] = all[i];
         const std::size_t before = flaws.size();
         errno = 0;
         if (auto flaw = unreadable(cert_file)) {
@@ -186,6 +294,18 @@ std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsConte
             ERR_clear_error();
             continue;
         }
+        std::unique_ptr<const TlsStaple> staple;
+        if (!ocsp_file.empty()) {
+            auto loaded = load_staple(ocsp_file, context.get());
+            if (!loaded) {
+                flaws.push_back({i, "ocsp_file", std::move(loaded.error())});
+                continue;
+            }
+            staple = *std::move(loaded);
+            SSL_CTX_set_tlsext_status_cb(context.get(), show_staple);
+            SSL_CTX_set_tlsext_status_arg(context.get(), const_cast<TlsStaple*>(staple.get()));
+            made->fingerprint_ += sha256(staple->response);
+        }
         X509* const certificate = SSL_CTX_get0_certificate(context.get());
         TlsCertificate facts{cert_file, names_in(certificate), expiry_of(certificate)};
         for (const std::string& name : facts.names) {
@@ -193,6 +313,7 @@ std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsConte
         }
         made->fingerprint_ += digest_of(certificate);
         made->certificates_.push_back(std::move(facts));
+        made->staples_.push_back(std::move(staple));
         made->contexts_.push_back(std::move(context));
     }
     if (!flaws.empty()) {

@@ -1,6 +1,8 @@
 // What TLS towards clients is made of: certificates with their keys, versions, ciphers, protocols.
 // Read from files once, then immutable and shared by all workers; a reload makes another.
 //
+// Sessions are resumed only where clients are asked for the same certificates as when they began.
+//
 // TLS 1.2 and 1.3 with AEAD ciphers and forward secrecy only; no compression, no renegotiation, no
 // early data (a request in it could be replayed: RFC 8470).
 #pragma once
@@ -9,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +19,11 @@
 #include "base/clock.hpp"
 #include "config/mistake.hpp"
 #include "net/tls_options.hpp"
+#include "net/tls_staple.hpp"
 
 struct ssl_st;
 struct ssl_ctx_st;
+struct x509_store_st;
 
 namespace gw::net {
 
@@ -28,8 +33,10 @@ struct TlsCertificate {
     WallTime expires;
 };
 
-// Why a certificate cannot be used. index: in TlsOptions::all(); setting: "cert_file", "key_file".
+// Why a file cannot be used. index: in TlsOptions::all(), or kWhole; setting: "cert_file",
+// "key_file", "ocsp_file", "client_ca_file".
 struct TlsFlaw {
+    static constexpr std::size_t kWhole = SIZE_MAX;  // of no certificate, but of all of it
     std::size_t index = 0;
     std::string_view setting;
     config::Flaw flaw;
@@ -46,7 +53,13 @@ class TlsContexts {
     ~TlsContexts();
 
     [[nodiscard]] const std::vector<TlsCertificate>& certificates() const { return certificates_; }
-    // Changes when any certificate does.
+    // In the same order; null: that certificate has none.
+    [[nodiscard]] const std::vector<std::unique_ptr<const TlsStaple>>& staples() const {
+        return staples_;
+    }
+    // Are clients asked for certificates?
+    [[nodiscard]] bool asks_clients() const { return asks_clients_; }
+    // Changes when any file does.
     [[nodiscard]] const std::string& fingerprint() const { return fingerprint_; }
     // The context for a name that a client asks for: the exact name, a wildcard for its first
     // label, or the first of all.
@@ -59,10 +72,20 @@ class TlsContexts {
         void operator()(ssl_ctx_st* context) const;
     };
     using Context = std::unique_ptr<ssl_ctx_st, Free>;
-    void set_up(ssl_ctx_st* context, const TlsOptions& options);
+    struct FreeStore {
+        void operator()(x509_store_st* store) const;
+    };
+    using Authorities = std::unique_ptr<x509_store_st, FreeStore>;
+    void set_up(ssl_ctx_st* context, const TlsOptions& options) const;
+    std::optional<config::Flaw> read_client_authorities(const std::string& file);
+    void ask_clients(ssl_ctx_st* context, ClientVerify how) const;
 
     std::vector<Context> contexts_;
-    std::vector<TlsCertificate> certificates_;  // the same order
+    std::vector<TlsCertificate> certificates_;               // the same order
+    std::vector<std::unique_ptr<const TlsStaple>> staples_;  // the same
+    Authorities authorities_;
+    std::string session_place_;
+    bool asks_clients_ = false;
     std::map<std::string, ssl_ctx_st*, std::less<>> by_name_;
     std::string alpn_;
     std::string fingerprint_;

@@ -107,6 +107,19 @@ const char* trouble_of(unsigned long error) {
     }
 }
 
+const char* client_distrust_of(long verdict) {
+    switch (verdict) {
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            return "the client's certificate has expired";
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return "the client's certificate is not valid yet";
+        case X509_V_ERR_INVALID_PURPOSE:
+            return "the client's certificate is not one for clients";
+        default:
+            return "the client's certificate leads to nobody who is trusted";
+    }
+}
+
 const char* distrust_of(long verdict) {
     switch (verdict) {
         case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -135,6 +148,7 @@ TlsSession::TlsSession(TlsServer& server, int fd)
     ensure(tls_ != nullptr, "OpenSSL makes no connection");
     BIO* const bio = TlsBio::over(*this);
     SSL_set_bio(tls_.get(), bio, bio);
+    SSL_set_app_data(tls_.get(), &server);
     SSL_set_accept_state(tls_.get());
 }
 
@@ -156,13 +170,59 @@ TlsSession::Step TlsSession::judge(int result) {
             break;
     }
     failed_ = true;
-    const long verdict =
-        SSL_is_server(tls_.get()) == 1 ? X509_V_OK : SSL_get_verify_result(tls_.get());
-    trouble_ = verdict != X509_V_OK && !ready_ ? distrust_of(verdict)
-               : eof_                          ? "the peer left without a TLS goodbye"
-                                               : trouble_of(ERR_peek_error());
+    trouble_ = refusal(ERR_peek_error());
     ERR_clear_error();
     return eof_ ? Step::cut : Step::broken;
+}
+
+const char* TlsSession::refusal(unsigned long error) {
+    if (SSL_is_server(tls_.get()) == 1) {
+        const int reason = ERR_GET_REASON(error);
+        if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE ||
+            reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+            outcome_ = observe::Handshake::unverified;
+            return reason == SSL_R_CERTIFICATE_VERIFY_FAILED
+                       ? client_distrust_of(SSL_get_verify_result(tls_.get()))
+                       : "the client showed no certificate";
+        }
+    } else if (const long verdict = SSL_get_verify_result(tls_.get());
+               verdict != X509_V_OK && !ready_) {
+        return distrust_of(verdict);
+    }
+    return eof_ ? "the peer left without a TLS goodbye" : trouble_of(error);
+}
+
+// False: nothing can be done with what it has shown.
+bool TlsSession::meet_client() {
+    X509* const shown = SSL_get0_peer_certificate(tls_.get());
+    if (shown == nullptr) {
+        return true;
+    }
+    unsigned char* der = nullptr;
+    const int size = i2d_X509(shown, &der);
+    const bool fits = size > 0 && static_cast<std::size_t>(size) <= TlsPeer::kBytesMax;
+    if (fits) {
+        auto peer = std::make_unique<TlsPeer>();
+        std::string text(4 * ((static_cast<std::size_t>(size) + 2) / 3) + 1, '\0');
+        const int length =
+            EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), der, size);
+        text.resize(static_cast<std::size_t>(length));
+        peer->field = ":" + text + ":";
+        peer->fingerprint.resize(EVP_MAX_MD_SIZE);
+        unsigned digest_size = 0;
+        X509_digest(shown, EVP_sha256(), reinterpret_cast<unsigned char*>(peer->fingerprint.data()),
+                    &digest_size);
+        peer->fingerprint.resize(digest_size);
+        BIO* const line = BIO_new(BIO_s_mem());
+        X509_NAME_print_ex(line, X509_get_subject_name(shown), 0, XN_FLAG_RFC2253);
+        char* bytes = nullptr;
+        const long count = BIO_get_mem_data(line, &bytes);
+        peer->subject.assign(bytes, static_cast<std::size_t>(std::max(count, 0L)));
+        BIO_free(line);
+        peer_ = std::move(peer);
+    }
+    OPENSSL_free(der);
+    return fits;
 }
 
 TlsSession::Step TlsSession::shake_hands() {
@@ -171,6 +231,14 @@ TlsSession::Step TlsSession::shake_hands() {
     if (result != 1) {
         return judge(result);
     }
+    if (contexts_ != nullptr && contexts_->asks_clients() && !meet_client()) {
+        failed_ = true;
+        outcome_ = observe::Handshake::unverified;
+        trouble_ = "the client's certificate is too large";
+        return Step::broken;
+    }
+    outcome_ = SSL_session_reused(tls_.get()) == 1 ? observe::Handshake::resumed
+                                                   : observe::Handshake::full;
     ready_ = true;
     return Step::done;
 }

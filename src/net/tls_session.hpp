@@ -15,6 +15,8 @@
 #include "base/clock.hpp"
 #include "net/tls_client.hpp"
 #include "net/tls_contexts.hpp"
+#include "net/tls_tickets.hpp"
+#include "observe/handshake.hpp"
 
 struct bio_st;
 
@@ -22,9 +24,20 @@ namespace gw::net {
 
 // What TLS connections of one loop share. Outlives them.
 struct TlsServer {
+    explicit TlsServer(const Clock& loop_clock) : clock(&loop_clock) {}
+    const Clock* clock;                           // the loop's
     std::shared_ptr<const TlsContexts> contexts;  // null: TLS is off
+    std::shared_ptr<const TicketKeys> tickets = TicketKeys::fresh();
     Millis handshake_timeout{10'000};
     std::string spare;  // storage for what leaves, kept warm
+};
+
+// Who a client has proved to be by its certificate.
+struct TlsPeer {
+    static constexpr std::size_t kBytesMax = 6UL * 1024;  // of the certificate: it goes into a head
+    std::string subject;                                  // RFC 4514
+    std::string fingerprint;                              // SHA-256 of the certificate, 32 bytes
+    std::string field;                                    // as Client-Cert has it: RFC 9440, 2.1
 };
 
 class TlsSession {
@@ -63,6 +76,10 @@ class TlsSession {
     void sent(std::size_t bytes);
 
     [[nodiscard]] bool ready() const { return ready_; }
+    // What became of a server's handshake, when it has ended.
+    [[nodiscard]] observe::Handshake outcome() const { return outcome_; }
+    // Null: the client has shown no certificate, or was not asked for one.
+    [[nodiscard]] const TlsPeer* peer() const { return peer_.get(); }
     // The application protocol that was agreed on, or "".
     [[nodiscard]] std::string_view alpn() const;
     // Why it broke: a literal.
@@ -82,17 +99,21 @@ class TlsSession {
     static constexpr std::size_t kUnsentMax = 4 * kRun;  // an abuser's: asks and never reads
 
     Step judge(int result);
+    const char* refusal(unsigned long error);
+    bool meet_client();
     std::size_t record_size(Instant now);
 
     std::shared_ptr<const TlsContexts> contexts_;  // a server's
     std::string& spare_;
     std::unique_ptr<ssl_st, Free> tls_;
+    std::unique_ptr<const TlsPeer> peer_;
     std::string out_;
     std::size_t sent_ = 0;
     std::size_t burst_ = 0;
     Instant wrote_{};
     const char* trouble_ = "";
     int fd_;
+    observe::Handshake outcome_ = observe::Handshake::failed;
     bool dry_ = false;  // the socket had less than we asked for
     bool last_ = false;
     bool eof_ = false;

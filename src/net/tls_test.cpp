@@ -192,7 +192,7 @@ class TlsStream : public Tls {
         ASSERT_EQ(scope.live(), 0U);
     }
     Loop loop_;
-    TlsServer server_;
+    TlsServer server_{loop_.clock()};
     Seen seen_;
 };
 

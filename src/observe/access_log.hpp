@@ -33,6 +33,7 @@ struct AccessRecord {
     std::string_view ip;     // plain
     std::string_view user_id;
     std::string_view tenant_id;
+    std::string_view client_cert;  // the subject of the certificate that the client has shown
     std::uint64_t bytes_in = 0;
     std::uint64_t bytes_out = 0;
     std::string_view protocol;  // plain

@@ -51,6 +51,7 @@ TEST(AccessLog, LinesAreTheRecordedOnes) {
     full.upstream_duration = std::chrono::microseconds(900);
     full.user_id = "user-1";
     full.tenant_id = "tenant-a";
+    full.client_cert = "CN=till-7,O=Partner";
     full.bytes_in = 3;
     full.bytes_out = 1024;
     AccessRecord refused = record();

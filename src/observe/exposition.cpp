@@ -232,6 +232,7 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     block.dangerous_headers.each([&](const NamedCounter& header) {
         sums.add(Metric::dangerous_headers_filtered_total, {header.name}, header.count.value());
     });
+    add_each(Metric::tls_handshakes_total, kHandshakes, block.handshakes);
     sums.add(Metric::websocket_tunnels, {}, block.tunnels.value());
     add_each(Metric::websocket_tunnels_ended_total, kTunnelEnds, block.tunnel_ends);
     add_each(Metric::websocket_bytes_total, kTunnelBytes, block.tunnel_bytes);
@@ -307,6 +308,10 @@ std::string Exposition::text(TextFormat format) {
     for (const auto& [name, expires] : expiries_) {
         sums.add(Metric::tls_certificate_expiry_timestamp_seconds, {name},
                  static_cast<double>(epoch_ms(expires)) / 1000.0);
+    }
+    for (const auto& [name, ends] : staples_) {
+        sums.add(Metric::tls_ocsp_response_expiry_timestamp_seconds, {name},
+                 static_cast<double>(epoch_ms(ends)) / 1000.0);
     }
     sums.add(Metric::log_lines_dropped_total, {}, sink_.dropped_lines());
     OverBudget over = over_budget();

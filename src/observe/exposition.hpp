@@ -34,6 +34,8 @@ class Exposition {
 
     // Of each certificate: a name in it, and when it expires.
     void certificates(std::map<std::string, WallTime> expiries) { expiries_ = std::move(expiries); }
+    // Of each that has an OCSP response: until when that is shown; the epoch: not at all.
+    void staples(std::map<std::string, WallTime> ends) { staples_ = std::move(ends); }
     void state_backend(bool available) { state_backend_up_ = available; }
 
     // Of another region.
@@ -116,6 +118,7 @@ class Exposition {
     std::map<std::string, bool> peers_up_;
     std::string hash_;
     std::map<std::string, WallTime> expiries_;
+    std::map<std::string, WallTime> staples_;
     std::function<std::vector<BreakerFacts>()> read_breakers_;
     std::function<std::vector<EndpointFacts>()> read_endpoints_;
     std::function<std::vector<TenantFacts>()> read_tenants_;

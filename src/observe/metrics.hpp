@@ -17,6 +17,7 @@
 #include "observe/cell.hpp"
 #include "observe/exemplar.hpp"
 #include "observe/growing_list.hpp"
+#include "observe/handshake.hpp"
 
 namespace gw::observe {
 
@@ -241,6 +242,7 @@ class MetricBlock {
         (found ? cache_hits : cache_misses)[static_cast<std::size_t>(cache)].add();
     }
     Counter& cache_failed(Cache cache) { return cache_errors[static_cast<std::size_t>(cache)]; }
+    Counter& handshake(Handshake outcome) { return handshakes[static_cast<std::size_t>(outcome)]; }
     Counter& violation(Violation violation) {
         return violations[static_cast<std::size_t>(violation)];
     }
@@ -258,6 +260,7 @@ class MetricBlock {
     std::array<Counter, kCrossTenant.size()> cross_tenant;
     std::array<Counter, kCaches.size()> cache_hits;
     std::array<Counter, kCaches.size()> cache_misses;
+    std::array<Counter, kHandshakes.size()> handshakes;
     Gauge tunnels;
     std::array<Counter, kTunnelEnds.size()> tunnel_ends;
     std::array<Counter, kTunnelBytes.size()> tunnel_bytes;

@@ -376,6 +376,7 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     });
     block.dangerous_header("x-user-id").add();
     exposition_.certificates({{"a.test", WallTime{}}});
+    exposition_.staples({{"a.test", WallTime{}}});
     std::set<std::string> series;
     std::istringstream lines(exposition_.text());
     for (std::string line; std::getline(lines, line);) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/ensure.hpp"
 #include "base/text.hpp"
@@ -18,6 +19,15 @@ bool is_websocket_key(std::string_view key) {
            std::ranges::all_of(key.substr(0, 22), [](char c) {
                return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '+' || c == '/';
            });
+}
+
+std::string make_websocket_key(std::uint64_t high, std::uint64_t low) {
+    std::array<unsigned char, 16> bytes{};
+    std::memcpy(bytes.data(), &high, sizeof high);
+    std::memcpy(bytes.data() + sizeof high, &low, sizeof low);
+    std::array<unsigned char, 25> base64{};
+    const int size = EVP_EncodeBlock(base64.data(), bytes.data(), bytes.size());
+    return {reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(size)};
 }
 
 std::string websocket_accept(std::string_view key) {

@@ -10,6 +10,12 @@ TEST(WebSocketKey, TheAnswerIsThatOfTheStandardsExample) {
     EXPECT_EQ(websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
+TEST(WebSocketKey, OneOfOursIsAKeyAndNotTheNextOne) {
+    EXPECT_TRUE(is_websocket_key(make_websocket_key(0, 0)));
+    EXPECT_TRUE(is_websocket_key(make_websocket_key(UINT64_MAX, UINT64_MAX)));
+    EXPECT_NE(make_websocket_key(1, 2), make_websocket_key(2, 1));
+}
+
 TEST(WebSocketKey, OnlySixteenBytesInOneSpellingAreAKey) {
     EXPECT_TRUE(is_websocket_key("dGhlIHNhbXBsZSBub25jZQ=="));
     EXPECT_TRUE(is_websocket_key("AAAAAAAAAAAAAAAAAAAAAA=="));

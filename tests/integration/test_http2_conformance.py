@@ -1,9 +1,11 @@
 """What RFC 9113 and RFC 7541 ask of a server, section by section: each row is a connection of its own, told by its frames
 and by what must come of them."""
+import ssl
 import unittest
 
-from support import h2
+from support import certificates, h2
 from support.h2 import H2Client, SettingsFrame, raw_frame
+from support.process import free_ports
 from support.scenario import Scenario
 
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, UPDATE, CONTINUATION = range(10)
@@ -333,6 +335,17 @@ ROWS = {
     "8.4 push": [
         ("PUSH_PROMISE of a client", held() + raw_frame(PUSH, END_HEADERS, 1, word(2) + block()), Connection(PROTOCOL)),
     ],
+    "8.5 CONNECT": [
+        ("of an authority", head(1, END_HEADERS, method="CONNECT", without=[":scheme", ":path"]), Answered(405)),
+        ("with :path", head(1, END_HEADERS, method="CONNECT", without=[":scheme"]), Stream(PROTOCOL)),
+        ("with :scheme", head(1, END_HEADERS, method="CONNECT", without=[":path"]), Stream(PROTOCOL)),
+        ("without :authority", head(1, END_HEADERS, method="CONNECT", without=[":scheme", ":path", ":authority"]),
+         Stream(PROTOCOL)),
+        ("with a :protocol that was not offered",
+         raw_frame(HEADERS, END_HEADERS, 1, literal(":protocol", "websocket") + block(method="CONNECT")), Stream(PROTOCOL)),
+        ("CONNECT_PROTOCOL as a client's setting", setting((8, 1)) + head(), Answered()),
+        ("CONNECT_PROTOCOL of 2", setting((8, 2)), Connection(PROTOCOL)),
+    ],
     "HPACK 2.3.3 addresses": [
         ("an index beyond the tables", raw_frame(HEADERS, WHOLE, 1, block() + b"\xc6"), Connection(COMPRESSION)),
         ("a name's index beyond the tables", raw_frame(HEADERS, WHOLE, 1, block() + b"\x7f\x07\x01v"),
@@ -370,14 +383,27 @@ ROWS = {
 class Conformance(Scenario):
     def setUp(self):
         super().setUp()
-        self.gateway = self.start()
+        self.cert, key = certificates.make(self.folder, "own", ["a.test"])
+        self.tls_port = free_ports(1)[0]
+        self.gateway = self.start(environment={"TLS_PORT": str(self.tls_port), "TLS_CERT_FILE": str(self.cert),
+                                               "TLS_KEY_FILE": str(key)})
         self.other = H2Client(self.gateway.port)
         self.addCleanup(self.other.close)
 
     def test_each_row(self):
+        self.play(self.gateway.port)
+
+    def test_each_row_over_tls(self):
+        """Where frames come in other pieces, and the connection has another end."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.cert)
+        context.set_alpn_protocols(["h2"])
+        self.play(self.tls_port, tls=context)
+
+    def play(self, port, **options):
         for section, rows in ROWS.items():
             for title, frames, expected in rows:
-                with self.subTest(f"{section}: {title}"), H2Client(self.gateway.port) as client:
+                with self.subTest(f"{section}: {title}"), H2Client(port, **options) as client:
                     client.wait(lambda: client.settings, "the gateway's SETTINGS")
                     client.raw(frames)
                     expected.hold(self, client)

@@ -5,6 +5,7 @@
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
+#include "gateway/websocket_options.hpp"
 #include "http/uri.hpp"
 
 namespace gw::gateway {
@@ -48,14 +49,19 @@ Verdict decide(Exchange& x) {
             }
             return refuse(Code::bad_request, refusal.detail);
     }
-    const RouteMatch match =
-        x.generation.site->routes.find(x.path, x.head().authority, x.head().method);
+    // In HTTP/2 a WebSocket is asked for with CONNECT, elsewhere with GET.
+    const bool tunnels = x.head().method == http::Method::connect;
+    const RouteMatch match = x.generation.site->routes.find(
+        x.path, x.head().authority, tunnels ? http::Method::get : x.head().method);
     if (match.route == nullptr) {
         if (match.allowed == 0) {
             return refuse(Code::no_route, "no route leads there");
         }
         x.allow = x.memory.arena.copy(allow_list(match.allowed));
         return refuse(Code::method_not_allowed, "the path does not take this method");
+    }
+    if (tunnels && websocket_of(match.route->options) == nullptr) [[unlikely]] {
+        return refuse(Code::not_implemented, "the route takes no WebSockets");
     }
     x.route = match.route;
     x.service_index = match.route->service_index;

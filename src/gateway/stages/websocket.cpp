@@ -1,6 +1,6 @@
 // Tells who wants a WebSocket, and refuses whoever asks for one in a wrong way (RFC 6455, 4.2.1).
-// What is let go on passes all other stages as any request does. On routes without this section,
-// Upgrade is ignored.
+// In HTTP/2 it is asked for with an extended CONNECT (RFC 8441). What is let go on passes all other
+// stages as any request does. On routes without this section, Upgrade is ignored.
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -55,8 +55,40 @@ bool is_welcome(const http::Headers& headers, const WebSocketOptions& o) {
            std::ranges::find(o.origins, headers.value(Known::origin)) != o.origins.end();
 }
 
+bool speaks_version(const http::Headers& headers) {
+    const Field* const version = only(headers, "Sec-WebSocket-Version");
+    return version != nullptr && version->value == "13";
+}
+constexpr const char* kVersions = "only version 13 of WebSocket is spoken here";
+
+Verdict admit(Exchange& x, const WebSocketOptions& o) {
+    if (!is_welcome(x.head().headers, o)) {
+        return refuse(Code::forbidden, "WebSockets may not be opened from this origin");
+    }
+    if (x.shard.draining()) {
+        return refuse(Code::draining, "this gateway is about to stop");
+    }
+    x.websocket = &o;
+    return go_on();
+}
+
+// An extended CONNECT of HTTP/2, which asks for nothing but a WebSocket (RFC 8441). Key and proof
+// are left out there, and made up towards the service.
+Verdict decide_h2(Exchange& x, const WebSocketOptions& o) {
+    if (!speaks_version(x.head().headers)) {
+        return refuse(Code::upgrade_required, kVersions);
+    }
+    const std::uint64_t high = x.shard.random().next();
+    x.websocket_key =
+        x.memory.arena.copy(security::make_websocket_key(high, x.shard.random().next()));
+    return admit(x, o);
+}
+
 Verdict decide(Exchange& x, const WebSocketOptions& o) {
     const http::RequestHead& head = x.head();
+    if (head.method == http::Method::connect) [[unlikely]] {
+        return decide_h2(x, o);
+    }
     if (!head.headers.has(Known::upgrade)) [[likely]] {
         return go_on();
     }
@@ -77,23 +109,15 @@ Verdict decide(Exchange& x, const WebSocketOptions& o) {
     if (head.framing == http::Framing::chunked || head.content_length > 0) {
         return refuse(Code::bad_request, "a WebSocket is opened without a body");
     }
-    const Field* const version = only(head.headers, "Sec-WebSocket-Version");
-    if (version == nullptr || version->value != "13") {
-        return refuse(Code::upgrade_required, "only version 13 of WebSocket is spoken here");
+    if (!speaks_version(head.headers)) {
+        return refuse(Code::upgrade_required, kVersions);
     }
     const Field* const key = only(head.headers, "Sec-WebSocket-Key");
     if (key == nullptr || !security::is_websocket_key(key->value)) {
         return refuse(Code::bad_request, "Sec-WebSocket-Key is not 16 bytes in base64");
     }
-    if (!is_welcome(head.headers, o)) {
-        return refuse(Code::forbidden, "WebSockets may not be opened from this origin");
-    }
-    if (x.shard.draining()) {
-        return refuse(Code::draining, "this gateway is about to stop");
-    }
-    x.websocket = &o;
     x.websocket_key = key->value;
-    return go_on();
+    return admit(x, o);
 }
 
 }  // namespace
