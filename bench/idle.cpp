@@ -2,10 +2,10 @@
 // so that somebody else can look at what the proxy keeps for each.
 //
 // Every connection asks once, for a WebSocket perhaps, and reads the whole answer before it goes
-// idle; with --silent only a few probes ask. Prints "open <n>", waits for a line on standard input, prints
-// "alive <n>" (how many the proxy has not closed) and ends. Source addresses change every 1,000
-// connections (127.0.1.1, 127.0.1.2 …), as they would for real clients, and so that no address runs
-// out of ports.
+// idle; with --silent only a few probes ask. Prints "open <n>", waits for a line on standard input,
+// prints "alive <n>" (how many the proxy has not closed) and ends. Source addresses change every
+// 1,000 connections (127.0.1.1, 127.0.1.2 …), as they would for real clients, and so that no
+// address runs out of ports.
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>

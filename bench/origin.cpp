@@ -132,9 +132,10 @@ class Connection {
         }
         const std::string_view head = bytes.substr(0, end + 2);
         if (const auto key = field(head, "Sec-WebSocket-Key")) {
-            out_ += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                    "Sec-WebSocket-Accept: " +
-                    bench::websocket_accept(*key) + "\r\n\r\n";
+            out_ +=
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Accept: " +
+                bench::websocket_accept(*key) + "\r\n\r\n";
             switched_ = true;
             return end + 4;
         }

@@ -39,7 +39,7 @@ nghttp2_nv pair(const char* name, const char* value) {
 class Connection {
   public:
     explicit Connection(int fd) : fd_(fd) {
-        nghttp2_session_server_new2(&session_, callbacks(), this, nullptr);
+        nghttp2_session_server_new2(&session_, callbacks(), this, believing());
         const std::array<nghttp2_settings_entry, 2> entries{
             {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kStreamsMax},
              {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kWindow}}};
@@ -122,6 +122,17 @@ class Connection {
         std::ranges::copy(body, into);
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         return static_cast<ssize_t>(body.size());
+    }
+
+    // A proxy under test has checked what it sends.
+    static nghttp2_option* believing() {
+        static nghttp2_option* const kOption = [] {
+            nghttp2_option* made = nullptr;
+            nghttp2_option_new(&made);
+            nghttp2_option_set_no_http_messaging(made, 1);
+            return made;
+        }();
+        return kOption;
     }
 
     static nghttp2_session_callbacks* callbacks() {

@@ -47,7 +47,22 @@ void read_body(Exchange& x) {
                                                      : values.json(x.held->bytes, visitor);
 }
 
-limits::KeyText key_of(const Exchange& x, const Policy& policy) {
+limits::KeyValues values_of(const Exchange& x) {
+    limits::KeyValues values{.user = {},
+                             .tenant = {},
+                             .api_key = {},
+                             .route = x.route->path,
+                             .address = x.client,
+                             .parameters = {}};
+    if (x.identity != nullptr) {
+        (x.identity->by_api_key ? values.api_key : values.user) = x.identity->subject;
+        values.tenant = x.identity->tenant;
+    }
+    return values;
+}
+
+// Of a route that has parameters.
+limits::KeyText key_with_parameters(const Exchange& x, const Policy& policy) {
     std::array<std::pair<std::string_view, std::string_view>,
                PathPattern::kParametersMax + Route::kBodyParametersMax>
         parameters;
@@ -58,17 +73,16 @@ limits::KeyText key_of(const Exchange& x, const Policy& policy) {
     for (std::size_t i = 0; i < x.route->body_parameters.size(); ++i) {
         parameters[count++] = {x.route->body_parameters[i], x.body_parameters[i]};
     }
-    limits::KeyValues values{.user = {},
-                             .tenant = {},
-                             .api_key = {},
-                             .route = x.route->path,
-                             .address = x.client,
-                             .parameters = {parameters.data(), count}};
-    if (x.identity != nullptr) {
-        (x.identity->by_api_key ? values.api_key : values.user) = x.identity->subject;
-        values.tenant = x.identity->tenant;
-    }
+    limits::KeyValues values = values_of(x);
+    values.parameters = {parameters.data(), count};
     return {policy, values};
+}
+
+limits::KeyText key_of(const Exchange& x, const Policy& policy) {
+    if (x.route->parameters.empty() && x.route->body_parameters.empty()) [[likely]] {
+        return {policy, values_of(x)};
+    }
+    return key_with_parameters(x, policy);
 }
 
 const limits::Quota& quota_of(const Exchange& x, const Policy& policy) {
