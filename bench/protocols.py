@@ -27,6 +27,7 @@ import tokens
 
 CIPHER = "TLS_AES_128_GCM_SHA256"
 HANDSHAKES = "handshakes"
+KEPT = 512  # idle connections that each keeps to the origin: more than the streams that ask at once
 
 NGINX_LISTENERS = """
     ssl_certificate {cert};
@@ -119,7 +120,7 @@ def nginx(files):
     def make(out, ports, origin):
         path = out / "nginx-tls.conf"
         user = "user root;" if os.geteuid() == 0 else ""
-        text = peers.NGINX.replace("    server {{\n", NGINX_LISTENERS)
+        text = peers.NGINX.replace("    server {{\n", NGINX_LISTENERS).replace("keepalive 256", f"keepalive {KEPT}")
         path.write_text(text.format(out=out, origin=origin, user=user, files=peers.FILES_MAX, port=ports["plain"],
                                     tls=ports["tls"], h2c=ports["h2c"], **files))
         return [peers.program("nginx"), "-p", str(out), "-c", str(path), "-e", str(out / "nginx.error.log")], None
@@ -143,7 +144,10 @@ def gateway(build, files):
     def make(out, ports, origin):
         ports["h2c"] = ports["plain"]  # one port for both: clients begin with HTTP/2's preface
         settings = {"TLS_CERT_FILE": files["cert"], "TLS_KEY_FILE": files["key"], "TLS_PORT": str(ports["tls"])}
-        return peers.gateway_command(build, settings, "gateway-tls")(out, ports["plain"], origin)
+        argv, env = peers.gateway_command(build, settings, "gateway-tls")(out, ports["plain"], origin)
+        path = pathlib.Path(env["CONFIG_FILE"])
+        path.write_text(path.read_text().replace("event-service: {", f"event-service: {{idle_connections_max: {KEPT}, "))
+        return argv, env
     return make
 
 

@@ -70,7 +70,7 @@ class Reserve {
     }
 
   private:
-    static constexpr std::size_t kKeptMax = 512;  // what a busy worker has in flight
+    static constexpr std::size_t kKeptMax = 256;  // more than a worker has in flight in quiet times
     std::vector<std::unique_ptr<T>> free_;
 };
 

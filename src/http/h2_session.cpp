@@ -275,7 +275,7 @@ bool H2Session::over() const {
 void H2Session::respond(std::int32_t id, const ResponseHead& head, std::uint64_t content_length,
                         bool tell_length, bool ends) {
     H2Pairs pairs(head.status);
-    pairs.add(head.headers, messages_++ % kRememberedEvery != 0);
+    pairs.add(head.headers, requests_++ % kRememberedEvery != 0);
     if (tell_length) {
         pairs.add_length(content_length);
     }
@@ -317,7 +317,7 @@ std::int32_t H2Session::request(const RequestHead& head, Listener& listener, boo
     pairs.add(":scheme", "http", kStays);
     pairs.add(":authority", head.headers.value(Known::host), kStays);
     pairs.add(":path", path, path_flags);
-    pairs.add_kept(head.headers, kept, messages_++ % kRememberedEvery != 0);
+    pairs.add_kept(head.headers, kept, requests_++ % kRememberedEvery != 0);
     // We pass trailers on; services that speak gRPC ask for it.
     pairs.add("te", "trailers", kStays);
     if (head.framing == Framing::length) {

@@ -156,7 +156,7 @@ class H2Session {
     std::uint32_t streams_max_;
     std::string* out_ = nullptr;    // during fill()
     std::int32_t last_stream_ = 0;  // that the client has opened
-    std::uint64_t messages_ = 0;    // whose heads we have written
+    std::uint64_t requests_ = 0;    // of a client
     Listener* reader_ = nullptr;    // of the fields that are being decoded
     std::int32_t read_stream_ = 0;  // whose they are
     bool settings_sent_ = false;

@@ -125,7 +125,6 @@ class Stream final : Pollable {
     static constexpr std::uint8_t kPeerGone = 8;  // RST or error, both directions
     static constexpr std::uint8_t kCancelled = 16;
     static constexpr std::uint8_t kResets = 32;  // reset_on_close()
-    static constexpr std::uint8_t kServes = 64;  // as TLS's server
 
     // A waiting operation: one virtual-free vtable of a single function.
     struct Op {

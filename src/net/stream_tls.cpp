@@ -9,7 +9,6 @@ namespace gw::net {
 
 void Stream::use_tls(TlsServer& server) {
     tls_ = std::make_unique<TlsSession>(server, fd_.get());
-    state_ |= kServes;
     tls_->input_came((state_ & kPeerLeft) != 0);
 }
 
@@ -122,7 +121,7 @@ bool Stream::HandshakeOp::step() {
     }
     // A server's last words are tickets, which the first answer takes along. A client's last words,
     // and why it came to nothing, are waited for.
-    if ((s.state_ & kServes) == 0 || step != TlsSession::Step::done) {
+    if (!s.tls_->serves() || step != TlsSession::Step::done) {
         s.send_output();
     }
     if (step != TlsSession::Step::done) {
