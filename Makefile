@@ -64,6 +64,8 @@ bench: install-bench build                     ## CPU per request beside the raw
 	cmake --build --preset release -j $(JOBS) --target bench_programs
 	python3 bench/run.py --plain $(BENCH_ARGS)
 	python3 bench/run.py $(BENCH_ARGS)
+	python3 bench/protocols.py $(BENCH_ARGS)
+	python3 bench/websockets.py $(filter --write-docs --check,$(BENCH_ARGS))
 
 .PHONY: generated
 generated: build                               ## schema and reference page from the binary, manifests from config and rules

@@ -1,11 +1,11 @@
 // bench_idle <port> <count> <request file> [--silent]: opens keep-alive connections and holds them,
 // so that somebody else can look at what the proxy keeps for each.
 //
-// Every connection asks once and reads the whole answer before it goes idle; with --silent only a
-// few probes ask. Prints "open <n>", waits for a line on standard input, prints
-// "alive <n>" (how many the proxy has not closed) and ends. Source addresses change every 1,000
-// connections (127.0.1.1, 127.0.1.2 …), as they would for real clients, and so that no address runs
-// out of ports.
+// Every connection asks once, for a WebSocket perhaps, and reads the whole answer before it goes
+// idle; with --silent only a few probes ask. Prints "open <n>", waits for a line on standard input,
+// prints "alive <n>" (how many the proxy has not closed) and ends. Source addresses change every
+// 1,000 connections (127.0.1.1, 127.0.1.2 …), as they would for real clients, and so that no
+// address runs out of ports.
 #include <poll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -24,6 +24,7 @@ namespace {
 
 constexpr int kPerAddress = 1000;
 constexpr int kProbeEvery = 500;
+constexpr std::string_view kSwitched = "HTTP/1.1 101";
 
 int open_from(int port, int index) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -45,6 +46,9 @@ std::size_t answer_size(std::string_view bytes) {
     const std::size_t end = bytes.find("\r\n\r\n");
     if (end == std::string_view::npos) {
         return 0;
+    }
+    if (bytes.starts_with(kSwitched)) {
+        return end + 4;
     }
     for (const std::string_view name : {"content-length: ", "Content-Length: "}) {
         const std::size_t at = bytes.substr(0, end).find(name);
@@ -70,8 +74,8 @@ void ask(int fd, const std::string& request) {
         answer.append(buffer.data(), static_cast<std::size_t>(got));
         size = answer_size(answer);
     }
-    if (!answer.starts_with("HTTP/1.1 200")) {
-        std::cerr << "not a 200: " << answer.substr(0, answer.find('\r')) << '\n';
+    if (!answer.starts_with("HTTP/1.1 200") && !answer.starts_with(kSwitched)) {
+        std::cerr << "not a 200 or 101: " << answer.substr(0, answer.find('\r')) << '\n';
         std::exit(1);
     }
 }

@@ -6,6 +6,8 @@
 //   sends the body back while it comes, with its Content-Type and Content-Encoding anything else
 //   reads the body, if there is one; answers 1,024 bytes of text
 //
+// Asked for a WebSocket it agrees, and holds it without a word.
+//
 // It keeps connections alive, reads pipelined requests in order and stops reading while an answer
 // is not taken. It believes what it reads: a proxy under test has checked it already.
 #include <strings.h>
@@ -17,28 +19,20 @@
 #include <optional>
 
 #include "origin_body.hpp"
+#include "plain_body.hpp"
 #include "sockets.hpp"
 
 namespace {
 
-constexpr std::size_t kAnswerBytes = 1024;
 constexpr std::size_t kUnsentMax = 1U << 20U;
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 std::array<char, 131072> buffer;
 bench::Pattern pattern;
 
-std::string plain_answer() {
-    std::string body;
-    while (body.size() < kAnswerBytes) {
-        body += "event " + std::to_string(body.size()) + " of the bench origin\n";
-    }
-    body.resize(kAnswerBytes);
-    return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " +
-           std::to_string(kAnswerBytes) + "\r\n\r\n" + body;
-}
-
-const std::string plain = plain_answer();
+const std::string plain_content = bench::plain_body();
+const std::string plain = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " +
+                          std::to_string(plain_content.size()) + "\r\n\r\n" + plain_content;
 
 std::optional<std::string_view> field(std::string_view head, std::string_view name) {
     for (std::size_t at = head.find("\r\n"); at + 2 < head.size(); at = head.find("\r\n", at + 2)) {
@@ -116,6 +110,9 @@ class Connection {
 
     // Uses as much from the front as makes sense now; says how much that was.
     std::size_t take(std::string_view bytes) {
+        if (switched_) {
+            return bytes.size();
+        }
         std::size_t used = 0;
         while (used < bytes.size() && pattern_left_ == 0 && out_.size() < kUnsentMax) {
             const std::string_view rest = bytes.substr(used);
@@ -134,6 +131,14 @@ class Connection {
             return 0;
         }
         const std::string_view head = bytes.substr(0, end + 2);
+        if (const auto key = field(head, "Sec-WebSocket-Key")) {
+            out_ +=
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                "Sec-WebSocket-Accept: " +
+                bench::websocket_accept(*key) + "\r\n\r\n";
+            switched_ = true;
+            return end + 4;
+        }
         const std::size_t space = head.find(' ') + 1;
         const std::string_view target = head.substr(space, head.find(' ', space) - space);
         if (head.starts_with("GET ") || head.starts_with("HEAD ")) {
@@ -147,7 +152,7 @@ class Connection {
     void answer(std::string_view target, bool head_only) {
         const std::size_t at = target.find("/bytes/");
         if (at == std::string_view::npos) {
-            out_.append(plain, 0, head_only ? plain.size() - kAnswerBytes : plain.size());
+            out_.append(plain, 0, head_only ? plain.size() - plain_content.size() : plain.size());
             return;
         }
         const std::uint64_t size = number(target.substr(at + 7));
@@ -246,6 +251,7 @@ class Connection {
     std::uint64_t pattern_block_ = 0;
     bool pattern_chunked_ = false;
     bool in_body_ = false;
+    bool switched_ = false;  // a WebSocket: what comes is passed over
     bench::BodyReader body_;
     Sink sink_ = Sink::drain;
     std::uint64_t body_bytes_ = 0;

@@ -70,6 +70,16 @@ class Pattern {
     std::string block_;
 };
 
+// What a service answers to a WebSocket's key (RFC 6455, 4.2.2).
+inline std::string websocket_accept(std::string_view key) {
+    const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    std::array<unsigned char, 20> digest{};
+    ::EVP_Digest(text.data(), text.size(), digest.data(), nullptr, ::EVP_sha1(), nullptr);
+    std::array<unsigned char, 29> base64{};
+    const int size = ::EVP_EncodeBlock(base64.data(), digest.data(), digest.size());
+    return {reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(size)};
+}
+
 // Takes the framing off a request body, by Content-Length or chunked. It trusts its client, which
 // is a proxy.
 class BodyReader {

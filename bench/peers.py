@@ -172,8 +172,10 @@ class Process:
 class Peer:
     """One proxy: how it is started and asked."""
 
-    # title: as the table names it; idle_max: idle connections it can hold with FILES_MAX descriptors.
-    def __init__(self, name, title, command, idle_max=15000):
+    # title: as the table names it; idle_max: idle connections it can hold with FILES_MAX descriptors; upstream: what it
+    # speaks to the origin.
+    def __init__(self, name, title, command, idle_max=15000, upstream="h1"):
+        self.upstream = upstream
         self.name = name
         self.title = title
         self.command = command  # (out, port, origin port) → argv, environment
@@ -216,18 +218,20 @@ def get(port, path, headers):
         connection.close()
 
 
-def shipped_config(out):
-    """The shipped configuration without its cache: what is measured is how requests get through to a service."""
-    path = out / "gateway.yaml"
-    path.write_text(re.sub(r"\n +cache: \{.*\}", "", (ROOT / "config" / "gateway.yaml").read_text()))
+def shipped_config(out, name, protocol="h1"):
+    """The shipped configuration without its cache: what is measured is how requests get through to a service.
+    protocol: what the service that is asked speaks."""
+    path = out / f"{name}.yaml"
+    text = re.sub(r"\n +cache: \{.*\}", "", (ROOT / "config" / "gateway.yaml").read_text())
+    path.write_text(re.sub(r"(\n +event-service: \{)", rf"\1protocol: {protocol}, ", text))
     return path
 
 
-def gateway_command(build, settings=None):
+def gateway_command(build, settings=None, name="gateway", protocol="h1"):
     def command(out, port, origin):
         env = dict(os.environ)
         env.update({
-            "CONFIG_FILE": str(shipped_config(out)),
+            "CONFIG_FILE": str(shipped_config(out, name, protocol)),
             "HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PORT": str(free_port()), "WORKERS": "1",
             "JWT_PUBLIC_KEY_FILE": key_files(out)[1], "JWT_ISSUER": ISSUER,
             "RATE_LIMIT_MAX": "1000000", "RATE_LIMIT_WINDOW_MS": "1000",  # counted, and never reached
@@ -289,21 +293,32 @@ def all_peers(build):
         Peer("gateway", "this gateway, all but limits",
              gateway_command(build, {"RATE_LIMIT_ENABLED": "false"})),
         Peer("gateway-limits", "this gateway, everything on", gateway_command(build), idle_max=0),
+        Peer("gateway-h2", "this gateway, all but limits, HTTP/2 to the origin",
+             gateway_command(build, {"RATE_LIMIT_ENABLED": "false"}, "gateway-h2", "h2"), idle_max=0, upstream="h2"),
+        Peer("gateway-h2-limits", "this gateway, everything on, HTTP/2 to the origin",
+             gateway_command(build, {}, "gateway-h2-limits", "h2"), idle_max=0, upstream="h2"),
     ]
 
 
 def plain_peers(build):
     """What only forwards."""
-    forwards = [peer for peer in all_peers(build) if peer.name not in ("haproxy-jwt", "gateway", "gateway-limits")]
+    forwards = [peer for peer in all_peers(build) if peer.name != "haproxy-jwt" and not peer.name.startswith("gateway")]
     return [*forwards, Peer("gateway", "this gateway, forwarding", forwarding_command(build))]
 
 
 @contextlib.contextmanager
-def origin(build, core, out):
+def origin(build, core, out, program_name="bench_origin"):
     port = free_port()
-    process = Process([program(build / "bench" / "bench_origin"), str(port)], core, out, "origin")
+    process = Process([program(build / "bench" / program_name), str(port)], core, out, program_name)
     try:
         wait_until_ready(process, port, lambda: None, "the origin")
         yield port
     finally:
         process.stop()
+
+
+@contextlib.contextmanager
+def origins(build, core, out):
+    """One for each protocol that proxies may speak to it: ports by Peer.upstream."""
+    with origin(build, core, out) as h1, origin(build, core, out, "bench_origin_h2") as h2:
+        yield {"h1": h1, "h2": h2}

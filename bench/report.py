@@ -111,11 +111,17 @@ def verdicts(result):
         if "load" in nginx:
             ours, theirs = (p["load"]["cpu_us"]["median"] for p in (gateway, nginx))
             lines.append(verdict(ours < theirs, f"{ours:.2f} µs a request, below nginx's {theirs:.2f}"))
+        shared = peers.get("gateway-h2", {})
+        if "load" in shared:
+            ratio = shared["load"]["ratio"]["median"]
+            lines.append(verdict(ratio < 1, f"with HTTP/2 to the origin {ratio:.2f} times the relay's, below 1"))
         checking = peers.get("haproxy-jwt", {})
-        if "load" in checking:
-            ours, theirs = (p["load"]["cpu_us"]["median"] for p in (gateway, checking))
-            lines.append(verdict(theirs >= 5 * ours, f"HAProxy with RS256 checks costs {theirs / ours:.1f} times as "
-                                                     f"much ({theirs:.1f} µs), at least 5"))
+        for one, over in ((gateway, "HTTP/1.1"), (shared, "HTTP/2")):
+            if "load" in checking and "load" in one:
+                ours, theirs = (p["load"]["cpu_us"]["median"] for p in (one, checking))
+                lines.append(verdict(theirs >= 5 * ours,
+                                     f"HAProxy with RS256 checks costs {theirs / ours:.1f} times as much as this gateway "
+                                     f"with {over} to the origin ({theirs:.1f} µs), at least 5"))
         for variant, found in gateway.get("idle", {}).items():
             lines.append(verdict(
                 found["bytes"] <= 2048 and found["alive"] == found["held"],

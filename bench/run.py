@@ -43,7 +43,8 @@ def arguments():
     parser.add_argument("--seconds", type=int, default=4, help="a measurement")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--idle", type=int, default=15000, help="idle connections held; 0: skip")
-    parser.add_argument("--only", default="", help="names, by comma: relay,asio,nginx,haproxy,haproxy-jwt,gateway")
+    parser.add_argument("--only", default="", help="names, by comma: relay,asio,nginx,haproxy,haproxy-jwt,"
+                        "gateway,gateway-limits,gateway-h2,gateway-h2-limits")
     parser.add_argument("--plain", action="store_true",
                         help="forwarding only: requests without a token, the gateway with nothing on but its access log")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1,000 idle")
@@ -106,12 +107,12 @@ def asker(expected):
     return ask
 
 
-def under_load(options, out, chosen, origin_port, ask, result):
+def under_load(options, out, chosen, origins, ask, result):
     with contextlib.ExitStack() as stack:
         running = []
         for peer in chosen:
             process, port = stack.enter_context(
-                peer.running(options.proxy_core, out, origin_port, ask))
+                peer.running(options.proxy_core, out, origins[peer.upstream], ask))
             wrk(options, port, 1)  # warm: connections upstream, caches, pages
             running.append((peer, process, port))
         rounds = {peer.name: [] for peer in chosen}
@@ -162,12 +163,12 @@ def idle(options, out, peer, origin_port, ask, request):
     return {"bytes": (after - before) / count, "held": count, "alive": alive}
 
 
-def idle_of_all(options, out, chosen, origin_port, ask, result):
+def idle_of_all(options, out, chosen, origins, ask, result):
     file = out / "request.txt"
     lines = [f"GET {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in HEADERS.items())]
     file.write_bytes("\r\n".join([*lines, "", ""]).encode())
     for peer in (each for each in chosen if each.idle_max):
-        found = {variant: idle(options, out, peer, origin_port, ask, request)
+        found = {variant: idle(options, out, peer, origins[peer.upstream], ask, request)
                  for variant, request in (("asked", [str(file)]), ("silent", [str(file), "--silent"]))}
         result[peer.name]["idle"] = found
         for variant, figures in found.items():
@@ -201,14 +202,14 @@ def main():
     if not options.plain:
         HEADERS["Authorization"] = "Bearer " + token
     chosen, found = choose(options)
-    with peers.origin(options.build, options.load_core, options.out) as origin_port:
-        status, body = peers.get(origin_port, PATH, HEADERS)
+    with peers.origins(options.build, options.load_core, options.out) as origins:
+        status, body = peers.get(origins["h1"], PATH, HEADERS)
         if status != 200 or len(body) != 1024:
             sys.exit("the origin does not answer as it should")
         ask = asker(body)
-        under_load(options, options.out, chosen, origin_port, ask, found)
+        under_load(options, options.out, chosen, origins, ask, found)
         if options.idle:
-            idle_of_all(options, options.out, chosen, origin_port, ask, found)
+            idle_of_all(options, options.out, chosen, origins, ask, found)
     result = {
         "command": shlex.join(["bench/run.py", *sys.argv[1:]]), "machine": report.machine(),
         "rounds": options.rounds, "seconds": options.seconds, "connections": options.connections,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "http/h1_body.hpp"
@@ -28,14 +29,24 @@ struct H1Work {
 
 // A request to a service while it is sent and its answer read.
 struct H1ClientWork {
+    static constexpr std::size_t kBodyKept = 16UL * 1024;  // larger ones are given back
+
     ResponseHead head;
     H1Body body;
     net::Buffer in;
     net::Buffer out;
+    std::string received;  // HTTP/2: of the body, not yet asked for
+    std::string reading;   // HTTP/2: handed out, until the next part is asked for
 
     void release() {
         in.release();
         out.release();
+        for (std::string* const text : {&received, &reading}) {
+            if (text->capacity() > kBodyKept) {
+                *text = {};
+            }
+            text->clear();
+        }
     }
 };
 
@@ -89,6 +100,8 @@ struct H1Pool {
     net::BufferPool& buffers;
     Reserve<H1Work> server;
     Reserve<H1ClientWork> client;
+    // For connections that many requests share: what a turn of a busy one brings is read at once.
+    net::BufferPool wide{256UL * 1024, 1};
 };
 
 }  // namespace gw::http

@@ -91,12 +91,15 @@ struct H2Callbacks {
         H2Session& session = self(user);
         const std::int32_t id = frame->hd.stream_id;
         if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
-            if (Listener* const known = listener(handle, id); known != nullptr) {
+            Listener* const known = listener(handle, id);
+            session.fields_begin(id, known);
+            if (known != nullptr) {
                 known->fields_began(true);
             }
             return 0;
         }
         session.last_stream_ = id;
+        session.fields_begin(id, nullptr);
         Listener* const fresh = session.events_.stream_began(id);
         if (fresh == nullptr) {
             if (const int flood = spend(session, H2Cost::reset); flood != 0) {
@@ -109,14 +112,15 @@ struct H2Callbacks {
         // All streams in turn, whatever their priorities say: one cannot starve the others.
         const nghttp2_extpri in_turn{.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
         nghttp2_session_change_extpri_stream_priority(handle, id, &in_turn, 1);
+        session.fields_begin(id, fresh);
         fresh->fields_began(false);
         return 0;
     }
 
-    static int header(nghttp2_session* handle, const nghttp2_frame* frame, const std::uint8_t* name,
-                      std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                      std::uint8_t /*flags*/, void* /*user*/) {
-        Listener* const known = listener(handle, frame->hd.stream_id);
+    static int header(nghttp2_session* /*handle*/, const nghttp2_frame* /*frame*/,
+                      const std::uint8_t* name, std::size_t name_size, const std::uint8_t* value,
+                      std::size_t value_size, std::uint8_t /*flags*/, void* user) {
+        Listener* const known = self(user).reader_;
         if (known == nullptr ||
             known->field(h2_text(name, name_size), h2_text(value, value_size))) {
             return 0;
@@ -172,6 +176,7 @@ struct H2Callbacks {
     static int stream_closed(nghttp2_session* handle, std::int32_t id, std::uint32_t code,
                              void* user) {
         self(user).gone_.ended(id);
+        self(user).unlisten(id);
         if (Listener* const known = listener(handle, id); known != nullptr) {
             nghttp2_session_set_stream_user_data(handle, id, nullptr);
             known->closed(static_cast<H2Code>(code));

@@ -84,7 +84,7 @@ Task<void> H2ClientConnection::run() {
             }
             continue;
         }
-        const net::Buffer in = pool_.buffers.take();
+        const net::Buffer in = pool_.wide.take();
         const Result<std::size_t> got =
             co_await stream_.read_some(in.span(), loop().now() + kQuietMost);
         if (!got && !stream_.cancelled() &&

@@ -142,8 +142,6 @@ class H2ClientStream final : public ClientStream, H2Session::Listener {
     net::Pace out_pace_;
     std::optional<H2ResponseReader> reader_;
     std::optional<H2Trailers> trailers_;
-    std::string received_;
-    std::string reading_;
     std::uint64_t received_total_ = 0;
     H2Session::Outgoing outgoing_;
     net::Pause came_;
@@ -158,6 +156,7 @@ class H2ClientStream final : public ClientStream, H2Session::Listener {
     bool ended_ = false;       // all of the answer has come
     bool sent_all_ = false;
     bool closed_ = false;
+    bool of_session_ = false;  // which has not told of its end
     bool cancelled_ = false;
     bool reused_;
     H2ClientStream* next_ = nullptr;

@@ -18,11 +18,13 @@ H2ClientStream::H2ClientStream(H2ClientConnection& connection, const H1Limits& l
 }
 
 H2ClientStream::~H2ClientStream() {
-    if (id_ != 0 && !closed_) {
-        reset(H2Code::cancel);
+    if (of_session_) {
+        // Also where its connection has ended: what is not written yet points to our head.
+        connection_.session_.reset(id_, H2Code::cancel);
         connection_.session_.forget(id_);
+        connection_.kick();
     }
-    if (const std::size_t unread = received_.size() + reading_.size(); unread > 0) {
+    if (const std::size_t unread = work_->received.size() + work_->reading.size(); unread > 0) {
         connection_.session_.passed_on(0, unread);
         connection_.kick();
     }
@@ -37,16 +39,19 @@ Task<Result<void>> H2ClientStream::send(RequestHead& head, std::string_view body
     ensure(id_ == 0, "a second request on one stream");
     method_ = head.method;
     work_->in = connection_.pool_.buffers.take();
+    work_->out = connection_.pool_.buffers.take();
     outgoing_ = {.bytes = body, .last = last, .trailers = trailers};
     const bool ends = last && body.empty() && trailers == nullptr;
     sent_all_ = ends;
-    id_ = connection_.closing_ ? 0 : connection_.session_.request(head, *this, ends);
+    id_ = connection_.closing_ ? 0
+                               : connection_.session_.request(head, *this, ends, work_->out.span());
     if (id_ == 0) {
         closed_ = true;
         error_ = Error{Errc::closed, Fault::upstream, Retry::yes,
                        "the service's connection takes no more requests"};
         co_return gone();
     }
+    of_session_ = true;
     connection_.kick();
     if (ends || (body.empty() && !last)) {
         co_return Result<void>{};
@@ -165,7 +170,7 @@ void H2ClientStream::data(std::string_view bytes) {
         connection_.session_.passed_on(id_, bytes.size());
         return;
     }
-    received_.append(bytes);
+    work_->received.append(bytes);
     came_.wake();
 }
 
@@ -194,6 +199,7 @@ void H2ClientStream::break_off(const char* detail) {
 
 void H2ClientStream::closed(H2Code code) {
     closed_ = true;
+    of_session_ = false;
     if (!ended_ && !error_) {
         // RFC 9113, 8.7: what was refused has not been looked at.
         error_ =
@@ -267,24 +273,24 @@ Task<Result<const ResponseHead*>> H2ClientStream::read_head(Instant deadline) {
 }
 
 void H2ClientStream::pass_on() {
-    if (!reading_.empty()) {
-        connection_.session_.passed_on(closed_ ? 0 : id_, reading_.size());
+    if (!work_->reading.empty()) {
+        connection_.session_.passed_on(closed_ ? 0 : id_, work_->reading.size());
         connection_.kick();
-        reading_.clear();
+        work_->reading.clear();
     }
 }
 
 // What was handed out has been passed on: the service may send as much again.
 bool H2ClientStream::step(Result<BodyPart>& part) {
     pass_on();
-    if (received_.empty() && error_) {
+    if (work_->received.empty() && error_) {
         part = std::unexpected(*error_);
         return true;
     }
-    std::swap(reading_, received_);
+    std::swap(work_->reading, work_->received);
     const bool last = ended_ && !error_;
-    part = BodyPart{reading_, last};
-    return !reading_.empty() || last;
+    part = BodyPart{work_->reading, last};
+    return !work_->reading.empty() || last;
 }
 
 Result<BodyPart> H2ClientStream::body_at_hand() {

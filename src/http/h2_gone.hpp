@@ -44,13 +44,14 @@ class H2Gone {
       public:
         void add(std::int32_t id) { ids_[count_++ % kKept] = id; }
         [[nodiscard]] bool has(std::int32_t id) const {
-            return std::ranges::find(ids_, id) != ids_.end();
+            const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(std::min(count_, kKept));
+            return std::find(ids_.begin(), end, id) != end;
         }
         [[nodiscard]] bool forgot() const { return count_ > kKept; }
 
       private:
         std::array<std::int32_t, kKept> ids_{};  // 0 is no stream
-        std::uint64_t count_ = 0;
+        std::size_t count_ = 0;
     };
 
     Recent given_up_;

@@ -18,6 +18,9 @@ inline constexpr std::array<std::uint8_t, 8> kEndPing{'g', 'w', '-', 'd', 'r', '
 const nghttp2_session_callbacks* h2_callbacks();
 const nghttp2_option* h2_nghttp2_options();
 
+// Where sessions take their memory: several small pieces a request, of few sizes.
+nghttp2_mem* h2_memory();
+
 // Asks the stream's listener what there is to send.
 ssize_t h2_read_outgoing(nghttp2_session* session, std::int32_t id, std::uint8_t* into,
                          std::size_t room, std::uint32_t* flags, nghttp2_data_source* source,
@@ -27,13 +30,18 @@ inline std::string_view h2_text(const std::uint8_t* at, std::size_t size) {
     return {reinterpret_cast<const char*>(at), size};
 }
 
-// A head as the library takes it; views, which it copies, and makes the names lower case.
+// A head as the library takes it: views, which it copies unless the flags say that they stay, and
+// names in lower case, which it makes of those that it copies.
 class H2Pairs {
   public:
     H2Pairs() = default;
     explicit H2Pairs(int status);
-    void add(std::string_view name, std::string_view value);
-    void add(const Headers& headers);
+    void add(std::string_view name, std::string_view value,
+             std::uint8_t flags = NGHTTP2_NV_FLAG_NONE);
+    // once: values that will hardly come again are kept out of the table of the connection.
+    void add(const Headers& headers, bool once = false);
+    // All of it stays where it is until the frame is written. small: room for names in lower case.
+    void add_kept(const Headers& headers, std::span<char> small, bool once);
     void add_length(std::uint64_t length);
     [[nodiscard]] const nghttp2_nv* data() const { return pairs_.data(); }
     [[nodiscard]] std::size_t size() const { return count_; }

@@ -118,8 +118,8 @@ void H2Connection::stream_ended() {
         return;
     }
     idle_since_ = loop().now();
-    if (out_.capacity() > 0 && out_.empty()) {
-        out_ = {};
+    if (out_.empty()) {
+        give_back_output();
     }
     if (drain_ == Drain::said) {
         wake_reader();
@@ -234,15 +234,26 @@ void H2Connection::kick() {
     }
 }
 
+// A connection that waits holds nothing; the next one to write need not make its buffer anew.
+void H2Connection::give_back_output() {
+    if (server_.spare_.capacity() < out_.capacity()) {
+        server_.spare_.swap(out_);
+    }
+    out_ = {};
+}
+
 Task<void> H2Connection::write_out() {
     while (true) {
+        if (out_.capacity() < server_.spare_.capacity()) {
+            out_.swap(server_.spare_);
+        }
         session_.fill(out_, kOutputMax);
         if (out_.empty()) {
             if (closing_) {
                 break;
             }
             if (live_ == 0) {
-                out_ = {};
+                give_back_output();
                 if (session_.over()) {
                     wake_reader();
                 }

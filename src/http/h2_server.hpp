@@ -60,6 +60,7 @@ class H2Connection final : H2Session::Events {
     void count_reset();
     void report(H2Code code);
     Task<void> write_out();
+    void give_back_output();
     Task<void> serve(std::unique_ptr<H2Stream> stream);
     Task<void> linger();
     void link(H2Stream& stream);
@@ -123,6 +124,7 @@ class H2Server {
     friend class H2Stream;
     H1ServerShared& shared_;
     Reserve<H2Work> work_;
+    std::string spare_;  // what a connection writes from, while none does
     H2Connection* first_ = nullptr;
     std::size_t count_ = 0;
     bool draining_ = false;

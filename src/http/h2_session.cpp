@@ -2,12 +2,32 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/ensure.hpp"
+#include "base/text.hpp"
 #include "http/h2_nghttp2.hpp"
 
 namespace gw::http {
 namespace {
+
+// Of what the gateway tells services, and clients.
+constexpr std::array<std::string_view, 9> kOnce{
+    "x-request-deadline", "x-original-ip",         "x-user-id",
+    "x-internal-nonce",   "x-internal-timestamp",  "x-internal-signature",
+    "ratelimit",          "x-ratelimit-remaining", "server-timing"};
+constexpr std::uint64_t size_bit(std::size_t size) {
+    return size < 64 ? std::uint64_t{1} << size : 0;
+}
+constexpr std::uint64_t kOnceSizes = [] {
+    std::uint64_t sizes = 0;
+    for (const std::string_view name : kOnce) {
+        sizes |= size_bit(name.size());
+    }
+    return sizes;
+}();
+// One message in so many is remembered whole: so the names of those fields are in the table.
+constexpr std::uint64_t kRememberedEvery = 256;
 
 // RFC 9113, 8.2.2, and what is written anew.
 bool stays_behind(Known known) {
@@ -25,6 +45,45 @@ bool stays_behind(Known known) {
     }
 }
 
+// Values of one request, or of one client among many: in the table of a connection that all share
+// they would push out what comes again, and cost more than they save.
+bool comes_once(const Field& field) {
+    switch (field.known) {
+        case Known::x_request_id:
+        case Known::x_correlation_id:
+        case Known::traceparent:
+        case Known::tracestate:
+        case Known::idempotency_key:
+        case Known::cookie:
+        case Known::x_forwarded_for:
+        case Known::forwarded:
+            return true;
+        case Known::other:
+            return (kOnceSizes & size_bit(field.name.size())) != 0 &&
+                   std::ranges::any_of(kOnce, [&](std::string_view name) {
+                       return equal_ignore_case(field.name, name);
+                   });
+        default:
+            return false;
+    }
+}
+
+// A name of the catalogue in lower case.
+template <std::size_t kSize>
+consteval std::array<char, kSize> lower_text(const char (&name)[kSize]) {
+    std::array<char, kSize> text{};
+    std::ranges::transform(name, text.begin(), lower);
+    return text;
+}
+#define X(id, name) constexpr auto kLower_##id = lower_text(name);
+GW_KNOWN_FIELDS(X)
+#undef X
+constexpr std::array kLowerNames = {std::string_view{},
+#define X(id, name) std::string_view{kLower_##id.data(), kLower_##id.size() - 1},
+                                    GW_KNOWN_FIELDS(X)
+#undef X
+};
+
 }  // namespace
 
 H2Pairs::H2Pairs(int status) {
@@ -34,18 +93,42 @@ H2Pairs::H2Pairs(int status) {
     add(":status", {status_text_.data(), status_text_.size()});
 }
 
-void H2Pairs::add(std::string_view name, std::string_view value) {
+void H2Pairs::add(std::string_view name, std::string_view value, std::uint8_t flags) {
     const auto bytes = [](std::string_view from) {
         return reinterpret_cast<std::uint8_t*>(const_cast<char*>(from.data()));
     };
-    pairs_[count_++] = {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+    pairs_[count_++] = {bytes(name), bytes(value), name.size(), value.size(), flags};
 }
 
-void H2Pairs::add(const Headers& headers) {
+void H2Pairs::add(const Headers& headers, bool once) {
     for (const Field& field : headers) {
         if (!stays_behind(field.known)) {
-            add(field.name, field.value);
+            add(field.name, field.value,
+                once && comes_once(field) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
         }
+    }
+}
+
+void H2Pairs::add_kept(const Headers& headers, std::span<char> small, bool once) {
+    for (const Field& field : headers) {
+        if (stays_behind(field.known)) {
+            continue;
+        }
+        std::uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+        if (once && comes_once(field)) {
+            flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+        }
+        std::string_view name = field.name;
+        if (field.known != Known::other) {
+            name = kLowerNames[std::to_underlying(field.known)];
+            flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+        } else if (name.size() <= small.size()) {
+            std::ranges::transform(name, small.begin(), lower);
+            name = {small.data(), name.size()};
+            small = small.subspan(name.size());
+            flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+        }
+        add(name, field.value, flags);
     }
 }
 
@@ -63,8 +146,9 @@ H2Session::H2Session(const H2Limits& limits, Events& events, Side side)
     : events_(events), side_(side), streams_max_(limits.streams_max) {
     nghttp2_session* made = nullptr;
     const auto make =
-        side == Side::server ? &nghttp2_session_server_new2 : &nghttp2_session_client_new2;
-    ensure(make(&made, h2_callbacks(), this, h2_nghttp2_options()) == 0, "no memory for HTTP/2");
+        side == Side::server ? &nghttp2_session_server_new3 : &nghttp2_session_client_new3;
+    ensure(make(&made, h2_callbacks(), this, h2_nghttp2_options(), h2_memory()) == 0,
+           "no memory for HTTP/2");
     session_.reset(made);
     nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
                                           static_cast<std::int32_t>(limits.connection_window));
@@ -193,7 +277,7 @@ bool H2Session::over() const {
 void H2Session::respond(std::int32_t id, const ResponseHead& head, std::uint64_t content_length,
                         bool tell_length, bool ends) {
     H2Pairs pairs(head.status);
-    pairs.add(head.headers);
+    pairs.add(head.headers, requests_++ % kRememberedEvery != 0);
     if (tell_length) {
         pairs.add_length(content_length);
     }
@@ -210,18 +294,34 @@ void H2Session::interim(std::int32_t id, const ResponseHead& head) {
                            pairs.size(), nullptr);
 }
 
-std::int32_t H2Session::request(const RequestHead& head, Listener& listener, bool ends) {
-    std::string path(head.path);
+std::int32_t H2Session::request(const RequestHead& head, Listener& listener, bool ends,
+                                std::span<char> kept) {
+    constexpr std::uint8_t kStays = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+    std::string_view path = head.path;
+    std::string joined;
+    std::uint8_t path_flags = kStays;
     if (head.has_query) {
-        path.append(1, '?').append(head.query);
+        const std::size_t size = path.size() + 1 + head.query.size();
+        if (size <= kept.size()) {
+            char* const query = std::ranges::copy(path, kept.data()).out;
+            *query = '?';
+            std::ranges::copy(head.query, query + 1);
+            path = {kept.data(), size};
+            kept = kept.subspan(size);
+        } else {
+            joined.append(path).append(1, '?').append(head.query);
+            path = joined;
+            path_flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
+        }
     }
     H2Pairs pairs;
-    pairs.add(":method", head.method_text);
-    pairs.add(":scheme", "http");
-    pairs.add(":authority", head.headers.value(Known::host));
-    pairs.add(":path", path);
-    pairs.add(head.headers);
-    pairs.add("te", "trailers");  // we pass them on; services that speak gRPC ask for it
+    pairs.add(":method", head.method_text, kStays);
+    pairs.add(":scheme", "http", kStays);
+    pairs.add(":authority", head.headers.value(Known::host), kStays);
+    pairs.add(":path", path, path_flags);
+    pairs.add_kept(head.headers, kept, requests_++ % kRememberedEvery != 0);
+    // We pass trailers on; services that speak gRPC ask for it.
+    pairs.add("te", "trailers", kStays);
     if (head.framing == Framing::length) {
         pairs.add_length(head.content_length);
     }
@@ -264,6 +364,7 @@ void H2Session::passed_on(std::int32_t id, std::size_t bytes) {
 }
 
 void H2Session::forget(std::int32_t id) {
+    unlisten(id);
     nghttp2_session_set_stream_user_data(session_.get(), id, nullptr);
 }
 

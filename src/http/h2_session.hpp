@@ -110,8 +110,11 @@ class H2Session {
                  bool tell_length, bool ends);
     void interim(std::int32_t id, const ResponseHead& head);
     // Of a client: a new stream, whose outgoing() is asked unless the head is all. Its id; it waits
-    // here while the server takes no more. 0: no stream can be opened any more.
-    std::int32_t request(const RequestHead& head, Listener& listener, bool ends);
+    // here while the server takes no more. 0: no stream can be opened any more. What head and kept
+    // point to is read when fill() writes it: both stay until the stream has been told something or
+    // was reset. kept: room for a few names.
+    std::int32_t request(const RequestHead& head, Listener& listener, bool ends,
+                         std::span<char> kept);
     // Has the other side not said that it takes no more?
     [[nodiscard]] bool takes_requests() const;
     // How many at once, as far as it has said.
@@ -138,6 +141,15 @@ class H2Session {
         void operator()(nghttp2_session* session) const;
     };
     bool pass(std::string_view bytes);
+    void fields_begin(std::int32_t id, Listener* reader) {
+        read_stream_ = id;
+        reader_ = reader;
+    }
+    void unlisten(std::int32_t id) {
+        if (read_stream_ == id) {
+            reader_ = nullptr;
+        }
+    }
     [[nodiscard]] std::optional<H2Code> fault_of(const H2FrameHead& frame);
 
     Events& events_;
@@ -145,6 +157,9 @@ class H2Session {
     std::uint32_t streams_max_;
     std::string* out_ = nullptr;    // during fill()
     std::int32_t last_stream_ = 0;  // that the client has opened
+    std::uint64_t requests_ = 0;    // of a client
+    Listener* reader_ = nullptr;    // of the fields that are being decoded
+    std::int32_t read_stream_ = 0;  // whose they are
     bool settings_sent_ = false;
     H2Code ended_with_ = H2Code::no_error;
     H2FrameScan scan_;

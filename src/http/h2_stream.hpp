@@ -11,7 +11,12 @@ namespace gw::http {
 class H2Stream final : public Stream, public Duplex, public H2Session::Listener {
   public:
     H2Stream(H2Connection& connection, std::int32_t id);
-    ~H2Stream();
+    ~H2Stream() override;
+
+    static void* operator new(std::size_t size) { return net::allocate_frame(size); }
+    static void operator delete(void* stream, std::size_t size) noexcept {
+        net::release_frame(stream, size);
+    }
 
     // As http::Stream.
     [[nodiscard]] const RequestHead& head() const override { return work_->head; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/copy_text.hpp"
 #include "base/ensure.hpp"
 
 namespace gw::limits {
@@ -20,7 +21,7 @@ constexpr std::array<std::pair<std::string_view, Of>, 6> kParts{{{"caller", Of::
 constexpr std::string_view kParameter = "parameter:";
 constexpr std::size_t kTenantMax = 256;
 
-bool is_letter_or_digit(char c) {
+constexpr bool is_letter_or_digit(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
@@ -36,11 +37,26 @@ Options* policy_in(Limits& limits, std::string_view name) {
     return at == limits.policies.end() ? nullptr : &at->second;
 }
 
+constexpr std::array<bool, 256> kStanding = [] {
+    std::array<bool, 256> standing{};
+    for (const char c : std::string_view("-._~@+")) {
+        standing[static_cast<unsigned char>(c)] = true;
+    }
+    for (unsigned c = 0; c < standing.size(); ++c) {
+        standing[c] = standing[c] || (c < 0x80 && is_letter_or_digit(static_cast<char>(c)));
+    }
+    return standing;
+}();
+
 bool stands_as_it_is(std::string_view value) {
-    return value.size() <= KeyText::kValueMax && std::ranges::all_of(value, [](char c) {
-               return is_letter_or_digit(c) ||
-                      std::string_view("-._~@+").find(c) != std::string_view::npos;
-           });
+    if (value.size() > KeyText::kValueMax) {
+        return false;
+    }
+    bool stands = true;  // no way out in the middle: nearly all do, and are short
+    for (const char c : value) {
+        stands &= kStanding[static_cast<unsigned char>(c)];
+    }
+    return stands;
 }
 
 }  // namespace
@@ -181,7 +197,7 @@ KeyText::KeyText(const Policy& policy, const KeyValues& values) {
 
 void KeyText::append(std::string_view text) {
     ensure(text.size() <= bytes_.size() - size_, "room for every key");
-    std::ranges::copy(text, bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
+    copy_text(bytes_.data() + size_, text);
     size_ += text.size();
 }
 

@@ -37,8 +37,9 @@ void Stream::settle_input(bool wants_more) {
     } else {
         state_ |= kReadable;
     }
-    // New keys may have to be answered with new keys. A write that waits sends it along.
-    if (writer_ == nullptr && !tls_->output().empty() && (state_ & kWritable) != 0) {
+    // New keys may have to be answered with new keys. A write sends it along: that which waits, or
+    // the answer to what there is to read.
+    if (wants_more && writer_ == nullptr && (state_ & kWritable) != 0) {
         send_output();
     }
 }
@@ -71,6 +72,9 @@ bool Stream::try_read_tls(std::span<char> into, Result<std::size_t>& result) {
             return true;
         case TlsSession::Step::broken:
             break;
+    }
+    if (writer_ == nullptr && (state_ & kWritable) != 0) {
+        send_output();  // what is wrong
     }
     result = fail(Errc::malformed, peer_, tls_->trouble());
     return true;
@@ -123,6 +127,11 @@ bool Stream::HandshakeOp::step() {
     if (step == TlsSession::Step::wants_input) {
         return false;
     }
+    // A server's last words are tickets, which the first answer takes along. A client's last words,
+    // and why it came to nothing, are waited for.
+    if (!s.tls_->serves() || step != TlsSession::Step::done) {
+        s.send_output();
+    }
     if (step != TlsSession::Step::done) {
         result_ = fail(Errc::malformed, s.peer_, s.tls_->trouble());
     }
@@ -145,14 +154,12 @@ void Stream::HandshakeOp::await_suspend(std::coroutine_handle<> handle) {
 bool Stream::WriteOp::push_tls() {
     TlsSession& tls = *stream->tls_;
     while (true) {
+        if (next_ < count_ && !tls.seal({pieces_.data(), count_}, next_, stream->loop_.now())) {
+            result_ = fail(Errc::reset, stream->peer_, "TLS broke while sending");
+            return true;
+        }
         if (tls.output().empty()) {
-            if (next_ == count_) {
-                return true;
-            }
-            if (!tls.seal({pieces_.data(), count_}, next_, stream->loop_.now())) {
-                result_ = fail(Errc::reset, stream->peer_, "TLS broke while sending");
-                return true;
-            }
+            return true;
         }
         const std::uint64_t before = stream->written_;
         const int error = stream->send_output();

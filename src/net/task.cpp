@@ -21,8 +21,8 @@ constexpr bool kRecycle = true;
 
 constexpr std::size_t kClassBytes = 64;
 constexpr std::size_t kClasses = 32;  // frames up to 2 KiB; larger ones are rare and go to malloc
-constexpr std::size_t kKeptMax =
-    256;  // per class: more than a worker has requests in one loop turn
+// Per class: a busy worker has several hundred requests in flight.
+constexpr std::size_t kKeptMax = 512;
 
 struct FreeFrame {
     FreeFrame* next;

@@ -214,6 +214,8 @@ void TlsContexts::set_up(ssl_ctx_st* context, const TlsOptions& options) const {
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context, 1);
+    // Whoever resumes gets a new one, and most clients keep one connection.
+    SSL_CTX_set_num_tickets(context, 1);
     ensure(SSL_CTX_set_cipher_list(context, kCiphers12) == 1, "OpenSSL lacks our ciphers");
     ensure(SSL_CTX_set1_groups_list(context, kGroups) == 1, "OpenSSL lacks our groups");
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets need no memory

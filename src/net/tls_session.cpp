@@ -336,6 +336,10 @@ void TlsSession::sent(std::size_t bytes) {
     out_ = std::string();
 }
 
+bool TlsSession::serves() const {
+    return SSL_is_server(tls_.get()) == 1;
+}
+
 std::string_view TlsSession::alpn() const {
     const unsigned char* name = nullptr;
     unsigned length = 0;

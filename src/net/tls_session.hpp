@@ -82,6 +82,7 @@ class TlsSession {
     [[nodiscard]] const TlsPeer* peer() const { return peer_.get(); }
     // The application protocol that was agreed on, or "".
     [[nodiscard]] std::string_view alpn() const;
+    [[nodiscard]] bool serves() const;  // it is the server's side
     // Why it broke: a literal.
     [[nodiscard]] const char* trouble() const { return trouble_; }
 

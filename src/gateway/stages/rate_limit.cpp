@@ -10,7 +10,24 @@
 
 namespace gw::gateway {
 
-limits::KeyText rate_limit_key(const Exchange& x, const limits::Policy& policy) {
+namespace {
+
+limits::KeyValues values_of(const Exchange& x) {
+    limits::KeyValues values{.user = {},
+                             .tenant = {},
+                             .api_key = {},
+                             .route = x.route->path,
+                             .address = x.client,
+                             .parameters = {}};
+    if (x.identity != nullptr) {
+        (x.identity->by_api_key ? values.api_key : values.user) = x.identity->subject;
+        values.tenant = x.identity->tenant;
+    }
+    return values;
+}
+
+// Of a route that has parameters.
+limits::KeyText key_with_parameters(const Exchange& x, const limits::Policy& policy) {
     std::array<std::pair<std::string_view, std::string_view>,
                PathPattern::kParametersMax + Route::kBodyParametersMax>
         parameters;
@@ -21,17 +38,18 @@ limits::KeyText rate_limit_key(const Exchange& x, const limits::Policy& policy) 
     for (std::size_t i = 0; i < x.route->body_parameters.size(); ++i) {
         parameters[count++] = {x.route->body_parameters[i], x.body_parameters[i]};
     }
-    limits::KeyValues values{.user = {},
-                             .tenant = {},
-                             .api_key = {},
-                             .route = x.route->path,
-                             .address = x.client,
-                             .parameters = {parameters.data(), count}};
-    if (x.identity != nullptr) {
-        (x.identity->by_api_key ? values.api_key : values.user) = x.identity->subject;
-        values.tenant = x.identity->tenant;
-    }
+    limits::KeyValues values = values_of(x);
+    values.parameters = {parameters.data(), count};
     return {policy, values};
+}
+
+}  // namespace
+
+limits::KeyText rate_limit_key(const Exchange& x, const limits::Policy& policy) {
+    if (x.route->parameters.empty() && x.route->body_parameters.empty()) [[likely]] {
+        return {policy, values_of(x)};
+    }
+    return key_with_parameters(x, policy);
 }
 
 namespace {
