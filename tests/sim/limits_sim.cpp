@@ -244,7 +244,7 @@ void window(World& world) {
         if (outcome.admitted) {
             require(latest >= blocked_until - late, "admitted while it is blocked");
             still_counted.add(latest);
-            require(admitted.add(latest) <= limit + (world.canary ? -1 : 0),
+            require(admitted.add(latest) <= limit - (world.canary ? 1U : 0U),
                     "more admitted in a window than its limit");
         } else if (!outcome.blocked) {
             // Moments as late as the ticks may make them still count.
