@@ -67,9 +67,10 @@ void learn_from_answer(Exchange& x, bool timed_out) {
     if (!x.service->options().bulkhead.adaptive || !x.permit.valid() || !x.upstream_began) {
         return;
     }
-    const Instant now = x.shard.loop().now();
+    const Clock& clock = x.shard.loop().clock();
     const bool overloaded = timed_out || x.outcome.status == 503 || x.outcome.status == 429;
-    x.permit.answered((timed_out ? now : x.upstream_ended) - *x.upstream_began, overloaded, now);
+    x.permit.answered((timed_out ? clock.now : x.upstream_ended) - *x.upstream_began, overloaded,
+                      clock);
 }
 
 }  // namespace gw::gateway

@@ -1,5 +1,6 @@
 #include "http/date.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 
@@ -49,6 +50,12 @@ class Steps {
     bool good_ = true;
 };
 
+// What is counted in nanoseconds ends in 2262; "31 Dec 9999" is what some say for never. A century
+// is left on each side for who adds to it.
+constexpr std::chrono::sys_seconds kEarliest =
+    std::chrono::sys_days{std::chrono::year{1800} / 1 / 1};
+constexpr std::chrono::sys_seconds kLatest = std::chrono::sys_days{std::chrono::year{2160} / 1 / 1};
+
 struct Parts {
     int year = 0;
     unsigned month = 0;  // from 0
@@ -73,8 +80,9 @@ std::optional<WallTime> time_of(const Parts& parts) {
     if (!date.ok() || parts.hour > 23 || parts.minute > 59 || parts.second > 60) {
         return std::nullopt;
     }
-    return WallTime{sys_days{date}} + hours{parts.hour} + minutes{parts.minute} +
-           seconds{parts.second};
+    const sys_seconds time =
+        sys_days{date} + hours{parts.hour} + minutes{parts.minute} + seconds{parts.second};
+    return WallTime{std::clamp(time, kEarliest, kLatest)};
 }
 
 int century_around(int two_digits, WallTime now) {

@@ -21,7 +21,7 @@ class DateText {
 };
 
 // All three forms of RFC 9110, 5.6.7; nothing if it is none of them. A year of two digits is in the
-// century around `now`.
+// century around `now`; what is before 1800 or after 2160 is brought to it.
 std::optional<WallTime> parse_date(std::string_view text, WallTime now);
 
 }  // namespace gw::http

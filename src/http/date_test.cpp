@@ -21,6 +21,19 @@ TEST(Date, AllThreeFormsAreTheSameMoment) {
     EXPECT_EQ(parse_date("Sun Nov  6 08:49:37 1994", now), expected);
 }
 
+// Counted in nanoseconds a year beyond 2262 wrapped around, into the past.
+TEST(Date, AYearThatCannotBeCountedIsTheLastOrTheFirstThatCan) {
+    const WallTime now{std::chrono::seconds{1'795'000'000}};
+    for (const char* text : {"Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 2263 00:00:00 GMT"}) {
+        const auto never = parse_date(text, now);
+        ASSERT_TRUE(never.has_value()) << text;
+        EXPECT_GT(*never, now + std::chrono::hours(24 * 365 * 100)) << text;
+    }
+    const auto long_ago = parse_date("Sat, 01 Jan 0001 00:00:00 GMT", now);
+    ASSERT_TRUE(long_ago.has_value());
+    EXPECT_LT(*long_ago, now - std::chrono::hours(24 * 365 * 200));
+}
+
 TEST(Date, WhatIsNoneOfThemIsNoDate) {
     const WallTime now{std::chrono::seconds{1'795'000'000}};
     for (const char* text : {"", "0", "-1", "Sun, 06 Nov 1994 08:49:37 UTC",

@@ -213,7 +213,8 @@ void Lease::failed(Instant now) {
     ensure(sent_.has_value(), "a failure of what was asked");
     sent_.reset();
     waiting_ = 0;
-    debt_ = 0;  // there is nobody to pay; what was admitted counts in the share
+    // What is owed stays: with a new credit for each failure the fleet would go over the limit by
+    // more than one credit where answers are lost.
     away_ = true;
     try_at_ = now + kTryAgainAfter;
 }

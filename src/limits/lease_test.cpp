@@ -121,6 +121,22 @@ TEST(Lease, CountsAloneUpToItsShareWhileTheStoreIsAway) {
     EXPECT_EQ(lease.take(kBegin + seconds(2), 4).is, Is::admitted);
 }
 
+TEST(Lease, OwesAfterAFailureWhatItOwedBefore) {
+    Lease lease(Quota(1'000, kMinute));
+    EXPECT_EQ(lease.take(kBegin, 4).is, Is::admitted);
+    EXPECT_EQ(lease.take(kBegin, 4).is, Is::admitted);  // all of its credit
+    EXPECT_EQ(lease.take(kBegin, 4).is, Is::waiting);
+    ASSERT_TRUE(lease.ask(kBegin).has_value());
+    lease.failed(kBegin + Millis{30});
+    EXPECT_EQ(lease.take_again(kBegin + Millis{30}, 4).is, Is::admitted) << "of its share";
+    EXPECT_EQ(lease.take(kBegin + seconds(1), 4).is, Is::admitted);
+    const auto ask = lease.ask(kBegin + seconds(1));
+    ASSERT_TRUE(ask.has_value());
+    EXPECT_GE(ask->permits, 2U);
+    lease.answered(granting(2, 900), kBegin + seconds(1));
+    EXPECT_EQ(lease.left(), 0U) << "both were owed";
+}
+
 // Four gateways and the script in a real Redis, on one virtual clock.
 constexpr std::size_t kGateways = 4;
 

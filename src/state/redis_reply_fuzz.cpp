@@ -27,8 +27,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             gw::state::RedisReplyReader again;
             gw::ensure(again.feed(written).has_value(), "what was written is taken");
             const auto same = again.next();
-            gw::ensure(same.has_value() && same->has_value() && **same == **reply,
-                       "it is read again as itself");
+            gw::ensure(same.has_value() && same->has_value(), "it is a reply again");
+            // A lone CR in a status or an error, which is one line, is written as a space.
+            std::string twice;
+            gw::state::append_reply(twice, **same);
+            gw::ensure(twice == written, "it is read again as itself");
+            gw::ensure((*same)->kind == (*reply)->kind && (*same)->integer == (*reply)->integer &&
+                           (*same)->items.size() == (*reply)->items.size(),
+                       "it is another reply");
         }
     }
     return 0;

@@ -13,9 +13,9 @@ AdaptiveLimit::Bounds bounds_of(const BulkheadOptions& options) {
 
 }  // namespace
 
-void Permit::answered(Instant::duration took, bool overloaded, Instant now) {
+void Permit::answered(Instant::duration took, bool overloaded, Clock clock) {
     ensure(valid(), "a permit that was given back has no answer");
-    bulkhead_->adaptive_.sample(took, overloaded, bulkhead_->in_flight_, now);
+    bulkhead_->adaptive_.sample(took, overloaded, bulkhead_->in_flight_, clock);
     bulkhead_->let_in();
 }
 

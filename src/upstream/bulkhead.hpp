@@ -46,7 +46,7 @@ class Permit {
     // The answer's head is there, or will not come; took: since the request was sent. overloaded:
     // the service said that it has too much to do, or was late. Not called: it says nothing of how
     // fast the service is.
-    void answered(Instant::duration took, bool overloaded, Instant now);
+    void answered(Instant::duration took, bool overloaded, Clock clock);
     void give_back();
 
   private:

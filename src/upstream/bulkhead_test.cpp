@@ -196,7 +196,7 @@ TEST(Bulkhead, LowersItsLimitWhenAnswersTakeLong) {
                 ASSERT_EQ(bulkhead.enter(request, "a", 1, Priority::low), State::admitted);
             }
             now += Millis(10);
-            requests.front().permit.answered(took, false, now);
+            requests.front().permit.answered(took, false, {.now = now, .wall = {}});
             requests.pop_front();
         }
     };
