@@ -240,7 +240,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
         .connection_window = settings.http2.connection_window_bytes,
         .header_list_max = static_cast<std::uint32_t>(settings.messages.head_bytes_max)};
     site->generation = generation;
-    site->hash = hash_of(settings.text);
+    site->hash = hash_of(settings.text + settings.beside);
     return site;
 }
 

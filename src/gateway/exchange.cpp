@@ -1,6 +1,7 @@
 #include "gateway/exchange.hpp"
 
 #include "gateway/arrival.hpp"
+#include "gateway/compression.hpp"
 #include "gateway/finish.hpp"
 #include "gateway/forward.hpp"
 #include "gateway/open_tunnel.hpp"
