@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes what the Kubernetes manifests have from elsewhere; `make generated` runs it.
 
-    tools/kubernetes.py           config/gateway.yaml into k8s/configmap.yaml,
+    tools/kubernetes.py           config/gateway.yaml and config/openapi.yaml into k8s/configmap.yaml,
                                   deploy/prometheus/rules/*.yml into deploy/monitoring/prometheusrule.yaml
     tools/kubernetes.py --check   changes nothing; exit 1 and a line for each file that is out of date, that is no YAML, or
                                   whose objects lack what every object has. tests/k8s/check.mjs looks closer.
@@ -32,7 +32,8 @@ def config_map(root):
     before, mark, _ = (root / "k8s/configmap.yaml").read_text().partition(MARK)
     if not mark:
         raise SystemExit(f"k8s/configmap.yaml: no line {MARK.strip()!r}")
-    return before + mark + indented((root / "config/gateway.yaml").read_text(), 4)
+    return (before + mark + indented((root / "config/gateway.yaml").read_text(), 4)
+            + "  openapi.yaml: |\n" + indented((root / "config/openapi.yaml").read_text(), 4))
 
 
 def groups_of(text, path):

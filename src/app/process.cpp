@@ -1010,6 +1010,7 @@ control::ReloadOutcome Process::reload(std::string_view why) {
         return reloaded(why, loaded.error().front().to_string());
     }
     if (why != "signal" && why != "console" && loaded->settings->text == settings_->text &&
+        loaded->settings->beside == settings_->beside &&
         loaded->settings->variables == settings_->variables &&
         fingerprint_of(*loaded->settings) == fingerprint_of(*settings_)) {
         return {.taken = true};

@@ -13,6 +13,7 @@
 #include "config/variable_folder.hpp"
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/shaping_check.hpp"
+#include "gateway/validate_options.hpp"
 #include "gateway/websocket_options.hpp"
 #include "net/tls_tickets.hpp"
 
@@ -283,6 +284,26 @@ void check_websocket_of(gateway::RouteOptions& route, const Settings& s) {
     }
 }
 
+// A route for one operation takes the requests of that operation, so that its path's parameters are
+// where the description has them.
+void check_validation_of(gateway::RouteOptions& route) {
+    const gateway::ValidateOptions* const options = gateway::validate_of(route.stage_options);
+    if (options == nullptr || options->contract == nullptr || options->operation.empty()) {
+        return;
+    }
+    const schema::Operation& operation = options->contract->operations().front();
+    const auto described = gateway::PathPattern::parse(operation.path);
+    if (!described || described->shape() != route.path.shape()) {
+        route.stages.section("validate")
+            .blame("operation",
+                   "the operation " + config::quote(operation.id) + " has the path " +
+                       config::quote(operation.path) + ", the route " +
+                       config::quote(route.path.to_string()),
+                   "let `path` and the description (with its `servers`) say the same, or leave "
+                   "`operation` out");
+    }
+}
+
 // Finds routes that no request could tell apart: the same paths, a common host and a common method.
 // A route that lists hosts or methods goes before one that does not, so these two never collide.
 class Overlaps {
@@ -407,6 +428,7 @@ void check_routes(config::Reader& root, Settings& s) {
         check_websocket_of(route, s);
         gateway::check_shaping(route,
                                [&s](std::string_view service) { return service_flaw(s, service); });
+        check_validation_of(route);
         route.stages.finish();
     }
 }
@@ -493,6 +515,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
         check_unknown_variables(*reading);
     }
 
+    settings->beside = std::move(reading->beside);
     if (!reading->mistakes.empty()) {
         return std::unexpected(sorted(std::move(reading->mistakes)));
     }

@@ -102,6 +102,7 @@ struct Settings {
     std::shared_ptr<const net::TlsClient> sign_in_tls;  // the same of the operators' issuer
     std::string source;                                 // the file
     std::string text;                                   // what it held
+    std::string beside;                                 // what files held that it names
     config::Environment::Values variables;              // what the folder of VARIABLES_DIR held
 };
 

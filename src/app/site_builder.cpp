@@ -269,7 +269,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
             return gateway::websocket_of(route.stage_options) != nullptr;
         })};
     site->generation = generation;
-    site->hash = hash_of(settings.text);
+    site->hash = hash_of(settings.text + settings.beside);
     return site;
 }
 

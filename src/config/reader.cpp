@@ -1,7 +1,9 @@
 #include "config/reader.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 namespace gw::config {
@@ -100,6 +102,18 @@ void Reader::finish() {
                                       quote(label_of(entry.key)) + " is no setting",
                                       std::move(remedy)});
     }
+}
+
+std::string Reader::path_of(std::string_view file) const {
+    return (std::filesystem::path(place_.source).parent_path() / file).string();
+}
+
+void Reader::depends_on(std::string_view text) {
+    reading_->beside += text;
+}
+
+void Reader::blame_all(std::vector<Mistake> mistakes) {
+    std::ranges::move(mistakes, std::back_inserter(reading_->mistakes));
 }
 
 void Reader::blame(std::string_view name, std::string what, std::string remedy) {

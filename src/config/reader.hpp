@@ -27,7 +27,8 @@ struct Reading {
     Environment environment;
     std::vector<Mistake> mistakes;
     std::set<std::string, std::less<>>
-        variables;  // every environment variable that a field declared
+        variables;       // every environment variable that a field declared
+    std::string beside;  // what other files hold that the document names
 
     // As environment variables are named in messages.
     void blame_variable(std::string_view name, std::string what, std::string remedy);
@@ -54,6 +55,13 @@ class Reader {
 
     // The same where it is missing, though not required of every section.
     void blame_missing(std::string_view name, std::string remedy);
+
+    // The path of a file that the document names: beside the document, unless it is absolute.
+    [[nodiscard]] std::string path_of(std::string_view file) const;
+    // What such a file holds belongs to the configuration: other bytes there are another one.
+    void depends_on(std::string_view text);
+    // Mistakes in such a file.
+    void blame_all(std::vector<Mistake> mistakes);
 
     // The visitor: one call for each member of an options struct.
     template <class T, class... Options>

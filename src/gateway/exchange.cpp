@@ -2,6 +2,7 @@
 
 #include "gateway/aggregate.hpp"
 #include "gateway/arrival.hpp"
+#include "gateway/compression.hpp"
 #include "gateway/finish.hpp"
 #include "gateway/forward.hpp"
 #include "gateway/open_tunnel.hpp"

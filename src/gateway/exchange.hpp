@@ -31,6 +31,7 @@ struct Identity;
 
 namespace gw::gateway {
 
+class Compression;
 class Shard;
 struct Route;
 struct Generation;
@@ -160,6 +161,7 @@ struct Exchange {
     Outcome outcome;
     std::optional<CacheWork> cache;              // on routes that keep answers
     std::optional<IdempotencyWork> idempotency;  // of a request that has a key, where it counts
+    std::unique_ptr<Compression> compression;    // of an answer that goes out in a content coding
 
     upstream::Service* service = nullptr;
     upstream::Permit permit;  // to be at the service, while it works on this request

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/ensure.hpp"
+#include "gateway/compression.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/grpc.hpp"
 #include "gateway/pipeline.hpp"
@@ -60,7 +61,7 @@ net::Task<void> send(Exchange& x, OwnAnswer answer, std::int64_t retry_after_s) 
     if (x.shard.draining()) {
         x.stream.close_after();
     }
-    if (!co_await x.stream.send(head, answer.body, true, nullptr)) {
+    if (!co_await send_answer(x, answer.body, true, nullptr)) {
         x.client_gone = true;
     }
 }
@@ -88,7 +89,7 @@ net::Task<void> send_stored(Exchange& x) {
     if (x.shard.draining()) {
         x.stream.close_after();
     }
-    if (!co_await x.stream.send(x.memory.response, x.own.body, true, nullptr)) {
+    if (!co_await send_answer(x, x.own.body, true, nullptr)) {
         x.client_gone = true;
     }
 }

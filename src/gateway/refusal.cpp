@@ -111,6 +111,10 @@ void write_problem(std::string& out, const Problem& problem) {
     line.add_plain("code", kind.code);
     line.add("correlationId", problem.correlation_id);
     line.add_plain("timestamp", timestamp.text(problem.time));
+    if (!problem.errors.empty()) {
+        line.add_json("errors", problem.errors);
+        line.add("moreErrors", problem.more_errors);
+    }
     line.end();
 }
 

@@ -37,6 +37,8 @@ struct Problem {
     std::string_view instance;  // the path that was asked for
     std::string_view correlation_id;
     WallTime time;
+    std::string_view errors{};  // a JSON array, if there is more to say
+    bool more_errors = false;   // it does not hold all
 };
 // The body, as JSON. Appends to `out`.
 void write_problem(std::string& out, const Problem& problem);

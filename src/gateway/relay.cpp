@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "gateway/compression.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/grpc.hpp"
 #include "gateway/pipeline.hpp"
@@ -100,8 +101,8 @@ net::Task<Result<void>> Relay::transfer() {
     if (x_.idempotency) [[unlikely]] {
         x_.idempotency->take_body(*part);
     }
-    sent = co_await x_.stream.send(x_.memory.response, part->bytes, part->last,
-                                   part->last ? service_.trailers() : nullptr);
+    sent = co_await send_answer(x_, part->bytes, part->last,
+                                part->last ? service_.trailers() : nullptr);
     Millis pause{0};
     if (!part->last) {
         pause = pause_max(*x_.route, head->headers);
@@ -125,8 +126,8 @@ net::Task<Result<void>> Relay::transfer() {
         if (!sent) {
             continue;
         }
-        sent = co_await x_.stream.send_body(part->bytes, part->last,
-                                            part->last ? service_.trailers() : nullptr);
+        sent = co_await send_answer_body(x_, part->bytes, part->last,
+                                         part->last ? service_.trailers() : nullptr);
         call_.settle(x_.shard.loop().now());
     }
     if (sent) {

@@ -17,6 +17,8 @@
 #include "gateway/pressure.hpp"
 #include "gateway/site.hpp"
 #include "gateway/tunnel.hpp"
+#include "gateway/validation.hpp"
+#include "http/content_coder.hpp"
 #include "http/date.hpp"
 #include "http/h1_pool.hpp"
 #include "http/stream.hpp"
@@ -120,6 +122,8 @@ class Shard final : public http::Responder {
     void write_access_line(const observe::AccessRecord& record);
     [[nodiscard]] Access& access() { return access_; }
     [[nodiscard]] security::RequestValues& request_values() { return request_values_; }
+    [[nodiscard]] Validation& validation() { return validation_; }
+    [[nodiscard]] http::CoderMemory& coder_memory() { return coder_memory_; }
     [[nodiscard]] const HealthReport& health() const { return *health_; }
     [[nodiscard]] Random& random() { return random_; }
     // Null where nobody keeps them.
@@ -204,6 +208,8 @@ class Shard final : public http::Responder {
     Generation* current_ = nullptr;
     Access access_{loop_};
     security::RequestValues request_values_;
+    http::CoderMemory coder_memory_;
+    Validation validation_;
     TunnelList tunnels_;
     Exchange* first_ = nullptr;  // of those in flight, the youngest
     std::shared_ptr<const HealthReport> health_;

@@ -219,6 +219,8 @@ void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     add_each(Metric::cross_tenant_attempts_total, kCrossTenant, block.cross_tenant);
     add_each(Metric::security_violations_total, kViolations, block.violations);
     add_each(Metric::requests_shed_total, kPriorities, block.shed);
+    add_each(Metric::compressed_responses_total, kCodings, block.compressed);
+    add_each(Metric::invalid_requests_total, kInvalid, block.invalid_requests);
     add_each(Metric::cache_hits_total, kCaches, block.cache_hits);
     add_each(Metric::cache_misses_total, kCaches, block.cache_misses);
     for (const Cache cache : {Cache::response, Cache::shared}) {

@@ -39,6 +39,11 @@ class JsonLine {
         out_ += text;
         out_ += '"';
     }
+    // A whole JSON value.
+    void add_json(std::string_view name, std::string_view json) {
+        key(name);
+        out_ += json;
+    }
     void add(std::string_view name, std::int64_t number) {
         key(name);
         char digits[20];

@@ -192,6 +192,12 @@ inline constexpr std::array<std::string_view, 14> kTokenErrors{
 enum class CrossTenant : std::uint8_t { blocked, allowed };
 inline constexpr std::array<std::string_view, 2> kCrossTenant{"blocked", "allowed"};
 
+// Of answers that went out in a content coding.
+inline constexpr std::array<std::string_view, 2> kCodings{"gzip", "br"};
+
+// Of requests that did not fit the description of the API.
+inline constexpr std::array<std::string_view, 2> kInvalid{"blocked", "logged"};
+
 // What is looked up in this process. `token`: tokens that were verified before; `response`: answers
 // that were kept.
 enum class Cache : std::uint8_t { token, response, shared };
@@ -258,6 +264,8 @@ class MetricBlock {
     std::array<Counter, kAuthAttempts.size()> auth_attempts;
     std::array<Counter, kTokenErrors.size()> token_errors;
     std::array<Counter, kCrossTenant.size()> cross_tenant;
+    std::array<Counter, kCodings.size()> compressed;
+    std::array<Counter, kInvalid.size()> invalid_requests;
     std::array<Counter, kCaches.size()> cache_hits;
     std::array<Counter, kCaches.size()> cache_misses;
     std::array<Counter, kHandshakes.size()> handshakes;

@@ -1,0 +1,251 @@
+// Decides which answers go out in a content coding, and says so in their heads. How the body is
+// coded: gateway/compression.hpp.
+#include <algorithm>
+
+#include "base/ensure.hpp"
+#include "base/text.hpp"
+#include "gateway/compression.hpp"
+#include "gateway/grpc.hpp"
+#include "gateway/shard.hpp"
+#include "gateway/stage.hpp"
+#include "http/accept_encoding.hpp"
+#include "http/cache_control.hpp"
+
+namespace gw::gateway {
+namespace {
+
+using http::Coding;
+using http::Field;
+using http::Headers;
+using http::Known;
+
+// Vary and Content-Encoding, in place of what is taken out.
+constexpr std::size_t kFieldsAdded = 3;
+
+enum class Offer : std::uint8_t { br, gzip };
+constexpr std::array<std::pair<std::string_view, Offer>, 2> names_of(Offer) {
+    return {{{"br", Offer::br}, {"gzip", Offer::gzip}}};
+}
+
+std::optional<config::Flaw> check_type(std::string_view type) {
+    const bool good = type.find('/') != std::string_view::npos && type.find('/') > 0 &&
+                      type.back() != '/' && std::ranges::count(type, '*') <= 1 &&
+                      type.find_first_of(" ;,\"") == std::string_view::npos;
+    return good ? std::nullopt
+                : std::optional(config::Flaw{"is " + config::quote(type),
+                                             "write a type as text/html, text/* or "
+                                             "application/*+json"});
+}
+
+struct CompressionOptions : StageOptions {
+    std::vector<Offer> codings{Offer::br, Offer::gzip};
+    std::vector<std::string> types{
+        "text/*",          "application/json",       "application/*+json",
+        "application/xml", "application/javascript", "image/svg+xml"};
+    std::uint64_t bytes_min = 1'024;
+    std::uint32_t gzip_level = 4;
+    std::uint32_t brotli_quality = 4;
+    bool set_cookie = false;
+};
+
+template <class Visitor>
+void fields(Visitor& field, CompressionOptions& o) {
+    using namespace config;
+    field("codings", o.codings, "content codings that are made, the preferred first: `br`, `gzip`");
+    field("types", o.types, Check{check_type, R"(^[^ ;,"]+/[^ ;,"]+$)"},
+          "media types of answers that are compressed; one `*` stands for any text");
+    field("bytes_min", o.bytes_min, Range{0, 1'048'576},
+          "smaller answers go out as they are, where their size is known");
+    field("gzip_level", o.gzip_level, Range{1, 9}, "1 is the quickest, 9 finds most");
+    field("brotli_quality", o.brotli_quality, Range{0, 9}, "0 is the quickest, 9 finds most");
+    field("set_cookie", o.set_cookie, "whether answers that set cookies are compressed");
+}
+
+// "application/*+json"
+bool fits(std::string_view pattern, std::string_view type) {
+    const std::size_t star = pattern.find('*');
+    if (star == std::string_view::npos) {
+        return equal_ignore_case(pattern, type);
+    }
+    const std::string_view end = pattern.substr(star + 1);
+    return type.size() >= pattern.size() - 1 &&
+           starts_with_ignore_case(type, pattern.substr(0, star)) &&
+           equal_ignore_case(type.substr(type.size() - end.size()), end);
+}
+
+bool is_compressible(std::string_view content_type, const CompressionOptions& o) {
+    const std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
+    // Streams of events and messages: each would hold a coder's memory for hours.
+    if (type.empty() || is_grpc(type) || equal_ignore_case(type, "text/event-stream")) {
+        return false;
+    }
+    return std::ranges::any_of(o.types, [&](std::string_view each) { return fits(each, type); });
+}
+
+// RFC 9110, 7.7: what the service, or the client, wants left alone.
+bool forbids_transforming(const Headers& headers) {
+    return std::ranges::any_of(headers, [](const Field& field) {
+        return equal_ignore_case(field.name, "cache-control") &&
+               list_contains(field.value, "no-transform");
+    });
+}
+
+// Says something of the very bytes: of others it would be false (RFC 9530).
+bool speaks_of_bytes(const Field& field) {
+    return equal_ignore_case(field.name, "content-digest") ||
+           equal_ignore_case(field.name, "repr-digest") ||
+           equal_ignore_case(field.name, "digest") ||
+           equal_ignore_case(field.name, "content-md5") ||
+           equal_ignore_case(field.name, "content-range");
+}
+
+bool has_body(int status) {
+    return status >= 200 && status != 204 && status != 205 && status != 206 && status != 304;
+}
+
+// What could be compressed for some client.
+bool may_be_coded(const Exchange& x, const http::ResponseHead& head, const CompressionOptions& o) {
+    const Headers& headers = head.headers;
+    return has_body(head.status) && !headers.has(Known::content_encoding) &&
+           (o.set_cookie || !headers.has(Known::set_cookie)) &&
+           is_compressible(headers.value(Known::content_type), o) &&
+           std::ranges::none_of(headers, speaks_of_bytes) && !forbids_transforming(headers) &&
+           headers.room() >= kFieldsAdded && !x.behind && x.websocket == nullptr;
+}
+
+// The size of the body that a GET has; nothing: it is not known yet.
+std::optional<std::uint64_t> size_of(const http::ResponseHead& head) {
+    switch (head.framing) {
+        case http::Framing::length:
+            return head.content_length;
+        case http::Framing::none:
+            return head.headers.has(Known::content_length)
+                       ? parse_decimal(head.headers.value(Known::content_length))
+                       : std::nullopt;
+        default:
+            return std::nullopt;
+    }
+}
+
+void put(Headers& headers, std::string_view name, std::string_view value) {
+    ensure(headers.add(name, value), "room was looked for");
+}
+
+// The answer depends on what the client takes, whoever made the others of its dependencies known.
+void add_vary(Exchange& x, Headers& headers) {
+    std::string_view vary;
+    for (const Field& field : headers) {
+        if (equal_ignore_case(field.name, "vary")) {
+            if (list_contains(field.value, "*") || list_contains(field.value, "accept-encoding")) {
+                return;
+            }
+            vary = vary.empty() ? field.value : x.memory.arena.join(vary, ", ", field.value);
+        }
+    }
+    headers.erase_if([](const Field& field) { return equal_ignore_case(field.name, "vary"); });
+    put(headers, "Vary",
+        vary.empty() ? "Accept-Encoding" : x.memory.arena.join(vary, ", Accept-Encoding"));
+}
+
+// RFC 9110, 8.8.1: other bytes, the same meaning.
+void weaken_etag(Exchange& x, Headers& headers) {
+    const Field* const etag = http::find_field(headers, "etag");
+    if (etag == nullptr || etag->value.starts_with("W/")) {
+        return;
+    }
+    const std::string_view weak = x.memory.arena.join("W/", etag->value);
+    headers.erase_if([](const Field& field) { return equal_ignore_case(field.name, "etag"); });
+    put(headers, "ETag", weak);
+}
+
+// A 304 names what the client has: by the tag that it was given with its coding.
+void tell_unchanged(Exchange& x, Headers& headers) {
+    const Field* const etag = http::find_field(headers, "etag");
+    if (etag == nullptr || headers.room() < kFieldsAdded) {
+        return;
+    }
+    const std::string_view weak = x.memory.arena.join("W/", etag->value);
+    for (const Field& field : x.head().headers) {
+        if (equal_ignore_case(field.name, "if-none-match") && list_contains(field.value, weak)) {
+            weaken_etag(x, headers);
+            add_vary(x, headers);
+            return;
+        }
+    }
+}
+
+Coding wanted_coding(Exchange& x, const CompressionOptions& o) {
+    std::array<Coding, 2> offered{};
+    std::size_t count = 0;
+    for (const Offer offer : o.codings) {
+        if (count < offered.size()) {
+            offered[count++] = offer == Offer::br ? Coding::br : Coding::gzip;
+        }
+    }
+    const http::CodingChoice choice =
+        http::choose_coding(x.head().headers, std::span(offered).first(count));
+    const auto size = size_of(x.memory.response);
+    return size && *size < o.bytes_min && !choice.identity_refused ? Coding::identity
+                                                                   : choice.coding;
+}
+
+void on_response(Exchange& x, const StageOptions& options) {
+    const auto& o = static_cast<const CompressionOptions&>(options);
+    http::ResponseHead& head = x.memory.response;
+    x.compression.reset();  // of an answer that did not go out
+    if (head.status == 304) {
+        tell_unchanged(x, head.headers);
+    }
+    if (!may_be_coded(x, head, o)) {
+        return;
+    }
+    const bool is_head = x.head().method == http::Method::head;
+    const auto size = size_of(head);
+    if (!is_head && head.framing == http::Framing::none) {
+        return;  // an empty answer
+    }
+    const Coding coding = wanted_coding(x, o);
+    if (coding != Coding::identity || !size || *size >= o.bytes_min) {
+        add_vary(x, head.headers);
+    }
+    if (coding == Coding::identity || forbids_transforming(x.head().headers) ||
+        x.shard.pressure() != Pressure::none) {
+        return;
+    }
+    if (!is_head) {
+        auto coder = http::make_coder(
+            coding,
+            {.gzip = static_cast<int>(o.gzip_level), .brotli = static_cast<int>(o.brotli_quality)},
+            x.shard.coder_memory());
+        if (coder == nullptr) {
+            return;
+        }
+        x.shard.metrics().compressed[coding == Coding::gzip ? 0 : 1].add();
+        x.compression =
+            std::make_unique<Compression>(std::move(coder), x.shard.h1().buffers.take());
+    }
+    head.framing = is_head ? http::Framing::none : http::Framing::chunked;
+    head.content_length = 0;
+    head.headers.erase_if([](const Field& field) {
+        return field.known == Known::content_length ||
+               equal_ignore_case(field.name, "accept-ranges");
+    });
+    put(head.headers, "Content-Encoding", http::coding_name(coding));
+    weaken_etag(x, head.headers);
+}
+
+Verdict decide(Exchange&, const CompressionOptions&) {
+    return go_on();
+}
+
+constexpr Stage row() {
+    Stage stage = gateway::stage<CompressionOptions, decide>("compression");
+    stage.on_response = on_response;
+    return stage;
+}
+
+}  // namespace
+
+constinit const Stage stages::compression = row();
+
+}  // namespace gw::gateway
