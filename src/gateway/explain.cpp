@@ -136,7 +136,7 @@ std::optional<StageFinding> supposed(Exchange& x, std::size_t index, const Expla
     const StageOptions* const options =
         x.route != nullptr ? x.route->options[index].get() : nullptr;
     if (name == "cache" && options != nullptr) {
-        x.cache.emplace(parts.answers, static_cast<const CacheOptions&>(*options));
+        x.cache.emplace(parts.answers, static_cast<const CacheOptions&>(*options), nullptr);
         StageFinding found{std::string(name), Is::goes_on, 0, "",
                            "nothing to do with what is kept"};
         if (x.cache->begin(x)) {
