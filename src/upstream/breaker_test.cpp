@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/reader.hpp"
 #include "upstream/breaker_call.hpp"
 #include "upstream/breaker_set.hpp"
 #include "upstream/retry_budget.hpp"
@@ -270,6 +271,7 @@ TEST_F(BreakerTest, AClientThatSendsSlowlyDoesNotMakeAServiceSlow) {
         call.answered(now + seconds(20), now + seconds(20) - Millis(10));
     }
     EXPECT_EQ(state(), BreakerState::closed);
+    now += seconds(60);
     for (int i = 0; i < 20; ++i) {
         BreakerCall call(breaker, now);
         call.answered(now + seconds(20), now + seconds(1));
@@ -293,6 +295,18 @@ TEST(BreakerSet, AServiceDiffersFromTheOthersInWhatItSays) {
     EXPECT_EQ(set.of("careful").snapshot(now).state, BreakerState::open);
     now += seconds(30);
     EXPECT_EQ(set.of("careful").snapshot(now).state, BreakerState::half_open);
+}
+
+TEST(ServiceBreakerOptions, AreReadAndAllThatIsWrongIsToldWithItsPlace) {
+    const auto reading = std::make_shared<config::Reading>();
+    reading->document = config::Document::parse(
+        "f.yaml", "reset_timeout_ms: 60000\nerror_threshold: 101\nprobes: 2\n", reading->mistakes);
+    ServiceBreakerOptions options;
+    read(config::Reader::root(reading), options);
+    EXPECT_EQ(options.reset_timeout, Millis(60'000));
+    ASSERT_EQ(reading->mistakes.size(), 2U);
+    EXPECT_NE(reading->mistakes[0].to_string().find(":2:"), std::string::npos);
+    EXPECT_NE(reading->mistakes[1].to_string().find(":3:"), std::string::npos);
 }
 
 }  // namespace

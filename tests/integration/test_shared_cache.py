@@ -82,6 +82,26 @@ class Shared(Cache):
         self.assertEqual(7, self.service.count(), "each gateway asks for what is of one user")
         self.assertEqual(1, len(self.stored()))
 
+    def test_a_cluster_does_as_well(self):
+        nodes = [Redis(self.folder, "--cluster-node-timeout", "2000", cluster=True) for _ in range(3)]
+        for node in nodes:
+            self.addCleanup(node.kill)
+        hosts = [f"127.0.0.1:{node.port}" for node in nodes]
+        cli(nodes[0].port, "--cluster", "create", *hosts, "--cluster-yes", seconds=60)
+        for node in nodes:
+            wait_until(lambda n=node: "cluster_state:ok" in cli(n.port, "CLUSTER", "INFO"), 30, "the cluster is whole")
+        where = {"REDIS_HOST": "", "REDIS_PORT": "", "REDIS_URL": f"redis+cluster://{hosts[0]}"}
+        one = self.gateway(**where)
+        targets = [f"/open/c{number}?{FRESH}&tag=t{number}" for number in range(20)]
+        before = [self.number(one, target) for target in targets]
+        two = self.gateway(**where)
+        wait_until(lambda: [self.number(two, target) for target in targets] == before, 5, "all are shared")
+        self.assertEqual(20, self.service.count())
+        self.assertEqual(0, tool(one.resp, "cache", "purge", "--tag", "t7")[0])
+        wait_until(lambda: self.number(two, targets[7]) != before[7], 5, "it is purged")
+        self.assertEqual(200, self.ask_for(one, targets[9], "Content-Length: 0\r\n", "PUT").status)
+        wait_until(lambda: self.number(two, targets[9]) != before[9], 5, "it is outdated")
+
     def test_a_purge_is_true_of_gateways_that_start_later(self):
         one = self.gateway()
         targets = [f"/open/{name}?{FRESH}&tag=event-{name}" for name in "abcd"]
