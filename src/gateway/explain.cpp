@@ -230,14 +230,14 @@ bool is_secret(const http::Field& field) {
 }
 
 void tell_upstream(Exchange& x, Explanation& out, const observe::MetricBlock& counted) {
-    const ServiceEntry& service = x.generation.site->services[x.route->service_index];
+    const ServiceEntry& service = x.generation.site->services[x.service_index];
     out.service = service.name;
     out.upstream_path = std::string(x.upstream_path);
     if (x.head().has_query) {
         out.upstream_path += "?" + std::string(x.head().query);
     }
     out.timeout = x.route->timeout;
-    x.service = x.generation.services[x.route->service_index];
+    x.service = x.generation.services[x.service_index];
     if (build_request_head(x, http::Framing::none, 0)) {
         for (const http::Field& field : x.memory.request.headers) {
             out.sent.emplace_back(field.name, is_secret(field) ? "…" : field.value);
@@ -296,7 +296,7 @@ Explanation explain(const ExplainParts& parts, const ExplainRequest& request) {
     out.path = std::string(x.path);
     if (x.route != nullptr) {
         out.route = x.route->path;
-        out.service_index = x.route->service_index;
+        out.service_index = x.service_index;
     }
     if (x.identity != nullptr) {
         out.user = x.identity->subject;
