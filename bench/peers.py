@@ -220,6 +220,7 @@ def shipped_config(out):
     """The shipped configuration without its cache: what is measured is how requests get through to a service."""
     path = out / "gateway.yaml"
     path.write_text(re.sub(r"\n +cache: \{.*\}", "", (ROOT / "config" / "gateway.yaml").read_text()))
+    shutil.copy(ROOT / "config" / "openapi.yaml", out)   # it is named there
     return path
 
 
