@@ -224,6 +224,7 @@ def shipped_config(out, name, protocol="h1"):
     path = out / f"{name}.yaml"
     text = re.sub(r"\n +cache: \{.*\}", "", (ROOT / "config" / "gateway.yaml").read_text())
     path.write_text(re.sub(r"(\n +event-service: \{)", rf"\1protocol: {protocol}, ", text))
+    shutil.copy(ROOT / "config" / "openapi.yaml", out)   # it is named there
     return path
 
 

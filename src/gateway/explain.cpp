@@ -157,6 +157,10 @@ std::optional<StageFinding> supposed(Exchange& x, std::size_t index, const Expla
         x.cache.reset();
         return found;
     }
+    if (name == "validate" && options != nullptr) {
+        return StageFinding{std::string(name), Is::waits, 0, "",
+                            "body and parameters are held against the description of the API"};
+    }
     if (name == "idempotency" && options != nullptr) {
         const bool given = x.head().headers.has(http::Known::idempotency_key);
         const http::Method method = x.head().method;
