@@ -80,7 +80,7 @@ console: install-test                          ## console/dist from its sources,
 console-check: install-test                    ## is console/dist what its sources build to?
 	python3 tools/console.py --check
 
-SOURCES = $(shell git ls-files 'src/*.cpp' 'src/*.hpp' 'demo/*.cpp' 'demo/*.hpp' 'bench/*.cpp' 'bench/*.hpp')
+SOURCES = $(shell git ls-files 'src/*.cpp' 'src/*.hpp' 'demo/*.cpp' 'demo/*.hpp' 'bench/*.cpp' 'bench/*.hpp' 'tests/*.cpp' 'tests/*.hpp')
 .PHONY: format
 format: install-test                           ## clang-format over all sources
 	clang-format-19 -i $(SOURCES)
