@@ -13,6 +13,7 @@ other_port="${OTHER_PORT:-$((PORT + 1))}" other_admin_port="${OTHER_ADMIN_PORT:-
 redis="${REDIS_PORT_BASE:-16379}" other_redis=$((${REDIS_PORT_BASE:-16379} + 1))
 base="${DEMO_PORT_BASE:-4001}"
 export LOG_FOLDER="${LOG_FOLDER:-build/run}"
+umask 077       # the scripts hold secrets
 mkdir -p "$LOG_FOLDER"
 folder="$(realpath "$LOG_FOLDER")"
 children=()
@@ -83,6 +84,10 @@ export INTERNAL_HMAC_SECRET="${INTERNAL_HMAC_SECRET:-$(od -An -tx1 -N32 /dev/ura
     for role in AUTH VENUE EVENT TICKET; do
         echo "export ${role}_SERVICE_URL=http://127.0.0.1:$((base + number))"
         number=$((number + 1))
+    done
+    # Whoever starts it again has none of these.
+    for name in INTERNAL_HMAC_SECRET ADMIN_TOKEN TRUSTED_PROXIES RATE_LIMIT_MAX DRILL_TARGET; do
+        echo "export $name='${!name}'"
     done
     cat <<EOT
 export PORT=$other_port ADMIN_PORT=$other_admin_port RESP_PORT=0 REGION=b REDIS_URL=redis://127.0.0.1:$other_redis

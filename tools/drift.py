@@ -31,7 +31,7 @@ OWN_VALUES = {("job",): {"api-gateway"}, ("alertstate",): {"firing", "pending"},
 GREP = re.compile(r"\bgrep\s+((?:-[A-Za-z]+\s+(?:\d+\s+)?)*)(\"(?:\\.|[^\"])*\"|'[^']*'|[^\s|]+)")
 MESSAGE = re.compile(r'\b(?:log_?warn|warn|info|error|debug)\(\s*"([^"]+)"')
 # Commands whose output is not the gateway's log.
-NOT_THE_LOG = re.compile(r"kubectl (?:describe|get|top)|curl")
+NOT_THE_LOG = re.compile(r"kubectl (?:describe|get|top|exec)|curl|^grep")
 PLACEHOLDER = re.compile(r"<[a-z-]+>")
 
 

@@ -9,7 +9,7 @@ namespace {
 constexpr Millis kLookEvery{20};
 
 constexpr std::array kPlans{
-    DrillPlan{"service-down", "A service hangs up on every request: its breaker opens and closes",
+    DrillPlan{"service-down", "A service fails every request: its breaker opens and closes",
               "CircuitBreakerOpen.md", play_service_down},
     DrillPlan{"high-latency", "A service takes more than two seconds: its breaker is held open",
               "APIGatewayHighLatency.md", play_high_latency},

@@ -85,10 +85,10 @@ void play_service_down(DrillPlay& play) {
     const double errors = play.stack().metric("downstream_errors_total", {label});
     const auto state = [&] { return play.stack().metric("circuit_breaker_state", {label}); };
     const bool held =
-        play.cause(a.service + " hangs up on every request; its breaker opens", kMinute,
+        play.cause(a.service + " answers 503 to every request; its breaker opens", kMinute,
                    [&] {
                        static_cast<void>(play.stack().ask(
-                           {.path = with(a.path, "demo_close=head"), .token = token}));
+                           {.path = with(a.path, "demo_status=503"), .token = token}));
                        return state() == 1 ? std::string() : "circuit_breaker_state is not 1";
                    }) &&
         play.notice("downstream_errors_total rises", kInvestigate,

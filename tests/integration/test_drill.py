@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from support.process import ROOT, ask, free_ports
@@ -25,7 +26,6 @@ def stack_environment(folder):
 
 class Drills(unittest.TestCase):
     def test_every_incident_is_noticed_held_and_recovered_from_in_time(self):
-        import tempfile
         with tempfile.TemporaryDirectory(prefix="gateway-drill-") as folder:
             done = subprocess.run([str(STACK), "--check", "--json"], env=stack_environment(folder), capture_output=True, text=True,
                                   timeout=300)
@@ -39,8 +39,7 @@ class Drills(unittest.TestCase):
             for drill in found["drills"]:
                 self.assertLessEqual({"cause", "recover"}, {step["phase"] for step in drill["steps"]}, drill["drill"])
                 self.assertTrue((ROOT / "docs/runbooks" / drill["page"]).is_file())
-            self.assertEqual([], list(os.scandir("/proc")) and [name for name in os.listdir(folder) if name.endswith(".pid")],
-                             "what it started it has ended")
+            self.assertEqual([], [name for name in os.listdir(folder) if name.endswith(".pid")], "what it started it has ended")
 
 
 class Care(Operate):
@@ -70,7 +69,6 @@ class Care(Operate):
         self.assertIn("say --yes", out)
         self.assertEqual(1, self.drill(gateway, "redis-loss", "--yes")[0])
         self.assertIn("its state is not in Redis", self.drill(gateway, "redis-loss", "--yes")[1])
-        self.assertIn("--gateway-config", self.drill(gateway, "bad-configuration", "--yes")[1] + "--gateway-config")
 
     def test_a_gateway_that_is_away_is_said(self):
         gateway = self.start()
@@ -80,7 +78,6 @@ class Care(Operate):
 
 class Ended(unittest.TestCase):
     def test_a_drill_that_is_ended_puts_everything_back(self):
-        import tempfile
         with tempfile.TemporaryDirectory(prefix="gateway-drill-") as folder:
             environment = stack_environment(folder)
             stack = subprocess.Popen([str(STACK)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

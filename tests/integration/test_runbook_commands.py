@@ -205,7 +205,7 @@ class Commands(Scenario):
     def play_breaker_query(self, commands):
         for pod in self.production.pods:
             for number in range(25):
-                self.production.ask(f"/api/v1/venues?n={number}&demo_close=head", token=self.token, pod=pod)
+                self.production.ask(f"/api/v1/venues?n={number}&demo_status=502", token=self.token, pod=pod)
         self.becomes(lambda: {"1"} == {r["value"][1] for r in self.answer(commands)
                                        if r["metric"]["upstream"] == "venue-service"}, "breakers are open")
 

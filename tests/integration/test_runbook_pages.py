@@ -68,7 +68,7 @@ class Pages(Scenario):
         self.assertTrue(remark, "a remark says what it has to show")
         given = (remark.get("given") or ["calm"])[0]
         fill, editor = getattr(self, "given_" + given.replace("-", "_"), self.calm)() or {}, "sed -i s/RATE_LIMIT_MAX:.*/RATE_LIMIT_MAX:\\ \"'99999'\"/"
-        pod = fill.pop("pod", None) or next(p for p in self.production.pods if p.ready).name
+        pod = fill.pop("pod", None) or next((p.name for p in self.production.pods if p.ready), "none")
         fill = {"pod": pod, "service": "venue-service", "port": "4002", "user": self.user, "address": ATTACKER, "host": "127.0.0.1",
                 "audit-path": self.audit} | fill
         for name, value in fill.items():
@@ -126,6 +126,7 @@ class Pages(Scenario):
             subprocess.run(pod.machine.command("redis-cli", "DEL", "maintenance:mode", "maintenance:banner", "revoked:all",
                                                f"banned:ip:{ATTACKER}"), capture_output=True, timeout=20)
         self.forget_user()
+        self.production.run('kubectl exec -n production deployment/api-gateway -- api-gateway limits reset general --reason "calm"')
         self.sign_in()
 
     def forget_user(self):
@@ -156,8 +157,9 @@ class Pages(Scenario):
         """A service hangs up, then answers again: breakers have opened."""
         self.calm()
         def opened():
-            self.on_all_pods("/api/v1/venues?demo_close=head", 5)
-            return all("circuit breaker changed" in p.log.read_text() for p in self.production.pods)
+            self.on_all_pods("/api/v1/venues?demo_status=502", 5)
+            return all("circuit breaker changed" in p.log.read_text() and self.production.ask(
+                "/api/v1/venues?demo_status=502", pod=p, token=self.token)[0] == 503 for p in self.production.pods)
         wait_until(opened, 20, "breakers have opened")
 
     def given_slow(self):
@@ -258,7 +260,6 @@ class Pages(Scenario):
                                     or key[1] in ("auth-service", "venue-service", "event-service", "ticket-service")}
         for thread in ending:
             thread.join(40)
-        return {"pod": ""}
 
     def given_own_home(self):
         self.calm()

@@ -138,6 +138,7 @@ class Kubectl:
 
     def workload(self, name):
         kind, _, plain = name.partition("/")
+        kind = {"deploy": "deployment", "sts": "statefulset"}.get(kind, kind)
         found = self.cluster.workloads.get(plain)
         if not found or found.kind.lower() != kind:
             raise Refused(f'Error from server (NotFound): {kind}s.apps "{plain}" not found')

@@ -22,7 +22,7 @@ SERVICES = {"auth-service": 4001, "venue-service": 4002, "event-service": 4003, 
 # What `Service` does with port 80.
 SERVE = """
 python3 /app/forward.py 127.0.0.1 {port} 80 0.0.0.0 & forward=$!
-/app/demo-service {role} --host 0.0.0.0 --port {port} & service=$!
+/app/demo-service {role} --host 0.0.0.0 --port {port} --key-file /keys/{role}.pem & service=$!
 trap 'kill $forward $service' TERM INT
 wait $service
 kill $forward
@@ -49,9 +49,11 @@ class Production:
         self.binary = binary
         forward = self.folder / "forward.py"
         forward.write_text(FORWARD)
+        keys = self.folder / "keys"     # an issuer that is started again signs with the same key
+        keys.mkdir()
         self.cluster = Cluster(self.network, folder, {IMAGE: ["/app/api-gateway", "run"]}, [
             (binary, "/app/api-gateway"), (ROOT / "build/release/demo/demo-service", "/app/demo-service"),
-            (forward, "/app/forward.py")])
+            (forward, "/app/forward.py"), (keys, "/keys")])
         self.kubectl = Kubectl(self.cluster, typed)
         os.symlink(binary, self.kubectl.folder / "api-gateway")
         (self.folder / ".curlrc").write_text(curlrc())
