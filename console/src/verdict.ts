@@ -127,7 +127,8 @@ export function changes(): Change[] {
     text: each.taken ? `Configuration ${each.hash.slice(0, 8)} in force (generation ${each.generation}, ${each.cause})` : `Configuration refused: ${each.mistake}`,
   }));
   for (const event of model.events) {
-    if (event.kind === "admin") list.push({ time: event.time, text: `${event.user}: ${event.resource} ${event.decision === "done" ? "" : `(${event.decision})`}` });
+    if (event.kind === "knob" && event.decision === "lapsed") list.push({ time: event.time, text: `${event.resource} lapsed: ${event.detail}` });
+    if (event.kind === "admin" && event.decision !== "looked") list.push({ time: event.time, text: `${event.user}: ${event.resource} ${event.decision === "done" ? "" : `(${event.decision})`}` });
   }
   for (const [name, service] of Object.entries(model.services)) {
     if (service.breaker?.forSeconds != null && (service.breaker.state !== "CLOSED" || service.breaker.forSeconds < 1800)) {

@@ -102,13 +102,31 @@ std::optional<AdminCaller> AdminApi::caller_of(std::string_view authorization) c
 }
 
 // What a token of an issuer lacks is told: whoever holds it can read it anyway.
-AdminAnswer AdminApi::turned_away(const http::RequestHead& head) const {
+AdminAnswer AdminApi::turned_away(const http::RequestHead& head, const std::string& address) {
     const std::string_view authorization = head.headers.value(http::Known::authorization);
     if (authorization.empty()) {
         return AdminAnswer::refused(Code::token_missing,
                                     "this needs the bearer token of the admin API");
     }
     const auto verified = verify_ ? verify_(token_in(authorization)) : std::nullopt;
+    // Whoever guesses must not fill the record.
+    constexpr std::chrono::seconds kToldAgain{1};
+    if (!told_ || loop_.now() - *told_ >= kToldAgain) {
+        told_ = loop_.now();
+        keep_({.time = loop_.clock().wall,
+               .kind = "admin_refused",
+               .user = {},
+               .tenant = {},
+               .address = address,
+               .resource = std::string(head.method_text) + " " + std::string(head.path),
+               .decision = "blocked",
+               .status = 401,
+               .detail = verified && !*verified
+                             ? "token of the issuer: " +
+                                   std::string(identity::fault_name(verified->error()))
+                             : "no token of ours",
+               .request_id = {}});
+    }
     if (!verified || *verified) {
         return AdminAnswer::refused(Code::token_invalid,
                                     "this needs the bearer token of the admin API");
@@ -153,7 +171,7 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
     }
     const auto caller = caller_of(head->headers.value(http::Known::authorization));
     if (!caller) {
-        co_return turned_away(*head);
+        co_return turned_away(*head, address);
     }
     if (head->path == kBase) {
         co_return index();
@@ -177,6 +195,9 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
         }
         call.body = std::move(value.as_object());
     }
+    const auto* const dry_run = call.body.if_contains("dryRun");
+    const bool looks =
+        row->operation.looks || (row->operation.dry_runs && dry_run != nullptr && *dry_run == true);
     call.query = head->query;
     call.by = name_of(caller->role);
     if (!caller->person.empty()) {
@@ -200,7 +221,7 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
         .request_id = {}};
     AdminAnswer answer = co_await row->operation.run(std::move(call));
     if (change) {
-        event.decision = answer.code ? "refused" : row->operation.looks ? "looked" : "done";
+        event.decision = answer.code ? "refused" : looks ? "looked" : "done";
         event.status = answer.code ? gateway::kind_of(*answer.code).status : answer.status;
         keep_(event);
     }

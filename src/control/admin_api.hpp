@@ -62,6 +62,8 @@ struct AdminOperation {
     std::function<net::Task<AdminAnswer>(AdminCall call)> run;
     // It changes nothing although its method says so: viewers may, and the record has it as a look.
     bool looks = false;
+    // With `dryRun` in its body it does nothing, and the record has it as a look, too.
+    bool dry_runs = false;
     // Its body may hold somebody's token: the record has it without.
     bool secret_body = false;
 };
@@ -105,12 +107,13 @@ class AdminApi {
     const Row* find(const http::RequestHead& head, std::vector<std::string>& parameters,
                     bool& path_known) const;
     [[nodiscard]] AdminAnswer index() const;
-    [[nodiscard]] AdminAnswer turned_away(const http::RequestHead& head) const;
+    AdminAnswer turned_away(const http::RequestHead& head, const std::string& address);
 
     net::Loop& loop_;
     std::function<void(const gateway::SecurityEvent& event)> keep_;
     AdminTokens tokens_;
     Verify verify_;
+    std::optional<Instant> told_;  // when the record was last told of somebody who was turned away
     std::vector<Row> rows_;
 };
 

@@ -95,10 +95,11 @@ void Containment::add_to(AdminApi& api) {
     using enum http::Method;
     const auto on = [&](http::Method method, std::string_view path, std::string_view summary,
                         Answer (Containment::*run)(AdminCall)) {
-        api.add(
-            {.method = method, .path = path, .summary = summary, .run = [this, run](AdminCall c) {
-                 return (this->*run)(std::move(c));
-             }});
+        api.add({.method = method,
+                 .path = path,
+                 .summary = summary,
+                 .run = [this, run](AdminCall c) { return (this->*run)(std::move(c)); },
+                 .dry_runs = path == "/containments"});
     };
     on(post, "/containments",
        "ban and revoke together: {users, tenants, addresses, tokens, seconds, reason, dryRun}",

@@ -92,10 +92,11 @@ void LimitOperations::add_to(AdminApi& api) {
     using enum http::Method;
     const auto on = [&](http::Method method, std::string_view path, std::string_view summary,
                         Answer (LimitOperations::*run)(AdminCall)) {
-        api.add(
-            {.method = method, .path = path, .summary = summary, .run = [this, run](AdminCall c) {
-                 return (this->*run)(std::move(c));
-             }});
+        api.add({.method = method,
+                 .path = path,
+                 .summary = summary,
+                 .run = [this, run](AdminCall c) { return (this->*run)(std::move(c)); },
+                 .dry_runs = method == put});
     };
     on(get, "/limits", "rate limits: their numbers, what was changed for a time, who meets them",
        &LimitOperations::list);
@@ -165,6 +166,7 @@ Task<AdminAnswer> LimitOperations::list(AdminCall) {
         policies.push_back(described(name, policy));
     });
     boost::json::array shown;
+    bool answers = true;  // the store; one that does not is not waited for again
     for (boost::json::object& policy : policies) {
         const std::string_view name = policy.at("name").as_string();
         const auto found = std::ranges::find_if(
@@ -179,9 +181,10 @@ Task<AdminAnswer> LimitOperations::list(AdminCall) {
                                     {"lastSeconds", seconds_of(now - entry.last)},
                                     {"remaining", nullptr},
                                     {"blockedSeconds", nullptr}};
-            if (found != site->policies.end()) {
+            if (answers && found != site->policies.end()) {
                 const auto standing =
                     co_await standing_of(&parts_.loop, &parts_.limits, entry.key, found->get(), "");
+                answers = standing.has_value();
                 if (standing) {
                     one["remaining"] = standing->remaining;
                     one["blockedSeconds"] =

@@ -43,6 +43,25 @@ TEST(LeaseTable, GivesOneOrderForEachKeyThatNeedsPermits) {
     EXPECT_EQ(table.take("b", kQuota, kBegin, 100, true)->lease.outcome.limit, 10U);
 }
 
+TEST(LeaseTable, ForgetsThatTheStoreHasNone) {
+    LeaseTable table(10, 7);
+    EXPECT_EQ(table.take("a", kQuota, kBegin, 1)->lease.is, Is::admitted) << "on credit";
+    Instant now = kBegin + seconds(5);
+    table.tidy(now);
+    std::vector<LeaseTable::Order> orders;
+    for (int i = 0; i < 16 && orders.empty(); ++i) {
+        table.tidy(now);
+        orders = table.fetch_orders();
+    }
+    ASSERT_EQ(orders.size(), 1U);
+    table.answered(orders[0], {.remaining = 0, .retry_after = std::chrono::seconds(50)}, now);
+    EXPECT_EQ(table.take("a", kQuota, now, 1)->lease.is, Is::refused);
+    table.forget("a", kQuota);
+    table.forget("nobody", kQuota);
+    EXPECT_NE(table.take("a", kQuota, now, 1)->lease.is, Is::refused);
+    EXPECT_EQ(table.left("a", kQuota), 0U);
+}
+
 TEST(LeaseTable, HasNoRoomForMoreKeysThanItsLimitUntilSomeAreOver) {
     LeaseTable table(3, 7);
     for (const char* key : {"a", "b", "c"}) {

@@ -67,6 +67,19 @@ TEST(Limiter, LooksWithoutCounting) {
     EXPECT_EQ(limiter.counts().keys, 1U);
 }
 
+TEST(Limiter, ForgetsAKeyAndItsBlock) {
+    Limiter limiter(1 << 20, 7);
+    const Quota quota(1, kMinute, Millis{300'000});
+    for (const char* name : {"a", "b"}) {
+        EXPECT_TRUE(limiter.take(name, quota, kBegin).admitted);
+        EXPECT_TRUE(limiter.take(name, quota, kBegin).blocked);
+    }
+    limiter.forget("a", quota);
+    limiter.forget("nobody", quota);
+    EXPECT_TRUE(limiter.take("a", quota, kBegin).admitted);
+    EXPECT_TRUE(limiter.take("b", quota, kBegin).blocked);
+}
+
 TEST(Limiter, HasRoomForAMillionKeysIn64MiB) {
     Limiter limiter(Limiter::kBytes, 11);
     EXPECT_GE(limiter.room(), 1'000'000U);

@@ -123,6 +123,7 @@ class Changed(Knobs):
         self.assertIn("general  3 requests", self.tool(gateway, "limits", ADMIN_TOKEN="", ADMIN_VIEWER_TOKEN=VIEWER)[1])
         self.done(gateway, "limits", "set", POLICY, "--requests", "5", "--for", "1h", "--reason", "x", "--dry-run")
         self.assertEqual([], self.call(gateway, "GET", "/knobs")[1]["knobs"])
+        self.assertEqual(("PUT /admin/v1/limits/general", "looked"), tuple(self.records()[-1][name] for name in ("resource", "decision")))
 
     def test_a_reload_changes_what_is_under_a_knob_and_never_the_knob(self):
         gateway = self.start()

@@ -73,6 +73,9 @@ class SignIn(AdminCalls):
                 "the public key as a secret": tokens.signed({"iss": ISSUER, "aud": CLIENT}, self.issuer.jwk("k1")["n"], kid="k1"),
                 "nonsense": "a.b.c", "dots": "..", "long": "a." + "b" * 9000 + ".c"}.items():
             self.assertIn(self.call(gateway, "GET", "/status", token=token)[0], (401, 431), name)
+        kept = [json.loads(line) for line in self.audit.read_text().splitlines() if "admin_refused" in line]
+        self.assertTrue(kept and all(k["decision"] == "blocked" and k["address"] == "127.0.0.1" for k in kept), kept)
+        self.assertLess(len(kept), 10, "at most one a second")
         told = self.refused(401, gateway, "GET", "/status", token=self.token(iat=now - 900, exp=now - 100))
         self.assertEqual(("token_expired", True), (told["code"], "expired" in told["detail"]))
         self.call(gateway, "PUT", "/bans/user/ana-1", {"seconds": 60})
