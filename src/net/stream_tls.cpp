@@ -127,9 +127,9 @@ bool Stream::HandshakeOp::step() {
     if (step == TlsSession::Step::wants_input) {
         return false;
     }
-    // A server's last words are tickets, which the first answer takes along. A client's last words,
+    // Tickets are all that is left to say, and the first answer takes them along. Other last words,
     // and why it came to nothing, are waited for.
-    if (!s.tls_->serves() || step != TlsSession::Step::done) {
+    if (step != TlsSession::Step::done || !s.tls_->only_tickets_left()) {
         s.send_output();
     }
     if (step != TlsSession::Step::done) {

@@ -336,8 +336,8 @@ void TlsSession::sent(std::size_t bytes) {
     out_ = std::string();
 }
 
-bool TlsSession::serves() const {
-    return SSL_is_server(tls_.get()) == 1;
+bool TlsSession::only_tickets_left() const {
+    return SSL_is_server(tls_.get()) == 1 && SSL_version(tls_.get()) >= TLS1_3_VERSION;
 }
 
 std::string_view TlsSession::alpn() const {

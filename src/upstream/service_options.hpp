@@ -70,7 +70,7 @@ struct ServiceOptions {
     Millis connect_timeout{1'000};
     Millis idle_timeout{4'000};
     Millis age_max{300'000};
-    std::uint32_t idle_connections_max = 64;
+    std::uint32_t idle_connections_max = 256;
     std::uint32_t connections_max = 1'024;
     BalancerOptions balance;
     HealthOptions health;
