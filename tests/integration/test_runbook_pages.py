@@ -230,6 +230,10 @@ class Pages(Scenario):
         self.operate(f"kubectl exec -n production deployment/api-gateway -- redis-cli SET banned:ip:{ATTACKER} 1 EX 3600")
         self.everywhere_banned()
 
+    def given_maintained(self):
+        self.calm()
+        self.operate("kubectl exec -n production deployment/api-gateway -- redis-cli SET maintenance:mode read-only EX 600")
+
     def everywhere_banned(self):
         wait_until(lambda: all(self.production.ask("/api/v1/events", ATTACKER, token=self.token, pod=p)[0] == 403
                                for p in self.production.pods if p.ready), 20, "the ban is in force everywhere")
