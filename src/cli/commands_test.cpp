@@ -93,7 +93,7 @@ TEST(Check, FindsTheShippedConfigurationRight) {
     const Outcome outcome =
         call({"check", "--config", shipped()}, {{"OTEL_TRACES_SAMPLER_ARG", "1"}});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
-    EXPECT_EQ(outcome.out, "OK " + shipped() + ": 19 services, 22 routes\n");
+    EXPECT_EQ(outcome.out, "OK " + shipped() + ": 19 services, 25 routes\n");
     EXPECT_EQ(outcome.err, "");
 }
 
@@ -127,7 +127,7 @@ TEST(Routes, AreShownAsATable) {
         rows.emplace_back(std::istream_iterator<std::string>(words),
                           std::istream_iterator<std::string>());
     }
-    ASSERT_EQ(rows.size(), 22U) << outcome.out;
+    ASSERT_EQ(rows.size(), 26U) << outcome.out;
     EXPECT_EQ(rows[0][0], "METHODS");
     EXPECT_EQ(rows[2], (std::vector<std::string>{"*", "*", "/api/v1/auth/**", "auth-service",
                                                  "/auth/**", "10000", "auth"}));
@@ -138,7 +138,7 @@ TEST(Routes, AreShownAsJson) {
     const Outcome outcome = call({"routes", "--json", "--config", shipped()});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
     const auto routes = boost::json::parse(outcome.out).as_array();
-    EXPECT_EQ(routes.size(), 21U);
+    EXPECT_EQ(routes.size(), 25U);
     EXPECT_EQ(routes[1], boost::json::parse(
                              R"({"name": "auth", "methods": [], "hosts": [],
                                  "path": "/api/v1/auth/**", "service": "auth-service",

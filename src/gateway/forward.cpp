@@ -136,6 +136,9 @@ net::Task<Result<void>> forward(Exchange& x) {
             }
             co_return std::unexpected(leased.error());
         }
+        if (attempt > 0) {
+            renew_signature(x);
+        }
         upstream::Endpoint& asked = leased->endpoint();
         http::H1Client service(leased->stream(), x.shard.h1(), limits.message, limits.pace,
                                leased->reused());

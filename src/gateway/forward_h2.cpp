@@ -100,6 +100,9 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
             x.service->retries().sent();
         }
         note_try(x);
+        if (tried != nullptr) {
+            renew_signature(x);
+        }
         const Attempt made = co_await attempt_at(x, watch, *endpoint, first, call, resend);
         note_tried(x, &endpoint->address(), made.done);
         learn_from_answer(x, !made.done && made.done.error().code == Errc::timeout &&

@@ -2,6 +2,7 @@
 
 #include "gateway/attempt_error.hpp"
 #include "gateway/relay.hpp"
+#include "gateway/signing.hpp"
 
 namespace gw::gateway {
 
@@ -78,6 +79,9 @@ net::Task<Result<const http::ResponseHead*>> Hedge::answer_of(Try& each) {
             co_return std::unexpected(opened.error());
         }
         each.lease.emplace(std::move(*opened));
+    }
+    if (&each == &tries_[1]) {
+        renew_signature(x_);
     }
     const http::H1ServerLimits& limits = x_.generation.site->limits;
     each.client.emplace(each.lease->stream(), x_.shard.h1(), limits.message, limits.pace,

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/ensure.hpp"
 #include "gateway/held_body.hpp"
 #include "gateway/shard.hpp"
 
@@ -50,6 +51,16 @@ bool add_signature(Exchange& x, http::RequestHead& out) {
            (x.body_hash.empty() || out.headers.add_other("X-Internal-Body-Hash", x.body_hash)) &&
            out.headers.add_other("X-Internal-Signature",
                                  arena.copy({signature.data(), signature.size()}));
+}
+
+void renew_signature(Exchange& x) {
+    if (x.generation.signer == nullptr) {
+        return;
+    }
+    http::RequestHead& out = x.memory.request;
+    out.headers.erase_if(
+        [](const http::Field& field) { return field.name.starts_with("X-Internal-"); });
+    ensure(add_signature(x, out), "there is room where there was room before");
 }
 
 }  // namespace gw::gateway

@@ -12,4 +12,7 @@ net::Task<Result<void>> hash_body(Exchange& x);
 // False: too many fields.
 bool add_signature(Exchange& x, http::RequestHead& out);
 
+// The request that is kept for sending once more, signed anew: a service takes each nonce once.
+void renew_signature(Exchange& x);
+
 }  // namespace gw::gateway

@@ -370,6 +370,8 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
         return std::vector<Exposition::EndpointFacts>{
             {.upstream = "s", .endpoint = "10.0.0.1:80", .well = false}};
     });
+    exposition_.read_knobs_by(
+        [] { return std::vector<Exposition::KnobFacts>{{.knob = "log-level", .active = false}}; });
     exposition_.read_tenants_by([] {
         return std::vector<Exposition::TenantFacts>{
             {.upstream = "s", .tenant = "t", .requests = 1}};

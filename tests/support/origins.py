@@ -78,6 +78,7 @@ class Origin:
         self.holding = 0
         self.released = threading.Event()
         self.broken = []          # connections that ended inside a message
+        self.turned_down = []     # heads of requests to …/second whose connection was closed instead of an answer
         self._connections = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -135,7 +136,10 @@ class Origin:
         digest = hashlib.sha256()
         for piece in stream.body(head):
             digest.update(piece)
-        if action == "seen":
+        if action == "second" and len(self.turned_down) < int(options.get("after", 1)):
+            self.turned_down.append(head)
+            return False
+        if action in ("seen", "second"):
             self._seen(sock, head, digest)
         elif action == "owned":
             sock.sendall(b"HTTP/1.1 200 OK\r\nX-Resource-Tenant: %s\r\nContent-Length: 6\r\n\r\nsecret"
