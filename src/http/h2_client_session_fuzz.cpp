@@ -1,6 +1,7 @@
 // Any bytes as what a service says on an HTTP/2 connection on which we have asked three things:
 // each ends once, what it says is read by the rules of h2_response, and what we hold and send stays
 // bounded.
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -40,6 +41,7 @@ class Service final : H2Session::Events {
         bool over = false;
         std::size_t fields = 0;
         std::string_view left = "a body of a few bytes";
+        std::array<char, 512> kept{};
 
         void fields_began(bool /*trailers*/) override { told(); }
         bool field(std::string_view name, std::string_view value) override {
@@ -71,7 +73,7 @@ class Service final : H2Session::Events {
         head.authority = "service:1";
         for (Asked& asked : asked_) {
             asked.service = this;
-            asked.id = session_.request(head, asked, &asked == &asked_.front());
+            asked.id = session_.request(head, asked, &asked == &asked_.front(), asked.kept);
         }
     }
     H2Session::Listener* stream_began(std::int32_t /*id*/) override { return nullptr; }

@@ -187,6 +187,10 @@ void LogTap::count(std::string_view line) {
     if ((!limited && !status.starts_with('5')) || !is_request(line)) {
         return;
     }
+    // A probe that hears that the gateway is not ready is nobody who is hurt.
+    if (field_of(line, "\"outcome\":").starts_with("health")) {
+        return;
+    }
     const std::string_view address = field_of(line, "\"ip\":");
     const std::string_view user = field_of(line, "\"userId\":");
     const std::string_view tenant = field_of(line, "\"tenantId\":");
