@@ -40,8 +40,11 @@ class Page(unittest.TestCase):
                  "crossing": f"/api/v1/tenants/{tokens.OTHER_TENANT}/text",
                  "tokens": {"good": tokens.token(**issued), "guest": tokens.token(sub="guest-1", **issued),
                             "expired": tokens.token(iat=now - 700, exp=now - 100)}}
-        done = subprocess.run(["node", "test/page.mjs"], cwd=ROOT / "console", env=os.environ | {"PLACE": json.dumps(place)},
-                              capture_output=True, text=True, timeout=240)
+        try:
+            done = subprocess.run(["node", "test/page.mjs"], cwd=ROOT / "console", env=os.environ | {"PLACE": json.dumps(place)},
+                                  capture_output=True, text=True, timeout=240)
+        except subprocess.TimeoutExpired as late:
+            self.fail(f"not done within {late.timeout} s, but for: {(late.stdout or b'').decode()[-4000:]}")
         print(done.stdout, flush=True)
         self.assertEqual(0, done.returncode, done.stdout[-4000:] + done.stderr[-2000:])
         self.assertEqual([], platform.gateway.alarms())

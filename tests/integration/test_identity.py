@@ -297,13 +297,14 @@ class Signatures(Identity):
             self.check(json.loads(client.response().body), "POST", "/up/seen", b"abc")
 
     def test_a_request_that_is_sent_again_is_signed_anew(self):
-        gateway = self.start(self.text, environment={"INTERNAL_HMAC_SECRET": SIGNING_SECRET})
-        seen = self.seen(gateway, "/api/v1/s0/second?after=2")
-        self.check(seen, "GET", "/up/second?after=2", b"")
+        gateway = self.start(self.text, environment={"INTERNAL_HMAC_SECRET": SIGNING_SECRET, "WORKERS": "1"})
+        self.seen(gateway)      # its connection is kept, and may be stale when it is used again
+        seen = self.seen(gateway, "/api/v1/s0/second")
+        self.check(seen, "GET", "/up/second", b"")
         nonces = [line.split(b": ")[1] for head in self.origin.turned_down for line in head.split(b"\r\n")
                   if line.lower().startswith(b"x-internal-nonce")]
-        self.assertEqual(2, len(nonces))
-        self.assertEqual(3, len({*nonces, seen["headers"]["x-internal-nonce"].encode()}), "each is taken once")
+        self.assertEqual(1, len(nonces))
+        self.assertEqual(2, len({*nonces, seen["headers"]["x-internal-nonce"].encode()}), "each is taken once")
 
     def test_a_body_that_took_long_leaves_the_service_its_time(self):
         gateway = self.start("request_timeout_ms: 1000\n" + self.text,

@@ -78,7 +78,7 @@ class Origin:
         self.holding = 0
         self.released = threading.Event()
         self.broken = []          # connections that ended inside a message
-        self.turned_down = []     # heads of requests to …/second whose connection was closed instead of an answer
+        self.turned_down = []     # the first request to …/second: its connection was closed instead of an answer
         self._connections = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -136,7 +136,7 @@ class Origin:
         digest = hashlib.sha256()
         for piece in stream.body(head):
             digest.update(piece)
-        if action == "second" and len(self.turned_down) < int(options.get("after", 1)):
+        if action == "second" and not self.turned_down:
             self.turned_down.append(head)
             return False
         if action in ("seen", "second"):
