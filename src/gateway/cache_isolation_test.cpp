@@ -203,6 +203,7 @@ void Isolation::begin_one() {
     flight->asks = asks;
     Exchange& x = flight->x;
     x.route = route.get();
+    x.service_index = 0;
     x.path = x.head().path;
     if (!asks.caller.tenant.empty()) {
         auto identity = std::make_shared<identity::Identity>();
@@ -283,6 +284,7 @@ void Isolation::write_one() {
                   fixture.shard);
     Exchange& x = flight.x;
     x.route = route.get();
+    x.service_index = 0;
     x.path = x.head().path;
     x.cache.emplace(here, options[0], &store);
     ASSERT_TRUE(x.cache->begin(x));

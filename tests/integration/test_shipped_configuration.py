@@ -119,7 +119,8 @@ class Values(unittest.TestCase):
 
 class Behaviour(Scenario):
     def shipped(self, **environment):
-        return self.start(SHIPPED.read_text(), environment={
+        text = SHIPPED.read_text().replace("openapi: openapi.yaml", f"openapi: {SHIPPED.parent}/openapi.yaml")
+        return self.start(text, environment={
             "ALLOWED_ORIGINS": "https://app.tickettoken.com,https://*.tickettoken.com", "ADMIN_TOKEN": test_admin.OPERATOR,
             "AUTH_SERVICE_URL": self.origin.url, "SEARCH_SERVICE_URL": self.origin.url} | environment)
 
