@@ -64,13 +64,20 @@ while [ -d /proc/\$pid ] && ! grep -q ') Z' /proc/\$pid/stat 2>/dev/null; do sle
 rm "$folder/$1.pid"
 EOT
 }
-redis_command() {   # <port> <log>: in memory only, so that it comes back empty
-    echo "redis-server --port $1 --bind 127.0.0.1 --save '' --appendonly no > $folder/$2.log 2>&1 &"
+# <port> <log> <appendonly>: no: it comes back empty. A region is lost with all its gateways: what its Redis does not keep on disk
+# nobody there knows any more.
+redis_command() {
+    echo "redis-server --port $1 --bind 127.0.0.1 --save '' --appendonly $3 --dir $folder/$2 > $folder/$2.log 2>&1 &"
 }
-script redis "$(redis_command "$redis" redis)"
-script other-redis "$(redis_command "$other_redis" other-redis)"
+for one in redis other-redis; do
+    rm -rf "${folder:?}/$one"
+    mkdir "$folder/$one"
+done
+script redis "$(redis_command "$redis" redis no)"
+script other-redis "$(redis_command "$other_redis" other-redis yes)"
 
-cp config/gateway.yaml "$folder/gateway.yaml"
+# A copy, which drills may change, and what it names beside itself.
+cp config/gateway.yaml config/openapi.yaml "$folder/"
 export CONFIG_FILE="$folder/gateway.yaml"
 export DRILL_TARGET=true ADMIN_TOKEN="${ADMIN_TOKEN:-$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')}"
 export TRUSTED_PROXIES=127.0.0.1/32 RATE_LIMIT_MAX=1000000

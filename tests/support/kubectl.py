@@ -342,7 +342,10 @@ class Kubectl:
 
     @staticmethod
     def cpu(pod):
-        fields = pathlib.Path(f"/proc/{pod.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        try:
+            fields = pathlib.Path(f"/proc/{pod.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except (OSError, AttributeError):
+            return "0m"     # it has not started yet, or has just ended
         used, moment = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), time.monotonic()
         before, then = pod.pid_seconds
         pod.pid_seconds = (used, moment)
