@@ -2,7 +2,7 @@
 # A stack for `api-gateway drill`: demo/run.sh with Redis, and a second region that may be lost, both marked by DRILL_TARGET.
 #   demo/drill.sh              stays until Ctrl-C and prints how drills are played against it
 #   demo/drill.sh --check      plays all drills and ends: 0 if all went well; more options go to `api-gateway drill`
-# Environment: that of demo/run.sh, REDIS_PORT_BASE (16379), OTHER_PORT (PORT + 1), OTHER_ADMIN_PORT (ADMIN_PORT + 1).
+# Environment: that of demo/run.sh, DEMO_REDIS_PORT_BASE (16379), OTHER_PORT (PORT + 1), OTHER_ADMIN_PORT (ADMIN_PORT + 1).
 # What it starts has its process id in LOG_FOLDER (build/run), and nothing else is ever stopped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ build="${BUILD:-build/release}"
 export GATEWAY="${GATEWAY:-$build/api-gateway}"
 export PORT="${PORT:-3000}" ADMIN_PORT="${ADMIN_PORT:-9300}" RESP_PORT="${RESP_PORT:-0}"
 other_port="${OTHER_PORT:-$((PORT + 1))}" other_admin_port="${OTHER_ADMIN_PORT:-$((ADMIN_PORT + 1))}"
-redis="${REDIS_PORT_BASE:-16379}" other_redis=$((${REDIS_PORT_BASE:-16379} + 1))
+redis="${DEMO_REDIS_PORT_BASE:-16379}" other_redis=$((${DEMO_REDIS_PORT_BASE:-16379} + 1))
 base="${DEMO_PORT_BASE:-4001}"
 export LOG_FOLDER="${LOG_FOLDER:-build/run}"
 umask 077       # the scripts hold secrets
@@ -44,7 +44,7 @@ fail() {
 
 for port in "$redis" "$other_redis" "$other_port" "$other_admin_port"; do
     if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-        fail "port $port is taken; end what is there, or set REDIS_PORT_BASE, OTHER_PORT and OTHER_ADMIN_PORT"
+        fail "port $port is taken; end what is there, or set DEMO_REDIS_PORT_BASE, OTHER_PORT and OTHER_ADMIN_PORT"
     fi
 done
 

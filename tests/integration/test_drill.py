@@ -20,7 +20,7 @@ def stack_environment(folder):
     base, redis = free_ports(1)[0], free_ports(1)[0]
     port, admin, other, other_admin = free_ports(4)
     return {k: v for k, v in os.environ.items() if not k.endswith("_SERVICE_URL")} | {
-        "GATEWAY": str(BINARY), "LOG_FOLDER": str(folder), "DEMO_PORT_BASE": str(base), "REDIS_PORT_BASE": str(redis), "PORT": str(port),
+        "GATEWAY": str(BINARY), "LOG_FOLDER": str(folder), "DEMO_PORT_BASE": str(base), "DEMO_REDIS_PORT_BASE": str(redis), "PORT": str(port),
         "ADMIN_PORT": str(admin), "OTHER_PORT": str(other), "OTHER_ADMIN_PORT": str(other_admin), "ADMIN_TOKEN": "drill",
         "CIRCUIT_BREAKER_RESET_TIMEOUT": "5000"}     # as shipped it is a minute
 
@@ -84,9 +84,11 @@ class Ended(unittest.TestCase):
             stack = subprocess.Popen([str(STACK)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.addCleanup(stack.wait, 30)
             self.addCleanup(stack.terminate)
-            port, redis = int(environment["PORT"]), int(environment["REDIS_PORT_BASE"])
-            lines = iter(stack.stdout.readline, "Stop: Ctrl-C\n")
-            self.assertIn("A stack for drills", "".join(lines))
+            port, redis = int(environment["PORT"]), int(environment["DEMO_REDIS_PORT_BASE"])
+            said = []
+            while not said or said[-1] not in ("", "Stop: Ctrl-C\n"):
+                said.append(stack.stdout.readline())
+            self.assertIn("A stack for drills", "".join(said))
             # Redis is away and the ban of the drill is set, when somebody changes his mind.
             drill = subprocess.Popen([str(BINARY), "drill", "redis-loss", "--yes", "--stack", folder], env=environment,
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
