@@ -2,7 +2,7 @@
 # A stack for `api-gateway drill`: demo/run.sh with Redis, and a second region that may be lost, both marked by DRILL_TARGET.
 #   demo/drill.sh              stays until Ctrl-C and prints how drills are played against it
 #   demo/drill.sh --check      plays all drills and ends: 0 if all went well; more options go to `api-gateway drill`
-# Environment: that of demo/run.sh, REDIS_PORT_BASE (16379), OTHER_PORT (PORT + 1), OTHER_ADMIN_PORT (ADMIN_PORT + 1).
+# Environment: that of demo/run.sh, DEMO_REDIS_PORT_BASE (16379), OTHER_PORT (PORT + 1), OTHER_ADMIN_PORT (ADMIN_PORT + 1).
 # What it starts has its process id in LOG_FOLDER (build/run), and nothing else is ever stopped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ build="${BUILD:-build/release}"
 export GATEWAY="${GATEWAY:-$build/api-gateway}"
 export PORT="${PORT:-3000}" ADMIN_PORT="${ADMIN_PORT:-9300}" RESP_PORT="${RESP_PORT:-0}"
 other_port="${OTHER_PORT:-$((PORT + 1))}" other_admin_port="${OTHER_ADMIN_PORT:-$((ADMIN_PORT + 1))}"
-redis="${REDIS_PORT_BASE:-16379}" other_redis=$((${REDIS_PORT_BASE:-16379} + 1))
+redis="${DEMO_REDIS_PORT_BASE:-16379}" other_redis=$((${DEMO_REDIS_PORT_BASE:-16379} + 1))
 base="${DEMO_PORT_BASE:-4001}"
 export LOG_FOLDER="${LOG_FOLDER:-build/run}"
 umask 077       # the scripts hold secrets
@@ -44,7 +44,7 @@ fail() {
 
 for port in "$redis" "$other_redis" "$other_port" "$other_admin_port"; do
     if (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-        fail "port $port is taken; end what is there, or set REDIS_PORT_BASE, OTHER_PORT and OTHER_ADMIN_PORT"
+        fail "port $port is taken; end what is there, or set DEMO_REDIS_PORT_BASE, OTHER_PORT and OTHER_ADMIN_PORT"
     fi
 done
 
@@ -64,13 +64,20 @@ while [ -d /proc/\$pid ] && ! grep -q ') Z' /proc/\$pid/stat 2>/dev/null; do sle
 rm "$folder/$1.pid"
 EOT
 }
-redis_command() {   # <port> <log>: in memory only, so that it comes back empty
-    echo "redis-server --port $1 --bind 127.0.0.1 --save '' --appendonly no > $folder/$2.log 2>&1 &"
+# <port> <log> <appendonly>: no: it comes back empty. A region is lost with all its gateways: what its Redis does not keep on disk
+# nobody there knows any more.
+redis_command() {
+    echo "redis-server --port $1 --bind 127.0.0.1 --save '' --appendonly $3 --dir $folder/$2 > $folder/$2.log 2>&1 &"
 }
-script redis "$(redis_command "$redis" redis)"
-script other-redis "$(redis_command "$other_redis" other-redis)"
+for one in redis other-redis; do
+    rm -rf "${folder:?}/$one"
+    mkdir "$folder/$one"
+done
+script redis "$(redis_command "$redis" redis no)"
+script other-redis "$(redis_command "$other_redis" other-redis yes)"
 
-cp config/gateway.yaml "$folder/gateway.yaml"
+# A copy, which drills may change, and what it names beside itself.
+cp config/gateway.yaml config/openapi.yaml "$folder/"
 export CONFIG_FILE="$folder/gateway.yaml"
 export DRILL_TARGET=true ADMIN_TOKEN="${ADMIN_TOKEN:-$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')}"
 export TRUSTED_PROXIES=127.0.0.1/32 RATE_LIMIT_MAX=1000000

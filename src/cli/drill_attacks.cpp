@@ -1,6 +1,8 @@
 // Drills of attacks. Addresses are of the block 203.0.113.0/24, which is for documentation.
 #include <unistd.h>
 
+#include <memory>
+
 #include "cli/drill_play.hpp"
 
 namespace gw::cli {
@@ -19,29 +21,50 @@ std::string ban_target(const char* address) {
     return std::string("/bans/ip/") + address;
 }
 
-bool ban(DrillPlay& play, const char* address) {
-    return play.stack()
-        .operate(
-            "PUT", ban_target(address),
-            boost::json::object{{"seconds", kBanSeconds}, {"reason", "drill"}, {"by", "drill"}})
-        .has_value();
+// A ban of the drill, lifted at its end if it is not before. Copies are the same one.
+class DrillBan {
+  public:
+    DrillBan(DrillPlay& play, const char* address) : play_(&play), address_(address) {
+        play.at_end([*this] { lift(); });
+    }
+    // False as long as the admin API does not.
+    [[nodiscard]] bool set() const;
+    void lift() const;
+
+  private:
+    DrillPlay* play_;
+    const char* address_;
+    std::shared_ptr<bool> set_ = std::make_shared<bool>(false);
+};
+
+bool DrillBan::set() const {
+    *set_ =
+        *set_ || play_->stack()
+                     .operate("PUT", ban_target(address_),
+                              boost::json::object{
+                                  {"seconds", kBanSeconds}, {"reason", "drill"}, {"by", "drill"}})
+                     .has_value();
+    return *set_;
 }
 
-void unban(DrillPlay& play, const char* address) {
-    static_cast<void>(play.stack().operate("DELETE", ban_target(address), nullptr));
+void DrillBan::lift() const {
+    if (*set_) {
+        *set_ = false;
+        static_cast<void>(play_->stack().operate("DELETE", ban_target(address_), nullptr));
+    }
 }
 
 // Is who asks told by X-Forwarded-For? Where it is not, a ban would be of ourselves.
 bool addresses_are_believed(DrillPlay& play) {
-    play.at_end([&play] { unban(play, kAnyone); });
-    if (!ban(play, kAnyone)) {
+    const DrillBan ban(play, kAnyone);
+    if (!ban.set()) {
         play.refuse("the admin API does not ban");
         return false;
     }
     const auto began = std::chrono::steady_clock::now();
     while (std::chrono::steady_clock::now() - began < kSecond) {
         if (play.stack().ask({.path = "/api/v1/drill", .address = kAnyone}).status == 403) {
-            unban(play, kAnyone);
+            ban.lift();
             return true;
         }
         static_cast<void>(play.stack().pause(Millis{20}));
@@ -58,11 +81,11 @@ void play_brute_force(DrillPlay& play) {
     if (token.empty() || !addresses_are_believed(play)) {
         return;
     }
+    const DrillBan ban(play, kAttacker);
     const std::vector<std::string> label{"violation_type=\"brute_force\""};
     const auto violations = [&] { return play.stack().metric("security_violations_total", label); };
     const double before = violations();
     const double failures = play.stack().metric("auth_attempts_total", {"status=\"failure\""});
-    play.at_end([&play] { unban(play, kAttacker); });
     // An account of this drill alone: failures of an earlier one are remembered for a quarter of an
     // hour.
     const std::string guess = R"({"email":"drill-)" + std::to_string(::getpid()) +
@@ -94,8 +117,8 @@ void play_brute_force(DrillPlay& play) {
         noticed &&
         play.act(
             "the address is banned: 403 everywhere within a second", kSecond,
-            [&, banned = false]() mutable {
-                banned = banned || ban(play, kAttacker);
+            [&] {
+                static_cast<void>(ban.set());
                 return unless_status(
                     play.stack().ask({.path = a.other_path, .address = kAttacker, .token = token}),
                     403, "banned");
@@ -104,7 +127,7 @@ void play_brute_force(DrillPlay& play) {
             return unless_status(play.stack().ask({.path = a.other_path, .token = token}), 200);
         });
     static_cast<void>(held && play.recover("lifted: it is let in again", kInvestigate, [&] {
-        unban(play, kAttacker);
+        ban.lift();
         return unless_status(
             play.stack().ask({.path = a.other_path, .address = kAttacker, .token = token}), 200);
     }));
@@ -120,10 +143,12 @@ void play_cross_tenant(DrillPlay& play) {
         return play.stack().metric("cross_tenant_attempts_total", {"outcome=\"blocked\""});
     };
     const double before = attempts();
-    std::string id;
-    play.at_end([&play, &id] {
-        if (!id.empty()) {
-            static_cast<void>(play.stack().operate("DELETE", "/containments/" + id,
+    // Undone after this function has returned.
+    const auto kept_id = std::make_shared<std::string>();
+    std::string& id = *kept_id;
+    play.at_end([&play, kept_id] {
+        if (!kept_id->empty()) {
+            static_cast<void>(play.stack().operate("DELETE", "/containments/" + *kept_id,
                                                    boost::json::object{{"by", "drill"}}));
         }
     });

@@ -21,6 +21,7 @@ struct DrillCommand {
     bool yes = false;
     bool any_target = false;
     bool markdown = false;
+    int patience_s = 0;
 };
 
 int list(Terminal& terminal) {
@@ -102,6 +103,9 @@ int drill(DrillCommand command, Terminal& terminal) {
         return kMisused;
     }
     look_into_folder(command);
+    if (command.patience_s > 0) {
+        command.stack.patience = std::chrono::seconds(command.patience_s);
+    }
     auto stack = DrillStack::make(command.stack, terminal);
     if (!stack) {
         return stack.error();
@@ -170,6 +174,10 @@ void add_drill_command(CLI::App& app, Chosen& chosen) {
     command->add_flag("--i-mean-it", arguments->any_target,
                       "Also where the gateway is not marked by DRILL_TARGET");
     command->add_flag("--markdown", arguments->markdown, "Print a table for docs/drills.md");
+    command
+        ->add_option("--patience", arguments->patience_s,
+                     "Seconds after which a step has failed, even if it may take longer")
+        ->check(CLI::Range(1, 3'600));
     command->add_option("--stack", arguments->folder,
                         "Folder of demo/drill.sh: how its Redis and region are stopped");
     add_stack_options(*command, arguments->stack);

@@ -1,6 +1,7 @@
 // Drills of losses: Redis, and a whole region. What stops and starts them are commands of the
 // operator or of the stack.
 #include <boost/json/serialize.hpp>
+#include <memory>
 
 #include "cli/drill_play.hpp"
 
@@ -22,21 +23,32 @@ std::string ban_path() {
     return std::string("/bans/ip/") + kBanned;
 }
 
-// A command, once, in the first look of a step.
+// A command, once, in the first look of a step. Copies are the same one: what is undone at the end
+// of a drill outlives the function that plays it.
 class Once {
   public:
     explicit Once(std::string command) : command_(std::move(command)) {}
 
     // False as long as it has not ended well.
-    bool done() {
-        done_ = done_ || DrillStack::run(command_);
-        return done_;
+    bool done() const {
+        *done_ = *done_ || DrillStack::run(command_);
+        return *done_;
     }
+    [[nodiscard]] bool was_done() const { return *done_; }
 
   private:
     std::string command_;
-    bool done_ = false;
+    std::shared_ptr<bool> done_ = std::make_shared<bool>(false);
 };
+
+// What was stopped is started, however the drill ends.
+void start_at_end(DrillPlay& play, const Once& stop, const Once& start) {
+    play.at_end([stop, start] {
+        if (stop.was_done()) {
+            static_cast<void>(start.done());
+        }
+    });
+}
 
 }  // namespace
 
@@ -66,17 +78,15 @@ void play_redis_loss(DrillPlay& play) {
     };
     Once stop(a.stop_redis);
     Once start(a.start_redis);
-    play.at_end(
-        [&play] { static_cast<void>(play.stack().operate("DELETE", ban_path(), nullptr)); });
+    play.at_end([&play] {
+        play.insist([&play] { return play.stack().metric("state_backend_up") == 1; });
+        static_cast<void>(play.stack().operate("DELETE", ban_path(), nullptr));
+    });
     if (!play.stack().operate("PUT", ban_path(), ban_body())) {
         play.refuse("the admin API does not ban");
         return;
     }
-    play.at_end([&] {
-        if (stop.done()) {
-            static_cast<void>(start.done());
-        }
-    });
+    start_at_end(play, stop, start);
     const bool held = play.cause("Redis is stopped; state_backend_up is 0", 2 * kMinute,
                                  [&] {
                                      if (!stop.done()) {
@@ -127,13 +137,11 @@ void play_region_loss(DrillPlay& play) {
     const DrillRequest as_banned{.path = a.other_path, .address = kBanned, .token = token};
     Once stop(a.stop_region);
     Once start(a.start_region);
-    play.at_end(
-        [&play] { static_cast<void>(play.stack().operate_other("DELETE", ban_path(), nullptr)); });
-    play.at_end([&] {
-        if (stop.done()) {
-            static_cast<void>(start.done());
-        }
+    play.at_end([&play] {
+        play.insist([&play] { return play.stack().metric_of_other("state_backend_up") == 1; });
+        static_cast<void>(play.stack().operate_other("DELETE", ban_path(), nullptr));
     });
+    start_at_end(play, stop, start);
     const bool shared = play.hold("a ban of the other region is in force here", kMinute, [&] {
         if (!play.stack().operate_other("PUT", ban_path(), ban_body())) {
             return std::string("the other region does not ban");

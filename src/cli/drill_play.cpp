@@ -1,5 +1,6 @@
 #include "cli/drill_play.hpp"
 
+#include <algorithm>
 #include <array>
 #include <ranges>
 
@@ -7,6 +8,7 @@ namespace gw::cli {
 namespace {
 
 constexpr Millis kLookEvery{20};
+constexpr Millis kUndoWithin{20'000};  // what was just started may take that long to answer
 
 constexpr std::array kPlans{
     DrillPlan{"service-down", "A service fails every request: its breaker opens and closes",
@@ -43,11 +45,12 @@ DrillPlay::~DrillPlay() {
 
 bool DrillPlay::step(DrillPhase phase, const std::string& what, Millis within, const Look& look) {
     DrillStep found{.phase = phase, .what = what, .within = within, .found = {}};
+    const Millis patience = std::min(within, stack_.arguments().patience);
     do {
         found.found = look();
         found.took = std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now() - began_);
         found.passed = found.found.empty() && found.took <= within;
-    } while (!found.passed && found.took < within && stack_.pause(kLookEvery));
+    } while (!found.passed && found.took < patience && stack_.pause(kLookEvery));
     if (stack_.interrupted()) {
         found.found += " (ended by a signal)";
     } else if (!found.passed && found.found.empty()) {
@@ -79,6 +82,13 @@ bool DrillPlay::act(const std::string& what, Millis within, const Look& look) {
 bool DrillPlay::recover(const std::string& what, Millis within, const Look& look) {
     began_ = std::chrono::steady_clock::now();
     return step(DrillPhase::recover, what, within, look);
+}
+
+void DrillPlay::insist(const std::function<bool()>& done) {
+    const auto began = std::chrono::steady_clock::now();
+    while (!done() && std::chrono::steady_clock::now() - began < kUndoWithin) {
+        static_cast<void>(stack_.pause(kLookEvery));
+    }
 }
 
 bool DrillPlay::alert(const std::string& name, Millis within) {

@@ -37,6 +37,8 @@ class DrillPlay {
     [[nodiscard]] bool line(const std::string& what, const std::vector<std::string>& texts);
 
     void at_end(std::function<void()> undo) { undo_.push_back(std::move(undo)); }
+    // For undoing: again and again until it is done, at most for 20 s.
+    void insist(const std::function<bool()>& done);
     void refuse(std::string why) { result_.refused = std::move(why); }
 
     // A token, once; empty after refusing.

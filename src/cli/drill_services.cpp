@@ -82,7 +82,10 @@ void play_service_down(DrillPlay& play) {
         return;
     }
     const std::string label = upstream_label(play);
-    const double errors = play.stack().metric("downstream_errors_total", {label});
+    const auto errors = [&] {
+        return play.stack().metric("downstream_requests_total", {label, "status_code=\"503\""});
+    };
+    const double errors_before = errors();
     const auto state = [&] { return play.stack().metric("circuit_breaker_state", {label}); };
     const bool held =
         play.cause(a.service + " answers 503 to every request; its breaker opens", kMinute,
@@ -91,11 +94,8 @@ void play_service_down(DrillPlay& play) {
                            {.path = with(a.path, "demo_status=503"), .token = token}));
                        return state() == 1 ? std::string() : "circuit_breaker_state is not 1";
                    }) &&
-        play.notice("downstream_errors_total rises", kInvestigate,
-                    [&] {
-                        return unless_at_least(
-                            play.stack().metric("downstream_errors_total", {label}), errors + 1);
-                    }) &&
+        play.notice("downstream_requests_total{status_code=\"503\"} rises", kInvestigate,
+                    [&] { return unless_at_least(errors(), errors_before + 1); }) &&
         play.line("circuit breaker changed", {"circuit breaker changed", a.service}) &&
         play.alert("CircuitBreakerOpen", kInvestigate) &&
         play.hold("its routes answer 503 circuit_open with Retry-After", kInvestigate,
@@ -225,8 +225,8 @@ void play_memory_pressure(DrillPlay& play) {
                        return unless_status(play.stack().ask({.path = a.path, .token = token}), 503,
                                             "overloaded");
                    }) &&
-        play.notice("memory_pressure is over 0.8", kInvestigate,
-                    [&] { return unless_at_least(play.stack().metric("memory_pressure"), 0.8); }) &&
+        play.notice("memory_pressure is 1 or more", kInvestigate,
+                    [&] { return unless_at_least(play.stack().metric("memory_pressure"), 1); }) &&
         play.notice("requests_shed_total rises", kInvestigate,
                     [&] {
                         return unless_at_least(play.stack().metric("requests_shed_total"),

@@ -1,5 +1,7 @@
 #include "cli/drill_stack.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <ctime>
 
@@ -225,11 +227,13 @@ std::expected<boost::json::value, int> DrillStack::operate_other(std::string_vie
     return client ? client->ask(method, target, body, terminal_) : std::unexpected(client.error());
 }
 
-std::string DrillStack::sign_in(const std::string& address, std::string& flaw) const {
+std::string DrillStack::sign_in(const std::string& address, std::string& flaw) {
+    // Each from an address of its own: one has five tries in a quarter of an hour.
+    const std::string own = "203.0.113." + std::to_string(180 + (::getpid() + ++sign_ins_) % 70);
     const DrillAnswer answer =
         ask({.method = "POST",
              .path = "/api/v1/auth/login",
-             .address = address,
+             .address = address.empty() ? own : address,
              .body = boost::json::serialize(boost::json::object{
                  {"email", arguments_.user}, {"password", arguments_.password}})});
     boost::system::error_code error;

@@ -33,6 +33,7 @@ struct DrillArguments {
     std::string start_region;
     std::uint16_t other_port = 0;  // of the gateway of the other region
     std::uint16_t other_admin_port = 0;
+    Millis patience = Millis::max();  // a step that takes longer has failed, whatever it may take
 };
 
 struct DrillAnswer {
@@ -81,7 +82,7 @@ class DrillStack {
     [[nodiscard]] std::expected<boost::json::value, int> operate_other(
         std::string_view method, const std::string& target, const boost::json::value& body);
     // A token of a user of the stack; empty, and `flaw` says why, if there is none.
-    [[nodiscard]] std::string sign_in(const std::string& address, std::string& flaw) const;
+    [[nodiscard]] std::string sign_in(const std::string& address, std::string& flaw);
     // Of a token, as far as they can be read.
     struct Claims {
         std::string sub;
@@ -106,6 +107,7 @@ class DrillStack {
     net::Address clients_;
     Terminal& terminal_;
     std::size_t log_mark_ = 0;
+    int sign_ins_ = 0;
     bool interrupted_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include <sys/inotify.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -36,8 +37,12 @@ void FileWatch::on_events(std::uint32_t /*events*/) {
     std::array<char, 4096> events{};
     while (::read(inotify_.get(), events.data(), events.size()) > 0) {
     }
+    // Where others write without a pause, as a log does, it is never quiet.
+    if (!quiet_.armed()) {
+        latest_ = loop_.now() + kLongest;
+    }
     quiet_.disarm();
-    loop_.timers().arm(quiet_, loop_.now() + kQuiet);
+    loop_.timers().arm(quiet_, std::min(loop_.now() + kQuiet, latest_));
 }
 
 }  // namespace gw::control

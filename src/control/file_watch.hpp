@@ -11,7 +11,8 @@ namespace gw::control {
 
 class FileWatch final : net::Pollable {
   public:
-    // changed: called once the directory has been quiet for a moment; the content need not differ.
+    // changed: called once the directory has been quiet for a moment, or has not been for two
+    // seconds; the content need not differ.
     FileWatch(net::Loop& loop, const std::string& path, std::function<void()> changed);
     FileWatch(const FileWatch&) = delete;
     FileWatch& operator=(const FileWatch&) = delete;
@@ -23,6 +24,7 @@ class FileWatch final : net::Pollable {
   private:
     static constexpr Millis kQuiet{
         150};  // a writer that takes longer between two writes is read half-way, and refused
+    static constexpr Millis kLongest{2'000};  // in a directory that is never quiet
     void on_events(std::uint32_t events) override;
     struct QuietTimer : net::Timer {
         explicit QuietTimer(FileWatch& owner)
@@ -35,6 +37,7 @@ class FileWatch final : net::Pollable {
     std::function<void()> changed_;
     net::Fd inotify_;
     QuietTimer quiet_{*this};
+    Instant latest_{};  // while it is armed: when it fires even if it is not quiet
 };
 
 }  // namespace gw::control

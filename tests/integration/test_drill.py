@@ -20,15 +20,16 @@ def stack_environment(folder):
     base, redis = free_ports(1)[0], free_ports(1)[0]
     port, admin, other, other_admin = free_ports(4)
     return {k: v for k, v in os.environ.items() if not k.endswith("_SERVICE_URL")} | {
-        "GATEWAY": str(BINARY), "LOG_FOLDER": str(folder), "DEMO_PORT_BASE": str(base), "REDIS_PORT_BASE": str(redis), "PORT": str(port),
-        "ADMIN_PORT": str(admin), "OTHER_PORT": str(other), "OTHER_ADMIN_PORT": str(other_admin), "ADMIN_TOKEN": "drill"}
+        "GATEWAY": str(BINARY), "LOG_FOLDER": str(folder), "DEMO_PORT_BASE": str(base), "DEMO_REDIS_PORT_BASE": str(redis), "PORT": str(port),
+        "ADMIN_PORT": str(admin), "OTHER_PORT": str(other), "OTHER_ADMIN_PORT": str(other_admin), "ADMIN_TOKEN": "drill",
+        "CIRCUIT_BREAKER_RESET_TIMEOUT": "5000"}     # as shipped it is a minute
 
 
 class Drills(unittest.TestCase):
     def test_every_incident_is_noticed_held_and_recovered_from_in_time(self):
         with tempfile.TemporaryDirectory(prefix="gateway-drill-") as folder:
-            done = subprocess.run([str(STACK), "--check", "--json"], env=stack_environment(folder), capture_output=True, text=True,
-                                  timeout=300)
+            done = subprocess.run([str(STACK), "--check", "--json", "--patience", "30"], env=stack_environment(folder), capture_output=True, text=True,
+                                  timeout=150)
             self.assertEqual("", done.stderr)
             found = json.loads(done.stdout)
             self.assertEqual([], [(d["drill"], d.get("refused"), s) for d in found["drills"] for s in d["steps"] or [None]
@@ -83,9 +84,11 @@ class Ended(unittest.TestCase):
             stack = subprocess.Popen([str(STACK)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.addCleanup(stack.wait, 30)
             self.addCleanup(stack.terminate)
-            port, redis = int(environment["PORT"]), int(environment["REDIS_PORT_BASE"])
-            lines = iter(stack.stdout.readline, "Stop: Ctrl-C\n")
-            self.assertIn("A stack for drills", "".join(lines))
+            port, redis = int(environment["PORT"]), int(environment["DEMO_REDIS_PORT_BASE"])
+            said = []
+            while not said or said[-1] not in ("", "Stop: Ctrl-C\n"):
+                said.append(stack.stdout.readline())
+            self.assertIn("A stack for drills", "".join(said))
             # Redis is away and the ban of the drill is set, when somebody changes his mind.
             drill = subprocess.Popen([str(BINARY), "drill", "redis-loss", "--yes", "--stack", folder], env=environment,
                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

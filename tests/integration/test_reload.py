@@ -45,6 +45,26 @@ class Reload(Scenario):
                            10, "the new routes are in force")
         self.assertEqual([], load.failures[:5])
 
+    def test_a_file_is_taken_over_where_others_write_without_a_pause(self):
+        """A log beside it, say."""
+        gateway = self.start(config(self.origin.url, routes=1))
+        ended = threading.Event()
+
+        def write():
+            with open(gateway.config.with_suffix(".log"), "w", encoding="utf-8") as log:
+                while not ended.wait(0.02):
+                    log.write("a line\n")
+                    log.flush()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            self.replace(gateway, config(self.origin.url, routes=2))
+            wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 200, 10, "the new route is in force")
+        finally:
+            ended.set()
+            writer.join()
+
     def test_a_symbolic_link_that_moves_is_followed(self):
         first, second = os.path.join(self.folder, "first"), os.path.join(self.folder, "second")
         for folder, routes in ((first, 1), (second, 2)):

@@ -334,7 +334,7 @@ class Kubectl:
             load = os.getloadavg()[0]
             return table([["NAME", "CPU(cores)", "MEMORY(bytes)"], ["node-1", f"{int(load * 1000)}m", "0Mi"]])
         rows = [["NAME", "CPU(cores)", "MEMORY(bytes)"]]
-        rows += [[p.name, self.cpu(p), f"{p.memory_kb() // 1024}Mi"] for p in self.pods(options, names)]
+        rows += [[p.name, self.cpu(p), f"{p.memory_kb() // 1024}Mi"] for p in self.pods(options, names) if p.memory_kb() > 0]
         if options.watch:
             again = str(self.folder / "kubectl") + " top " + shlex.join(w for w in words if w != "--watch")
             return {"exec": ["sh", "-c", f"while {again}; do sleep 1; done"], "environment": {}}

@@ -61,7 +61,8 @@ class Production:
         self.desk.mkdir()
         for name in ("k8s", "config"):
             os.symlink(ROOT / name, self.desk / name)
-        shutil.copy(ROOT / "config/gateway.yaml", self.desk)
+        for name in ("gateway.yaml", "openapi.yaml"):
+            shutil.copy(ROOT / "config" / name, self.desk)
         self.network.know({"prometheus": "10.77.0.1"})
         self.prometheus = Prometheus(folder, [], rules, listen=("10.77.0.1", 9090))
         self.scraped = None
