@@ -218,12 +218,20 @@ def get(port, path, headers):
         connection.close()
 
 
+def with_setting(text, service, line):
+    """A configuration in which that service has this setting too."""
+    changed, found = re.subn(rf"(?m)^( +){re.escape(service)}:$", rf"\g<0>\n\1  {line}", text)
+    if found != 1:
+        raise RuntimeError(f"{service} stands {found} times in the configuration")
+    return changed
+
+
 def shipped_config(out, name, protocol="h1"):
     """The shipped configuration without its cache: what is measured is how requests get through to a service.
     protocol: what the service that is asked speaks."""
     path = out / f"{name}.yaml"
     text = re.sub(r"\n +cache: \{.*\}", "", (ROOT / "config" / "gateway.yaml").read_text())
-    path.write_text(re.sub(r"(\n +event-service: \{)", rf"\1protocol: {protocol}, ", text))
+    path.write_text(with_setting(text, "event-service", f"protocol: {protocol}"))
     shutil.copy(ROOT / "config" / "openapi.yaml", out)   # it is named there
     return path
 

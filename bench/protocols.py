@@ -146,7 +146,7 @@ def gateway(build, files):
         settings = {"TLS_CERT_FILE": files["cert"], "TLS_KEY_FILE": files["key"], "TLS_PORT": str(ports["tls"])}
         argv, env = peers.gateway_command(build, settings, "gateway-tls")(out, ports["plain"], origin)
         path = pathlib.Path(env["CONFIG_FILE"])
-        path.write_text(path.read_text().replace("event-service: {", f"event-service: {{idle_connections_max: {KEPT}, "))
+        path.write_text(peers.with_setting(path.read_text(), "event-service", f"idle_connections_max: {KEPT}"))
         return argv, env
     return make
 

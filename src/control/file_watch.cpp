@@ -18,8 +18,10 @@ FileWatch::FileWatch(net::Loop& loop, const std::string& path, std::function<voi
     // The directory, not the file: a file that is renamed over has a new inode.
     const std::filesystem::path parent = std::filesystem::path(path).parent_path();
     const std::string directory = parent.empty() ? "." : parent.string();
+    // Not IN_MODIFY: a log in the same directory would have everything read again and again, or
+    // never while it is busy. Whoever writes in place is done when the file is closed.
     constexpr std::uint32_t kEvents =
-        IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_MODIFY | IN_ATTRIB;
+        IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB;
     if (::inotify_add_watch(inotify_.get(), directory.c_str(), kEvents) < 0 ||
         !loop_.watch(inotify_.get(), EPOLLIN, *this)) {
         inotify_.reset();

@@ -1,7 +1,10 @@
 #include "http/h2_head.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
+#include "base/copy_text.hpp"
 #include "base/text.hpp"
 #include "http/authority.hpp"
 #include "http/h1_grammar.hpp"
@@ -13,6 +16,15 @@ namespace {
 constexpr std::size_t kMethodMax = 32;            // as in HTTP/1.1
 constexpr std::size_t kFieldOverhead = 4;         // ": " and CRLF
 constexpr std::size_t kRequestLineOverhead = 10;  // two spaces and HTTP/1.1
+
+constexpr std::array<std::uint8_t, 256> kWrongInName = [] {
+    std::array<std::uint8_t, 256> wrong{};
+    for (unsigned c = 0; c < wrong.size(); ++c) {
+        const char as = static_cast<char>(c);
+        wrong[c] = !is_token_char(as) || (as >= 'A' && as <= 'Z') ? 1 : 0;
+    }
+    return wrong;
+}();
 
 bool is_scheme(std::string_view text) {
     const auto letter = [](char c) { return lower(c) >= 'a' && lower(c) <= 'z'; };
@@ -40,7 +52,11 @@ void clear(RequestHead& head) {
 }  // namespace
 
 const char* malformed_field(std::string_view name, std::string_view value, Known known) {
+    unsigned wrong = 0;  // no way out in the middle: nearly all names are fine, and short
     for (const char c : name) {
+        wrong |= kWrongInName[static_cast<unsigned char>(c)];
+    }
+    for (const char c : wrong != 0 ? name : std::string_view{}) {
         if (!is_token_char(c)) {
             return "an illegal character in a header name";
         }
@@ -97,10 +113,10 @@ std::string_view H2HeadReader::keep(std::string_view text) {
         refuse(431, "the request head is too large");
         return {};
     }
-    std::ranges::copy(text, text_.begin() + static_cast<std::ptrdiff_t>(used_));
-    const std::string_view kept{text_.data() + used_, text.size()};
+    char* const at = text_.data() + used_;
+    copy_text(at, text);
     used_ += text.size();
-    return kept;
+    return {at, text.size()};
 }
 
 void H2HeadReader::take(std::string_view name, std::string_view value) {
@@ -193,7 +209,8 @@ void H2HeadReader::take_field(std::string_view name, std::string_view value) {
     }
     const FieldLine line{.name = keep(name),
                          .value = keep(value),
-                         .underscore = name.find('_') != std::string_view::npos};
+                         // Names of the catalogue have none.
+                         .underscore = known == Known::other && name.contains('_')};
     if (defect() != nullptr) {
         return;
     }

@@ -1,6 +1,7 @@
 #include "http/h2_session.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -16,6 +17,10 @@ constexpr std::array<std::string_view, 9> kOnce{
     "x-request-deadline", "x-original-ip",         "x-user-id",
     "x-internal-nonce",   "x-internal-timestamp",  "x-internal-signature",
     "ratelimit",          "x-ratelimit-remaining", "server-timing"};
+constexpr std::size_t kOnceLongest = 24;
+static_assert(std::ranges::all_of(kOnce, [](std::string_view name) {
+    return name.size() <= kOnceLongest;
+}));
 constexpr std::uint64_t size_bit(std::size_t size) {
     return size < 64 ? std::uint64_t{1} << size : 0;
 }
@@ -45,10 +50,45 @@ bool stays_behind(Known known) {
     }
 }
 
+// Eight letters at a time; bytes that are no capitals of ASCII stay.
+std::uint64_t lower_word(std::uint64_t word) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+    const std::uint64_t low = word & (0x7F * kOnes);
+    const std::uint64_t from_a = low + (0x80 - 'A') * kOnes;
+    const std::uint64_t beyond_z = low + (0x7F - 'Z') * kOnes;
+    const std::uint64_t capitals = from_a & ~beyond_z & ~word & (0x80 * kOnes);
+    return word | (capitals >> 2U);
+}
+
+std::string_view lower_into(char* to, std::string_view name) {
+    const std::size_t size = name.size();
+    if (size < sizeof(std::uint64_t)) {
+        std::ranges::transform(name, to, lower);
+        return {to, size};
+    }
+    const auto word_at = [&](std::size_t at) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, name.data() + at, sizeof word);
+        word = lower_word(word);
+        std::memcpy(to + at, &word, sizeof word);
+    };
+    for (std::size_t at = 0; at + sizeof(std::uint64_t) <= size; at += sizeof(std::uint64_t)) {
+        word_at(at);
+    }
+    word_at(size - sizeof(std::uint64_t));
+    return {to, size};
+}
+
+// A name that is not in the catalogue, in lower case.
+bool is_of_once(std::string_view lower_name) {
+    return (kOnceSizes & size_bit(lower_name.size())) != 0 &&
+           std::ranges::find(kOnce, lower_name) != kOnce.end();
+}
+
 // Values of one request, or of one client among many: in the table of a connection that all share
 // they would push out what comes again, and cost more than they save.
-bool comes_once(const Field& field) {
-    switch (field.known) {
+bool comes_once(Known known) {
+    switch (known) {
         case Known::x_request_id:
         case Known::x_correlation_id:
         case Known::traceparent:
@@ -58,14 +98,20 @@ bool comes_once(const Field& field) {
         case Known::x_forwarded_for:
         case Known::forwarded:
             return true;
-        case Known::other:
-            return (kOnceSizes & size_bit(field.name.size())) != 0 &&
-                   std::ranges::any_of(kOnce, [&](std::string_view name) {
-                       return equal_ignore_case(field.name, name);
-                   });
         default:
             return false;
     }
+}
+
+bool comes_once(const Field& field) {
+    if (field.known != Known::other) {
+        return comes_once(field.known);
+    }
+    if ((kOnceSizes & size_bit(field.name.size())) == 0) {
+        return false;
+    }
+    std::array<char, 64> small;
+    return is_of_once(lower_into(small.data(), field.name));
 }
 
 // A name of the catalogue in lower case.
@@ -115,18 +161,22 @@ void H2Pairs::add_kept(const Headers& headers, std::span<char> small, bool once)
             continue;
         }
         std::uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-        if (once && comes_once(field)) {
-            flags |= NGHTTP2_NV_FLAG_NO_INDEX;
-        }
         std::string_view name = field.name;
+        bool unique = false;
         if (field.known != Known::other) {
             name = kLowerNames[std::to_underlying(field.known)];
+            unique = once && comes_once(field.known);
             flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
         } else if (name.size() <= small.size()) {
-            std::ranges::transform(name, small.begin(), lower);
-            name = {small.data(), name.size()};
+            name = lower_into(small.data(), name);
+            unique = once && is_of_once(name);
             small = small.subspan(name.size());
             flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+        } else {
+            unique = once && comes_once(field);
+        }
+        if (unique) {
+            flags |= NGHTTP2_NV_FLAG_NO_INDEX;
         }
         add(name, field.value, flags);
     }

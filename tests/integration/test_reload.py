@@ -80,6 +80,29 @@ class Reload(Scenario):
         os.replace(data + ".new", data)
         wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 200, 10, "the new target is in force")
 
+    def test_a_log_beside_it_that_is_never_quiet_keeps_no_configuration_waiting(self):
+        gateway = self.start(config(self.origin.url, routes=1))
+        over = threading.Event()
+
+        def write():
+            with open(os.path.join(self.folder, "busy.log"), "w", encoding="utf-8") as file:
+                while not over.wait(0.02):
+                    file.write("a line\n")
+                    file.flush()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            self.replace(gateway, config(self.origin.url, routes=2))
+            wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 200, 10,
+                       "the new routes are in force")
+            gateway.config.write_text(config(self.origin.url, routes=1))
+            wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 404, 10,
+                       "so is what was written in place")
+        finally:
+            over.set()
+            writer.join()
+
     def test_a_bad_file_is_refused_and_the_old_one_stays(self):
         gateway = self.start(config(self.origin.url, routes=1))
         bad = [": not yaml [", "routes: 7\n", config(self.origin.url) + "no_such_option: 1\n",

@@ -85,18 +85,19 @@ bool is_compressible(std::string_view content_type, const CompressionOptions& o)
 // RFC 9110, 7.7: what the service, or the client, wants left alone.
 bool forbids_transforming(const Headers& headers) {
     return std::ranges::any_of(headers, [](const Field& field) {
-        return equal_ignore_case(field.name, "cache-control") &&
+        return field.known == Known::other && equal_ignore_case(field.name, "cache-control") &&
                list_contains(field.value, "no-transform");
     });
 }
 
 // Says something of the very bytes: of others it would be false (RFC 9530).
 bool speaks_of_bytes(const Field& field) {
-    return equal_ignore_case(field.name, "content-digest") ||
-           equal_ignore_case(field.name, "repr-digest") ||
-           equal_ignore_case(field.name, "digest") ||
-           equal_ignore_case(field.name, "content-md5") ||
-           equal_ignore_case(field.name, "content-range");
+    // Those that the gateway knows by their names are others.
+    return field.known == Known::other && (equal_ignore_case(field.name, "content-digest") ||
+                                           equal_ignore_case(field.name, "repr-digest") ||
+                                           equal_ignore_case(field.name, "digest") ||
+                                           equal_ignore_case(field.name, "content-md5") ||
+                                           equal_ignore_case(field.name, "content-range"));
 }
 
 bool has_body(int status) {
@@ -134,15 +135,19 @@ void put(Headers& headers, std::string_view name, std::string_view value) {
 // The answer depends on what the client takes, whoever made the others of its dependencies known.
 void add_vary(Exchange& x, Headers& headers) {
     std::string_view vary;
+    bool there = false;
     for (const Field& field : headers) {
-        if (equal_ignore_case(field.name, "vary")) {
+        if (field.known == Known::other && equal_ignore_case(field.name, "vary")) {
+            there = true;
             if (list_contains(field.value, "*") || list_contains(field.value, "accept-encoding")) {
                 return;
             }
             vary = vary.empty() ? field.value : x.memory.arena.join(vary, ", ", field.value);
         }
     }
-    headers.erase_if([](const Field& field) { return equal_ignore_case(field.name, "vary"); });
+    if (there) {
+        headers.erase_if([](const Field& field) { return equal_ignore_case(field.name, "vary"); });
+    }
     put(headers, "Vary",
         vary.empty() ? "Accept-Encoding" : x.memory.arena.join(vary, ", Accept-Encoding"));
 }

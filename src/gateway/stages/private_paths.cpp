@@ -58,7 +58,7 @@ bool may_name(std::string_view path) {
 }  // namespace
 
 bool leads_to_private_path(const Exchange& x) {
-    if (!may_name(x.upstream_path) && !may_name(x.path)) [[likely]] {
+    if (!may_name(x.upstream_path) && (x.path == x.upstream_path || !may_name(x.path))) [[likely]] {
         return false;
     }
     std::string_view left = x.upstream_path;
