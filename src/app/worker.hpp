@@ -76,9 +76,9 @@ class Worker {
   private:
     // A head of the largest size fits one buffer.
     static constexpr std::size_t kBufferBytes = 16UL * 1024;
-    // Two or three for each request in flight: what a busy worker has at once goes round, rather
-    // than back to the system and out of it again. 16 MiB at most.
-    static constexpr std::size_t kBuffersKept = 1'024;
+    // Two or three for each of a hundred requests in flight. More would be faster with more, and
+    // stay with the process when it is idle.
+    static constexpr std::size_t kBuffersKept = 256;
 
     void adopt_limits(const gateway::Site& site);
     void between_turns();
