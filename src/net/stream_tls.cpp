@@ -129,7 +129,7 @@ bool Stream::HandshakeOp::step() {
     }
     // Tickets are all that is left to say, and the first answer takes them along. Other last words,
     // and why it came to nothing, are waited for.
-    if (step != TlsSession::Step::done || !s.tls_->only_tickets_left()) {
+    if (step != TlsSession::Step::done || !s.tls_->puts_tickets_by()) {
         s.send_output();
     }
     if (step != TlsSession::Step::done) {

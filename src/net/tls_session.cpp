@@ -49,9 +49,12 @@ struct TlsBio {
         TlsSession& self = session(bio);
         BIO_clear_retry_flags(bio);
         if (self.out_.capacity() < TlsSession::kRecord) {
-            self.out_ = std::exchange(self.spare_, {});
-            self.out_.clear();
-            self.out_.reserve(2 * TlsSession::kRecord);
+            std::string room = std::exchange(self.spare_, {});
+            room.clear();
+            room.reserve(2 * TlsSession::kRecord);
+            room.append(self.out_, self.sent_);  // what was put by
+            self.sent_ = 0;
+            self.out_ = std::move(room);
         }
         if (self.out_.size() - self.sent_ > TlsSession::kUnsentMax) {
             return -1;
@@ -336,8 +339,15 @@ void TlsSession::sent(std::size_t bytes) {
     out_ = std::string();
 }
 
-bool TlsSession::only_tickets_left() const {
-    return SSL_is_server(tls_.get()) == 1 && SSL_version(tls_.get()) >= TLS1_3_VERSION;
+bool TlsSession::puts_tickets_by() {
+    if (SSL_is_server(tls_.get()) != 1 || SSL_version(tls_.get()) < TLS1_3_VERSION) {
+        return false;
+    }
+    // Whoever says nothing for long has little held for him.
+    std::string left(out_, sent_);
+    sent_ = 0;
+    spare_ = std::exchange(out_, std::move(left));
+    return true;
 }
 
 std::string_view TlsSession::alpn() const {
