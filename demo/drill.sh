@@ -54,7 +54,8 @@ script() {
     cat > "$folder/start-$1.sh" <<EOT
 cd "$PWD"
 $2
-echo "\$! \$(sleep 0.1; cat /proc/\$!/comm)" > "$folder/$1.pid"
+while [ "\$(cat /proc/\$!/comm)" = sh ]; do sleep 0.02; done     # it is not that program yet
+echo "\$! \$(cat /proc/\$!/comm)" > "$folder/$1.pid"
 EOT
     cat > "$folder/stop-$1.sh" <<EOT
 read -r pid name < "$folder/$1.pid" || exit 1
@@ -101,7 +102,8 @@ export PORT=$other_port ADMIN_PORT=$other_admin_port RESP_PORT=0 REGION=b REDIS_
 export REGION_PEERS=redis://127.0.0.1:$redis JWT_JWKS_URL=http://127.0.0.1:$base/.well-known/jwks.json
 export JWT_ISSUER=https://auth.tickettoken.com JWT_AUDIENCE=https://auth.tickettoken.com SHUTDOWN_DRAIN_MS=0
 "$GATEWAY" run --config config/gateway.yaml > "$folder/region.log" 2>&1 &
-echo "\$! \$(sleep 0.1; cat /proc/\$!/comm)" > "$folder/region.pid"
+while [ "\$(cat /proc/\$!/comm)" = sh ]; do sleep 0.02; done     # it is not that program yet
+echo "\$! \$(cat /proc/\$!/comm)" > "$folder/region.pid"
 EOT
 } > "$folder/start-region.sh"
 script region-gateway ":"

@@ -1,4 +1,5 @@
 """`api-gateway drill`: all drills against a stack of their own (demo/drill.sh), and what it takes care not to do."""
+import contextlib
 import json
 import os
 import signal
@@ -79,11 +80,11 @@ class Care(Operate):
 
 class Ended(unittest.TestCase):
     def test_a_drill_that_is_ended_puts_everything_back(self):
-        with tempfile.TemporaryDirectory(prefix="gateway-drill-") as folder:
+        with tempfile.TemporaryDirectory(prefix="gateway-drill-") as folder, contextlib.ExitStack() as ending:
             environment = stack_environment(folder)
             stack = subprocess.Popen([str(STACK)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            self.addCleanup(stack.wait, 30)
-            self.addCleanup(stack.terminate)
+            ending.callback(stack.wait, 30)     # while the folder is there: it says what was started
+            ending.callback(stack.terminate)
             port, redis = int(environment["PORT"]), int(environment["DEMO_REDIS_PORT_BASE"])
             said = []
             while not said or said[-1] not in ("", "Stop: Ctrl-C\n"):

@@ -281,7 +281,8 @@ class Commands(Scenario):
 
     def play_redis_lost(self, commands):
         """It comes back empty: gateways give it back what must not be lost."""
-        self.production.run(f"kubectl exec -n production deployment/api-gateway -- redis-cli SET banned:ip:{ATTACKER} 1 EX 3600")
+        set_ban = f"kubectl exec -n production deployment/api-gateway -- redis-cli SET banned:ip:{ATTACKER} 1 EX 3600"
+        self.becomes(lambda: self.production.run(set_ban)[1] == "OK\n", "the ban is taken")
         self.everywhere("/api/v1/events", 403, ip=ATTACKER, token=self.token)
         self.lose_data_of_redis()
         pod = self.cluster.pod("redis-0")

@@ -227,7 +227,9 @@ class Pages(Scenario):
 
     def given_banned(self):
         self.calm()
-        self.operate(f"kubectl exec -n production deployment/api-gateway -- redis-cli SET banned:ip:{ATTACKER} 1 EX 3600")
+        # The page before may have restarted Redis.
+        set_ban = f"kubectl exec -n production deployment/api-gateway -- redis-cli SET banned:ip:{ATTACKER} 1 EX 3600"
+        wait_until(lambda: self.production.run(set_ban)[1] == "OK\n", 20, "the ban is taken")
         self.everywhere_banned()
 
     def given_maintained(self):
