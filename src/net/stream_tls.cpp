@@ -131,6 +131,8 @@ bool Stream::HandshakeOp::step() {
     // and why it came to nothing, are waited for.
     if (step != TlsSession::Step::done || !s.tls_->only_tickets_left()) {
         s.send_output();
+    } else {
+        s.tls_->hold_little();
     }
     if (step != TlsSession::Step::done) {
         result_ = fail(Errc::malformed, s.peer_, s.tls_->trouble());

@@ -49,9 +49,10 @@ struct TlsBio {
         TlsSession& self = session(bio);
         BIO_clear_retry_flags(bio);
         if (self.out_.capacity() < TlsSession::kRecord) {
-            self.out_ = std::exchange(self.spare_, {});
-            self.out_.clear();
-            self.out_.reserve(2 * TlsSession::kRecord);
+            std::string roomy = std::exchange(self.spare_, {});
+            roomy.reserve(2 * TlsSession::kRecord);
+            roomy.assign(self.out_, std::exchange(self.sent_, 0));  // what still waits
+            self.out_ = std::move(roomy);
         }
         if (self.out_.size() - self.sent_ > TlsSession::kUnsentMax) {
             return -1;
@@ -334,6 +335,14 @@ void TlsSession::sent(std::size_t bytes) {
         spare_ = std::exchange(out_, {});
     }
     out_ = std::string();
+}
+
+void TlsSession::hold_little() {
+    std::string rest(out_, std::exchange(sent_, 0));
+    if (spare_.capacity() < kRecord && out_.capacity() <= 2 * kRun) {
+        spare_ = std::exchange(out_, {});
+    }
+    out_ = std::move(rest);
 }
 
 bool TlsSession::only_tickets_left() const {

@@ -82,9 +82,11 @@ class TlsSession {
     [[nodiscard]] const TlsPeer* peer() const { return peer_.get(); }
     // The application protocol that was agreed on, or "".
     [[nodiscard]] std::string_view alpn() const;
-    // After the handshake: the other side waits for nothing that is to be sent. Of TLS 1.3's server,
-    // which has spoken before the client's last words (RFC 8446, 4.6.1).
+    // After the handshake: the other side waits for nothing that is to be sent. Of TLS 1.3's
+    // server, which has spoken before the client's last words (RFC 8446, 4.6.1).
     [[nodiscard]] bool only_tickets_left() const;
+    // They may wait for long, and until then in no more than they take.
+    void hold_little();
     // Why it broke: a literal.
     [[nodiscard]] const char* trouble() const { return trouble_; }
 
