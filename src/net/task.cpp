@@ -20,9 +20,13 @@ constexpr bool kRecycle = true;
 #endif
 
 constexpr std::size_t kClassBytes = 64;
-constexpr std::size_t kClasses = 32;  // frames up to 2 KiB; larger ones are rare and go to malloc
-// Per class: a busy worker has several hundred requests in flight.
-constexpr std::size_t kKeptMax = 512;
+// Up to 4 KiB: larger than 2 KiB is what HTTP/2 copies of an answer's head. What is larger still is
+// rare and goes to malloc.
+constexpr std::size_t kClasses = 64;
+// Per class: a busy worker has several hundred requests in flight, but few heads to be written.
+constexpr std::size_t kept_max(std::size_t index) {
+    return index < kClasses / 2 ? 512 : 64;
+}
 
 struct FreeFrame {
     FreeFrame* next;
@@ -80,7 +84,7 @@ void release_frame(void* frame, std::size_t size) noexcept {
         return;
     }
     FrameCache& frames = cache();
-    if (frames.kept[index] == kKeptMax) {
+    if (frames.kept[index] == kept_max(index)) {
         std::free(frame);
         return;
     }
