@@ -158,6 +158,11 @@ int set(const LimitsArguments& arguments, Terminal& terminal) {
     if (arguments.requests) {
         body["requests"] = *arguments.requests;
     }
+    // Not by the parser's excludes(), whose help names them in no fixed order.
+    if (int{arguments.on} + int{arguments.off} + int{arguments.only_counting} > 1) {
+        terminal.err << "give one of --on, --off and --only-count\n";
+        return kMisused;
+    }
     if (arguments.on || arguments.off || arguments.only_counting) {
         body["enforcement"] = arguments.off ? "off" : arguments.on ? "on" : "dry-run";
     }
@@ -353,13 +358,9 @@ void add_set(CLI::App& limits, Chosen& chosen, const Arguments& arguments) {
                         "How long who asks for more is refused altogether: 5m; 0: not so");
     setting->add_option("--tier", arguments->tiers,
                         "Requests of a tier: gold=1000; again for more");
-    CLI::Option* on =
-        setting->add_flag("--on", arguments->on, "Refuse, although it is configured not to");
-    CLI::Option* off = setting->add_flag("--off", arguments->off, "Neither count nor refuse");
-    CLI::Option* dry = setting->add_flag("--only-count", arguments->only_counting,
-                                         "Count and report, refuse nothing");
-    on->excludes(off)->excludes(dry);
-    off->excludes(dry);
+    setting->add_flag("--on", arguments->on, "Refuse, although it is configured not to");
+    setting->add_flag("--off", arguments->off, "Neither count nor refuse");
+    setting->add_flag("--only-count", arguments->only_counting, "Count and report, refuse nothing");
     setting->add_option("--for", arguments->lifetime, "How long: 90s, 15m, 12h, 7d");
     setting->add_flag("--endless", arguments->endless, "Until somebody lifts it");
     setting->add_flag("--dry-run", arguments->dry_run, "Only show what would be done");

@@ -7,8 +7,8 @@
 namespace gw::gateway {
 namespace {
 
-// Coded in about a millisecond. The loop goes on with others after each of these, and looks for what
-// came in after a few (Loop::end_turn).
+// Coded in about a millisecond. The loop goes on with others after each of these, and looks for
+// what came in after a few (Loop::end_turn).
 constexpr std::size_t kSlice = 64UL * 1024;
 
 // The others of this worker have their turn.

@@ -136,9 +136,8 @@ TEST(SecurityHeaders, WhatIsForPagesIsSentWithPagesOnly) {
     const SecurityHeaders ours({.frame_options = "DENY",
                                 .content_security_policy = "default-src 'self'",
                                 .content_security_policy_html_only = true});
-    for (const auto& [type, expected] : {std::pair("application/json", 2U),
-                                         {"Text/HTML; charset=utf-8", 3U},
-                                         {"", 2U}}) {
+    for (const auto& [type, expected] :
+         {std::pair("application/json", 2U), {"Text/HTML; charset=utf-8", 3U}, {"", 2U}}) {
         http::Headers headers;
         ASSERT_TRUE(headers.add("Content-Type", type, http::Known::content_type));
         ASSERT_TRUE(ours.add_to(headers));

@@ -83,8 +83,8 @@ class TlsSession {
     // The application protocol that was agreed on, or "".
     [[nodiscard]] std::string_view alpn() const;
     // After the handshake: true, if the other side waits for nothing that is to be sent, which is
-    // kept for the first answer. So it is with TLS 1.3's server, which has spoken before the client's
-    // last words (RFC 8446, 4.6.1).
+    // kept for the first answer. So it is with TLS 1.3's server, which has spoken before the
+    // client's last words (RFC 8446, 4.6.1).
     [[nodiscard]] bool puts_tickets_by();
     // Why it broke: a literal.
     [[nodiscard]] const char* trouble() const { return trouble_; }

@@ -179,9 +179,8 @@ void AccessLog::write(const AccessRecord& r) {
     const std::size_t room = kLineOverhead + kEscapedMax * target + room_for(r.request_id) +
                              r.trace_id.size() + room_for(r.method) + room_for(r.route) +
                              room_for(r.upstream) + room_for(r.parts) + r.ip.size() +
-                             room_for(r.user_id) + room_for(r.tenant_id) +
-                             room_for(r.client_cert) + r.protocol.size() +
-                             r.outcome.size() + room_for(r.detail);
+                             room_for(r.user_id) + room_for(r.tenant_id) + room_for(r.client_cert) +
+                             r.protocol.size() + r.outcome.size() + room_for(r.detail);
     const std::size_t old_size = buffer_.size();
     buffer_.resize_and_overwrite(old_size + room, [&](char* data, std::size_t) {
         const auto size = static_cast<std::size_t>(write_line(data + old_size, r) - data);

@@ -107,7 +107,8 @@ TEST(LogTap, CountsWhoSuffersWhileItIsAsked) {
     tap.feed(line_of(429, "t1") + line_of(503, "t2") + line_of(503, "t2") + line_of(200, "t3"));
     std::vector<LogTap::Sufferer> found = tap.suffering(10);
     ASSERT_EQ(found.size(), 2U);
-    tap.feed(R"({"status":503,"ip":"127.0.0.1","outcome":"health"})" "\n");
+    tap.feed(R"({"status":503,"ip":"127.0.0.1","outcome":"health"})"
+             "\n");
     EXPECT_EQ(tap.suffering(10).size(), 2U) << "probes are nobody who is hurt";
     EXPECT_EQ(found[0].tenant, "t2");
     EXPECT_EQ(found[0].failed, 2U);
