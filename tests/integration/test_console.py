@@ -266,8 +266,10 @@ class Lines(ConsoleCase):
             client.get("/api/v1/s0/seen", tokens.bearer(sub="user-7"))
             client.get("/api/v1/s0/seen", "X-Forwarded-For: 203.0.113.7\r\nAuthorization: Bearer x.y\r\n")
         for listener in (failing, mine, events):
-            wait_until(lambda l=listener: l.all("line"), 2, "its line came within two seconds")
-        self.assertEqual([503], [line["status"] for line in failing.all("line")])
+            wait_until(lambda l=listener: [line for line in l.all("line") if line.get("outcome") != "health"], 2,
+                       "its line came within two seconds")
+        # Whoever waited for the gateway may have asked for its health too early, and that be told late.
+        self.assertEqual([503], [line["status"] for line in failing.all("line") if line["outcome"] != "health"])
         self.assertNotIn("hunter2", json.dumps(failing.events))
         self.assertEqual(["/api/v1/s0/seen"], [line["path"] for line in mine.all("line")])
         wait_until(lambda: len(events.all("line")) == 2, 2, "both events are told")
