@@ -2,7 +2,6 @@
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import time
@@ -11,7 +10,7 @@ import unittest
 from support import tokens
 from support.process import ask
 from support.scenario import BINARY
-from support.wait import wait_until
+from support.wait import readable, wait_until
 from test_admin import OPERATOR, VIEWER
 from test_knobs import Knobs
 from test_state import cli
@@ -148,7 +147,7 @@ class Top(Knobs):
 
         def shows(text, count=1):
             nonlocal seen
-            while select.select([main], [], [], 0)[0]:
+            while readable(main, 0):
                 seen += os.read(main, 65536)
             return seen.count(text) >= count
         wait_until(lambda: shows(b"q quits", 2), 10, "it is drawn again")

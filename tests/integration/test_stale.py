@@ -1,6 +1,5 @@
 """A service that closes idle connections at the worst moment: no client notices, and nothing is done twice."""
 import random
-import select
 import socket
 import threading
 import unittest
@@ -8,6 +7,7 @@ import unittest
 from support.clients import Client
 from support.process import ask
 from support.scenario import Scenario, config
+from support.wait import readable
 
 TRIALS = 1000
 
@@ -37,7 +37,7 @@ class Closing:
         with sock:
             while True:
                 while b"\r\n\r\n" not in data:
-                    if not select.select([sock], [], [], pause)[0]:
+                    if not readable(sock, pause):
                         return
                     try:
                         piece = sock.recv(65536)
