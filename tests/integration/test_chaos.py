@@ -32,6 +32,11 @@ ANSWER_WITHIN = 6       # seconds: the route's two, and what a machine of two co
 BANNED = "203.0.113.9"
 
 
+def states(process):
+    """What each thread of a process does, in the kernel's letters: T where it stands still."""
+    return [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in pathlib.Path(f"/proc/{process}/task").iterdir()]
+
+
 class Asking:
     """Clients that ask again and again and keep what they were answered, and how long that took."""
 
@@ -225,8 +230,10 @@ class Chaos(unittest.TestCase):
         with Asking(self.place.address) as asking:
             asking.well()
             self.process.send_signal(signal.SIGSTOP)
+            wait_until(lambda: set(states(self.process.pid)) == {"T"}, 10, "each of its threads stands still")
             seen = len(asking.statuses)
             time.sleep(2)       # that is the fault: a machine that is moved, a debugger
+            # What was sent before it stood is read after: one answer a client.
             self.assertLessEqual(len(asking.statuses), seen + 4)
             self.process.send_signal(signal.SIGCONT)
             asking.well()
