@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """What holds under stress, measured on real gateways: prints a line for each promise and fails if one is broken.
 
-    bench/resilience.py [leases failing goodput upload] [--build build/release]
+    bench/resilience.py [leases failing goodput upload] [--mode garbage] [--build build/release]
 
 leases   4 gateways and one Redis, a limit of 10,000 a second in leases, asked for more: what is admitted, what Redis is asked
 failing  one service hangs, refuses, resets, talks garbage or is slow while others are asked: their p99 before and meanwhile,
          its breaker, and how fast it fails
 goodput  a service that its crowd makes slower, asked by as many as it can bear and by five times as many
 upload   100 MB, slowly but honestly; and a body of which a byte comes now and then
-Needs what `make install-bench` installs, and redis-server. Takes about five minutes.
+Needs what `make install-bench` installs, and redis-server. Takes about fifteen minutes.
 """
 import argparse
 import collections
@@ -37,7 +37,7 @@ from support.redis import Redis, cli                    # noqa: E402
 from support.wait import wait_until                     # noqa: E402
 
 failures = []
-PAIRS = 7
+MODES = ("hung", "refusing", "resetting", "garbage", "slow")
 
 
 def judged(good, text):
@@ -247,8 +247,8 @@ class Crowd:
         return collections.Counter(told for _, told, _ in rows), statistics.median(took for _, _, took in rows) * 1000
 
 
-def failing(build):
-    for mode in ("hung", "refusing", "resetting", "garbage", "slow"):
+def failing(build, modes=MODES, pairs=15):
+    for mode in modes:
         with Stage(build) as stage:
             service = Failing()
             stage.ends.callback(service.close)
@@ -269,7 +269,7 @@ routes:
                 return answers.percentile(99) if set(answers.statuses) == {200} else float("inf")
             rounds, opened_after = [], []
             with Crowd(gateway.port, "/api/bad/a") as crowd:
-                for _ in range(PAIRS):
+                for _ in range(pairs):
                     wait_until(lambda: state() == 0, 30, "the breaker closes by itself", every=0.1)
                     before = others()
                     service.be(mode)
@@ -283,7 +283,7 @@ routes:
             ratio = statistics.median(then / before for before, then in rounds)
             judged(ratio <= 1.2,
                    f"failing: {mode:9}: p99 of others {statistics.median(then for _, then in rounds) / 1000:.2f} ms, before "
-                   f"{statistics.median(before for before, _ in rounds) / 1000:.2f} ms: {ratio:.2f} times (median of {PAIRS} pairs, at most "
+                   f"{statistics.median(before for before, _ in rounds) / 1000:.2f} ms: {ratio:.2f} times (median of {pairs} pairs, at most "
                    f"1.2); breaker open after {statistics.median(opened_after):.1f} s and closed by itself each time; then its own are "
                    f"answered in {half:.1f} ms (median; {dict(told)})")
 
@@ -385,7 +385,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *all_of_them], default=[])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
+    parser.add_argument("--mode", action="append", choices=MODES, help="only this way of failing; may be given again")
+    parser.add_argument("--pairs", type=int, default=15, help="before and meanwhile, such many times (15: a p99 of one round strays by a quarter)")
     arguments = parser.parse_args()
+    all_of_them["failing"] = lambda build: failing(build, arguments.mode or MODES, arguments.pairs)
     for name in arguments.names or all_of_them:
         all_of_them[name](arguments.build)
     sys.exit(1 if failures else 0)
