@@ -226,21 +226,26 @@ def with_setting(text, service, line):
     return changed
 
 
-def shipped_config(out, name, protocol="h1"):
+def shipped_config(out, name, service=("protocol: h1",)):
     """The shipped configuration without its cache: what is measured is how requests get through to a service.
-    protocol: what the service that is asked speaks."""
+    service: settings of the one that is asked."""
     path = out / f"{name}.yaml"
     text = re.sub(r"\n +cache: \{.*\}", "", (ROOT / "config" / "gateway.yaml").read_text())
-    path.write_text(with_setting(text, "event-service", f"protocol: {protocol}"))
+    for line in service:
+        text = with_setting(text, "event-service", line)
+    path.write_text(text)
     shutil.copy(ROOT / "config" / "openapi.yaml", out)   # it is named there
     return path
 
 
-def gateway_command(build, settings=None, name="gateway", protocol="h1"):
+WITHHELD = ["protocol: h2", "withhold_token: true"]
+
+
+def gateway_command(build, settings=None, name="gateway", service=("protocol: h1",)):
     def command(out, port, origin):
         env = dict(os.environ)
         env.update({
-            "CONFIG_FILE": str(shipped_config(out, name, protocol)),
+            "CONFIG_FILE": str(shipped_config(out, name, service)),
             "HOST": "127.0.0.1", "PORT": str(port), "ADMIN_PORT": str(free_port()), "WORKERS": "1",
             "JWT_PUBLIC_KEY_FILE": key_files(out)[1], "JWT_ISSUER": ISSUER,
             "RATE_LIMIT_MAX": "1000000", "RATE_LIMIT_WINDOW_MS": "1000",  # counted, and never reached
@@ -303,9 +308,13 @@ def all_peers(build):
              gateway_command(build, {"RATE_LIMIT_ENABLED": "false"})),
         Peer("gateway-limits", "this gateway, everything on", gateway_command(build), idle_max=0),
         Peer("gateway-h2", "this gateway, all but limits, HTTP/2 to the origin",
-             gateway_command(build, {"RATE_LIMIT_ENABLED": "false"}, "gateway-h2", "h2"), idle_max=0, upstream="h2"),
+             gateway_command(build, {"RATE_LIMIT_ENABLED": "false"}, "gateway-h2", ["protocol: h2"]), idle_max=0, upstream="h2"),
         Peer("gateway-h2-limits", "this gateway, everything on, HTTP/2 to the origin",
-             gateway_command(build, {}, "gateway-h2-limits", "h2"), idle_max=0, upstream="h2"),
+             gateway_command(build, {}, "gateway-h2-limits", ["protocol: h2"]), idle_max=0, upstream="h2"),
+        Peer("gateway-h2-withheld", "this gateway, all but limits, HTTP/2 to the origin, who asks in place of the token",
+             gateway_command(build, {"RATE_LIMIT_ENABLED": "false"}, "gateway-h2-withheld", WITHHELD), idle_max=0, upstream="h2"),
+        Peer("gateway-h2-withheld-limits", "this gateway, everything on, HTTP/2 to the origin, who asks in place of the token",
+             gateway_command(build, {}, "gateway-h2-withheld-limits", WITHHELD), idle_max=0, upstream="h2"),
     ]
 
 

@@ -100,6 +100,12 @@ def section(result):
         "", markdown(HEADINGS, [row(peer) for peer in peers]), "", *verdicts(result)])
 
 
+OVER_H2 = {"gateway-h2": "with HTTP/2 to the origin",
+           "gateway-h2-limits": "with HTTP/2 to the origin and limits",
+           "gateway-h2-withheld": "with HTTP/2 to the origin and the token withheld",
+           "gateway-h2-withheld-limits": "with HTTP/2 to the origin, the token withheld and limits"}
+
+
 def verdicts(result):
     """What the gateway promises, held against this run. Empty while there is no gateway to measure."""
     peers = result["peers"]
@@ -111,17 +117,19 @@ def verdicts(result):
         if "load" in nginx:
             ours, theirs = (p["load"]["cpu_us"]["median"] for p in (gateway, nginx))
             lines.append(verdict(ours < theirs, f"{ours:.2f} µs a request, below nginx's {theirs:.2f}"))
-        shared = peers.get("gateway-h2", {})
-        if "load" in shared:
-            ratio = shared["load"]["ratio"]["median"]
-            lines.append(verdict(ratio < 1, f"with HTTP/2 to the origin {ratio:.2f} times the relay's, below 1"))
-        checking = peers.get("haproxy-jwt", {})
-        for one, over in ((gateway, "HTTP/1.1"), (shared, "HTTP/2")):
-            if "load" in checking and "load" in one:
-                ours, theirs = (p["load"]["cpu_us"]["median"] for p in (one, checking))
+        over_h2 = {name: peers[name]["load"] for name in OVER_H2 if "load" in peers.get(name, {})}
+        for name, load in over_h2.items():
+            ratio = load["ratio"]["median"]
+            lines.append(verdict(ratio < 1, f"{OVER_H2[name]} {ratio:.2f} times the relay's, below 1"))
+        if "load" in peers.get("haproxy-jwt", {}):
+            theirs = peers["haproxy-jwt"]["load"]["cpu_us"]["median"]
+            asked = {"with HTTP/1.1 to the origin": gateway["load"],
+                     **{OVER_H2[name]: load for name, load in over_h2.items() if not name.endswith("-limits")}}
+            for how, load in asked.items():
+                ours = load["cpu_us"]["median"]
                 lines.append(verdict(theirs >= 5 * ours,
                                      f"HAProxy with RS256 checks costs {theirs / ours:.1f} times as much as this gateway "
-                                     f"with {over} to the origin ({theirs:.1f} µs), at least 5"))
+                                     f"{how} ({theirs:.1f} µs), at least 5"))
         for variant, found in gateway.get("idle", {}).items():
             lines.append(verdict(
                 found["bytes"] <= 2048 and found["alive"] == found["held"],

@@ -44,7 +44,7 @@ def arguments():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--idle", type=int, default=15000, help="idle connections held; 0: skip")
     parser.add_argument("--only", default="", help="names, by comma: relay,asio,nginx,haproxy,haproxy-jwt,"
-                        "gateway,gateway-limits,gateway-h2,gateway-h2-limits")
+                        "gateway,gateway-limits,gateway-h2,gateway-h2-limits,gateway-h2-withheld,gateway-h2-withheld-limits")
     parser.add_argument("--plain", action="store_true",
                         help="forwarding only: requests without a token, the gateway with nothing on but its access log")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1,000 idle")

@@ -59,19 +59,20 @@ void AnswerCache::set_most(std::uint64_t bytes) {
     part_bytes_max_.store(bytes / kParts, std::memory_order_relaxed);
 }
 
-AnswerCache::Slot* AnswerCache::find_slot(Part& part, CacheKey key) {
-    const auto place = part.places.find(key.uri);
+AnswerCache::Slot* AnswerCache::find_slot(Part& part, Hashed uri, std::string_view who) {
+    const auto place = part.places.find(uri);
     if (place == part.places.end()) {
         return nullptr;
     }
-    const auto slot = place->second.find(key.who);
+    const auto slot = place->second.find(who);
     return slot == place->second.end() ? nullptr : &slot->second;
 }
 
 StoredPtr AnswerCache::find(CacheKey key, const http::Headers& request) {
-    Part& part = part_of(key.uri);
+    const Hashed uri = hashed(key.uri);
+    Part& part = part_of(uri);
     const std::scoped_lock lock(part.mutex);
-    Slot* const slot = find_slot(part, key);
+    Slot* const slot = find_slot(part, uri, key.who);
     if (slot == nullptr) {
         return nullptr;
     }
@@ -92,12 +93,13 @@ AnswerCache::PassMark& AnswerCache::mark_of(Part& part, CacheKey key, std::size_
 
 AnswerCache::Lead AnswerCache::lead(CacheKey key, Instant now,
                                     const std::shared_ptr<FillWait>& wait) {
-    Part& part = part_of(key.uri);
+    const Hashed uri = hashed(key.uri);
+    Part& part = part_of(uri);
     const std::scoped_lock lock(part.mutex);
     std::size_t hash = 0;
     const PassMark& mark = mark_of(part, key, hash);
     const bool passes = mark.hash == hash && mark.until > now;
-    auto place = part.places.find(key.uri);
+    auto place = part.places.find(uri);
     if (place == part.places.end()) {
         place = part.places.emplace(std::string(key.uri), Place{}).first;
     }
@@ -125,7 +127,7 @@ void AnswerCache::drop(Part& part, Nodes::iterator node) {
     const std::size_t bytes = node->answer->bytes() + node->uri->size() + node->who->size();
     part.bytes -= bytes;
     bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-    if (Slot* const slot = find_slot(part, {*node->uri, *node->who})) {
+    if (Slot* const slot = find_slot(part, hashed(*node->uri), *node->who)) {
         std::erase(slot->variants, node);
         tidy(part, {*node->uri, *node->who});
     }
@@ -167,12 +169,13 @@ void AnswerCache::wake(const Waiting& waiting) {
 
 bool AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
                         const StoredPtr& replaced) {
-    Part& part = part_of(key.uri);
+    const Hashed uri = hashed(key.uri);
+    Part& part = part_of(uri);
     Waiting waiting;
     bool kept = false;
     {
         const std::scoped_lock lock(part.mutex);
-        Slot* const slot = find_slot(part, key);
+        Slot* const slot = find_slot(part, uri, key.who);
         if (slot == nullptr || slot->fill != fill) {
             return false;
         }
@@ -187,7 +190,7 @@ bool AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
                     drop(part, node);
                 }
             }
-            const auto place = part.places.find(key.uri);
+            const auto place = part.places.find(uri);
             const auto who = place->second.find(key.who);
             part.nodes.push_front({std::move(answer), &place->first, &who->first});
             slot->variants.push_back(part.nodes.begin());
@@ -204,7 +207,8 @@ bool AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
 }
 
 void AnswerCache::end(CacheKey key, std::uint64_t fill, bool not_kept, Instant now) {
-    Part& part = part_of(key.uri);
+    const Hashed uri = hashed(key.uri);
+    Part& part = part_of(uri);
     Waiting waiting;
     {
         const std::scoped_lock lock(part.mutex);
@@ -213,7 +217,7 @@ void AnswerCache::end(CacheKey key, std::uint64_t fill, bool not_kept, Instant n
             PassMark& mark = mark_of(part, key, hash);
             mark = {hash, now + kPassFor};
         }
-        Slot* const slot = find_slot(part, key);
+        Slot* const slot = find_slot(part, uri, key.who);
         if (slot == nullptr || slot->fill != fill) {
             return;
         }
@@ -223,9 +227,10 @@ void AnswerCache::end(CacheKey key, std::uint64_t fill, bool not_kept, Instant n
 }
 
 void AnswerCache::forget(std::string_view uri) {
-    Part& part = part_of(uri);
+    const Hashed hashed_uri = hashed(uri);
+    Part& part = part_of(hashed_uri);
     const std::scoped_lock lock(part.mutex);
-    const auto place = part.places.find(uri);
+    const auto place = part.places.find(hashed_uri);
     if (place == part.places.end()) {
         return;
     }

@@ -135,11 +135,23 @@ class AnswerCache {
         bool doomed = false;                    // what is being fetched is outdated already
         std::vector<std::shared_ptr<FillWait>> waiting;
     };
+    // A URI with its hash: one look-up needs it twice.
+    struct Hashed {
+        std::string_view text;
+        std::size_t hash;
+    };
     struct Hash {
         using is_transparent = void;
         std::size_t operator()(std::string_view text) const {
             return std::hash<std::string_view>{}(text);
         }
+        std::size_t operator()(const Hashed& text) const { return text.hash; }
+    };
+    struct Same {
+        using is_transparent = void;
+        bool operator()(std::string_view a, std::string_view b) const { return a == b; }
+        bool operator()(const Hashed& a, std::string_view b) const { return a.text == b; }
+        bool operator()(std::string_view a, const Hashed& b) const { return a == b.text; }
     };
     using Place = std::map<std::string, Slot, std::less<>>;  // by `who`
     struct PassMark {
@@ -148,16 +160,17 @@ class AnswerCache {
     };
     struct Part {
         std::mutex mutex;
-        std::unordered_map<std::string, Place, Hash, std::equal_to<>> places;
+        std::unordered_map<std::string, Place, Hash, Same> places;
         Nodes nodes;  // what was used last stands first
         std::uint64_t bytes = 0;
         std::array<PassMark, kPassMarks> passes{};
     };
     using Waiting = std::vector<std::shared_ptr<FillWait>>;
 
-    Part& part_of(std::string_view uri) { return parts_[Hash{}(uri) % kParts]; }
+    static Hashed hashed(std::string_view uri) { return {uri, Hash{}(uri)}; }
+    Part& part_of(Hashed uri) { return parts_[uri.hash % kParts]; }
     static PassMark& mark_of(Part& part, CacheKey key, std::size_t& hash);
-    static Slot* find_slot(Part& part, CacheKey key);
+    static Slot* find_slot(Part& part, Hashed uri, std::string_view who);
     void drop(Part& part, Nodes::iterator node);
     static void tidy(Part& part, CacheKey key);
     Waiting finish(Part& part, Slot& slot, CacheKey key);

@@ -1,5 +1,7 @@
 #include "gateway/edge.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 
 namespace gw::gateway {
@@ -20,10 +22,13 @@ bool varies_by_origin(const http::Headers& headers) {
 
 bool add_cors(const Cors& cors, const http::RequestHead& request, http::Headers& headers) {
     // Two answers to one question would be none: here the gateway speaks for the services.
-    headers.erase_if([](const Field& field) {
+    const auto grants = [](const Field& field) {
         return field.known == Known::other &&
                starts_with_ignore_case(field.name, "access-control-");
-    });
+    };
+    if (std::ranges::any_of(headers, grants)) {
+        headers.erase_if(grants);
+    }
     // Also to those who show no origin: a cache between us must not give them what it gives others.
     if (!cors.any() && !varies_by_origin(headers) && !headers.add("Vary", "Origin")) {
         return false;

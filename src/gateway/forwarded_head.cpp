@@ -129,13 +129,27 @@ bool connection_lists_fields(const Headers& headers) {
     return false;
 }
 
+// What has said who asks and is not the service's to see; other: nothing is kept from it.
+Known withheld_credential(const Exchange& x) {
+    if (x.identity == nullptr) {
+        return Known::other;
+    }
+    if (x.identity->by_api_key) {
+        return Known::x_api_key;
+    }
+    return x.generation.site->services[x.service_index].options.withhold_token
+               ? Known::authorization
+               : Known::other;
+}
+
 bool copy_request_fields(Exchange& x, Headers& out) {
     const Headers& in = x.head().headers;
     const bool lists = connection_lists_fields(in);
+    const Known withheld = withheld_credential(x);
     bool claims = false;
     for (const Field& field : in) {
         if (replaced_in_request(field.known) ||
-            (field.known == Known::x_api_key && x.identity && x.identity->by_api_key)) {
+            (field.known == withheld && withheld != Known::other)) {
             continue;
         }
         if (field.known == Known::other) {

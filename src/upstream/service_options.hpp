@@ -66,6 +66,7 @@ struct ServiceOptions {
     ServiceUrl url;
     std::vector<EndpointOptions> endpoints;
     ServiceProtocol protocol = ServiceProtocol::h1;
+    bool withhold_token = false;
     Millis timeout{0};
     Millis connect_timeout{1'000};
     Millis idle_timeout{4'000};
@@ -100,6 +101,11 @@ void fields(Visitor& field, ServiceOptions& o) {
           "the places where it listens, instead of `url`; requests name the first as their host");
     field("protocol", o.protocol,
           "what it speaks: HTTP/1.1, or `h2`, HTTP/2 without TLS and without being asked (gRPC)");
+    field("withhold_token", o.withhold_token,
+          "requests whose token the gateway has verified go to it without `Authorization`: the "
+          "fields that the gateway sets say who asks. For services that verify "
+          "`X-Internal-Signature` "
+          "in place of the token, and so can lose none");
     field("timeout_ms", o.timeout, Range{0, 3'600'000},
           "time for a whole request on routes to it that set none; 0 is `request_timeout_ms`");
     field("connect_timeout_ms", o.connect_timeout, Range{10, 60'000},

@@ -83,21 +83,31 @@ bool is_compressible(std::string_view content_type, const CompressionOptions& o)
 }
 
 // RFC 9110, 7.7: what the service, or the client, wants left alone.
-bool forbids_transforming(const Headers& headers) {
-    return std::ranges::any_of(headers, [](const Field& field) {
-        return field.known == Known::other && equal_ignore_case(field.name, "cache-control") &&
-               list_contains(field.value, "no-transform");
-    });
+bool forbids_transforming(const Field& field) {
+    return field.name.size() == std::string_view("cache-control").size() &&
+           field.known == Known::other && equal_ignore_case(field.name, "cache-control") &&
+           list_contains(field.value, "no-transform");
 }
 
 // Says something of the very bytes: of others it would be false (RFC 9530).
 bool speaks_of_bytes(const Field& field) {
     // Those that the gateway knows by their names are others.
-    return field.known == Known::other && (equal_ignore_case(field.name, "content-digest") ||
-                                           equal_ignore_case(field.name, "repr-digest") ||
-                                           equal_ignore_case(field.name, "digest") ||
-                                           equal_ignore_case(field.name, "content-md5") ||
-                                           equal_ignore_case(field.name, "content-range"));
+    if (field.known != Known::other) {
+        return false;
+    }
+    const auto is = [&](std::string_view name) { return equal_ignore_case(field.name, name); };
+    switch (field.name.size()) {
+        case 6:
+            return is("digest");
+        case 11:
+            return is("repr-digest") || is("content-md5");
+        case 13:
+            return is("content-range");
+        case 14:
+            return is("content-digest");
+        default:
+            return false;
+    }
 }
 
 bool has_body(int status) {
@@ -110,7 +120,10 @@ bool may_be_coded(const Exchange& x, const http::ResponseHead& head, const Compr
     return has_body(head.status) && !headers.has(Known::content_encoding) &&
            (o.set_cookie || !headers.has(Known::set_cookie)) &&
            is_compressible(headers.value(Known::content_type), o) &&
-           std::ranges::none_of(headers, speaks_of_bytes) && !forbids_transforming(headers) &&
+           std::ranges::none_of(headers,
+                                [](const Field& field) {
+                                    return speaks_of_bytes(field) || forbids_transforming(field);
+                                }) &&
            headers.room() >= kFieldsAdded && !x.behind && x.websocket == nullptr;
 }
 
@@ -213,7 +226,7 @@ void on_response(Exchange& x, const StageOptions& options) {
     if (coding != Coding::identity || !size || *size >= o.bytes_min) {
         add_vary(x, head.headers);
     }
-    if (coding == Coding::identity || forbids_transforming(x.head().headers) ||
+    if (coding == Coding::identity || std::ranges::any_of(x.head().headers, forbids_transforming) ||
         x.shard.pressure() != Pressure::none) {
         return;
     }
