@@ -65,6 +65,7 @@ bench: install-bench build                     ## CPU per request beside the raw
 	python3 bench/run.py --plain $(BENCH_ARGS)
 	python3 bench/run.py $(BENCH_ARGS)
 	python3 bench/protocols.py $(BENCH_ARGS)
+	python3 bench/cache.py $(BENCH_ARGS)
 	python3 bench/websockets.py $(filter --write-docs --check,$(BENCH_ARGS))
 
 .PHONY: generated

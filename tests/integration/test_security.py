@@ -181,6 +181,29 @@ class BruteForce(State):
         self.assertEqual([], self.violations(gateway))
 
 
+class WithheldTokens(State):
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(1, self.text.count("services:"))
+        sealed = f'services:\n  sealed: {{url: "{self.origin.url}", withhold_token: true}}'
+        self.text = self.text.replace("services:", sealed) + """
+  - {name: sealed, path: /api/v1/sealed/**, service: sealed, rewrite: /up}
+  - {name: open, path: /api/v1/open/**, service: sealed, rewrite: /up, authenticate: {public: [/**]}}
+"""
+
+    def test_a_service_learns_who_asks_and_never_sees_the_token(self):
+        gateway = self.start()
+        sealed = self.seen(gateway, "/api/v1/sealed/seen", tokens.bearer())["headers"]
+        self.assertEqual(("user-1", tokens.TENANT), (sealed["x-user-id"], sealed["x-tenant-id"]))
+        self.assertNotIn("authorization", sealed)
+        self.assertIn("authorization", self.seen(gateway, "/api/v1/s0/seen", tokens.bearer())["headers"])
+
+    def test_what_the_gateway_has_not_verified_goes_on_as_it_came(self):
+        gateway = self.start()
+        foreign = self.seen(gateway, "/api/v1/open/seen", "Authorization: Basic dXNlcjpwYXNz\r\n")["headers"]
+        self.assertEqual("Basic dXNlcjpwYXNz", foreign["authorization"])
+
+
 class ApiKeys(State):
     def setUp(self):
         super().setUp()
