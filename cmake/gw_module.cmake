@@ -60,7 +60,7 @@ endfunction()
 
 # One precompiled header of the standard library for every module: it halves the time of a small unit.
 if(NOT TARGET gw_pch)
-  file(WRITE ${CMAKE_BINARY_DIR}/gw_pch.cpp "\n")
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/gw_pch.cpp CONTENT "\n")  # leaves one that is there alone
   add_library(gw_pch STATIC ${CMAKE_BINARY_DIR}/gw_pch.cpp)
   target_precompile_headers(gw_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 endif()

@@ -2,7 +2,7 @@
 
 #include "app/settings.hpp"
 #include "base/ensure.hpp"
-#include "gateway/stage.hpp"
+#include "gateway/stages.hpp"
 
 namespace gw::app {
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "control/console_record.hpp"
+#include "gateway/stages.hpp"
 
 namespace gw::control {
 namespace {

@@ -15,6 +15,7 @@
 #include "gateway/private_paths.hpp"
 #include "gateway/service_maintenance.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/stages.hpp"
 #include "gateway/template_values.hpp"
 #include "observe/json_line.hpp"
 

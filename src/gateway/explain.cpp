@@ -8,6 +8,7 @@
 #include "gateway/idempotency_options.hpp"
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/stages.hpp"
 #include "identity/identity.hpp"
 
 namespace gw::gateway {

@@ -6,6 +6,7 @@
 #include "gateway/route_table.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/stages.hpp"
 #include "gateway/trace_notes.hpp"
 
 namespace gw::gateway {
@@ -18,7 +19,8 @@ const StageOptions* options_for(const Exchange& x, std::size_t index) {
     if (kStages[index]->read == nullptr) {
         return &kNoOptions;
     }
-    return x.route != nullptr ? x.route->options[index].get() : nullptr;
+    return x.route != nullptr && index < x.route->options.size() ? x.route->options[index].get()
+                                                                 : nullptr;
 }
 
 // Of its route those that it has not passed.

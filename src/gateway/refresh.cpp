@@ -4,6 +4,7 @@
 #include "gateway/detached_stream.hpp"
 #include "gateway/forward.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/stages.hpp"
 
 namespace gw::gateway {
 namespace {

@@ -1,13 +1,12 @@
 // A stage looks at a request and lets it go on, refuses it or answers it. It is a row of plain
 // functions; the order of all stages is stages.def. A new one is one file in stages/ and one line
-// there.
+// there; who knows all of them includes gateway/stages.hpp.
 //
 // Stages run on workers. decide() must not wait; one that may have to (a store, an unknown key)
 // returns wait() and goes on in its `wait` coroutine. Options are read from the route's section of
 // that name, checked once, and shared read-only by all workers.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -130,26 +129,16 @@ constexpr Stage stage(std::string_view name) {
                  .decide = [](Exchange& x, const StageOptions&) { return decide(x); }};
 }
 
-namespace stages {
-#define STAGE(name) extern const Stage name;
-#include "gateway/stages.def"
-#undef STAGE
-}  // namespace stages
-
-// All stages in their order.
-inline constexpr std::array kStages{
-#define STAGE(name) &stages::name,
-#include "gateway/stages.def"
-#undef STAGE
-};
-inline constexpr std::size_t kStageCount = kStages.size();
-using StageOptionsList = std::array<OptionsPtr, kStageCount>;  // null: the stage does not run there
+// By the stages' places in stages.def; null, or beyond the end: the stage does not run there.
+using StageOptionsList = std::vector<OptionsPtr>;
+// Those of one stage, or null.
+const StageOptions* find_options(const StageOptionsList& options, const Stage& stage);
 
 // A stage that runs on a route, with what it needs to.
 struct StageStep {
     Verdict (*decide)(Exchange&, const StageOptions&);
     const StageOptions* options;
-    std::size_t stage;  // index into kStages
+    std::size_t stage;  // its place in stages.def
 };
 // In their order. The options must outlive the steps.
 std::vector<StageStep> steps_of(const StageOptionsList& options);

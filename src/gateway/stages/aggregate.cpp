@@ -96,11 +96,12 @@ std::optional<config::Flaw> check_part_name(std::string_view name) {
                         "`errors`"};
 }
 
-constinit const Stage stages::aggregate = row();
+namespace stages {
+extern constinit const Stage aggregate = row();
+}
 
 const AggregateOptions* aggregate_of(const StageOptionsList& options) {
-    const auto at = std::ranges::find(kStages, &stages::aggregate) - kStages.begin();
-    return static_cast<const AggregateOptions*>(options[static_cast<std::size_t>(at)].get());
+    return static_cast<const AggregateOptions*>(find_options(options, stages::aggregate));
 }
 
 }  // namespace gw::gateway

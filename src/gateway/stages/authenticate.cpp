@@ -225,6 +225,8 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::authenticate = row();
+namespace stages {
+extern constinit const Stage authenticate = row();
+}
 
 }  // namespace gw::gateway

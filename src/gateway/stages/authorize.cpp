@@ -49,6 +49,8 @@ Verdict decide(Exchange& x, const Authorize& o) {
 
 }  // namespace
 
-constinit const Stage stages::authorize = stage<Authorize, decide>("authorize");
+namespace stages {
+extern constinit const Stage authorize = stage<Authorize, decide>("authorize");
+}
 
 }  // namespace gw::gateway

@@ -17,6 +17,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::banned = stage<decide>("banned");
+namespace stages {
+extern constinit const Stage banned = stage<decide>("banned");
+}
 
 }  // namespace gw::gateway

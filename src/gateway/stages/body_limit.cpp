@@ -18,6 +18,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::body_limit = stage<decide>("body_limit");
+namespace stages {
+extern constinit const Stage body_limit = stage<decide>("body_limit");
+}
 
 }  // namespace gw::gateway

@@ -115,6 +115,8 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::brute_force = row();
+namespace stages {
+extern constinit const Stage brute_force = row();
+}
 
 }  // namespace gw::gateway

@@ -112,6 +112,8 @@ std::optional<config::Flaw> check_parameter_name(std::string_view name) {
                                             "write a parameter's name as it stands in the query"});
 }
 
-constinit const Stage stages::cache = row();
+namespace stages {
+extern constinit const Stage cache = row();
+}
 
 }  // namespace gw::gateway

@@ -168,11 +168,12 @@ std::optional<config::Flaw> check_answer_field(std::string_view name) {
     return flaws.empty() ? std::nullopt : std::optional(std::move(flaws.front().flaw));
 }
 
-constinit const Stage stages::canary = row();
+namespace stages {
+extern constinit const Stage canary = row();
+}
 
 const CanaryOptions* canary_of(const StageOptionsList& options) {
-    const auto at = std::ranges::find(kStages, &stages::canary) - kStages.begin();
-    return static_cast<const CanaryOptions*>(options[static_cast<std::size_t>(at)].get());
+    return static_cast<const CanaryOptions*>(find_options(options, stages::canary));
 }
 
 }  // namespace gw::gateway

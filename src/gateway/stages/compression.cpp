@@ -264,6 +264,8 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::compression = row();
+namespace stages {
+extern constinit const Stage compression = row();
+}
 
 }  // namespace gw::gateway

@@ -22,6 +22,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::cors = stage<decide>("cors");
+namespace stages {
+extern constinit const Stage cors = stage<decide>("cors");
+}
 
 }  // namespace gw::gateway

@@ -29,6 +29,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::health = stage<decide>("health");
+namespace stages {
+extern constinit const Stage health = stage<decide>("health");
+}
 
 }  // namespace gw::gateway

@@ -48,6 +48,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::https = stage<decide>("https");
+namespace stages {
+extern constinit const Stage https = stage<decide>("https");
+}
 
 }  // namespace gw::gateway

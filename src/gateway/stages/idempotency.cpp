@@ -69,6 +69,8 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::idempotency = row();
+namespace stages {
+extern constinit const Stage idempotency = row();
+}
 
 }  // namespace gw::gateway

@@ -31,6 +31,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::idempotency_key = stage<decide>("idempotency_key");
+namespace stages {
+extern constinit const Stage idempotency_key = stage<decide>("idempotency_key");
+}
 
 }  // namespace gw::gateway

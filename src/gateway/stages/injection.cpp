@@ -110,6 +110,8 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::injection = row();
+namespace stages {
+extern constinit const Stage injection = row();
+}
 
 }  // namespace gw::gateway

@@ -37,6 +37,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::loop = stage<decide>("loop");
+namespace stages {
+extern constinit const Stage loop = stage<decide>("loop");
+}
 
 }  // namespace gw::gateway

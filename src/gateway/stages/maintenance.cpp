@@ -25,6 +25,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::maintenance = stage<decide>("maintenance");
+namespace stages {
+extern constinit const Stage maintenance = stage<decide>("maintenance");
+}
 
 }  // namespace gw::gateway

@@ -33,11 +33,12 @@ bool mark_copy(const MirrorOptions& options, http::Headers& headers) {
     return headers.add_other("X-Gateway-Mirrored", "true");
 }
 
-constinit const Stage stages::mirror = stage<MirrorOptions, decide>("mirror");
+namespace stages {
+extern constinit const Stage mirror = stage<MirrorOptions, decide>("mirror");
+}
 
 const MirrorOptions* mirror_of(const StageOptionsList& options) {
-    const auto at = std::ranges::find(kStages, &stages::mirror) - kStages.begin();
-    return static_cast<const MirrorOptions*>(options[static_cast<std::size_t>(at)].get());
+    return static_cast<const MirrorOptions*>(find_options(options, stages::mirror));
 }
 
 }  // namespace gw::gateway

@@ -25,6 +25,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::overload = stage<decide>("overload");
+namespace stages {
+extern constinit const Stage overload = stage<decide>("overload");
+}
 
 }  // namespace gw::gateway

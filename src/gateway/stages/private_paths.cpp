@@ -87,6 +87,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::private_paths = stage<decide>("private_paths");
+namespace stages {
+extern constinit const Stage private_paths = stage<decide>("private_paths");
+}
 
 }  // namespace gw::gateway

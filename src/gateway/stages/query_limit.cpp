@@ -30,6 +30,8 @@ Verdict decide(Exchange& x, const QueryLimit& o) {
 
 }  // namespace
 
-constinit const Stage stages::query_limit = stage<QueryLimit, decide>("query_limit");
+namespace stages {
+extern constinit const Stage query_limit = stage<QueryLimit, decide>("query_limit");
+}
 
 }  // namespace gw::gateway

@@ -300,11 +300,12 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::rate_limit = row();
+namespace stages {
+extern constinit const Stage rate_limit = row();
+}
 
 const RateLimitOptions* rate_limit_of(const StageOptionsList& options) {
-    const auto at = std::ranges::find(kStages, &stages::rate_limit) - kStages.begin();
-    return static_cast<const RateLimitOptions*>(options[static_cast<std::size_t>(at)].get());
+    return static_cast<const RateLimitOptions*>(find_options(options, stages::rate_limit));
 }
 
 }  // namespace gw::gateway

@@ -67,11 +67,12 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::redirect = row();
+namespace stages {
+extern constinit const Stage redirect = row();
+}
 
 const RedirectOptions* redirect_of(const StageOptionsList& options) {
-    const auto at = std::ranges::find(kStages, &stages::redirect) - kStages.begin();
-    return static_cast<const RedirectOptions*>(options[static_cast<std::size_t>(at)].get());
+    return static_cast<const RedirectOptions*>(find_options(options, stages::redirect));
 }
 
 }  // namespace gw::gateway

@@ -75,6 +75,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::route = stage<decide>("route");
+namespace stages {
+extern constinit const Stage route = stage<decide>("route");
+}
 
 }  // namespace gw::gateway

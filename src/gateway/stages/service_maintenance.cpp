@@ -36,6 +36,8 @@ Verdict decide(Exchange& x) {
 
 }  // namespace
 
-constinit const Stage stages::service_maintenance = stage<decide>("service_maintenance");
+namespace stages {
+extern constinit const Stage service_maintenance = stage<decide>("service_maintenance");
+}
 
 }  // namespace gw::gateway

@@ -150,6 +150,8 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::tenant = row();
+namespace stages {
+extern constinit const Stage tenant = row();
+}
 
 }  // namespace gw::gateway

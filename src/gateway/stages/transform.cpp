@@ -58,11 +58,12 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::transform = row();
+namespace stages {
+extern constinit const Stage transform = row();
+}
 
 const TransformOptions* transform_of(const StageOptionsList& options) {
-    const auto at = std::ranges::find(kStages, &stages::transform) - kStages.begin();
-    return static_cast<const TransformOptions*>(options[static_cast<std::size_t>(at)].get());
+    return static_cast<const TransformOptions*>(find_options(options, stages::transform));
 }
 
 }  // namespace gw::gateway

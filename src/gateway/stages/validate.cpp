@@ -201,15 +201,12 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::validate = row();
+namespace stages {
+extern constinit const Stage validate = row();
+}
 
 const ValidateOptions* validate_of(const StageOptionsList& options) {
-    for (std::size_t i = 0; i < kStageCount; ++i) {
-        if (kStages[i] == &stages::validate) {
-            return static_cast<const ValidateOptions*>(options[i].get());
-        }
-    }
-    return nullptr;
+    return static_cast<const ValidateOptions*>(find_options(options, stages::validate));
 }
 
 }  // namespace gw::gateway

@@ -154,6 +154,8 @@ constexpr Stage row() {
 
 }  // namespace
 
-constinit const Stage stages::webhook_signature = row();
+namespace stages {
+extern constinit const Stage webhook_signature = row();
+}
 
 }  // namespace gw::gateway

@@ -122,11 +122,12 @@ Verdict decide(Exchange& x, const WebSocketOptions& o) {
 
 }  // namespace
 
-constinit const Stage stages::websocket = stage<WebSocketOptions, decide>("websocket");
+namespace stages {
+extern constinit const Stage websocket = stage<WebSocketOptions, decide>("websocket");
+}
 
 const WebSocketOptions* websocket_of(const StageOptionsList& options) {
-    const auto at = std::ranges::find(kStages, &stages::websocket) - kStages.begin();
-    return static_cast<const WebSocketOptions*>(options[static_cast<std::size_t>(at)].get());
+    return static_cast<const WebSocketOptions*>(find_options(options, stages::websocket));
 }
 
 }  // namespace gw::gateway
