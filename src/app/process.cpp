@@ -834,6 +834,15 @@ boost::json::object Process::console_status() {
         known.maintenance_end(now) != WallTime::max()) {
         facts["maintenanceEnd"] = control::epoch_millis(known.maintenance_end(now));
     }
+    boost::json::object ends;
+    for (const state::Known::OfService& one : known.services_in_maintenance(now)) {
+        if (one.until != WallTime::max()) {
+            ends[one.service] = control::epoch_millis(one.until);
+        }
+    }
+    if (!ends.empty()) {
+        facts["maintenanceServiceEnds"] = std::move(ends);
+    }
     facts["knownVersion"] = known.version;
     const security::AuthDiagnosis& diagnosis = desk_.watch().diagnosis();
     facts["authentication"] = {{"cause", control::cause_name(diagnosis.cause)},
