@@ -697,6 +697,7 @@ void Process::start_state() {
     console_operations_ = std::make_unique<control::ConsoleOperations>(
         loop_, *store_, known_->state(), [this] { return reload("console"); });
     console_operations_->add_to(admin_api_);
+    control::Console::add_to(admin_api_);
     if (embedded != nullptr && !settings_->state.snapshot.empty()) {
         snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
     }
