@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from support import casefile, expect, play, wire  # noqa: E402
+from support import casefile, clients, expect, play, wire  # noqa: E402
 from support.slots import Slot  # noqa: E402
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -50,6 +50,26 @@ def load(text):
         path = pathlib.Path(folder) / "sample.case"
         path.write_text(text, encoding="utf-8")
         return casefile.load(path, "sample.case")
+
+
+class ClientTest(unittest.TestCase):
+    def answered(self, data):
+        """A client whose server has sent this, and ended the connection."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            client = clients.Client(server.getsockname()[1])
+            self.addCleanup(client.close)
+            accepted, _ = server.accept()
+            with accepted:
+                accepted.sendall(data)
+        return client
+
+    def test_half_an_answer_is_an_error(self):
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
+        for half in (OK[:-1], chunked):
+            with self.assertRaisesRegex(clients.CutShort, "ended inside a response.*200 OK"):
+                self.answered(half).response()
+            self.assertTrue(self.answered(half).response(allow_cut=True).cut)
+        self.assertEqual(b"ok", self.answered(OK).response().body)
 
 
 class CaseFileTest(unittest.TestCase):

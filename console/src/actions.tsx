@@ -39,6 +39,7 @@ export async function undo(item: Done) {
 }
 
 const who = (kind: string) => (kind === "ip" ? "addresses" : `${kind}s`);
+const pathsTo = (service: string) => model.routes.filter((route) => route.service === service).map((route) => route.path).join(", ") || "no route";
 const bansPath = (values: Values) => `/bans/${values.kind}/${encodeURIComponent(values.who!)}`;
 
 // What a containment would do, asked of the gateway without doing it.
@@ -93,12 +94,24 @@ export const maintenance: Action = {
   said: (values) => `Maintenance ${values.mode}`,
 };
 
+// Without a banner: that is the whole platform's, and would stay when the service is open again.
+export const serviceMaintenance: Action = {
+  title: "Maintenance of a service", danger: true, lifetime: true,
+  fields: [{ name: "service", label: "Service", get choices() { return Object.keys(model.services); } }, { name: "mode", label: "Mode", choices: ["read-only", "down", "off"] }],
+  hits: (values) => {
+    if (values.mode === "off") return `Maintenance of ${values.service} ends on every gateway, but for a window of the configuration, which lasts until its end.`;
+    return `On every gateway that shares the state, ${values.mode === "down" ? "all requests are" : "everything but GET and HEAD is"} answered 503: ${pathsTo(values.service!)}. Last minute: ${model.services[values.service!]?.minute[0] ?? 0} requests here.`;
+  },
+  run: (values, seconds, reason) => ({ method: "PUT", path: "/maintenance", body: { mode: values.mode, service: values.service, reason, ...(values.mode !== "off" && { seconds }) } }),
+  undo: (values) => (values.mode === "off" ? undefined : { method: "PUT", path: "/maintenance", body: { mode: "off", service: values.service, reason: "undone" } }),
+  said: (values) => `Maintenance of ${values.service} ${values.mode}`,
+};
+
 export const breaker: Action = {
   title: "Circuit breaker", danger: true, lifetime: true,
   fields: [{ name: "name", label: "Service" }, { name: "state", label: "State", choices: ["open", "closed", "auto"] }, WHERE],
   hits: (values) => {
-    const paths = model.routes.filter((route) => route.service === values.name).map((route) => route.path).join(", ");
-    return values.state === "auto" ? "The breaker decides for itself again." : `On ${everywhere(values) ? "all gateways" : "this gateway"} ${values.state === "open" ? "answer 503 at once" : "are sent to the service whatever happens"}: ${paths || "no route"}. Last minute: ${model.services[values.name!]?.minute[0] ?? 0} requests.`;
+    return values.state === "auto" ? "The breaker decides for itself again." : `On ${everywhere(values) ? "all gateways" : "this gateway"} ${values.state === "open" ? "answer 503 at once" : "are sent to the service whatever happens"}: ${pathsTo(values.name!)}. Last minute: ${model.services[values.name!]?.minute[0] ?? 0} requests.`;
   },
   run: (values, seconds, reason) => ({ method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: { state: values.state, reason, everywhere: everywhere(values), ...(values.state !== "auto" && { seconds }) } }),
   undo: (values) => (values.state === "auto" ? undefined : { method: "PUT", path: `/breakers/${encodeURIComponent(values.name!)}`, body: { state: "auto", reason: "undone", everywhere: everywhere(values) } }),
@@ -237,7 +250,7 @@ export function Actions() {
     <section class="card" id="act" aria-labelledby="act-title">
       <h2 id="act-title">What can be done now</h2>
       <div class="row">
-        <Do action={ban}>Ban…</Do><Do action={revoke}>Revoke tokens…</Do><Do action={contain}>Contain a breach…</Do><Do action={maintenance}>Maintenance…</Do>
+        <Do action={ban}>Ban…</Do><Do action={revoke}>Revoke tokens…</Do><Do action={contain}>Contain a breach…</Do><Do action={maintenance}>Maintenance…</Do><Do action={serviceMaintenance} values={{ service }}>Maintenance of a service…</Do>
         <Do action={breaker} values={{ name: service }}>Circuit breaker…</Do><Do action={limit} values={{ policy: "general" }}>Rate limit…</Do><Do action={logLevel}>Log level…</Do><Do action={reload}>Reload…</Do>
         {model.role === "viewer" && <span class="soft">A viewer looks; acting needs the operator's token.</span>}
       </div>

@@ -42,6 +42,8 @@ export interface Status {
   configHash: string; configGeneration: number; workers: number; connections: number; connectionsMax: number;
   state: { backend: string; available: boolean };
   maintenance: string; maintenanceEnd: number | null; banner: string;
+  // By service; left out when there is none, an end when somebody has to end it.
+  maintenanceServices?: Record<string, string>; maintenanceServiceEnds?: Record<string, number>;
   bans: number; revocations: number; knownVersion: number;
   authentication: { cause: string; line: string };
   logLinesDropped: number; logLevel: string; residentBytes: number;
@@ -80,6 +82,9 @@ export const model: Model = {
 
 // By the gateway's clock.
 export const gatewayNow = () => Date.now() - model.skew;
+
+// Services whose routes are closed, each with its mode.
+export const closed = () => Object.entries(model.status?.maintenanceServices ?? {});
 
 export const callerName = (each: Sufferer) => [each.user && `user ${each.user}`, each.tenant && `tenant ${each.tenant}`, each.address].filter(Boolean).join(", ");
 
@@ -136,7 +141,7 @@ function take(event: string, data: any) {
       routeMinutes: data.routeMinutes, reloads: data.reloads, suffering: data.suffering,
     });
     model.skew = Date.now() - data.end;
-    if (data.status.maintenance !== "off") model.maintained = gatewayNow();
+    if (data.status.maintenance !== "off" || data.status.maintenanceServices) model.maintained = gatewayNow();
     if (data.routes) model.routes = data.routes;
     append(model.fine, data, FINE);
     if (data.coarse) append(model.coarse, data.coarse, COARSE);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
-import { ban, changedOf, Do, forget, limit, logLevel, maintenance, numbers, reload, type Numbers } from "./actions";
+import { ban, changedOf, Do, forget, limit, logLevel, maintenance, numbers, reload, serviceMaintenance, type Numbers } from "./actions";
 import { call } from "./api";
-import { callerName, counted, countedUnder, gatewayNow, model } from "./model";
+import { callerName, closed, counted, countedUnder, gatewayNow, model } from "./model";
 import { Badge, Card, Scroll } from "./parts";
 import { when } from "./security";
 import { percent, span } from "./verdict";
@@ -60,6 +60,15 @@ function Knobs() {
   return <ul class="list" data-knobs>{knobs.map((each) => <li key={each.knob}><span class="mono">{each.knob}</span>: {each.value}; {changedOf(each)}</li>)}</ul>;
 }
 
+// How long something lasts that ends by itself.
+const ends = (time: number | null | undefined) => (time ? `, ends in ${span((time - gatewayNow()) / 1000)}` : "");
+
+function Closed() {
+  return <ul class="list" data-closed>{closed().map(([name, mode]) => (
+    <li key={name}>Maintenance of {name}: {mode}{ends(model.status?.maintenanceServiceEnds?.[name])} <Do action={serviceMaintenance} values={{ service: name, mode: "off" }}>{`End maintenance of ${name}…`}</Do></li>
+  ))}</ul>;
+}
+
 export function Limits() {
   const limited = model.suffering.filter((each) => each.limited).sort((a, b) => b.limited - a.limited).slice(0, 8);
   return (
@@ -91,7 +100,7 @@ export function Configuration() {
   const facts: [string, string][] = [
     ["Configuration", `${status.configHash}, generation ${status.configGeneration}`],
     ["State backend", `${status.state.backend}, ${status.state.available ? "answers" : "does not answer"}`],
-    ["Maintenance", status.maintenance + (status.maintenanceEnd ? `, ends in ${span((status.maintenanceEnd - gatewayNow()) / 1000)}` : "")],
+    ["Maintenance", status.maintenance + ends(status.maintenanceEnd)],
     ["Bans, revocations", `${status.bans}, ${status.revocations}`],
     ["Workers", String(status.workers)],
     ["Connections", `${status.connections} of ${status.connectionsMax}`],
@@ -101,7 +110,8 @@ export function Configuration() {
   return (
     <Card id="configuration" title="Configuration and state">
       <dl class="tiles">{facts.map(([name, value]) => <div class="tile" key={name}><dt>{name}</dt><dd class="small">{value}</dd></div>)}</dl>
-      <div class="row"><Do action={reload}>Reload…</Do><Do action={maintenance}>Maintenance…</Do><Do action={logLevel}>Log level…</Do></div>
+      <div class="row"><Do action={reload}>Reload…</Do><Do action={maintenance}>Maintenance…</Do><Do action={serviceMaintenance}>Maintenance of a service…</Do><Do action={logLevel}>Log level…</Do></div>
+      {!!closed().length && <Closed />}
       <h3>Changed for a time</h3>
       <Knobs />
       <h3>Last reloads</h3>

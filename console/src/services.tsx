@@ -1,5 +1,5 @@
-import { breaker as breakerAction, Do } from "./actions";
-import { model, recent } from "./model";
+import { breaker as breakerAction, Do, serviceMaintenance } from "./actions";
+import { closed, model, recent } from "./model";
 import { Badge, Card, Scroll } from "./parts";
 import { duration, percent, rate, routeLevel, routeName, serviceLevel, span } from "./verdict";
 
@@ -8,6 +8,7 @@ const LEVELS = { bad: 0, watch: 1, good: 2 };
 export function Services() {
   const rows = Object.entries(model.services).map(([name, service]) => ({ name, service, level: serviceLevel(name, service) }))
     .sort((a, b) => LEVELS[a.level] - LEVELS[b.level] || b.service.minute[0] - a.service.minute[0] || a.name.localeCompare(b.name));
+  const modes = Object.fromEntries(closed());
   return (
     <Card id="services" title="Services">
       <Scroll label="Services">
@@ -16,10 +17,11 @@ export function Services() {
           <tbody>{rows.map(({ name, service, level }) => {
             const ill = service.endpoints.filter((each) => !each.well);
             const breaker = service.breaker;
+            const mode = modes[name];
             const [requests, errors, , retries, p50, p95, p99] = service.minute;
             return (
               <tr key={name} data-service={name}>
-                <td class="name">{name}</td><td><Badge level={level} /></td>
+                <td class="name">{name}{mode && <div><Badge level="watch">maintenance: {mode}</Badge></div>}</td><td><Badge level={level} /></td>
                 <td title={breaker?.why} data-breaker={breaker?.state}>{breaker ? <>
                   <Badge level={breaker.state === "CLOSED" ? "good" : breaker.state === "OPEN" ? "bad" : "watch"}>{breaker.state.toLowerCase().replace("_", "-")}{breaker.forced && ", forced"}</Badge>
                   {breaker.state === "OPEN" && <span class="soft"> {breaker.why}{breaker.nextTrySeconds != null && `; tries again in ${span(breaker.nextTrySeconds)}`}; {breaker.rejects} rejected</span>}</> : <span class="soft">not used yet</span>}</td>
@@ -27,7 +29,7 @@ export function Services() {
                 <td class="number">{rate(recent(model.fine.services[name] ?? [], 10).requests / 10)}</td>
                 <td class="number">{errors ? <span class="bad">{errors} ({percent(errors / requests)})</span> : 0}</td>
                 <td class="number">{duration(p50)}</td><td class="number">{duration(p95)}</td><td class="number">{duration(p99)}</td>
-                <td class="number">{retries}</td><td class="number">{service.active} + {service.idle} idle</td><td class="number">{service.waiting}</td><td><Do action={breakerAction} values={{ name, state: breaker?.forced ? "auto" : "open" }}>Breaker…</Do></td>
+                <td class="number">{retries}</td><td class="number">{service.active} + {service.idle} idle</td><td class="number">{service.waiting}</td><td><Do action={breakerAction} values={{ name, state: breaker?.forced ? "auto" : "open" }}>Breaker…</Do> <Do action={serviceMaintenance} values={{ service: name, mode: mode ? "off" : "read-only" }}>Maintenance…</Do></td>
               </tr>
             );
           })}</tbody>

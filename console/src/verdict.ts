@@ -1,5 +1,5 @@
 // Is it us or a service behind us, who is hurt, what is abnormal: reckoned from the model alone.
-import { counted, countedUnder, gatewayNow, model, recent, type Minute, type Service } from "./model";
+import { closed, counted, countedUnder, gatewayNow, model, recent, type Minute, type Service } from "./model";
 
 export type Level = "good" | "watch" | "bad";
 export interface Verdict { level: Level; title: string; detail: string }
@@ -53,20 +53,25 @@ export function verdict(): Verdict {
   }
   if (failing > 0.05 && now.errors >= 2) {
     const share = `${percent(failing)} of requests fail.`;
-    if (gatewayNow() - model.maintained < 11e3) return { level: "watch", title: "Maintenance has just ended", detail: `${share} It may be what it turned away.` };
+    if (!closed().length && gatewayNow() - model.maintained < 11e3) return { level: "watch", title: "Maintenance has just ended", detail: `${share} It may be what it turned away.` };
     if (shed >= now.errors / 2) return { level: "bad", title: "It is us: there is too little room", detail: `${share} Requests wait for their turn in vain, or memory runs short.` };
     if (behind + held >= now.errors / 2 || open.length) {
       const who = names.length ? names : [worstService()];
       return { level: "bad", title: `It is a service behind us: ${who.join(", ")}`, detail: `${share} The gateway itself is well.` };
     }
+    // What nobody else failed is what a closed service turns away.
+    if (closed().length) return { ...shut(), detail: `${share} ${shut().detail}` };
     return { level: "bad", title: "It is us", detail: `${share} No service behind us failed.` };
   }
   if (names.length) return { level: "watch", title: `A service behind us is unwell: ${names.join(", ")}`, detail: "Most requests still succeed." };
+  if (closed().length) return shut();
   const slow = model.fine.all.at(-1)?.[6] ?? 0;
   if (slow > 2e6) return { level: "watch", title: "Answers are slow", detail: `The slowest twentieth take longer than ${duration(slow)}.` };
   if (!now.requests) return { level: "good", title: "All is well; nobody asks", detail: "No request in the last ten seconds." };
   return { level: "good", title: "All is well", detail: failing ? `${percent(failing)} of requests fail.` : "Every request of the last ten seconds was served or rightly refused." };
 }
+
+const shut = (): Verdict => ({ level: "watch", title: `Maintenance of ${closed().map(([name, mode]) => `${name}: ${mode}`).join(", ")}`, detail: "Requests to it are turned away because somebody said so." });
 
 function worstService(): string {
   return Object.entries(model.fine.services).map(([name, points]) => ({ name, errors: recent(points, 10).errors + counted(`reject.${name}`, 10) }))

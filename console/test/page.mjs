@@ -61,8 +61,8 @@ const text = (selector) => page.locator(selector).innerText();
 const verdict = () => text("[data-verdict]");
 
 // Fills an action's dialog, looks at what it hits, and does it.
-async function act(button, values, shown) {
-  await page.locator("#act").getByRole("button", { name: button }).click();
+async function act(button, values, shown, where = "#act") {
+  await page.locator(where).getByRole("button", { name: button }).click();
   const dialog = page.getByRole("dialog");
   for (const [name, value] of Object.entries(values)) {
     const field = dialog.locator(`[name="${name}"]`);
@@ -171,6 +171,32 @@ await test("contain, and its undo", () => takesEffect("Contain a breach…", { a
 await test("maintenance, and its undo", async () => {
   await takesEffect("Maintenance…", { mode: "down", banner: "soon back" }, /answered 503/, 200, 503, asked("203.0.113.53", place.tokens.good));
   await until("the verdict is back", async () => !/Maintenance/.test(await verdict()));
+});
+await test("maintenance of one service closes its routes alone, is shown with its end, and is undone", async () => {
+  const other = () => ask("/api/v1/search/text", { address: "203.0.113.57" });
+  const venues = () => ask("/api/v1/venues/text", { address: "203.0.113.56" });
+  await until("its breaker lets requests through", async () => (await venues()) === 200, 8000);
+  await act("Maintenance of a service…", { service: "venue-service", mode: "down", seconds: "900" }, /all requests are answered 503: \/api\/v1\/venues\/\*\*\. Last minute: \d+ requests here/);
+  await until("its routes are closed", async () => (await venues()) === 503, 1000);
+  await page.locator("[data-closed]").getByText(/Maintenance of venue-service: down, ends in 1[45] min/).waitFor();
+  await page.locator('tr[data-service="venue-service"]').getByText("maintenance: down").waitFor();
+  assert.equal(await other(), 200);
+  await until("the verdict says so, and blames neither", async () => { await venues(); return /^Maintenance of venue-service: down$/.test(await verdict()); }, 15000);
+  await violations("maintenance of a service");
+  await undo();
+  await until("they are open again", async () => (await venues()) === 200, 1000);
+  await page.locator("[data-closed]").waitFor({ state: "detached" });
+});
+await test("maintenance of a service that is in force is ended where it is shown", async () => {
+  const write = () => ask("/api/v1/events/text", { address: "203.0.113.58", token: place.tokens.good, method: "PUT" });
+  const before = await write();
+  await act("Maintenance of a service…", { service: "event-service", mode: "read-only" }, /everything but GET and HEAD is answered 503/);
+  await until("writes are turned away", async () => (await write()) === 503, 1000);
+  assert.equal(await asked("203.0.113.58", place.tokens.good)(), 200);
+  await act("End maintenance of event-service…", {}, /ends on every gateway/, "[data-closed]");
+  await until("writes pass", async () => (await write()) === before, 1000);
+  await page.locator("[data-closed]").waitFor({ state: "detached" });
+  await until("the verdict is back", async () => !/Maintenance/.test(await verdict()), 15000);
 });
 await test("breaker, and its undo", () => takesEffect("Circuit breaker…", { name: "event-service", state: "open" }, /\/api\/v1\/events/, 200, 503, asked("203.0.113.54", place.tokens.good)));
 await test("log level, for a time, and its undo", async () => {

@@ -697,6 +697,7 @@ void Process::start_state() {
     console_operations_ = std::make_unique<control::ConsoleOperations>(
         loop_, *store_, known_->state(), [this] { return reload("console"); });
     console_operations_->add_to(admin_api_);
+    control::Console::add_to(admin_api_);
     if (embedded != nullptr && !settings_->state.snapshot.empty()) {
         snapshot_ = keep_snapshot(loop_, log_, *embedded, settings_->state.snapshot);
     }
@@ -833,6 +834,15 @@ boost::json::object Process::console_status() {
     if (known.maintenance(now) != state::Maintenance::off &&
         known.maintenance_end(now) != WallTime::max()) {
         facts["maintenanceEnd"] = control::epoch_millis(known.maintenance_end(now));
+    }
+    boost::json::object ends;
+    for (const state::Known::OfService& one : known.services_in_maintenance(now)) {
+        if (one.until != WallTime::max()) {
+            ends[one.service] = control::epoch_millis(one.until);
+        }
+    }
+    if (!ends.empty()) {
+        facts["maintenanceServiceEnds"] = std::move(ends);
     }
     facts["knownVersion"] = known.version;
     const security::AuthDiagnosis& diagnosis = desk_.watch().diagnosis();

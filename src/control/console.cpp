@@ -12,8 +12,6 @@
 namespace gw::control {
 namespace {
 
-constexpr std::string_view kLive = "/admin/v1/live";
-constexpr std::string_view kTail = "/admin/v1/tail";
 constexpr Millis kRetry{2'000};
 // Nothing but what we serve ourselves runs, and nobody frames it.
 constexpr std::string_view kPolicy =
@@ -49,6 +47,12 @@ std::string lines_text(const observe::LogTap::Taken& taken) {
     return text;
 }
 
+// Whoever asks for a feed in another way than serve() takes it.
+net::Task<AdminAnswer> only_with_get(AdminCall) {
+    co_return AdminAnswer::refused(gateway::Code::method_not_allowed,
+                                   "events are listened to with GET");
+}
+
 bool matches_etag(const http::Headers& headers, std::string_view etag) {
     return std::ranges::any_of(headers, [&](const http::Field& field) {
         return field.known == http::Known::other &&
@@ -66,6 +70,34 @@ bool add_security(http::Headers& headers) {
 }
 
 }  // namespace
+
+constinit const std::array<Console::Feed, 2> Console::kFeeds = {{
+    {.path = "/live",
+     .summary = "what the console shows, second by second: server-sent events",
+     .serve = &Console::serve_live},
+    {.path = "/tail",
+     .summary = "lines of the log as they are written: server-sent events; "
+                "?user=&tenant=&address=&route=&status=&text=&only=requests|events",
+     .serve = &Console::serve_tail},
+}};
+
+const Console::Feed* Console::find_feed(std::string_view path) {
+    if (!path.starts_with(AdminApi::kBase)) {
+        return nullptr;
+    }
+    const auto* const found =
+        std::ranges::find(kFeeds, path.substr(AdminApi::kBase.size()), &Feed::path);
+    return found != kFeeds.end() ? found : nullptr;
+}
+
+void Console::add_to(AdminApi& api) {
+    for (const Feed& feed : kFeeds) {
+        api.add({.method = http::Method::get,
+                 .path = feed.path,
+                 .summary = feed.summary,
+                 .run = only_with_get});
+    }
+}
 
 Console::Listener::Listener(Console& console, std::vector<Listener*>& among, http::Stream& to)
     : all(among), stream(to), authorization(authorization_of(to)), pause(console.parts_.loop) {
@@ -100,27 +132,15 @@ net::Task<Console::Served> Console::serve(http::Stream& stream) {
         co_await serve_asset(stream);
         co_return Served::yes;
     }
-    if ((head.path != kLive && head.path != kTail) || head.method != http::Method::get ||
+    const Feed* const feed = find_feed(head.path);
+    if (feed == nullptr || head.method != http::Method::get ||
         !parts_.api.caller_of(authorization_of(stream))) {
         co_return Served::no;
     }
     if (stopping_) {
         co_return Served::full;
     }
-    if (head.path == kTail) {
-        const std::uint64_t number = parts_.lines.open(read_filter(head.query));
-        if (number == 0) {
-            co_return Served::full;
-        }
-        co_await serve_lines(stream, number);
-        parts_.lines.close(number);
-        co_return Served::yes;
-    }
-    if (listeners_.size() >= kListenersMax) {
-        co_return Served::full;
-    }
-    co_await serve_live(stream);
-    co_return Served::yes;
+    co_return co_await (this->*feed->serve)(stream);
 }
 
 net::Task<void> Console::serve_asset(http::Stream& stream) {
@@ -172,7 +192,10 @@ net::Task<Result<void>> Console::begin_events(http::Stream& stream, std::string_
     co_return co_await stream.send(out, first, false, nullptr);
 }
 
-net::Task<void> Console::serve_live(http::Stream& stream) {
+net::Task<Console::Served> Console::serve_live(http::Stream& stream) {
+    if (listeners_.size() >= kListenersMax) {
+        co_return Served::full;
+    }
     Listener me(*this, listeners_, stream);
     parts_.lines.count_suffering(true);
     // Before the first wait, so that nothing is missed between it and the next tick.
@@ -192,6 +215,17 @@ net::Task<void> Console::serve_live(http::Stream& stream) {
     if (sent) {
         [[maybe_unused]] const Result<void> ended = co_await stream.send_body({}, true, nullptr);
     }
+    co_return Served::yes;
+}
+
+net::Task<Console::Served> Console::serve_tail(http::Stream& stream) {
+    const std::uint64_t number = parts_.lines.open(read_filter(stream.head().query));
+    if (number == 0) {
+        co_return Served::full;
+    }
+    co_await serve_lines(stream, number);
+    parts_.lines.close(number);
+    co_return Served::yes;
 }
 
 net::Task<void> Console::serve_lines(http::Stream& stream, std::uint64_t number) {

@@ -4,6 +4,7 @@
 // docs/console.md. Control thread.
 #pragma once
 
+#include <array>
 #include <boost/json/object.hpp>
 #include <functional>
 #include <memory>
@@ -47,6 +48,9 @@ class Console {
     Console(const Console&) = delete;
     Console& operator=(const Console&) = delete;
 
+    // Its streams of events, for the list of what there is; that they are listened to is serve()'s.
+    static void add_to(AdminApi& api);
+
     // Begins to sample.
     void start();
     // Listeners end. Nothing of it may be served any more once the server's connections are done.
@@ -82,8 +86,19 @@ class Console {
         std::optional<Instant> sending;           // since when
     };
 
+    // What is listened to: each with its path below AdminApi::kBase. All there are stand in kFeeds,
+    // from which they are served and listed.
+    struct Feed {
+        std::string_view path;
+        std::string_view summary;
+        net::Task<Served> (Console::*serve)(http::Stream& stream);
+    };
+    static const std::array<Feed, 2> kFeeds;
+    static const Feed* find_feed(std::string_view path);
+
     net::Task<void> serve_asset(http::Stream& stream);
-    net::Task<void> serve_live(http::Stream& stream);
+    net::Task<Served> serve_live(http::Stream& stream);
+    net::Task<Served> serve_tail(http::Stream& stream);
     net::Task<void> serve_lines(http::Stream& stream, std::uint64_t number);
     net::Task<Result<void>> begin_events(http::Stream& stream, std::string_view first);
     void tick();

@@ -7,6 +7,7 @@
 #include "gateway/aggregate_options.hpp"
 #include "gateway/answer_parts.hpp"
 #include "gateway/arrival.hpp"
+#include "gateway/claimed_fields.hpp"
 #include "gateway/client_watch.hpp"
 #include "gateway/detached_stream.hpp"
 #include "gateway/forward.hpp"
@@ -307,6 +308,7 @@ void Whole::begin(std::size_t index) {
     part.asked = std::make_unique<Asked>(x_, std::move(query), option.options.bytes_max);
     Exchange& x = part.asked->x;
     identify(x);
+    x.part = true;
     x.request_id = x_.request_id;
     x.correlation_id = x_.correlation_id;
     x.trace = x_.trace;
@@ -424,6 +426,7 @@ std::string_view Whole::parts_text() const {
 }  // namespace
 
 net::Task<void> answer_in_parts(Exchange& x) {
+    tell_of_claims(x);
     Whole whole(x);
     co_await whole.run();
 }

@@ -170,6 +170,7 @@ struct Exchange {
     bool client_gone = false;
     bool tunnelled = false;                 // what follows, and its access line, is a Tunnel's
     bool behind = false;                    // nobody waits for its answer, see refresh.hpp
+    bool part = false;                      // its answer goes into another's, see aggregate.hpp
     const MirrorOptions* copied = nullptr;  // it is a copy, see request_copy.hpp
     std::string_view parts;  // of an answer that was put together, for the access line
     const char* cut_why = nullptr;

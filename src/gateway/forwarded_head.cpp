@@ -4,8 +4,8 @@
 
 #include "base/ensure.hpp"
 #include "base/text.hpp"
+#include "gateway/claimed_fields.hpp"
 #include "gateway/mirror_options.hpp"
-#include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/signing.hpp"
 #include "gateway/transform_options.hpp"
@@ -154,8 +154,7 @@ bool copy_request_fields(Exchange& x, Headers& out) {
         }
         if (field.known == Known::other) {
             if (const std::string_view name = http::identity_name(field.name); !name.empty()) {
-                x.shard.metrics().dangerous_header(name).add();
-                claims = claims || http::claims_identity(name);
+                claims = count_dropped(x, name) || claims;
                 continue;
             }
             if (http::names_override(field.name)) {
@@ -170,8 +169,7 @@ bool copy_request_fields(Exchange& x, Headers& out) {
         }
     }
     if (claims) {
-        report_violation(x, observe::Violation::header_manipulation,
-                         "fields that only the gateway may set were dropped", "dropped", 0);
+        report_claims(x);
     }
     return true;
 }

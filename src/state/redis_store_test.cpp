@@ -3,14 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include "base/leave_out_test_support.hpp"
 #include "state/redis_server_test_support.hpp"
 
 namespace gw::state {
 namespace {
 
-#define NEEDS_REDIS()                                    \
-    if (!redis_is_installed()) {                         \
-        GTEST_SKIP() << "redis-server is not installed"; \
+#define NEEDS_REDIS()              \
+    if (!redis_is_installed()) {   \
+        leave_out("redis-server"); \
+        return;                    \
     }
 
 RedisPlace place_at(std::uint16_t port) {
@@ -406,7 +408,8 @@ TEST(RedisStore, SpeaksTlsWithServersThatItTrustsOnly) {
         "subjectAltName=IP:127.0.0.1 -keyout " +
         directory + "key.pem -out " + directory + "cert.pem >/dev/null 2>&1";
     if (std::system(make.c_str()) != 0) {
-        GTEST_SKIP() << "openssl is not installed";
+        leave_out("openssl");
+        return;
     }
     const std::uint16_t port = free_port();
     RedisProcess redis({"tls-port " + std::to_string(port), "tls-auth-clients no",

@@ -66,6 +66,12 @@ class Whole(Aggregate):
         self.assertEqual(3, self.metric(gateway, "answer_parts_total", result="given"))
         self.assertEqual(3, self.metric(gateway, "downstream_requests_total", status_code="200"))
 
+    def test_who_forges_fields_of_the_gateway_is_reported_once_for_all_parts(self):
+        gateway = self.start(text(self.events, self.venues))
+        self.assertEqual(200, self.details(gateway, "X-User-Id: root\r\n")[0])
+        self.assertEqual([None] * 3, [headers.get("x-user-id") for _, _, headers, _ in self.events.seen + self.venues.seen])
+        self.assertEqual(1, self.metric(gateway, "security_violations_total", violation_type="header_manipulation"))
+
     def test_is_asked_for_by_head_too_and_by_nothing_else(self):
         gateway = self.start(text(self.events, self.venues))
         head = self.ask(gateway, "/api/events/7/details", method="HEAD")

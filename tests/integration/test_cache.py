@@ -10,6 +10,7 @@ import urllib.parse
 
 from support import tokens
 from support.clients import Client
+from support.h2 import metric
 from support.process import ask
 from support.redis import cli
 from support.wait import wait_until
@@ -112,10 +113,10 @@ routes:
   - {{name: plain, path: /api/v1/plain/**, service: origin, authenticate: {{public: [/**]}}}}
 """
 
-    def ask_for(self, gateway, target, header="", method="GET"):
+    def ask_for(self, gateway, target, header="", method="GET", allow_cut=False):
         with Client(gateway.port) as client:
             client.send(f"{method} /api/v1{target} HTTP/1.1\r\nHost: test\r\n{header}\r\n".encode())
-            return client.response(method)
+            return client.response(method, allow_cut)
 
     def number(self, gateway, target, header=""):
         answer = self.ask_for(gateway, target, header)
@@ -199,6 +200,28 @@ class Kept(Cache):
         self.assertIn("fwd-status=304", answer.value("cache-status"))
         self.assertEqual('"v1"', self.service.asked[-1][2]["If-None-Match"])
 
+    def test_who_forges_fields_of_the_gateway_is_reported_once_also_where_the_answer_is_kept(self):
+        gateway = self.start()
+
+        def reported():
+            return [(e["violationType"], e["route"]) for e in gateway.events if e.get("msg") == "security violation"]
+
+        forged = "X-User-Id: root\r\nX-Gateway-Forwarded: true\r\n"
+        kept, stale = "/open/f?cc=max-age%3D60", "/open/g?cc=max-age%3D0%2C+stale-while-revalidate%3D60"
+        for target in (kept, stale):
+            self.assertIn("fwd=miss", self.ask_for(gateway, target).value("cache-status"))
+        self.assertEqual("api-gateway; hit", self.ask_for(gateway, kept).value("cache-status"))
+        self.assertEqual("api-gateway; hit", self.ask_for(gateway, kept, forged).value("cache-status"))
+        one = ("header_manipulation", "/api/v1/open/**")
+        wait_until(lambda: reported() == [one], 5, "it is reported")
+        # What is fetched behind it is asked by the gateway itself.
+        self.assertEqual("api-gateway; hit", self.ask_for(gateway, stale, forged).value("cache-status"))
+        wait_until(lambda: self.service.count() == 3, 5, "it is fetched anew")
+        wait_until(lambda: reported() == [one, one], 5, "it is reported")
+        self.assertEqual(2, metric(gateway, "security_violations_total", violation_type="header_manipulation"))
+        for name in ("x-user-id", "x-gateway-"):
+            self.assertEqual(2, metric(gateway, "dangerous_headers_filtered_total", header_name=name), name)
+
     def test_answers_vary_by_what_they_say(self):
         gateway = self.start()
         target = "/open/v?cc=max-age%3D60&vary=Accept-Language"
@@ -219,7 +242,7 @@ class Kept(Cache):
         gateway = self.start()
         before = self.service.count()
         for _ in range(2):
-            self.assertTrue(self.ask_for(gateway, "/open/cut?cc=max-age%3D60&cut=1").cut)
+            self.assertTrue(self.ask_for(gateway, "/open/cut?cc=max-age%3D60&cut=1", allow_cut=True).cut)
         self.assertEqual(before + 2, self.service.count())
 
 

@@ -63,7 +63,7 @@ class Asking:
             began = time.monotonic()
             try:
                 client = client or Client(3000, host=self.address, seconds=15)
-                message = client.get(self.target)
+                message = client.get(self.target, allow_cut=True)
                 if message.cut:
                     self.cut_short += 1
                 else:

@@ -7,7 +7,7 @@ from support.clients import Client
 from support.h2 import CANCEL, NO_ERROR, REFUSED_STREAM, GoAwayFrame, H2Client, RstStreamFrame, SettingsFrame, metric
 from support.h2_service import H2Service
 from support.scenario import Scenario, sanitized
-from support.wait import readable
+from support.wait import readable, wait_until
 
 
 class H2ServiceScenario(Scenario):
@@ -232,7 +232,7 @@ class Misbehaving(H2ServiceScenario):
         peer = self.service.next()
         peer.respond(peer.request_on())
         client.response()
-        self.assertGreater(metric(self.gateway, "downstream_requests_total", upstream="origin", status_code="200"), 0)
+        wait_until(lambda: metric(self.gateway, "downstream_requests_total", upstream="origin", status_code="200") > 0, 5, "it is counted")
         self.assertEqual(0, self.gateway.stop())
         peer.wait_closed()
 

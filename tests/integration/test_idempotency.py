@@ -10,6 +10,7 @@ import unittest
 
 from support import tokens
 from support.clients import Client
+from support.h2 import metric
 from support.process import ask
 from support.redis import Redis, cli
 from support.wait import wait_until
@@ -118,6 +119,13 @@ class Alone(Once):
         self.assertEqual([("k-1", b"two tickets")], self.shop.sold)
         decided = lambda: [l["outcome"] for l in gateway.lines if l.get("msg") == "request" and l["status"] == 201]   # noqa: E731
         wait_until(lambda: sorted(decided()) == ["idempotency"] * 3 + ["upstream"], 5, "who answered stands in the log")
+
+    def test_who_forges_fields_of_the_gateway_is_reported_also_where_the_first_answer_is_given(self):
+        gateway = self.start()
+        self.assertEqual(201, self.buy(gateway, "k-9").status)
+        again = self.buy(gateway, "k-9", header=tokens.bearer() + "X-User-Id: root\r\n")
+        self.assertEqual((201, ["true"]), (again.status, again.values("Idempotent-Replayed")))
+        wait_until(lambda: metric(gateway, "security_violations_total", violation_type="header_manipulation") == 1, 5, "it is reported")
 
     def test_another_request_another_caller_and_another_route_are_not_the_same(self):
         gateway = self.start()

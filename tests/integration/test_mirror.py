@@ -39,6 +39,13 @@ class Mirror(Shaping):
         self.ask(gateway, "/x/1", "X-Gateway-Mirrored: true\r\n")
         self.assertNotIn("x-gateway-mirrored", self.real.seen[-1][2])
 
+    def test_who_forges_fields_of_the_gateway_is_reported_for_the_request_and_not_for_its_copy(self):
+        gateway = self.begin()
+        self.ask(gateway, "/x/1", "X-User-Id: root\r\n")
+        self.counted(gateway, "answered", 1)
+        self.assertNotIn("x-user-id", self.copies.seen[0][2])
+        self.assertEqual(1, self.metric(gateway, "security_violations_total", violation_type="header_manipulation"))
+
     def test_credentials_go_along_where_it_says_so(self):
         gateway = self.begin(", credentials: true")
         self.ask(gateway, "/x/1", bearer())

@@ -7,8 +7,13 @@ import time
 from support import wire
 
 
+class CutShort(ConnectionError):
+    """The connection ended inside a response."""
+
+
 class Client:
-    """One connection. Responses are read by the strict reader; the body may go to a sink instead of into memory."""
+    """One connection. Responses are read by the strict reader; the body may go to a sink instead of into memory. Half a
+    response is an error, unless `allow_cut` asks for it: then it comes with its `cut` set."""
 
     def __init__(self, port, host="127.0.0.1", source=None, seconds=10):
         self.sock = socket.create_connection((host, port), timeout=seconds,
@@ -19,11 +24,11 @@ class Client:
     def send(self, data):
         self.sock.sendall(data)
 
-    def get(self, target, headers=""):
+    def get(self, target, headers="", allow_cut=False):
         self.send(f"GET {target} HTTP/1.1\r\nHost: test\r\n{headers}\r\n".encode())
-        return self.response()
+        return self.response(allow_cut=allow_cut)
 
-    def response(self, method="GET"):
+    def response(self, method="GET", allow_cut=False):
         ended = False
         while True:
             try:
@@ -36,6 +41,8 @@ class Client:
                 self.data += piece
                 continue
             del self.data[:length]
+            if message.cut and not allow_cut:
+                raise CutShort(f"the connection ended inside a response: {message}")
             return message
 
     def rest(self):
@@ -64,7 +71,7 @@ class Client:
     def _more(self):
         piece = self.sock.recv(262144)
         if not piece:
-            raise ConnectionError("the connection ended inside a response")
+            raise CutShort("the connection ended inside a response")
         self.data += piece
 
     def _line(self):

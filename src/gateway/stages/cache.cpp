@@ -2,6 +2,7 @@
 // missing, and looks at what services answer. What is decided by whom: http/freshness.hpp for the
 // rules, gateway/cache_work.hpp for one request, gateway/answer_cache.hpp for what is kept.
 #include "gateway/ask_shared.hpp"
+#include "gateway/claimed_fields.hpp"
 #include "gateway/refresh.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -16,16 +17,20 @@ void count(Exchange& x, bool hit) {
     x.shard.metrics().looked_up(observe::Cache::response, hit);
 }
 
+Verdict from_memory(Exchange& x) {
+    count(x, true);
+    tell_of_claims(x);
+    return answer();
+}
+
 // Nothing: the place is to be filled, by whomever.
 std::optional<Verdict> served(Exchange& x) {
     switch (x.cache->look_up(x)) {
         case CacheWork::Found::serve:
-            count(x, true);
-            return answer();
+            return from_memory(x);
         case CacheWork::Found::serve_and_refresh:
-            count(x, true);
             refresh_behind(x);
-            return answer();
+            return from_memory(x);
         case CacheWork::Found::refused:
             count(x, false);
             return refuse(Code::upstream_timeout, "nothing is kept that would do (only-if-cached)");

@@ -1,6 +1,7 @@
 // Serves a request with an Idempotency-Key once: who asks again with the same key is given the
 // first answer, on whichever gateway. The key goes to the service as well.
 #include "gateway/claim.hpp"
+#include "gateway/claimed_fields.hpp"
 #include "gateway/held_body.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -39,7 +40,11 @@ net::Task<Verdict> claim(Exchange& x, const StageOptions* options) {
     const auto claimed = co_await ask_claim(x, x.idempotency->key(), x.idempotency->running(),
                                             x.route->timeout + kClaimSpare);
     if (claimed) {
-        co_return x.idempotency->claimed(x, *claimed);
+        const Verdict verdict = x.idempotency->claimed(x, *claimed);
+        if (verdict.kind() == Verdict::Kind::answer) {
+            tell_of_claims(x);
+        }
+        co_return verdict;
     }
     x.idempotency.reset();
     co_return o.without_store == WithoutStore::serve
