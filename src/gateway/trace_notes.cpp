@@ -2,6 +2,7 @@
 
 #include "gateway/attempt_error.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/stages.hpp"
 #include "identity/identity.hpp"
 
 namespace gw::gateway {
