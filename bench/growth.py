@@ -10,11 +10,8 @@ connections  10,000 idle connections beside those that ask
 Both gateways answer the same load on the same core, in turns; ratios are taken inside each round. Everything is on.
 """
 
-import argparse
 import contextlib
-import os
 import pathlib
-import resource
 import shlex
 import socket
 import statistics
@@ -23,6 +20,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import report
 import run
@@ -181,28 +179,18 @@ def verdicts(result):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = cli.parser(__doc__)
     parser.add_argument("what", nargs="*", help=", ".join(TITLES))
-    parser.add_argument("--build", type=pathlib.Path, default=peers.ROOT / "build" / "release")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3, help="a measurement")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--quick", action="store_true", help="3 rounds of 1 s")
-    parser.add_argument("--write-docs", action="store_true", help="refresh docs/performance.md")
-    parser.add_argument("--check", action="store_true", help="fail when a promise is missed")
-    cores = sorted(os.sched_getaffinity(0))
-    parser.add_argument("--proxy-core", type=int, default=cores[-1])
-    parser.add_argument("--load-core", type=int, default=cores[0])
     options = parser.parse_args()
     if unknown := set(options.what) - set(TITLES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     if options.quick:
         options.rounds, options.seconds = 3, 1
-    options.build = options.build.resolve()
-    options.out = peers.ROOT / "build" / "bench"
-    options.out.mkdir(parents=True, exist_ok=True)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    cli.prepare(options)
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     with peers.origin(options.build, options.load_core, options.out) as origin_port:
         ask = run.asker(peers.get(origin_port, run.PATH, run.HEADERS)[1])
@@ -217,9 +205,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except peers.NotBuilt as missing:
-        sys.exit(f"not built: {missing}")
-    except RuntimeError as failure:
-        sys.exit(str(failure))
+    cli.end_with(main)

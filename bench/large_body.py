@@ -21,6 +21,7 @@ import time
 import zlib
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import tokens
 import report
@@ -224,9 +225,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except peers.NotBuilt as missing:
-        sys.exit(f"not built: {missing}")
-    except RuntimeError as failure:
-        sys.exit(str(failure))
+    cli.end_with(main)

@@ -7,16 +7,13 @@ wrk finds what nginx serves with its core full. Then h2load asks nginx and the g
 64 connections, whether or not the answer before has come (bench/steady.py). The gateway has everything on.
 """
 
-import argparse
 import contextlib
-import os
-import pathlib
-import resource
 import shlex
 import statistics
 import sys
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import report
 import run
@@ -46,22 +43,12 @@ def rounds_of(options, running):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=peers.ROOT / "build" / "release")
+    parser = cli.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3, help="a measurement")
     parser.add_argument("--connections", type=int, default=CLIENTS)
-    parser.add_argument("--write-docs", action="store_true", help="refresh docs/performance.md")
-    parser.add_argument("--check", action="store_true", help="fail when the promise is missed")
-    cores = sorted(os.sched_getaffinity(0))
-    parser.add_argument("--proxy-core", type=int, default=cores[-1])
-    parser.add_argument("--load-core", type=int, default=cores[0])
     options = parser.parse_args()
-    options.build = options.build.resolve()
-    options.out = peers.ROOT / "build" / "bench"
-    options.out.mkdir(parents=True, exist_ok=True)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    cli.prepare(options)
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     chosen = {"nginx": "nginx", "gateway-limits": "gateway"}
     with contextlib.ExitStack() as stack:
@@ -88,9 +75,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except peers.NotBuilt as missing:
-        sys.exit(f"not built: {missing}")
-    except RuntimeError as failure:
-        sys.exit(str(failure))
+    cli.end_with(main)

@@ -11,7 +11,6 @@
 // It keeps connections alive, reads pipelined requests in order and stops reading while an answer
 // is not taken. It believes what it reads: a proxy under test has checked it already.
 #include <strings.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -19,13 +18,12 @@
 #include <optional>
 
 #include "origin_body.hpp"
+#include "origin_loop.hpp"
 #include "plain_body.hpp"
-#include "sockets.hpp"
 
 namespace {
 
 constexpr std::size_t kUnsentMax = 1U << 20U;
-constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 std::array<char, 131072> buffer;
 bench::Pattern pattern;
@@ -64,7 +62,7 @@ class Connection {
     bool advance() {
         bool emptied = false;
         for (;;) {
-            if (!flush()) {
+            if (!bench::flush(fd_, out_, sent_)) {
                 return errno == EAGAIN;
             }
             if (pattern_left_ > 0) {
@@ -86,20 +84,6 @@ class Connection {
 
   private:
     enum class Sink { drain, hash, echo };
-
-    bool flush() {
-        while (sent_ < out_.size()) {
-            const ssize_t sent =
-                ::send(fd_, out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
-            if (sent < 0) {
-                return false;
-            }
-            sent_ += static_cast<std::size_t>(sent);
-        }
-        out_.clear();
-        sent_ = 0;
-        return true;
-    }
 
     void arrived(std::string_view bytes) {
         if (pending_.empty()) {
@@ -258,40 +242,8 @@ class Connection {
     bench::Sha256 hash_;
 };
 
-void accept_all(int epoll, int listener) {
-    for (;;) {
-        const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            return;
-        }
-        bench::send_at_once(fd);
-        epoll_event event{.events = kEvents, .data = {.ptr = new Connection(fd)}};
-        ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::fputs("usage: bench_origin <port>\n", stderr);
-        return 2;
-    }
-    const int listener = bench::listen_on(bench::number(argv[1]));
-    const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
-    ::epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-    std::array<epoll_event, 256> events{};
-    for (;;) {
-        const int count = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-        for (int i = 0; i < count; ++i) {
-            auto* connection =
-                static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
-            if (connection == nullptr) {
-                accept_all(epoll, listener);
-            } else if (!connection->advance()) {
-                delete connection;  // a descriptor has one event a turn, so no other names it
-            }
-        }
-    }
+    return bench::serve<Connection>(argc, argv);
 }

@@ -5,7 +5,6 @@
 // one read brought is answered in one write, as a service under load does it: what a proxy saves by
 // sharing a connection shows only before a service that works so.
 #include <nghttp2/nghttp2.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,12 +13,11 @@
 #include <cstring>
 #include <string>
 
+#include "origin_loop.hpp"
 #include "plain_body.hpp"
-#include "sockets.hpp"
 
 namespace {
 
-constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 constexpr std::int32_t kWindow = 16 << 20;
 constexpr std::uint32_t kStreamsMax = 1'000;
 
@@ -86,17 +84,7 @@ class Connection {
             }
             out_.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
         }
-        while (sent_ < out_.size()) {
-            const ssize_t sent =
-                ::send(fd_, out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
-            if (sent < 0) {
-                return false;
-            }
-            sent_ += static_cast<std::size_t>(sent);
-        }
-        out_.clear();
-        sent_ = 0;
-        return true;
+        return bench::flush(fd_, out_, sent_);
     }
 
     static int frame_received(nghttp2_session* session, const nghttp2_frame* frame, void*) {
@@ -151,40 +139,8 @@ class Connection {
     std::size_t sent_ = 0;
 };
 
-void accept_all(int epoll, int listener) {
-    for (;;) {
-        const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) {
-            return;
-        }
-        bench::send_at_once(fd);
-        epoll_event event{.events = kEvents, .data = {.ptr = new Connection(fd)}};
-        ::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-    }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::fputs("usage: bench_origin_h2 <port>\n", stderr);
-        return 2;
-    }
-    const int listener = bench::listen_on(bench::number(argv[1]));
-    const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
-    ::epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-    std::array<epoll_event, 256> events{};
-    for (;;) {
-        const int count = ::epoll_wait(epoll, events.data(), static_cast<int>(events.size()), -1);
-        for (int i = 0; i < count; ++i) {
-            auto* connection =
-                static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr);
-            if (connection == nullptr) {
-                accept_all(epoll, listener);
-            } else if (!connection->advance()) {
-                delete connection;  // a descriptor has one event a turn, so no other names it
-            }
-        }
-    }
+    return bench::serve<Connection>(argc, argv);
 }

@@ -8,18 +8,17 @@ handshakes with one request each. As in bench/run.py each proxy has one core, th
 rounds are interleaved and ratios taken inside each. The gateway has everything on, rate limits too.
 """
 
-import argparse
 import contextlib
 import os
 import pathlib
 import re
-import resource
 import shlex
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import report
 import run
@@ -228,32 +227,22 @@ def section(result):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=peers.ROOT / "build" / "release")
+    parser = cli.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="a measurement")
     parser.add_argument("--only", default="", help="loads, by comma: " + ",".join(load.name for load in LOADS))
     parser.add_argument("--peers", default="", help="proxies, by comma: nginx,haproxy,gateway")
     parser.add_argument("--rsa", action="store_true", help="an RSA key of 2,048 bits rather than one on P-256")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s")
-    parser.add_argument("--write-docs", action="store_true", help="refresh docs/performance.md")
-    parser.add_argument("--check", action="store_true", help="fail when a promise is missed")
-    cores = sorted(os.sched_getaffinity(0))
-    parser.add_argument("--proxy-core", type=int, default=cores[-1])
-    parser.add_argument("--load-core", type=int, default=cores[0])
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 2, 1
-    options.build = options.build.resolve()
-    options.out = peers.ROOT / "build" / "bench"
-    options.out.mkdir(parents=True, exist_ok=True)
+    cli.prepare(options)
     return options
 
 
 def main():
     options = arguments()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     files = certificate(options.out, options.rsa)
     peers.program(options.build / "bench" / "bench_handshake")
@@ -279,9 +268,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except peers.NotBuilt as missing:
-        sys.exit(f"not built: {missing}")
-    except RuntimeError as failure:
-        sys.exit(str(failure))
+    cli.end_with(main)

@@ -6,19 +6,17 @@ once, then all again), so that what else the machine does falls on all alike. do
 the result; --help says what can be changed.
 """
 
-import argparse
 import contextlib
 import json
-import os
 import pathlib
 import re
-import resource
 import shlex
 import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import report
 import tokens
@@ -37,8 +35,7 @@ HEADERS = {
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=peers.ROOT / "build" / "release")
+    parser = cli.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="a measurement")
     parser.add_argument("--connections", type=int, default=64)
@@ -48,17 +45,12 @@ def arguments():
     parser.add_argument("--plain", action="store_true",
                         help="forwarding only: requests without a token, the gateway with nothing on but its access log")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1,000 idle")
-    parser.add_argument("--write-docs", action="store_true", help="refresh docs/performance.md")
-    parser.add_argument("--check", action="store_true", help="fail when a promise is missed")
-    cores = sorted(os.sched_getaffinity(0))
-    parser.add_argument("--proxy-core", type=int, default=cores[-1])
-    parser.add_argument("--load-core", type=int, default=cores[0])
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds, options.idle = 2, 1, min(options.idle, 1000)
     if options.proxy_core == options.load_core:
         sys.exit("a proxy and its load need a core each")
-    options.build = options.build.resolve()
+    cli.prepare(options)
     return options
 
 
@@ -194,10 +186,6 @@ def choose(options):
 
 def main():
     options = arguments()
-    options.out = peers.ROOT / "build" / "bench"
-    options.out.mkdir(parents=True, exist_ok=True)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     token = tokens.make(options.out)
     if not options.plain:
         HEADERS["Authorization"] = "Bearer " + token
@@ -225,9 +213,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except peers.NotBuilt as missing:
-        sys.exit(f"not built: {missing}")
-    except RuntimeError as failure:
-        sys.exit(str(failure))
+    cli.end_with(main)

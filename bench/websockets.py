@@ -8,15 +8,12 @@ growth of the gateway's resident memory, once it has settled, is divided by thei
 gateway's descriptors, so where the limit on open files is lower fewer are held.
 """
 
-import argparse
-import os
-import pathlib
-import resource
 import shlex
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import report
 import run
@@ -71,20 +68,10 @@ def measure(options, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=peers.ROOT / "build" / "release")
+    parser = cli.parser(__doc__)
     parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--write-docs", action="store_true", help="refresh docs/performance.md")
-    parser.add_argument("--check", action="store_true", help="fail when the promise is missed")
-    cores = sorted(os.sched_getaffinity(0))
-    parser.add_argument("--proxy-core", type=int, default=cores[-1])
-    parser.add_argument("--load-core", type=int, default=cores[0])
     options = parser.parse_args()
-    options.build = options.build.resolve()
-    options.out = peers.ROOT / "build" / "bench"
-    options.out.mkdir(parents=True, exist_ok=True)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    hard = cli.prepare(options)
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     count = min(options.count, (hard - OTHER_FILES) // 2)
     each, alive = measure(options, count)
@@ -101,9 +88,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except peers.NotBuilt as missing:
-        sys.exit(f"not built: {missing}")
-    except RuntimeError as failure:
-        sys.exit(str(failure))
+    cli.end_with(main)

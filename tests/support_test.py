@@ -7,11 +7,13 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from support import casefile, clients, expect, play, wire  # noqa: E402
 from support.slots import Slot  # noqa: E402
+from support.wait import wait_until  # noqa: E402
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -193,6 +195,66 @@ class PlayTest(unittest.TestCase):
         for lines in ([], [line, line], [line | {"status": 500}], [line | {"outcome": "route"}]):
             with self.assertRaises(expect.Mismatch):
                 expect.check_log(answer, lines, "/r")
+
+
+class Turns(clients.Again):
+    """Turns as `script` has them, each an error or whether the connection is good for another; then they end."""
+
+    failing = (OSError, EOFError)
+
+    def __init__(self, *script):
+        super().__init__(1)
+        self.script, self.used = list(script), []
+
+    def connect(self):
+        made = unittest.mock.Mock()
+        self.used.append(made)
+        return made
+
+    def turn(self, client):
+        if not self.script:
+            self._stop.set()
+            return True
+        said = self.script.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+class AgainTest(unittest.TestCase):
+    def run_through(self, *script):
+        with Turns(*script) as turns:
+            wait_until(lambda: not any(thread.is_alive() for thread in turns._threads), 10, "all turns are taken")
+        return turns
+
+    def test_a_connection_is_kept_while_it_is_good(self):
+        turns = self.run_through(True, True)
+        self.assertEqual((1, []), (len(turns.used), turns.failures))
+
+    def test_after_one_that_is_not_comes_another_and_that_is_no_failure(self):
+        turns = self.run_through(True, False, True)
+        self.assertEqual((2, []), (len(turns.used), turns.failures))
+        turns.used[0].close.assert_called_once()
+
+    def test_what_fails_is_told_and_the_next_turn_has_another(self):
+        turns = self.run_through(EOFError("no more"), True, OSError("reset"))
+        self.assertEqual(3, len(turns.used))
+        self.assertRegex(" ".join(turns.failures), "EOFError.*no more.*OSError.*reset")
+        turns.used[0].close.assert_called_once()
+
+    def test_an_answer_that_is_not_the_expected_one_is_a_failure_of_a_load(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+
+        def serve():
+            for body in (b"ok", b"no"):
+                with listener.accept()[0] as client:
+                    client.recv(65536)
+                    client.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n" + body)
+        threading.Thread(target=serve, daemon=True).start()
+        with clients.Load(listener.getsockname()[1], "/", b"ok", connections=1) as load:
+            wait_until(lambda: load.failures, 10, "the second answer is not as expected")
+        self.assertEqual(1, load.done)
 
 
 if __name__ == "__main__":

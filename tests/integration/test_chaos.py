@@ -7,12 +7,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 import unittest
 
 from support import network, tokens
-from support.clients import Client
+from support.clients import Again, Client
 from support.network import Network
 from support.process import DEFAULT_BINARY, JWT_SECRET, ROOT
 from support.wait import wait_until
@@ -37,50 +36,39 @@ def states(process):
     return [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in pathlib.Path(f"/proc/{process}/task").iterdir()]
 
 
-class Asking:
+class Asking(Again):
     """Clients that ask again and again and keep what they were answered, and how long that took."""
 
+    failing = (OSError, ValueError)
+
     def __init__(self, address, count=4, target="/api/v1/events/echo"):
+        super().__init__(count)
         self.address, self.target = address, target
-        self.statuses, self.unanswered, self.slowest = [], [], 0.0
+        self.statuses, self.slowest = [], 0.0
         self.cut_short = 0    # answers that broke off: their service was lost in the middle of them
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
+    def connect(self):
+        return Client(3000, host=self.address, seconds=15)
 
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
+    def turn(self, client):
+        message = client.get(self.target, allow_cut=True)
+        if message.cut:
+            self.cut_short += 1
+            return False
+        self.statuses.append(message.status)
+        return "close" not in message.values("Connection")
 
-    def _run(self):
-        client = None
-        while not self._stop.is_set():
-            began = time.monotonic()
-            try:
-                client = client or Client(3000, host=self.address, seconds=15)
-                message = client.get(self.target, allow_cut=True)
-                if message.cut:
-                    self.cut_short += 1
-                else:
-                    self.statuses.append(message.status)
-                if message.cut or "close" in message.values("Connection"):
-                    client.close()
-                    client = None
-            except (OSError, ValueError) as error:
-                self.unanswered.append(repr(error))
-                client = None
-            self.slowest = max(self.slowest, time.monotonic() - began)
+    def step(self, client):
+        began = time.monotonic()
+        client = super().step(client)
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        return client
 
     def well(self, count=20):
         """Such many answers in a row are 200, from now on."""
         seen = len(self.statuses)
         wait_until(lambda: len(self.statuses) >= seen + count and set(self.statuses[-count:]) == {200}, 30,
-                   f"all is well again; last {self.statuses[-10:]} {self.unanswered[-3:]}")
+                   f"all is well again; last {self.statuses[-10:]} {self.failures[-3:]}")
 
 
 @unittest.skipIf(network.why_not(), f"no network of our own: {network.why_not()}")
@@ -134,7 +122,7 @@ class Chaos(unittest.TestCase):
 
     def invariants(self, asking, allowed):
         self.assertIsNone(self.process.poll(), "the gateway has ended")
-        self.assertEqual([], asking.unanswered[:5], self.said())
+        self.assertEqual([], asking.failures[:5], self.said())
         log = (self.folder / "api-gateway.log").read_text(errors="replace")
         self.assertLessEqual(asking.cut_short, log.count('"outcome":"upstream cut short'), "what broke off is told as such")
         self.assertEqual(set(), set(asking.statuses) - allowed)

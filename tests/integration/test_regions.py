@@ -95,7 +95,8 @@ class Regions(State):
         self.becomes(BANNED, self.b)
         self.redis[0].kill()
         wait_until(lambda: self.peer_up(self.b) == 0, 10, "the metric says so")
-        said = [line for line in self.b.events if "state of another region does not answer" in line.get("msg", "")]
+        said = wait_until(lambda: [line for line in self.b.events if "state of another region does not answer" in line.get("msg", "")],
+                          10, "the log says so")
         self.assertEqual((1, "WARN"), (len(said), said[0]["level"]))
         self.assertEqual(BANNED, self.answer(self.b))
         self.assertEqual(FINE, self.answer(self.b, address="192.0.2.8"))

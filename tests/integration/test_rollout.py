@@ -12,7 +12,7 @@ import unittest
 
 from support import websocket
 from support.balancer import Balancer
-from support.clients import Load
+from support.clients import Again, Load
 from support.h2 import H2Client
 from support.process import ROOT, ask
 from support.scenario import BINARY, Scenario, config
@@ -25,79 +25,50 @@ DRAIN_MS = "800"
 MASK = b"\x01\x02\x03\x04"
 
 
-class H2Load:
+class H2Load(Again):
     """Connections over HTTP/2 that ask again and again. What a GOAWAY has left out goes to the next connection (RFC 9113,
     6.8); whatever else is not the answer is a failure."""
 
+    failing = (OSError, AssertionError)
+
     def __init__(self, port, connections):
-        self.port = port
-        self.done = 0
-        self.asked_again = 0
-        self.failures = []
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(connections)]
+        super().__init__(connections)
+        self.port, self.done, self.asked_again = port, 0, 0
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
+    def connect(self):
+        return H2Client(self.port)
 
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _run(self):
-        client = None
-        while not self._stop.is_set():
-            try:
-                client = client or H2Client(self.port)
-                if client.goaways:
-                    client.close()
-                    client = None
-                    continue
-                stream = client.request(path=TARGET)
-                client.wait(lambda: client.answer(stream).over or client.closed or self._left_out(client, stream), "an answer")
-                answer = client.answer(stream)
-                with self._lock:
-                    if answer.status == 200 and bytes(answer.body) == BODY:
-                        self.done += 1
-                    elif self._left_out(client, stream):
-                        self.asked_again += 1
-                    else:
-                        raise ConnectionError(f"status {answer.status}, reset {answer.reset}, goaways {client.goaways}")
-            except (OSError, AssertionError) as error:
-                with self._lock:
-                    self.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
-                client = None
+    def turn(self, client):
+        if client.goaways:
+            return False
+        stream = client.request(path=TARGET)
+        client.wait(lambda: client.answer(stream).over or client.closed or self._left_out(client, stream), "an answer")
+        answer = client.answer(stream)
+        with self.lock:
+            if answer.status == 200 and bytes(answer.body) == BODY:
+                self.done += 1
+            elif self._left_out(client, stream):
+                self.asked_again += 1
+            else:
+                raise ConnectionError(f"status {answer.status}, reset {answer.reset}, goaways {client.goaways}")
+        return True
 
     @staticmethod
     def _left_out(client, stream):
         return any(last < stream for last, _ in client.goaways)
 
 
-class WebSocketLoad:
+class WebSocketLoad(Again):
     """WebSockets that say something again and again and wait for its echo. One that is told to go (1001, RFC 6455, 7.4.1) asks for
     another; whatever else ends one is a failure."""
 
+    failing = (OSError, EOFError)
+
     def __init__(self, port, count):
-        self.port, self.done, self.told_to_go, self.failures = port, 0, 0, []
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
+        super().__init__(count)
+        self.port, self.done, self.told_to_go = port, 0, 0
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _open(self):
+    def connect(self):
         client = websocket.connect(self.port)
         client.send(websocket.request("/api/v1/ws/echo"))
         head = client.head()
@@ -109,30 +80,19 @@ class WebSocketLoad:
             raise ConnectionError(head)
         return client
 
-    def _run(self):
-        client = None
-        while not self._stop.is_set():
-            try:
-                client = client or self._open()
-                if client is None:
-                    continue
-                client.send(websocket.frame(b"hello", 1, MASK))
-                opcode, payload = client.frame()
-                if opcode == 8:
-                    if int.from_bytes(payload[:2], "big") != 1001:
-                        raise ConnectionError(f"closed with {payload}")
-                    client.send(websocket.frame(payload[:2], 8, MASK))
-                    client.close()
-                    client = None
-                elif (opcode, payload) != (1, b"hello"):
-                    raise ConnectionError(f"{opcode} {payload}")
-                with self._lock:
-                    self.told_to_go += opcode == 8
-                    self.done += opcode == 1
-            except (OSError, EOFError) as error:
-                with self._lock:
-                    self.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
-                client = None
+    def turn(self, client):
+        client.send(websocket.frame(b"hello", 1, MASK))
+        opcode, payload = client.frame()
+        if opcode == 8:
+            if int.from_bytes(payload[:2], "big") != 1001:
+                raise ConnectionError(f"closed with {payload}")
+            client.send(websocket.frame(payload[:2], 8, MASK))
+        elif (opcode, payload) != (1, b"hello"):
+            raise ConnectionError(f"{opcode} {payload}")
+        with self.lock:
+            self.told_to_go += opcode == 8
+            self.done += opcode == 1
+        return opcode == 1
 
 
 def echo(service):

@@ -108,18 +108,19 @@ class Client:
         self.close()
 
 
-class Load:
-    """Connections that ask again and again until told to stop. Whatever is not the expected answer is a failure."""
+class Again:
+    """Clients that do the same again and again, each with a connection of its own, from entering to leaving. What a turn
+    raises of `failing` is a failure, and the next turn has another connection.
 
-    def __init__(self, port, target, expected, connections=8):
-        self.port = port
-        self.target = target
-        self.expected = expected
-        self.done = 0
+    Another class says what connect() gives and what turn() does with it."""
+
+    failing = (OSError,)
+
+    def __init__(self, count):
         self.failures = []
+        self.lock = threading.Lock()    # for what all clients count together
         self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(connections)]
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
 
     def __enter__(self):
         for thread in self._threads:
@@ -131,22 +132,54 @@ class Load:
         for thread in self._threads:
             thread.join(30)
 
+    def connect(self):
+        """A connection; None: not now, and that is no failure."""
+        raise NotImplementedError
+
+    def turn(self, client):
+        """Whether the connection is good for another turn."""
+        raise NotImplementedError
+
+    def step(self, client):
+        """A turn with this connection, or with a new one; returns the one for the next."""
+        try:
+            client = client or self.connect()
+            if client and not self.turn(client):
+                client.close()
+                return None
+            return client
+        except self.failing as error:
+            with self.lock:
+                self.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
+            if client:
+                client.close()
+            return None
+
     def _run(self):
         client = None
         while not self._stop.is_set():
-            try:
-                client = client or Client(self.port)
-                message = client.get(self.target)
-                if message.status != 200 or message.body != self.expected:
-                    raise ConnectionError(f"answered {message}")
-                if "close" in message.values("Connection"):
-                    client.close()
-                    client = None
-                with self._lock:
-                    self.done += 1
-            except (OSError, wire.BadMessage) as error:
-                with self._lock:
-                    self.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
-                if client:
-                    client.close()
-                client = None
+            client = self.step(client)
+
+
+class Load(Again):
+    """Connections that ask again and again until told to stop. Whatever is not the expected answer is a failure."""
+
+    failing = (OSError, wire.BadMessage)
+
+    def __init__(self, port, target, expected, connections=8):
+        super().__init__(connections)
+        self.port = port
+        self.target = target
+        self.expected = expected
+        self.done = 0
+
+    def connect(self):
+        return Client(self.port)
+
+    def turn(self, client):
+        message = client.get(self.target)
+        if message.status != 200 or message.body != self.expected:
+            raise ConnectionError(f"answered {message}")
+        with self.lock:
+            self.done += 1
+        return "close" not in message.values("Connection")

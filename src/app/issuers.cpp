@@ -1,0 +1,71 @@
+#include "app/issuers.hpp"
+
+namespace gw::app {
+
+Issuers::Issuers(Foundation& base, Workers& workers, std::function<void()> changed)
+    : base_(base),
+      workers_(workers),
+      changed_(std::move(changed)),
+      callers_(
+          base.loop, base.log, base.h1, base.name_servers,
+          [this](const std::string& document) { return adopt(document); },
+          [this] { workers_.each([](Worker& worker) { worker.keys_were_read(); }); }),
+      sign_in_([this] { operators_.ask(); }),
+      operators_(
+          base.loop, base.log, base.h1, base.name_servers,
+          [this](const std::string& document) { return sign_in_.adopt(document); }, [] {}) {
+    workers_.each([this](Worker& worker) {
+        worker.ask_for_keys_by([this] { base_.loop.post([this] { callers_.ask(); }); });
+    });
+    base_.exposition.read_key_set_failures_by([this] { return callers_.failures(); });
+}
+
+void Issuers::follow() {
+    const Settings& settings = *base_.settings;
+    callers_.follow(settings.tokens.key_set_url, settings.tokens.key_set_refresh,
+                    settings.key_set_tls);
+    const control::SignInOptions& options = settings.admin_sign_in;
+    sign_in_.configure(options);
+    operators_.follow(options.key_set_url, options.key_set_refresh, settings.sign_in_tls);
+    publish();
+}
+
+// Fetched keys first: they have names, and those without one are tried for every token.
+void Issuers::publish() {
+    std::vector<identity::Key> keys;
+    std::vector<identity::SkippedKey> skipped;
+    if (!base_.settings->tokens.key_set_url.empty() && !document_.empty()) {
+        keys = identity::parse_key_set(document_, skipped).value_or(std::vector<identity::Key>{});
+    }
+    for (const identity::SkippedKey& key : skipped) {
+        base_.log.warn("a key of the key set is not used",
+                       {{"kid", key.name}, {"reason", key.why}});
+    }
+    keys.insert(keys.end(), base_.keys.begin(), base_.keys.end());
+    keys_ = std::make_shared<const identity::KeySet>(std::move(keys));
+    workers_.each([this](Worker& worker) { worker.adopt_keys(keys_); });
+}
+
+bool Issuers::adopt(const std::string& document) {
+    std::vector<identity::SkippedKey> skipped;
+    const auto keys = identity::parse_key_set(document, skipped);
+    // A set of no use is an issuer's fault more often than its will, and would lock everybody out.
+    if (!keys || keys->empty()) {
+        return false;
+    }
+    if (document != document_) {
+        document_ = document;
+        publish();
+        changed_();
+    }
+    return true;
+}
+
+net::Task<void> Issuers::stop() {
+    callers_.stop();
+    co_await callers_.all_done();
+    operators_.stop();
+    co_await operators_.all_done();
+}
+
+}  // namespace gw::app

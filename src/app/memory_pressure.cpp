@@ -1,0 +1,34 @@
+#include "app/memory_pressure.hpp"
+
+namespace gw::app {
+
+MemoryPressure::MemoryPressure(Foundation& base, Workers& workers)
+    : base_(base),
+      workers_(workers),
+      watch_(base.loop,
+             [this](gateway::Pressure pressure, std::uint64_t used) { changed(pressure, used); }) {}
+
+void MemoryPressure::configure() {
+    watch_.configure(std::uint64_t{base_.settings->overload.memory_max_mb} << 20);
+}
+
+void MemoryPressure::changed(gateway::Pressure pressure, std::uint64_t used) {
+    now_ = pressure;
+    workers_.each([&](Worker& worker) { worker.adopt_pressure(pressure); });
+    base_.exposition.memory_pressure(static_cast<int>(pressure));
+    const auto resident = static_cast<std::int64_t>(used >> 20);
+    if (pressure == gateway::Pressure::none) {
+        base_.log.info("there is memory again", {{"residentMb", resident}});
+    } else {
+        base_.log.warn(
+            "memory runs short: requests are refused, reads first",
+            {{"residentMb", resident}, {"pressure", static_cast<std::int64_t>(pressure)}});
+    }
+}
+
+net::Task<void> MemoryPressure::stop() {
+    watch_.stop();
+    co_await watch_.all_done();
+}
+
+}  // namespace gw::app

@@ -1,0 +1,226 @@
+#include "app/shared_state.hpp"
+
+#include <unistd.h>
+
+#include "app/state_file.hpp"
+#include "base/random.hpp"
+#include "state/embedded_store.hpp"
+#include "state/redis_store.hpp"
+
+namespace gw::app {
+namespace {
+
+// Two processes of one host, and a process and its successor, are different.
+std::string unique_name(const std::string& instance) {
+    return instance + "-" + std::to_string(::getpid()) + "-" +
+           std::to_string(Random::fresh_seed() % 1'000'000);
+}
+
+}  // namespace
+
+SharedState::SharedState(Foundation& base, Workers& workers, SharedStateListener listener)
+    : base_(base),
+      workers_(workers),
+      listener_(std::move(listener)),
+      limit_link_(base.loop, unique_name(base.settings->instance_id)),
+      idempotency_link_(base.loop),
+      answer_link_(base.loop, unique_name(base.settings->instance_id)),
+      limits_(std::size_t{base.settings->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(),
+              limit_link_),
+      tickets_(base.loop, base.log,
+               [this](const auto& keys) {
+                   workers_.each([&](Worker& worker) { worker.adopt_tickets(keys); });
+               }),
+      keeper_(base.loop, Random::fresh_seed(), listener_of_state()),
+      maintenance_(base, keeper_.state(), [this] { listener_.changed(); }) {
+    share_answers();
+    workers_.each([this](Worker& worker) {
+        worker.limit_by(limits_);
+        worker.keep_answers_in(answers_);
+        worker.share_answers_by(answer_link_);
+        worker.remember_keys_in(idempotency_link_);
+    });
+    make_store();
+    limit_link_.use_store(*store_);
+    idempotency_link_.use_store(*store_);
+    answer_link_.use_store(*store_);
+    maintenance_.plan();
+}
+
+void SharedState::make_store() {
+    if (base_.settings->state.redis.configured()) {
+        // Checked with the settings.
+        store_ = std::make_unique<state::RedisStore>(base_.loop,
+                                                     *state::place_of(base_.settings->state.redis),
+                                                     base_.name_servers, Random::fresh_seed());
+        available_ = false;
+        return;
+    }
+    auto made = std::make_unique<state::EmbeddedStore>(base_.loop);
+    embedded_ = made.get();
+    store_ = std::move(made);
+}
+
+void SharedState::configure() {
+    limit_link_.assume_gateways(base_.settings->limits.gateways);
+    tickets_.configure(base_.settings->tls.ticket_rotation, base_.settings->tls.ticket_secret);
+    if (resp_ != nullptr) {
+        resp_->set_password(base_.settings->state.resp_password);
+    }
+}
+
+void SharedState::start(net::Fd resp) {
+    tidy_limits();
+    const Settings& settings = *base_.settings;
+    if (embedded_ != nullptr && !settings.state.snapshot.empty()) {
+        snapshot_ = keep_snapshot(base_.loop, base_.log, *embedded_, settings.state.snapshot);
+    }
+    store_->follow(state::KnownState::prefixes(), follower());
+    if (settings.tls.configured()) {
+        tickets_.start(*store_);
+    }
+    if (resp.valid()) {
+        resp_ = std::make_unique<state::RespServer>(base_.loop, std::move(resp), *store_,
+                                                    settings.state.resp_password);
+    }
+}
+
+state::Follower& SharedState::follower() {
+    std::vector<state::RedisPlace> places;
+    for (const std::string& url : base_.settings->state.peers) {
+        // Checked with the settings.
+        places.push_back(*state::place_of_peer(base_.settings->state.redis, url));
+    }
+    if (places.empty()) {
+        return keeper_.state();
+    }
+    regions_ = std::make_unique<control::RegionPeers>(
+        base_.loop, base_.log, std::move(places), base_.name_servers, keeper_.state(),
+        [this](const std::string& peer, bool up) { base_.exposition.state_peer(peer, up); });
+    return regions_->own();
+}
+
+state::KnownStateListener SharedState::listener_of_state() {
+    return {
+        .published = [this](const std::shared_ptr<const state::Known>& known) { published(known); },
+        .changed = {},
+        .complained = [this](std::string_view key, const char* why) { complain(key, why); },
+        .backend_changed = [this](bool available,
+                                  const char* why) { backend_changed(available, why); },
+        .purged = [this](std::string_view what, std::string_view value) { purge(what, value); },
+        .limit_forgotten = [this](std::string_view key,
+                                  std::string_view /*value*/) { forget_limit(key); },
+        .outdated =
+            [this](std::string_view /*what*/, std::string_view value) {
+                if (const auto uri = answer_link_.outdated_elsewhere(value); !uri.empty()) {
+                    answers_.forget(uri);
+                }
+            }};
+}
+
+void SharedState::published(const std::shared_ptr<const state::Known>& known) {
+    workers_.each([&](Worker& worker) { worker.adopt_known(known); });
+    maintenance_.look();
+    listener_.published(*known);
+}
+
+void SharedState::complain(std::string_view key, const char* why) {
+    base_.log.warn("a key of the state is not understood", {{"key", key}, {"reason", why}});
+}
+
+void SharedState::backend_changed(bool available, const char* why) {
+    if (available == available_) {
+        return;
+    }
+    available_ = available;
+    limit_link_.store_changed(available);
+    answer_link_.store_changed(available);
+    tickets_.store_changed();
+    if (available) {
+        base_.log.info("the state backend answers", {{"backend", store_->backend()}});
+    } else {
+        base_.log.error("the state backend does not answer; bans and revocations stay in force",
+                        {{"backend", store_->backend()}, {"reason", why}});
+    }
+    base_.exposition.state_backend(available);
+    listener_.changed();
+}
+
+void SharedState::purge(std::string_view what, std::string_view value) {
+    const auto purge = gateway::parse_purge(what);
+    if (!purge) {
+        complain("cache:purge:" + std::string(what), "it names no path, tag or tenant");
+        return;
+    }
+    if (answer_link_.note_purge(*purge, what, value)) {
+        answers_.purge(*purge);
+    }
+}
+
+void SharedState::forget_limit(std::string_view key) {
+    for (const auto& policy : base_.site->policies) {
+        if (key.starts_with(policy->name() + ":")) {
+            limits_.forget(key, *policy);
+        }
+    }
+}
+
+void SharedState::forget_answers() {
+    answers_.purge({});
+    share_answers();
+}
+
+void SharedState::share_answers() {
+    answers_.set_most(base_.settings->cache.bytes_max);
+    answer_link_.configure({.on = base_.settings->cache.shared,
+                            .body_bytes_max = base_.settings->cache.shared_body_bytes_max,
+                            .secret = base_.settings->signing.secret});
+}
+
+void SharedState::tidy_limits() {
+    constexpr Millis kTidyEvery{100};
+    if (!base_.stopping) {
+        limits_.tidy(base_.loop.now());
+        base_.loop.timers().arm(limit_timer_, base_.loop.now() + kTidyEvery);
+    }
+}
+
+void SharedState::flush() {
+    if (snapshot_ != nullptr) {
+        snapshot_->flush();
+    }
+}
+
+void SharedState::handed_over() {
+    if (resp_ != nullptr && embedded_ != nullptr) {
+        resp_->stop();
+    }
+}
+
+net::Task<void> SharedState::stop_links() {
+    if (resp_ != nullptr) {
+        resp_->stop();
+        co_await resp_->all_done();
+    }
+    maintenance_.stop();
+    tickets_.stop();
+    co_await tickets_.all_done();
+    limit_link_.stop();
+    co_await limit_link_.all_done();
+    idempotency_link_.stop();
+    co_await idempotency_link_.all_done();
+    answer_link_.stop();
+    co_await answer_link_.all_done();
+}
+
+net::Task<void> SharedState::stop_store() {
+    if (snapshot_ != nullptr) {
+        co_await snapshot_->stop();
+    }
+    co_await store_->stop();
+    if (regions_ != nullptr) {
+        co_await regions_->stop();
+    }
+}
+
+}  // namespace gw::app

@@ -1,0 +1,115 @@
+#include "app/watched_files.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "config/variable_folder.hpp"
+
+namespace gw::app {
+namespace {
+
+const std::string& shown_name(const net::TlsCertificate& certificate) {
+    return certificate.names.empty() ? certificate.file : certificate.names.front();
+}
+
+void keep_first(std::map<std::string, WallTime>& ends, const std::string& name, WallTime end) {
+    const auto [entry, fresh] = ends.emplace(name, end);
+    entry->second = std::min(entry->second, end);
+}
+
+}  // namespace
+
+void WatchedFiles::watch_configuration(const std::string& path) {
+    const auto changed = [this] { changed_("file"); };
+    file_ = std::make_unique<control::FileWatch>(base_.loop, path, changed);
+    const std::string* const folder = base_.environment.find(config::kVariablesDir);
+    if (folder == nullptr) {
+        return;
+    }
+    const std::filesystem::path any = std::filesystem::path(*folder) / "VARIABLE";
+    std::error_code unknown;
+    if (!std::filesystem::equivalent(any.parent_path(), std::filesystem::path(path).parent_path(),
+                                     unknown)) {
+        folder_ = std::make_unique<control::FileWatch>(base_.loop, any.string(), changed);
+    }
+}
+
+// Keys and certificates may be replaced in any order: between the two they do not fit, which is
+// refused and told, and the old ones stay until they do.
+void WatchedFiles::watch_certificates() {
+    std::map<std::string, std::unique_ptr<control::FileWatch>> folders;
+    const Settings& settings = *base_.settings;
+    if (settings.tls_contexts != nullptr) {
+        watch_folder_of(settings.tls.client_ca_file, folders);
+        for (const net::TlsCertificateOptions& files : settings.tls.all()) {
+            watch_folder_of(files.cert_file, folders);
+            watch_folder_of(files.key_file, folders);
+            watch_folder_of(files.ocsp_file, folders);
+        }
+    }
+    certificate_folders_ = std::move(folders);
+    base_.exposition.certificates(expiries());
+    base_.exposition.staples(staples());
+}
+
+void WatchedFiles::watch_folder_of(
+    const std::string& file, std::map<std::string, std::unique_ptr<control::FileWatch>>& folders) {
+    if (file.empty()) {
+        return;
+    }
+    std::string folder = std::filesystem::path(file).parent_path().string();
+    const auto known = certificate_folders_.find(folder);
+    if (known != certificate_folders_.end() && known->second != nullptr) {
+        folders.emplace(std::move(folder), std::move(known->second));
+    } else if (!folders.contains(folder)) {
+        // In a turn of its own: a reload may drop the watch that tells of it.
+        folders.emplace(std::move(folder),
+                        std::make_unique<control::FileWatch>(base_.loop, file, [this] {
+                            base_.loop.post([this] { changed_("certificate"); });
+                        }));
+    }
+}
+
+WatchedFiles::Ends WatchedFiles::expiries() const {
+    Ends ends;
+    if (base_.settings->tls_contexts != nullptr) {
+        for (const net::TlsCertificate& certificate :
+             base_.settings->tls_contexts->certificates()) {
+            keep_first(ends, shown_name(certificate), certificate.expires);
+        }
+    }
+    return ends;
+}
+
+WatchedFiles::Ends WatchedFiles::staples() {
+    Ends ends;
+    if (const net::TlsContexts* const contexts = base_.settings->tls_contexts.get()) {
+        for (std::size_t i = 0; i < contexts->staples().size(); ++i) {
+            if (const net::TlsStaple* const staple = contexts->staples()[i].get()) {
+                keep_first(ends, shown_name(contexts->certificates()[i]), shown_until(*staple));
+            }
+        }
+    }
+    return ends;
+}
+
+// The epoch: not at all, and then the log says why.
+WallTime WatchedFiles::shown_until(const net::TlsStaple& staple) {
+    if (staple.good_at(base_.loop.clock().wall)) {
+        return staple.until;
+    }
+    const bool late = staple.trouble.empty();
+    base_.log.warn("an OCSP response is not shown to clients",
+                   {{"file", staple.file},
+                    {"reason", late ? "has ended (nextUpdate)" : staple.trouble},
+                    {"remedy", late ? "fetch a new one" : staple.remedy}});
+    return {};
+}
+
+void WatchedFiles::stop() {
+    file_.reset();
+    certificate_folders_.clear();
+    folder_.reset();
+}
+
+}  // namespace gw::app

@@ -1,0 +1,45 @@
+// The files that a change of which means another configuration: its own, the variables beside it,
+// and certificates. Control thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "app/foundation.hpp"
+#include "control/file_watch.hpp"
+
+namespace gw::app {
+
+class WatchedFiles {
+  public:
+    // Called with what has changed, a word for the log.
+    using Changed = std::function<void(std::string_view cause)>;
+
+    WatchedFiles(Foundation& base, Changed changed) : base_(base), changed_(std::move(changed)) {}
+    WatchedFiles(const WatchedFiles&) = delete;
+    WatchedFiles& operator=(const WatchedFiles&) = delete;
+
+    void watch_configuration(const std::string& path);
+    // Those of the settings in force, which metrics show, too.
+    void watch_certificates();
+    void stop();
+
+  private:
+    using Ends = std::map<std::string, WallTime>;  // of a name, the first to end
+
+    void watch_folder_of(const std::string& file,
+                         std::map<std::string, std::unique_ptr<control::FileWatch>>& folders);
+    [[nodiscard]] Ends expiries() const;
+    Ends staples();
+    WallTime shown_until(const net::TlsStaple& staple);
+
+    Foundation& base_;
+    const Changed changed_;
+    std::unique_ptr<control::FileWatch> file_;
+    std::unique_ptr<control::FileWatch> folder_;  // of VARIABLES_DIR, where it is another one
+    std::map<std::string, std::unique_ptr<control::FileWatch>> certificate_folders_;
+};
+
+}  // namespace gw::app
