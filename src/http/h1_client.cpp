@@ -63,7 +63,11 @@ Task<Result<void>> H1Client::send(RequestHead& head, std::string_view body, bool
                        "the request head is too large to forward");
     }
     sent_all_ = last;
-    co_return written(co_await stream_.write(part.before, part.body, part.after, pace_));
+    Result<void> sent = co_await stream_.write(part.before, part.body, part.after, pace_);
+    if (last) {
+        work_->out.release();  // the answer may take its time
+    }
+    co_return written(std::move(sent));
 }
 
 Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const Headers* trailers) {
@@ -101,9 +105,6 @@ Result<void> H1Client::written(Result<void> result) {
 
 Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
     H1ClientWork& work = *work_;
-    if (!work.in) {
-        work.in = pool_.buffers.take();
-    }
     while (true) {
         if (!pending_.empty()) {
             const H1Parse parse = parse_response(pending_, limits_, method_, work.head);
@@ -125,7 +126,8 @@ Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
         }
         const std::size_t kept = move_to_front(work.in, pending_);
         const Result<std::size_t> got =
-            co_await stream_.read_some(work.in.span().subspan(kept), deadline);
+            work.in ? co_await stream_.read_some(work.in.span().subspan(kept), deadline)
+                    : co_await stream_.read_some(work.in, pool_.buffers, deadline);
         if (!got || *got == 0) {
             failed_ = true;
             Error error = got ? Error{Errc::closed, Fault::upstream, Retry::if_reused,

@@ -261,14 +261,30 @@ Stream::ReadOp Stream::read_some(std::span<char> into, Instant deadline) {
     return {*this, into, deadline};
 }
 
+Stream::ReadOp Stream::read_some(Buffer& into, BufferPool& pool, Instant deadline) {
+    ReadOp op{*this, {}, deadline};
+    op.lent_ = &into;
+    op.pool_ = &pool;
+    return op;
+}
+
+bool Stream::ReadOp::try_read() {
+    if (lent_ == nullptr) {
+        return stream->try_read(into_, result_);
+    }
+    *lent_ = pool_->take();
+    const bool done = stream->try_read(lent_->span(), result_);
+    if (!done) {
+        lent_->release();
+    }
+    return done;
+}
+
 Stream::ReadOp::ReadOp(Stream& owner, std::span<char> into, Instant deadline)
     : into_(into), deadline_(deadline) {
     stream = &owner;
     reads = true;
-    attempt = [](Op& op) {
-        auto& self = static_cast<ReadOp&>(op);
-        return op.stream->try_read(self.into_, self.result_);
-    };
+    attempt = [](Op& op) { return static_cast<ReadOp&>(op).try_read(); };
     give_up = [](Op& op, Errc why) {
         static_cast<ReadOp&>(op).result_ =
             fail(why, op.stream->peer_, "nothing came from the peer");
@@ -284,7 +300,7 @@ bool Stream::ReadOp::await_ready() {
 }
 
 void Stream::ReadOp::await_suspend(std::coroutine_handle<> handle) {
-    if ((stream->state_ & kReadable) != 0 && stream->try_read(into_, result_)) {
+    if ((stream->state_ & kReadable) != 0 && try_read()) {
         stream->loop_.resume_soon(handle);
         return;
     }

@@ -22,6 +22,7 @@
 #include "base/ensure.hpp"
 #include "base/ip_address.hpp"
 #include "base/result.hpp"
+#include "net/buffers.hpp"
 #include "net/fd.hpp"
 #include "net/loop.hpp"
 #include "net/pace.hpp"
@@ -71,6 +72,10 @@ class Stream final : Pollable {
 
     // Bytes read; 0 at the end of the stream.
     ReadOp read_some(std::span<char> into, Instant deadline);
+    // The same into a buffer that is taken from the pool when there is something to read: who waits
+    // for long holds none, and who reads next gets the one that has just been used. into: holds
+    // nothing; on failure it may have a buffer.
+    ReadOp read_some(Buffer& into, BufferPool& pool, Instant deadline);
     // Until there is something to read (or the end, or an error): for waiting without holding a
     // buffer.
     ReadableOp readable(Instant deadline);
@@ -210,7 +215,10 @@ class Stream final : Pollable {
       private:
         friend class Stream;
         ReadOp(Stream& owner, std::span<char> into, Instant deadline);
+        bool try_read();
         std::span<char> into_;
+        Buffer* lent_ = nullptr;  // where one of pool_ goes; null: into_ is all
+        BufferPool* pool_ = nullptr;
         Instant deadline_;
         Result<std::size_t> result_{0};
     };

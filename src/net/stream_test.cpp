@@ -85,6 +85,40 @@ TEST(Stream, ReadsWhatComesAndThenTheEnd) {
     EXPECT_EQ(*got, 0U);
 }
 
+Task<void> read_lent(Stream& stream, BufferPool& pool, Instant deadline, std::size_t& lent_before,
+                     Result<std::size_t>& got, std::string& bytes) {
+    Buffer buffer;
+    auto read = stream.read_some(buffer, pool, deadline);
+    lent_before = pool.lent();
+    got = co_await read;
+    bytes.assign(buffer.data(), got.value_or(0));
+}
+
+TEST(Stream, WhoWaitsHoldsNoBufferAndWhoReadsGetsOne) {
+    Loop loop;
+    Pair pair = connected_pair();
+    Stream stream(loop, std::move(pair.ours), Fault::upstream);
+    BufferPool pool(64, 4);
+    std::size_t lent_before = 1;
+    std::size_t lent_waiting = 1;
+    Result<std::size_t> got;
+    std::string bytes;
+    Scope peer;
+    const auto say = [](Loop& on, BufferPool& of, int fd, std::size_t& lent) -> Task<void> {
+        Pause pause(on);
+        co_await pause.until(on.now() + Millis{5});
+        lent = of.lent();
+        EXPECT_EQ(::send(fd, "hello", 5, 0), 5);
+    };
+    peer.spawn(say(loop, pool, pair.theirs.get(), lent_waiting));
+    LoopRun run(loop);
+    run(read_lent(stream, pool, loop.now() + Millis{5'000}, lent_before, got, bytes));
+    EXPECT_EQ(lent_before, 0U);
+    EXPECT_EQ(lent_waiting, 0U);
+    EXPECT_EQ(bytes, "hello");
+    EXPECT_EQ(pool.lent(), 0U);
+}
+
 TEST(Stream, AReadThatNobodyAnswersEndsAtItsDeadline) {
     Loop loop;
     Pair pair = connected_pair();
