@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs fuzz targets for a number of executions and keeps account of what each has had.
 
-    tools/fuzz.py run [TARGET …] [--runs N | --seconds N] [--upto N] [--fast]   all targets unless some are named
+    tools/fuzz.py run [TARGET …] [--runs N | --seconds N] [--upto N] [--fast] [--jobs N]   all targets unless some are named
     tools/fuzz.py table [--write]                                   the account as a table; --write: into docs/fuzzing.md
     tools/fuzz.py seeds TARGET …                                    the smallest set of inputs that reaches as much, to tests/corpus
 
@@ -12,6 +12,7 @@ sanitizers but with every ensure(). A finding ends that target's run: its input 
 and this command ends with 1.
 """
 import argparse
+import concurrent.futures
 import contextlib
 import fcntl
 import json
@@ -23,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -70,6 +72,36 @@ def number(pattern, text):
     return int(found[-1]) if found else 0
 
 
+class Started:
+    """The programs that run now: whoever ends this process ends them."""
+
+    def __init__(self):
+        self.lock, self.processes, self.over = threading.Lock(), set(), False
+
+    def start(self, *arguments, **options):
+        with self.lock:
+            if self.over:
+                sys.exit(143)
+            process = subprocess.Popen(*arguments, **options)
+            self.processes.add(process)
+            return process
+
+    def ended(self, process):
+        with self.lock:
+            self.processes.discard(process)
+        if self.over:
+            sys.exit(143)
+
+    def end(self, *_):
+        self.over = True
+        for process in list(self.processes):
+            process.terminate()
+        sys.exit(143)
+
+
+STARTED = Started()
+
+
 class Run:
     """One piece of one target, and what libFuzzer said at its end."""
 
@@ -86,8 +118,8 @@ class Run:
                    *([f"-dict={words}"] if words.exists() else []), self.corpus, *([seeds] if seeds.is_dir() else [])]
         began = time.monotonic()
         environment = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"} | os.environ
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                                   errors="replace", env=environment)
+        process = STARTED.start(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                errors="replace", env=environment)
         try:
             self.text = process.communicate(timeout=seconds + STUCK_SECONDS)[1]
         except subprocess.TimeoutExpired:
@@ -97,6 +129,7 @@ class Run:
             process.terminate()
             self.text = process.communicate()[1]
             raise
+        STARTED.ended(process)
         self.seconds = time.monotonic() - began
         self.good = process.returncode == 0
         self.executions = max(number(r"stat::number_of_executed_units:\s*(\d+)", self.text), number(r"(?m)^#(\d+)\s", self.text))
@@ -195,6 +228,7 @@ def main():
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--upto", type=int)
     parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1, help="so many targets at once")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--ledger", type=pathlib.Path, default=ROOT / "build" / "fuzz" / "ledger.json")
     options = parser.parse_args()
@@ -214,8 +248,9 @@ def main():
     if not (options.runs or options.seconds or options.upto):
         options.seconds = PIECE_SECONDS
     # Ended from outside it ends what it started as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    good = [run_target(options, target) for target in chosen]
+    signal.signal(signal.SIGTERM, STARTED.end)
+    with concurrent.futures.ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        good = list(pool.map(lambda target: run_target(options, target), chosen))
     return 0 if all(good) else 1
 
 

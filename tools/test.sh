@@ -35,7 +35,7 @@ fuzz_smoke() {
     [ -f build/fuzz/build.ninja ] || cmake --preset fuzz >/dev/null || return 1
     # shellcheck disable=SC2046  # a list of targets
     cmake --build --preset fuzz -j "$jobs" --target $(find src -name '*_fuzz.cpp' -exec basename {} .cpp \;) -- --quiet || return 1
-    tools/fuzz.sh "${FUZZ_SMOKE_SECONDS:-5}"
+    tools/fuzz.sh "${FUZZ_SMOKE_SECONDS:-10}"
 }
 
 manifests() {
