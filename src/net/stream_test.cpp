@@ -94,6 +94,13 @@ Task<void> read_lent(Stream& stream, BufferPool& pool, Instant deadline, std::si
     bytes.assign(buffer.data(), got.value_or(0));
 }
 
+Task<void> say_later(Loop& loop, BufferPool& pool, int fd, std::size_t& lent_waiting) {
+    Pause pause(loop);
+    co_await pause.until(loop.now() + Millis{5});
+    lent_waiting = pool.lent();
+    EXPECT_EQ(::send(fd, "hello", 5, 0), 5);
+}
+
 TEST(Stream, WhoWaitsHoldsNoBufferAndWhoReadsGetsOne) {
     Loop loop;
     Pair pair = connected_pair();
@@ -104,13 +111,7 @@ TEST(Stream, WhoWaitsHoldsNoBufferAndWhoReadsGetsOne) {
     Result<std::size_t> got;
     std::string bytes;
     Scope peer;
-    const auto say = [](Loop& on, BufferPool& of, int fd, std::size_t& lent) -> Task<void> {
-        Pause pause(on);
-        co_await pause.until(on.now() + Millis{5});
-        lent = of.lent();
-        EXPECT_EQ(::send(fd, "hello", 5, 0), 5);
-    };
-    peer.spawn(say(loop, pool, pair.theirs.get(), lent_waiting));
+    peer.spawn(say_later(loop, pool, pair.theirs.get(), lent_waiting));
     LoopRun run(loop);
     run(read_lent(stream, pool, loop.now() + Millis{5'000}, lent_before, got, bytes));
     EXPECT_EQ(lent_before, 0U);
