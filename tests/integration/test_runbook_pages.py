@@ -136,9 +136,16 @@ class Pages(Scenario):
                            capture_output=True, timeout=20)
 
     def on_all_pods(self, target, count=1, **options):
-        for pod in self.production.pods:
+        """Asks, and waits for the access lines: pages look at logs as soon as this is over."""
+        pods, path = list(self.production.pods), target.partition("?")[0]
+
+        def lines(pod):
+            return pod.log.read_text().count(f'"path":"{path}')
+        before = [lines(pod) for pod in pods]
+        for pod in pods:
             for number in range(count):
                 self.production.ask(target + f"&n={number}" if "?" in target else target, pod=pod, token=self.token, **options)
+        wait_until(lambda: all(lines(pod) >= seen + count for pod, seen in zip(pods, before)), 10, f"the log tells of {path}")
 
     def given_crashed(self):
         self.calm()

@@ -42,19 +42,16 @@ class TlsClient(Client):
 
 
 class TlsLoad(Load):
-    def _run(self):
-        while not self._stop.is_set():
-            try:
-                with TlsClient(self.port) as client:
-                    for _ in range(5):
-                        message = client.get(self.target)
-                        if message.status != 200 or message.body != self.expected:
-                            raise ConnectionError(f"answered {message}")
-                        with self._lock:
-                            self.done += 1
-            except OSError as error:
-                with self._lock:
-                    self.failures.append(repr(error))
+    """Five requests on each connection, so that there are many handshakes."""
+
+    def connect(self):
+        client = TlsClient(self.port)
+        client.left = 5
+        return client
+
+    def turn(self, client):
+        client.left -= 1
+        return super().turn(client) and client.left > 0
 
 
 class Tls(Scenario):
