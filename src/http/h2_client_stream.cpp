@@ -38,7 +38,6 @@ Task<Result<void>> H2ClientStream::send(RequestHead& head, std::string_view body
                                         const Headers* trailers) {
     ensure(id_ == 0, "a second request on one stream");
     method_ = head.method;
-    work_->in = connection_.pool_.buffers.take();
     work_->out = connection_.pool_.buffers.take();
     outgoing_ = {.bytes = body, .last = last, .trailers = trailers};
     const bool ends = last && body.empty() && trailers == nullptr;
@@ -120,6 +119,9 @@ void H2ClientStream::fields_began(bool /*trailers*/) {
         trailers_.emplace();
     } else {
         head_ready_ = false;  // an interim head that nobody has taken is passed over
+        if (!work_->in) {
+            work_->in = connection_.pool_.buffers.take();
+        }
         reader_.emplace(work_->in.span(), method_, work_->head);
     }
 }
