@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 work=""
 pid=""
 cleanup() {
-    [ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
-    [ -n "$work" ] && rm -rf "$work"
+    if [ -n "$pid" ]; then kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; fi
+    if [ -n "$work" ]; then rm -rf "$work"; fi
 }
 trap cleanup EXIT
 if [ "${1:-}" != "--here" ]; then
