@@ -5,6 +5,7 @@ it is run, what it has to show and how it ends:
 
 RUNBOOK_PAGES names pages, to try only these."""
 import base64
+import contextlib
 import json
 import os
 import re
@@ -135,17 +136,22 @@ class Pages(Scenario):
             subprocess.run(pod.machine.command("redis-cli", "DEL", f"banned:user:{user}", f"revoked:user:{user}"),
                            capture_output=True, timeout=20)
 
-    def on_all_pods(self, target, count=1, **options):
-        """Asks, and waits for the access lines: pages look at logs as soon as this is over."""
-        pods, path = list(self.production.pods), target.partition("?")[0]
+    @contextlib.contextmanager
+    def until_the_log_tells(self, path, count):
+        """Pages look at logs as soon as their situation is there: waits until each pod has told of so many requests more."""
+        pods = list(self.production.pods)
 
         def lines(pod):
             return pod.log.read_text().count(f'"path":"{path}')
         before = [lines(pod) for pod in pods]
-        for pod in pods:
-            for number in range(count):
-                self.production.ask(target + f"&n={number}" if "?" in target else target, pod=pod, token=self.token, **options)
+        yield pods
         wait_until(lambda: all(lines(pod) >= seen + count for pod, seen in zip(pods, before)), 10, f"the log tells of {path}")
+
+    def on_all_pods(self, target, count=1, **options):
+        with self.until_the_log_tells(target.partition("?")[0], count) as pods:
+            for pod in pods:
+                for number in range(count):
+                    self.production.ask(target + f"&n={number}" if "?" in target else target, pod=pod, token=self.token, **options)
 
     def given_crashed(self):
         self.calm()
@@ -168,6 +174,7 @@ class Pages(Scenario):
             return all("circuit breaker changed" in p.log.read_text() and self.production.ask(
                 "/api/v1/venues?demo_status=502", pod=p, token=self.token)[0] == 503 for p in self.production.pods)
         wait_until(opened, 20, "breakers have opened")
+        wait_until(lambda: all('"status":503' in p.log.read_text() for p in self.production.pods), 10, "the log tells of it")
 
     def given_slow(self):
         self.calm()
@@ -214,10 +221,11 @@ class Pages(Scenario):
 
     def given_guessing(self):
         self.calm()
-        for number in range(4):
-            for pod in self.production.pods:
-                self.production.ask("/api/v1/auth/login", f"203.0.113.{10 + number}", pod=pod,
-                                    body={"email": "nobody@alpha.example", "password": "guess"})
+        with self.until_the_log_tells("/api/v1/auth/login", 4) as pods:
+            for number in range(4):
+                for pod in pods:
+                    self.production.ask("/api/v1/auth/login", f"203.0.113.{10 + number}", pod=pod,
+                                        body={"email": "nobody@alpha.example", "password": "guess"})
 
     def given_limited(self):
         self.calm()
