@@ -11,6 +11,7 @@ import shlex
 import sys
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import protocols
 import report
@@ -49,8 +50,7 @@ HEADINGS = ["load", "from memory, µs", "fetched, µs", "ratio"]
 
 def main():
     options = run.arguments()
-    options.out = peers.ROOT / "build" / "bench"
-    options.out.mkdir(parents=True, exist_ok=True)
+    cli.prepare(options)
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     found = {load.title: {"kept": [], "fetched": []} for load in LOADS}
     with (peers.origin(options.build, options.load_core, options.out) as origin_port, contextlib.ExitStack() as stack):
@@ -84,9 +84,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except peers.NotBuilt as missing:
-        sys.exit(f"not built: {missing}")
-    except RuntimeError as failure:
-        sys.exit(str(failure))
+    cli.end_with(main)
