@@ -26,32 +26,23 @@ sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "integration")]
 
-from support import configs, wire                       # noqa: E402
+from support import configs, services, wire            # noqa: E402
 from support.process import Gateway, ask, free_ports    # noqa: E402
+from support.services import SocketService              # noqa: E402
 from support.wait import wait_until                     # noqa: E402
 from test_noise import FAST, bend, corpus               # noqa: E402
 
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
-class LenientService:
+class LenientService(SocketService):
     """Finds a request wherever the most forgiving server would find one."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.requests = 0
         self.connections = []     # all bytes of each
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+        super().__init__()
 
     @staticmethod
     def _body(head, rest):
@@ -73,25 +64,21 @@ class LenientService:
         size = int(length.group(1)) if length else 0
         return size if len(rest) >= size else None
 
-    def _serve(self, sock):
+    def serve(self, sock):
         record, data = bytearray(), bytearray()
         with self.lock:
             self.connections.append(record)
-        with sock:
-            try:
-                while piece := sock.recv(65536):
-                    record += piece
-                    data += piece
-                    while match := HEAD_END.search(data):
-                        used = self._body(bytes(data[:match.end()]), bytes(data[match.end():]))
-                        if used is None:
-                            break
-                        del data[:match.end() + used]
-                        with self.lock:
-                            self.requests += 1
-                        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-            except OSError:
-                pass
+        while piece := sock.recv(65536):
+            record += piece
+            data += piece
+            while match := HEAD_END.search(data):
+                used = self._body(bytes(data[:match.end()]), bytes(data[match.end():]))
+                if used is None:
+                    break
+                del data[:match.end() + used]
+                with self.lock:
+                    self.requests += 1
+                services.respond(sock)
 
     def strictly(self):
         """How many whole requests a strict reader finds, and on how many connections it finds something else."""
@@ -158,7 +145,7 @@ def through_peer(name, inputs, folder):
     finally:
         process.kill()
         process.wait()
-        service.listener.close()
+        service.close()
 
 
 def through_gateway(binary, inputs, folder):
@@ -170,7 +157,7 @@ def through_gateway(binary, inputs, folder):
         assert gateway.stop() == 0 and not gateway.alarms(), gateway.errors()
     finally:
         gateway.kill()
-        service.listener.close()
+        service.close()
     lines = [line for line in gateway.lines if line.get("msg") == "request" and line.get("upstream") == "origin"]
     return service, statuses, len(lines)
 

@@ -231,7 +231,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1, help="so many targets at once")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--ledger", type=pathlib.Path, default=ROOT / "build" / "fuzz" / "ledger.json")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     unknown = set(options.targets) - set(targets())
     if unknown:
         parser.error(f"no such target: {' '.join(sorted(unknown))}")

@@ -100,7 +100,7 @@ class Whole(Aggregate):
             # Both are there although neither has been answered.
             wait_until(lambda: len(self.events.seen) == 2, 5, "both parts are asked")
             self.assertEqual([], self.venues.seen)
-            self.events.released.set()
+            self.events.go.set()
             self.assertEqual(200, client.response().status)
         self.assertEqual(["/venues/42"], self.venues.targets())
 
@@ -130,7 +130,7 @@ class Whole(Aggregate):
             gateway.config.write_text(text(self.events, self.venues).replace(
                 "services:", f"services:\n  aaa: {{url: '{self.origin.url}'}}\n  bbb: {{url: '{self.origin.url}'}}"))
             wait_until(lambda: any(e.get("msg") == "configuration reloaded" for e in gateway.events), 10, "it is taken over")
-            self.events.released.set()
+            self.events.go.set()
             self.assertEqual({"name": "Hall"}, json.loads(client.response().body)["venue"])
         self.assertEqual(0, self.origin.requests)
 
@@ -235,7 +235,7 @@ class Failing(Aggregate):
         line = self.line(gateway)
         self.assertEqual((499, True), (line["status"], line["outcome"].startswith("client")), line)
         self.assertEqual(0, self.metric(gateway, "answer_parts_total", result="failed"))
-        self.events.released.set()
+        self.events.go.set()
         self.assertEqual(200, self.details(gateway)[0])
         self.assertStops(gateway)
 

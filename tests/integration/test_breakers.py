@@ -1,70 +1,46 @@
 """A service that fails: its routes fail fast, others do not notice, it is asked little more than it can bear, and the
 breaker says what it does and recovers by itself."""
 import json
-import socket
 import threading
 import time
 import types
 import unittest
 
+from support import services
 from support.clients import Client, Load
 from support.process import ask, free_ports
+from support.services import SocketService
 from support.wait import wait_until
 from test_state import State
 
 
-class Faulty:
+class Faulty(SocketService):
     """A service that does as it is told: 'ok', 'fail' (500), 'hang', 'reset', 'cut' (in its body), 'garbage', 'gone' (404)."""
 
     def __init__(self, mood="ok"):
         self.mood, self.requests = mood, 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.ended = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
+    def serve(self, sock):
+        for _ in services.heads(sock):
+            self.requests += 1
+            if self.mood == "hang":
+                self.ended.wait(30)
                 return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        data = b""
-        with sock:
-            while True:
-                while b"\r\n\r\n" not in data:
-                    try:
-                        piece = sock.recv(65536)
-                    except OSError:
-                        return
-                    if not piece:
-                        return
-                    data += piece
-                data = data.split(b"\r\n\r\n", 1)[1]
-                self.requests += 1
-                if self.mood == "hang":
-                    self.ended.wait(30)
-                    return
-                if self.mood == "reset":
-                    return
-                if self.mood == "cut":
-                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
-                    return
-                if self.mood == "garbage":
-                    sock.sendall(b"no HTTP at all\r\n\r\n")
-                    return
-                status = {"ok": b"200 OK", "fail": b"500 Broken", "gone": b"404 Gone"}[self.mood]
-                try:
-                    sock.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nok")
-                except OSError:
-                    return
+            if self.mood == "reset":
+                return
+            if self.mood == "cut":
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
+                return
+            if self.mood == "garbage":
+                sock.sendall(b"no HTTP at all\r\n\r\n")
+                return
+            services.respond(sock, {"ok": b"200 OK", "fail": b"500 Broken", "gone": b"404 Gone"}[self.mood])
 
     def close(self):
         self.ended.set()
-        self.listener.close()
+        super().close()
 
 
 class Breakers(State):

@@ -1,10 +1,8 @@
 """Answers that are kept: what is shared with whom, what is fetched once, what is forgotten when, and what the cache does
 while services fail."""
-import http.server
 import json
 import random
 import threading
-import time
 import unittest
 import urllib.parse
 
@@ -13,84 +11,55 @@ from support.clients import Client
 from support.h2 import metric
 from support.process import ask
 from support.redis import cli
+from support.services import Handler, WebService
 from support.wait import wait_until
 import test_admin
 from test_state import State, tool
 
 
-class Origin:
+class Answers(Handler):
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        options = dict(urllib.parse.parse_qsl(url.query))
+        self.body()
+        origin = self.service
+        with origin.lock:
+            origin.asked.append((self.command, self.path, dict(self.headers)))
+            number = len(origin.asked)
+        origin.go.wait(20)
+        body = json.dumps({"number": number, "tenant": self.headers.get("X-Tenant-Id"), "user": self.headers.get("X-User-Id"),
+                           "language": self.headers.get("Accept-Language")}).encode()
+        status = origin.status or int(options.get("status", 200))
+        if origin.status is None and options.get("etag") and self.headers.get("If-None-Match") == f'"{options["etag"]}"':
+            status, body = 304, b""
+        fields = [(header, options[name]) for name, header in origin.FIELDS if name in options]
+        if "etag" in options:
+            fields.append(("ETag", f'"{options["etag"]}"'))
+        if "cut" in options and origin.status is None:
+            self.close_connection = True
+            self.respond(status, body, [*fields, ("Content-Length", str(len(body) + 100))])
+        else:
+            self.respond(status, body, fields)
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+
+class Origin(WebService):
     """Says in its answer how often it was asked and for whom; what else it says stands in the query: cc, etag, status,
-    tag, vary, cookie. `hold` makes it wait, `status` fails it."""
+    tag, vary, cookie. A cleared `go` makes it wait, `status` fails it."""
+    handler = Answers
+    FIELDS = (("cc", "Cache-Control"), ("tag", "Cache-Tag"), ("vary", "Vary"), ("sc", "Surrogate-Control"),
+              ("cookie", "Set-Cookie"), ("owner", "X-Resource-Tenant"))
 
     def __init__(self):
-        origin = self
         self.asked = []
         self.lock = threading.Lock()
-        self.go = threading.Event()
-        self.go.set()
         self.status = None
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 65536        # an answer is one write
-
-            def do_GET(self):
-                url = urllib.parse.urlsplit(self.path)
-                options = dict(urllib.parse.parse_qsl(url.query))
-                length = int(self.headers.get("Content-Length", 0))
-                self.rfile.read(length)
-                with origin.lock:
-                    origin.asked.append((self.command, self.path, dict(self.headers)))
-                    number = len(origin.asked)
-                origin.go.wait(20)
-                body = json.dumps({"number": number, "tenant": self.headers.get("X-Tenant-Id"),
-                                   "user": self.headers.get("X-User-Id"),
-                                   "language": self.headers.get("Accept-Language")}).encode()
-                status = origin.status or int(options.get("status", 200))
-                if origin.status is None and options.get("etag") and self.headers.get("If-None-Match") == f'"{options["etag"]}"':
-                    status, body = 304, b""
-                self.send_response(status)
-                for name, header in (("cc", "Cache-Control"), ("tag", "Cache-Tag"), ("vary", "Vary"),
-                                     ("sc", "Surrogate-Control"), ("cookie", "Set-Cookie"), ("owner", "X-Resource-Tenant")):
-                    if name in options:
-                        self.send_header(header, options[name])
-                if "etag" in options:
-                    self.send_header("ETag", f'"{options["etag"]}"')
-                if "cut" in options and origin.status is None:
-                    self.send_header("Content-Length", str(len(body) + 100))
-                    self.end_headers()
-                    self.wfile.write(body)
-                    self.close_connection = True
-                    return
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if self.command != "HEAD" and status != 304:
-                    self.wfile.write(body)
-
-            do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 2048
-            daemon_threads = True
-
-            def handle_error(self, *_):   # clients of this test leave
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
 
     def count(self):
         with self.lock:
             return len(self.asked)
-
-    def close(self):
-        self.go.set()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Cache(State):

@@ -1,8 +1,6 @@
 """Answers in a content coding: what is compressed for whom, what is left alone, and what the client sees while it comes."""
-import contextlib
 import gzip
 import hashlib
-import http.server
 import random
 import re
 import socket
@@ -15,6 +13,7 @@ import zlib
 from support.clients import Client
 from support.h2 import H2Client
 from support.scenario import BINARY, Scenario
+from support.services import Handler, WebService
 from support.wait import wait_until
 
 
@@ -26,96 +25,73 @@ def text_of(size):
     return (block * (size // len(block) + 1))[:size]
 
 
-class Origin:
-    """Answers with what the query asks for: n bytes, and the fields that it names."""
-
+class Answers(Handler):
     FIELDS = (("cc", "Cache-Control"), ("etag", "ETag"), ("cookie", "Set-Cookie"), ("vary", "Vary"), ("enc", "Content-Encoding"),
               ("digest", "Content-Digest"), ("ranges", "Accept-Ranges"), ("range", "Content-Range"), ("owner", "X-Resource-Tenant"))
 
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path)
+        options = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+        self.body()
+        self.service.asked.append((self.command, self.path, dict(self.headers)))
+        status, body = int(options.get("status", 200)), text_of(int(options.get("n", 5000)))
+        etag = options.get("etag")
+        if etag and etag in self.headers.get("If-None-Match", ""):   # weakly, as RFC 9110 has it
+            status = 304
+        self.send_response(status)
+        for name, field in self.FIELDS:
+            if name in options:
+                self.send_header(field, options[name])
+        if options.get("type", "application/json"):
+            self.send_header("Content-Type", options.get("type", "application/json"))
+        if status in (204, 304):
+            self.end_headers()
+        elif "parts" in options or "cut" in options or "endless" in options:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.in_parts(body, options)
+        else:
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+    do_POST = do_HEAD = do_GET
+
+    def part(self, piece):
+        self.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
+        self.wfile.flush()
+
+    def in_parts(self, body, options):
+        if "endless" in options:
+            try:
+                while True:
+                    self.part(body)
+            except OSError:
+                self.service.gone.set()
+                raise
+        half = len(body) // 2
+        self.part(body[:half])
+        if "cut" in options:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.service.go.wait(20)
+        self.part(body[half:])
+        self.wfile.write(b"0\r\n\r\n")
+
+
+class Origin(WebService):
+    """Answers with what the query asks for: n bytes, and the fields that it names. The second half of an answer in parts
+    waits for `go`."""
+    handler = Answers
+
     def __init__(self):
-        origin = self
         self.asked = []
-        self.go = threading.Event()
         self.gone = threading.Event()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 65536
-
-            def handle(self):
-                with contextlib.suppress(ConnectionError):
-                    super().handle()
-
-            def finish(self):
-                with contextlib.suppress(ConnectionError):
-                    super().finish()
-
-            def do_GET(self):
-                url = urllib.parse.urlsplit(self.path)
-                options = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                origin.asked.append((self.command, self.path, dict(self.headers)))
-                status, body = int(options.get("status", 200)), text_of(int(options.get("n", 5000)))
-                etag = options.get("etag")
-                if etag and etag in self.headers.get("If-None-Match", ""):   # weakly, as RFC 9110 has it
-                    status = 304
-                self.send_response(status)
-                for name, field in origin.FIELDS:
-                    if name in options:
-                        self.send_header(field, options[name])
-                if options.get("type", "application/json"):
-                    self.send_header("Content-Type", options.get("type", "application/json"))
-                if status in (204, 304):
-                    self.end_headers()
-                elif "parts" in options or "cut" in options or "endless" in options:
-                    self.send_header("Transfer-Encoding", "chunked")
-                    self.end_headers()
-                    self.in_parts(body, options)
-                else:
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    if self.command != "HEAD":
-                        self.wfile.write(body)
-
-            do_POST = do_HEAD = do_GET
-
-            def part(self, piece):
-                self.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
-                self.wfile.flush()
-
-            def in_parts(self, body, options):
-                if self.command == "HEAD":
-                    return
-                if "endless" in options:
-                    try:
-                        while True:
-                            self.part(body)
-                    except OSError:
-                        origin.gone.set()
-                        self.close_connection = True
-                        return
-                half = len(body) // 2
-                self.part(body[:half])
-                if "cut" in options:
-                    self.close_connection = True
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                origin.go.wait(20)
-                self.part(body[half:])
-                self.wfile.write(b"0\r\n\r\n")
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.go.set()
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__()
+        self.go.clear()
 
 
 def curl(gateway, target, *words):

@@ -10,7 +10,7 @@ from support.h2 import metric
 from support.process import ask
 from support.scenario import Scenario
 from support.wait import wait_until
-from support.websocket import NPM, Node, have_npm
+from support.websocket import Node, have_npm
 
 OPEN = "    authenticate: {public: [/**]}\n"
 

@@ -4,7 +4,7 @@ import unittest
 
 from support import h2
 from support.h2 import (ContinuationFrame, H2Client, HeadersFrame, SettingsFrame, WindowUpdateFrame, metric, raw_frame)
-from support.scenario import Scenario, config
+from support.scenario import Scenario
 from support.wait import wait_until
 
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, UPDATE, CONTINUATION = range(10)

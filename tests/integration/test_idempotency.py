@@ -1,6 +1,5 @@
 """Idempotency-Key on routes that enforce it: a request is served once, on whichever gateway it is asked for again."""
 import concurrent.futures
-import http.server
 import json
 import shutil
 import signal
@@ -13,63 +12,37 @@ from support.clients import Client
 from support.h2 import metric
 from support.process import ask
 from support.redis import Redis, cli
+from support.services import Handler, WebService
 from support.wait import wait_until
 from test_state import State
 
 
-class Shop:
-    """Counts what it sells. `hold` makes it wait, `status` says how it answers, `size` how much."""
+class Till(Handler):
+    def do_POST(self):
+        body, shop = self.body(), self.service
+        with shop.lock:
+            shop.sold.append((self.headers.get("Idempotency-Key"), body))
+            number = len(shop.sold)
+        shop.go.wait(20)
+        self.respond(shop.status, json.dumps({"order": number}).encode() + b" " * shop.size,
+                     [("Content-Type", "application/json"), ("X-Order", str(number))])
+
+    do_PUT = do_GET = do_POST
+
+
+class Shop(WebService):
+    """Counts what it sells. A cleared `go` makes it wait, `status` says how it answers, `size` how much."""
+    handler = Till
 
     def __init__(self):
-        shop = self
         self.sold = []
         self.lock = threading.Lock()
-        self.go = threading.Event()
-        self.go.set()
         self.status, self.size = 201, 0
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 65536        # an answer is one write
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                with shop.lock:
-                    shop.sold.append((self.headers.get("Idempotency-Key"), body))
-                    number = len(shop.sold)
-                shop.go.wait(20)
-                answer = json.dumps({"order": number}).encode() + b" " * shop.size
-                self.send_response(shop.status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("X-Order", str(number))
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_PUT = do_GET = do_POST
-
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 512
-            daemon_threads = True
-
-            def handle_error(self, *_):   # clients of this test leave
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
 
     def count(self):
         with self.lock:
             return len(self.sold)
-
-    def close(self):
-        self.go.set()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Once(State):

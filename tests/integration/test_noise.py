@@ -5,13 +5,13 @@ import pathlib
 import random
 import re
 import socket
-import threading
 import unittest
 
-from support import casefile, wire
+from support import casefile, services, wire
 from support.clients import Client
 from support.process import ask
 from support.scenario import Scenario, config
+from support.services import SocketService
 
 SEED = int(os.environ.get("NOISE_SEED", "1"))
 INPUTS = int(os.environ.get("NOISE_INPUTS", "2000"))
@@ -25,45 +25,29 @@ PIECES = [b"\r\n", b"\r", b"\n", b"\0", b" ", b"\t", b":", b";", b",", b"/", b"%
           b"GET /api/v1/s0/x HTTP/1.1\r\nHost: a\r\n\r\n", b"X-User-Id: 1\r\n", b"internal/"]
 
 
-class StrictOrigin:
+class StrictOrigin(SocketService):
     """Takes only what a strict reader takes, and remembers what was not."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.requests = 0
         self.bad = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
+    def serve(self, sock):
         data, ended = bytearray(), False
-        with sock:
-            while not ended:
-                try:
-                    message, length = wire.read_request(data, ended)
-                    del data[:length]
-                    self._judge(message)
-                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                except wire.Incomplete:
-                    try:
-                        piece = sock.recv(65536)
-                    except OSError:
-                        return
-                    ended = not piece
-                    data += piece
-                except wire.BadMessage as error:
-                    self.bad.append(f"{error}: {bytes(data[:500])!r}")
-                    return
-                except OSError:
-                    return
+        while not ended:
+            try:
+                message, length = wire.read_request(data, ended)
+                del data[:length]
+                self._judge(message)
+                services.respond(sock)
+            except wire.Incomplete:
+                piece = sock.recv(65536)
+                ended = not piece
+                data += piece
+            except wire.BadMessage as error:
+                self.bad.append(f"{error}: {bytes(data[:500])!r}")
+                return
 
     def _judge(self, message):
         self.requests += 1
@@ -109,49 +93,35 @@ def bend(seeds, chance):
     return bytes(data)
 
 
-class NoisyOrigin:
+class NoisyOrigin(SocketService):
     """Answers /noise?<i> with the i-th input, and everything else with the target itself."""
 
     def __init__(self, inputs):
         self.inputs = inputs
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
+    def serve(self, sock):
         data = bytearray()
-        with sock:
-            try:
-                while piece := sock.recv(65536):
-                    data += piece
-                    if b"\r\n\r\n" not in data:
-                        continue
-                    target = bytes(data).split(b" ")[1]
-                    data.clear()
-                    path, _, query = target.partition(b"?")
-                    if path.endswith(b"/noise"):
-                        sock.sendall(self.inputs[int(query)])
-                        if int(query) % 2:
-                            return
-                    else:
-                        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(target), target))
-            except OSError:
-                return
+        while piece := sock.recv(65536):
+            data += piece
+            if b"\r\n\r\n" not in data:
+                continue
+            target = services.target(bytes(data))
+            data.clear()
+            path, _, query = target.partition("?")
+            if path.endswith("/noise"):
+                sock.sendall(self.inputs[int(query)])
+                if int(query) % 2:
+                    return
+            else:
+                services.respond(sock, body=target.encode("latin-1"))
 
 
 class BentRequests(Scenario):
     def setUp(self):
         super().setUp()
         self.strict = StrictOrigin()
-        self.addCleanup(self.strict.listener.close)
+        self.addCleanup(self.strict.close)
 
     def one(self, gateway, data):
         """Sends, and reads to the end: a complaint, or None."""
@@ -235,7 +205,7 @@ class BentAnswers(Scenario):
         seeds = corpus("upstream")
         inputs = seeds + [bend(seeds, chance) for _ in range(INPUTS)]
         origin = NoisyOrigin(inputs)
-        self.addCleanup(origin.listener.close)
+        self.addCleanup(origin.close)
         # The gateway may end a connection that lies idle just when its next request is on the way: clients here are slow.
         patient = FAST | {"idle_timeout_ms": 30000}
         gateway = self.start(config(origin.url, patient, routes=2).replace("timeout_ms: 20000", "timeout_ms: 100", 1),

@@ -1,5 +1,4 @@
 """The log's way out is full, closed or blocked: requests are served all the same."""
-import json
 import os
 import unittest
 

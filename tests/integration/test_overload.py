@@ -1,21 +1,21 @@
 """More work than a service, or we, can do: a service is sent what it can bear, who waits takes turns by urgency and by
 tenant, and the rest is refused at once, with a word about when to come again."""
 import json
-import socket
 import subprocess
 import threading
 import time
 import unittest
 
-from support import tokens
+from support import services, tokens
 from support.clients import Client
 from support.process import ask
 from support.scenario import BINARY
+from support.services import SocketService
 from support.wait import wait_until
 from test_state import State
 
 
-class Narrow:
+class Narrow(SocketService):
     """A service that is quick while few are in it, and slower by the square of the crowd. `gate` holds all up."""
 
     def __init__(self, slots=8, seconds=0.01):
@@ -24,48 +24,24 @@ class Narrow:
         self.inside, self.most, self.served = 0, 0, []
         self.gate = threading.Event()
         self.gate.set()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(backlog=1024)
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        data = b""
-        with sock:
-            while True:
-                while b"\r\n\r\n" not in data:
-                    try:
-                        piece = sock.recv(65536)
-                    except OSError:
-                        return
-                    if not piece:
-                        return
-                    data += piece
-                head, data = data.split(b"\r\n\r\n", 1)
-                with self.lock:
-                    self.inside += 1
-                    self.most = max(self.most, self.inside)
-                    crowd = max(1.0, self.inside / self.slots) ** 2
-                self.gate.wait(20)
-                time.sleep(self.seconds * crowd)
-                with self.lock:
-                    self.inside -= 1
-                    self.served.append(head.split(b" ")[1].decode())
-                try:
-                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-                except OSError:
-                    return
+    def serve(self, sock):
+        for head in services.heads(sock):
+            with self.lock:
+                self.inside += 1
+                self.most = max(self.most, self.inside)
+                crowd = max(1.0, self.inside / self.slots) ** 2
+            self.gate.wait(20)
+            time.sleep(self.seconds * crowd)
+            with self.lock:
+                self.inside -= 1
+                self.served.append(services.target(head))
+            services.respond(sock)
 
     def close(self):
         self.gate.set()
-        self.listener.close()
+        super().close()
 
 
 class Overload(State):

@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 import unittest
-import urllib.parse
 
 from support.monitoring import RULES, Prometheus
 from support.platform import Platform, Traffic

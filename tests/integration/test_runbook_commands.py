@@ -12,8 +12,7 @@ import time
 import unittest
 
 from support import network
-from support.production import BROKEN_IMAGE, PASSWORD, Production
-from support.process import ROOT
+from support.production import BROKEN_IMAGE, Production
 from support.scenario import BINARY, Scenario
 from support.wait import readable, wait_until
 

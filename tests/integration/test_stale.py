@@ -1,59 +1,33 @@
 """A service that closes idle connections at the worst moment: no client notices, and nothing is done twice."""
+import itertools
 import random
-import socket
 import threading
 import unittest
 
+from support import services
 from support.clients import Client
 from support.process import ask
 from support.scenario import Scenario, config
-from support.wait import readable
+from support.services import SocketService
 
 TRIALS = 1000
 
 
-class Closing:
+class Closing(SocketService):
     """Answers, then closes its connection after a moment that nobody can foresee. Keeps the ids that it has read."""
 
     def __init__(self, pauses, keep_alive=None):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.pauses, self.keep_alive = pauses, keep_alive
+        self.pauses = pauses
+        self.fields = b"Keep-Alive: timeout=%d\r\n" % keep_alive if keep_alive else b""
         self.read, self.connections = [], 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def _accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
-        data = b""
-        pause = 10
-        with sock:
-            while True:
-                while b"\r\n\r\n" not in data:
-                    if not readable(sock, pause):
-                        return
-                    try:
-                        piece = sock.recv(65536)
-                    except OSError:
-                        return
-                    if not piece:
-                        return
-                    data += piece
-                self.read.append(data.split(b" ", 2)[1].rsplit(b"=", 1)[1].decode())
-                data = data.split(b"\r\n\r\n", 1)[1]
-                header = f"Keep-Alive: timeout={self.keep_alive}\r\n" if self.keep_alive else ""
-                sock.sendall(f"HTTP/1.1 200 OK\r\n{header}Content-Length: 2\r\n\r\nok".encode())
-                pause = self.pauses()
-
-    def close(self):
-        self.listener.close()
+    def serve(self, sock):
+        self.connections += 1
+        waits = itertools.chain([10], iter(self.pauses, None))
+        for head in services.heads(sock, lambda: next(waits)):
+            self.read.append(services.target(head).rsplit("=", 1)[1])
+            services.respond(sock, fields=self.fields)
 
 
 class Stale(Scenario):

@@ -1,45 +1,36 @@
 """Traces of requests, as a collector gets them: by their JSON mapping, and decoded by OpenTelemetry's own definitions
 (tests/npm/otlp_collector.mjs). A collector that is slow or away costs requests nothing."""
-import http.server
 import json
 import subprocess
-import threading
 import time
 import unittest
 
 from support import tokens
 from support.clients import Client
-from support.origins import Origin
 from support.process import ROOT, ask, free_ports
 from support.scenario import Scenario
+from support.services import Handler, WebService
 from support.wait import wait_until
 
 NPM = ROOT / "tests/npm"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-class Collector:
+class Spans(Handler):
+    def do_POST(self):
+        body, collector = self.body(), self.service
+        collector.go.wait(30)
+        if collector.status == 200:
+            collector.bodies.append((self.path, self.headers["Content-Type"], body))
+        self.respond(collector.status, b"{}")
+
+
+class Collector(WebService):
+    handler = Spans
+
     def __init__(self, port=0, status=200):
-        self.bodies, self.status, self.released = [], status, threading.Event()
-        self.released.set()
-        collector = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                collector.released.wait(30)
-                if collector.status == 200:
-                    collector.bodies.append((self.path, self.headers["Content-Type"], body))
-                self.send_response(collector.status)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, *_):
-                pass
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.bodies, self.status = [], status
+        super().__init__(port)
 
     def spans(self):
         found = []
@@ -50,11 +41,6 @@ class Collector:
                         attributes = {a["key"]: next(iter(a["value"].values())) for a in span["attributes"]}
                         found.append(span | {"attributes": attributes})
         return found
-
-    def close(self):
-        self.released.set()
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Traces(Scenario):
@@ -175,7 +161,7 @@ routes:
         self.assertGreater(self.series(gateway, "traces_sent_total"), 0)
 
     def test_a_collector_that_hangs_costs_nothing(self):
-        self.collector.released.clear()
+        self.collector.go.clear()
         gateway = self.start_traced("1")
         for _ in range(100):
             self.assertEqual(200, self.get(gateway, "/api/v1/open/text").status)

@@ -1,14 +1,13 @@
 """Prometheus and Alertmanager as real processes, on free ports and in folders of their own."""
-import http.server
 import json
 import pathlib
 import subprocess
-import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 
 from support.process import ROOT, free_ports
+from support.services import Handler, WebService
 from support.wait import wait_until
 
 DEPLOY = ROOT / "deploy"
@@ -113,27 +112,19 @@ class Alertmanager(_Process):
         return json.loads(fetch(self.url + "/api/v2/alerts")[1])
 
 
-class Sink:
+class Notices(Handler):
+    def do_POST(self):
+        self.service.messages.append((self.path, json.loads(self.body())))
+        if self.path == "/pagerduty":
+            self.respond(202, b'{"status": "success"}')
+        else:
+            self.respond(200, b"ok")
+
+
+class Sink(WebService):
     """Takes what Alertmanager sends: a list of (path, message)."""
+    handler = Notices
 
     def __init__(self):
-        self.messages = messages = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                messages.append((self.path, json.loads(body)))
-                self.send_response(202 if self.path == "/pagerduty" else 200)
-                self.end_headers()
-                self.wfile.write(b'{"status": "success"}' if self.path == "/pagerduty" else b"ok")
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.messages = []
+        super().__init__()

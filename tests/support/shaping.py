@@ -1,12 +1,11 @@
 """What the tests of shaped routes have in common: a configuration in a few words, and services that answer by a table."""
-import http.server
 import json
 import subprocess
-import threading
 
 from support.clients import Client
 from support.process import ask
 from support.scenario import BINARY, Scenario
+from support.services import Handler, WebService
 
 
 def config(services, *routes, extra=""):
@@ -18,21 +17,32 @@ def config(services, *routes, extra=""):
     return "\n".join(lines) + "\n" + extra
 
 
-class Service:
+class Answers(Handler):
+    def do_GET(self):
+        body, service = self.body(), self.service
+        service.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        path = self.path.partition("?")[0]
+        if path in service.held:
+            service.go.wait(30)
+        status, text, fields = service.answers.get(path, (200, json.dumps(service.name).encode(),
+                                                          {"Content-Type": "application/json"}))
+        self.respond(status, text, fields.items())
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+
+
+class Service(WebService):
     """Answers by path: `answers[path] = (status, body, {name: value})`; 200 and its own name where nothing is said. A path
-    in `held` waits until release()."""
+    in `held` waits until `go` is set."""
+    handler = Answers
 
     def __init__(self, name):
         self.name = name
         self.answers = {}
         self.held = set()
-        self.released = threading.Event()
         self.seen = []     # (method, target, {lower-case name: value}, body), in the order of arrival
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": self}))
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None   # clients that leave are what is tested
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
+        self.go.clear()
 
     def say(self, path, body, status=200, **headers):
         text = body if isinstance(body, (bytes, str)) else json.dumps(body)
@@ -41,39 +51,6 @@ class Service:
 
     def targets(self):
         return [target for _, target, _, _ in self.seen]
-
-    def close(self):
-        self.released.set()
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    service = None
-    protocol_version = "HTTP/1.1"
-
-    def _answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.service.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-        path = self.path.partition("?")[0]
-        if path in self.service.held:
-            self.service.released.wait(30)
-        status, body, headers = self.service.answers.get(path, (200, json.dumps(self.service.name).encode(),
-                                                                {"Content-Type": "application/json"}))
-        try:
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
-        except OSError:
-            self.close_connection = True
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer
-
-    def log_message(self, *_):
-        pass
 
 
 class Shaping(Scenario):

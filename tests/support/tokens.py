@@ -2,15 +2,14 @@
 import base64
 import hashlib
 import hmac
-import http.server
 import json
 import pathlib
 import subprocess
-import threading
 import time
 import uuid
 
 from support.process import JWT_SECRET
+from support.services import Handler, WebService
 
 ISSUER = "tests"
 TENANT = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"
@@ -51,8 +50,15 @@ def bearer(text=None, **changes):
     return f"Authorization: Bearer {text or token(**changes)}\r\n"
 
 
-class Issuer:
+class Keys(Handler):
+    def do_GET(self):
+        self.service.questions += 1
+        self.respond(200 if self.service.answering else 503, self.service.document(), [("Content-Type", "application/json")])
+
+
+class Issuer(WebService):
     """Signs RS256 tokens and publishes the keys over HTTP."""
+    handler = Keys
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -60,24 +66,8 @@ class Issuer:
         self.more = []   # published beside them
         self.questions = 0
         self.answering = True
-        issuer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                issuer.questions += 1
-                body = issuer.document()
-                self.send_response(200 if issuer.answering else 503)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/.well-known/jwks.json"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        super().__init__()
+        self.url += "/.well-known/jwks.json"
 
     def make_key(self, kid, publish=True):
         subprocess.run(["openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
@@ -99,7 +89,3 @@ class Issuer:
         made = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.folder / f"{kid}.pem"],
                               input=text.encode(), check=True, capture_output=True).stdout
         return text + "." + part(made)
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
