@@ -102,10 +102,11 @@ net::Task<Result<void>> forward(Exchange& x) {
         note_try(x);
         if (endpoint != nullptr && !x.upstream_began) {
             x.upstream_began = x.shard.loop().now();
+        // With a body, two would have to read it; and a head that announces one never goes alone.
             x.service->retries().sent();
         }
         if (x.route->hedge_after > Millis::zero() && attempt == 0 && endpoint != nullptr &&
-            first.last && is_read(head.method)) {
+            head.framing == http::Framing::none && is_read(head.method)) {
             Hedge hedge(x, watch, call, key);
             const Result<void> done = co_await hedge.run(*endpoint, resend);
             learn_from_answer(x, timed_out(done));
