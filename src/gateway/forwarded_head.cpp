@@ -286,8 +286,10 @@ std::string_view public_location(Exchange& x, std::string_view location) {
 bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t content_length) {
     const http::RequestHead& in = x.head();
     http::RequestHead& out = x.memory.request;
-    out.method = in.method;
-    out.method_text = in.method_text;
+    // A WebSocket that is asked for over HTTP/2 (RFC 8441) is a GET to services, and signed as one.
+    const bool connect = in.method == http::Method::connect;
+    out.method = connect ? http::Method::get : in.method;
+    out.method_text = connect ? "GET" : in.method_text;
     out.path = x.upstream_path;
     out.query = in.query;
     out.has_query = in.has_query;
