@@ -1,5 +1,6 @@
 """What security people live by: the audit record, failed sign-ins over all workers and automatic bans, the diagnosis
 of failed authentication, keys of machines."""
+import contextlib
 import json
 import os
 import pathlib
@@ -9,9 +10,11 @@ import unittest
 
 from support import tokens
 from support.clients import Client
+from support.h2 import H2Client
 from support.process import DEFAULT_BINARY
 from support.redis import Redis, cli
 from support.wait import wait_until
+from support.websocket import Service, connect, frame, request
 from test_state import BANNED, FINE, State
 
 
@@ -251,3 +254,23 @@ api_keys:
 
 if __name__ == "__main__":
     unittest.main()
+    def test_a_key_of_ours_never_goes_on_and_one_of_a_service_does(self):
+        gateway = self.start()
+        for key in (self.key, self.ended):
+            for target in ("/api/v1/s0/seen", "/api/v1/people/seen"):
+                seen = self.seen(gateway, target, f"{tokens.bearer()}X-API-Key: {key}\r\n")["headers"]
+                self.assertEqual(("user-1", False), (seen["x-user-id"], "x-api-key" in seen))
+        seen = self.seen(gateway, "/api/v1/people/seen", f"{tokens.bearer()}X-API-Key: of-the-service\r\n")["headers"]
+        self.assertEqual("of-the-service", seen["x-api-key"])
+
+    def test_a_websocket_of_a_key_without_an_end_has_none(self):
+        service = Service()
+        self.addCleanup(service.close)
+        gateway = self.start(self.text.replace("services:", f'services:\n  sockets: {{url: "{service.url}"}}') +
+                             "  - {name: sockets, path: /api/v1/sockets/**, service: sockets, rewrite: /up, websocket: {}}\n")
+        with contextlib.closing(connect(gateway.port)) as client:
+            client.send(request("/api/v1/sockets/ws", f"X-API-Key: {self.key}\r\n"))
+            self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
+            service.next().send(frame(b"hello"))
+            self.assertEqual((2, b"hello"), client.frame())
+
