@@ -228,6 +228,15 @@ void check_services(config::Reader& root, Settings& s) {
     constexpr std::string_view kSuffix = "-service";
     for (auto& [name, service] : s.services) {
         check_places(root, name, service);
+        if (service.withhold_token && s.signing.secret.empty()) {
+            root.section("services")
+                .section(name)
+                .blame("withhold_token",
+                       "services." + name +
+                           ".withhold_token is set, but INTERNAL_HMAC_SECRET is not: the service "
+                           "could verify nothing",
+                       "set INTERNAL_HMAC_SECRET, or let the service see tokens");
+        }
         if (service.named().tls) {
             service.tls_client =
                 load_tls_client(root.section("services").section(name).section("tls"),

@@ -206,6 +206,15 @@ TEST_F(SettingsTest, CheckWhatBelongsTogether) {
         mistakes("services: {a: {url: 'http://a'}, a-service: {url: 'http://a'}}\n"
                  "routes: [{name: r, path: /, service: a}]\n"),
         Mistakes{"1:45: services \"a-service\" and \"a\" share one variable; rename one of them"});
+    EXPECT_EQ(mistakes("services: {a: {url: 'http://a', withhold_token: true}}\n"
+                       "routes: [{name: r, path: /, service: a}]\n"),
+              Mistakes{"1:49: services.a.withhold_token is set, but INTERNAL_HMAC_SECRET is not: "
+                       "the service could verify nothing; set INTERNAL_HMAC_SECRET, or let the "
+                       "service see tokens"});
+    EXPECT_EQ(mistakes("services: {a: {url: 'http://a', withhold_token: true}}\n"
+                       "signing: {secret: a secret of these tests}\n"
+                       "routes: [{name: r, path: /, service: a}]\n"),
+              Mistakes{});
     EXPECT_EQ(
         mistakes(std::string(kServices) +
                  "routes: [{name: r, path: /a/**, service: auth-service, rewrite: '/{id}'}]\n"),

@@ -33,7 +33,8 @@ net::Task<std::optional<IdempotencyStore::Claimed>> ask_claim(Exchange& x, std::
                         }
                     });
                 });
-    co_await pause.until(std::min(x.deadline, loop.now() + kStorePatience));
+    // Whatever is left of the request's own time: to be late must not let in what came before.
+    co_await pause.until(loop.now() + kStorePatience);
     wait->pause = nullptr;
     co_return std::move(wait->claimed);
 }

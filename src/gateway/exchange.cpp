@@ -50,6 +50,11 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
         co_await respond(x, verdict);  // the only writer of responses of our own
         co_return;
     }
+    if (x.broken_body) [[unlikely]] {
+        // Stages that had to see it have not: what still comes of it was judged by nobody.
+        co_await respond_to(x, *x.broken_body);
+        co_return;
+    }
     if (x.aggregate != nullptr) [[unlikely]] {
         co_await answer_in_parts(x);
         co_return;

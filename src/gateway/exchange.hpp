@@ -156,6 +156,7 @@ struct Exchange {
     std::string_view websocket_key;
     OwnAnswer own;
     std::optional<http::BodyPart> held;  // of the request's body, see held_body.hpp
+    std::optional<Error> broken_body;    // why it could not be held
     std::string_view body_hash;          // of the signature; empty: no body
     std::optional<Verdict> withheld;     // instead of the service's answer
     Outcome outcome;

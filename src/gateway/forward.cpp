@@ -74,8 +74,6 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (const Result<void> hashed = co_await hash_body(x); !hashed) {
             co_return hashed;
         }
-        // As where bodies are passed on: the time for the answer runs from their last byte.
-        x.deadline = std::max(x.deadline, x.shard.loop().now() + x.route->timeout);
     }
     Turn turn(x, watch);
     if (!turn.enter()) {
@@ -104,8 +102,9 @@ net::Task<Result<void>> forward(Exchange& x) {
             x.upstream_began = x.shard.loop().now();
             x.service->retries().sent();
         }
+        // With a body, two would have to read it; and a head that announces one never goes alone.
         if (x.route->hedge_after > Millis::zero() && attempt == 0 && endpoint != nullptr &&
-            first.last && is_read(head.method)) {
+            head.framing == http::Framing::none && is_read(head.method)) {
             Hedge hedge(x, watch, call, key);
             const Result<void> done = co_await hedge.run(*endpoint, resend);
             learn_from_answer(x, timed_out(done));

@@ -67,7 +67,6 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
         if (const Result<void> hashed = co_await hash_body(x); !hashed) {
             co_return hashed;
         }
-        x.deadline = std::max(x.deadline, x.shard.loop().now() + x.route->timeout);
     }
     shorten_deadline(x);
     Turn turn(x, watch);

@@ -129,27 +129,28 @@ bool connection_lists_fields(const Headers& headers) {
     return false;
 }
 
-// What has said who asks and is not the service's to see; other: nothing is kept from it.
-Known withheld_credential(const Exchange& x) {
-    if (x.identity == nullptr) {
-        return Known::other;
-    }
-    if (x.identity->by_api_key) {
-        return Known::x_api_key;
-    }
-    return x.generation.site->services[x.service_index].options.withhold_token
-               ? Known::authorization
-               : Known::other;
+// Of a token that has said who asks: does the service do without it?
+bool withholds_token(const Exchange& x) {
+    return x.identity != nullptr && !x.identity->by_api_key &&
+           x.generation.site->services[x.service_index].options.withhold_token;
+}
+
+// Keys of ours go no further, also where a token has decided or the key has ended; one that a
+// service has given out itself is for that service.
+bool is_own_api_key(const Exchange& x, std::string_view key) {
+    return (x.identity != nullptr && x.identity->by_api_key) ||
+           x.generation.site->api_keys.knows(key);
 }
 
 bool copy_request_fields(Exchange& x, Headers& out) {
     const Headers& in = x.head().headers;
     const bool lists = connection_lists_fields(in);
-    const Known withheld = withheld_credential(x);
+    const bool withholds = withholds_token(x);
     bool claims = false;
     for (const Field& field : in) {
         if (replaced_in_request(field.known) ||
-            (field.known == withheld && withheld != Known::other)) {
+            (field.known == Known::authorization && withholds) ||
+            (field.known == Known::x_api_key && is_own_api_key(x, field.value))) {
             continue;
         }
         if (field.known == Known::other) {
@@ -286,8 +287,10 @@ std::string_view public_location(Exchange& x, std::string_view location) {
 bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t content_length) {
     const http::RequestHead& in = x.head();
     http::RequestHead& out = x.memory.request;
-    out.method = in.method;
-    out.method_text = in.method_text;
+    // A WebSocket that is asked for over HTTP/2 (RFC 8441) is a GET to services, and signed as one.
+    const bool connect = in.method == http::Method::connect;
+    out.method = connect ? http::Method::get : in.method;
+    out.method_text = connect ? "GET" : in.method_text;
     out.path = x.upstream_path;
     out.query = in.query;
     out.has_query = in.has_query;

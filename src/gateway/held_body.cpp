@@ -1,6 +1,10 @@
 #include "gateway/held_body.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
+#include "gateway/grpc.hpp"
+#include "gateway/shard.hpp"
 
 namespace gw::gateway {
 
@@ -14,16 +18,25 @@ bool hold_what_is_here(Exchange& x) {
 }
 
 net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most) {
+    if (x.broken_body) {
+        co_return std::unexpected(*x.broken_body);
+    }
     std::string& body = x.memory.body;
     bool last = hold_what_is_here(x);
+    const bool reads = !last && body.size() <= most;
     while (!last && body.size() <= most) {
         const Result<http::BodyPart> part = co_await x.stream.read_body();
         if (!part) {
+            x.broken_body = part.error();
             co_return std::unexpected(part.error());
         }
         body += part->bytes;
         last = part->last;
         x.held = {body, last};
+    }
+    if (reads) {
+        // As where bodies are passed on: the time for the answer runs from their last byte.
+        x.deadline = std::max(x.deadline, x.shard.loop().now() + x.route->timeout);
     }
     co_return Result<void>{};
 }
@@ -47,8 +60,11 @@ BodyKind body_kind(std::string_view type) {
 }
 
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most) {
-    return head.framing == http::Framing::length && head.content_length > 0 &&
-           head.content_length <= most && body_kind(head) != BodyKind::other &&
+    const bool small = head.framing == http::Framing::length
+                           ? head.content_length > 0 && head.content_length <= most
+                           : head.framing == http::Framing::chunked && most > 0;
+    return small && body_kind(head) != BodyKind::other &&
+           !is_grpc(head.headers.value(http::Known::content_type)) &&
            !head.headers.has(http::Known::content_encoding);
 }
 

@@ -10,7 +10,9 @@ namespace gw::gateway {
 bool hold_what_is_here(Exchange& x);
 
 // Reads on until x.held is the whole body or more than `most` bytes of it; the rest then streams
-// behind it. Errors: those of read_body().
+// behind it. The time for the answer runs from there. Errors: those of read_body(). They are final:
+// a stage that could not see the body lets the request go on, and it ends before a service is
+// asked, also if the rest of the body comes after all.
 net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most);
 
 // What its values can be read from.
@@ -18,8 +20,8 @@ enum class BodyKind : std::uint8_t { other, form, json };
 BodyKind body_kind(std::string_view content_type);
 BodyKind body_kind(const http::RequestHead& head);
 
-// Is it a form or JSON, of a known length up to `most`, not compressed: worth holding for its
-// values?
+// Is it a form or JSON, not compressed, of up to `most` bytes as far as is known: worth holding for
+// its values? Not so messages of gRPC, of which each may wait for an answer to the one before.
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most);
 
 // What goes to the service first.

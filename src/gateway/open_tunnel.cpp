@@ -31,8 +31,6 @@ bool build_upgrade_head(Exchange& x) {
     }
     http::RequestHead& head = x.memory.request;
     if (x.head().method == http::Method::connect) {
-        head.method = http::Method::get;
-        head.method_text = "GET";
         head.headers.erase_if(
             [](const http::Field& field) { return equal_ignore_case(field.name, kKeyField); });
         if (!head.headers.add_other(kKeyField, x.websocket_key)) {

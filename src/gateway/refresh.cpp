@@ -51,6 +51,7 @@ void refresh_behind(Exchange& from) {
     x.service_index = from.service_index;
     x.transform = from.transform;
     x.path = arena.copy(from.path);
+    x.rest = arena.copy(from.rest);
     x.upstream_path = arena.copy(from.upstream_path);
     for (std::size_t i = 0; i < x.route->parameters.size(); ++i) {
         x.memory.parameters[i] = arena.copy(from.memory.parameters[i]);

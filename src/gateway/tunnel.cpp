@@ -25,7 +25,8 @@ Tunnel::Tunnel(Exchange& x, upstream::Lease lease, std::string_view first)
       ends_(moved_ + x.websocket->lifetime),
       ends_by_(End::lifetime),
       line_(record_of(x, x.outcome, moved_)) {
-    if (identity_ != nullptr && identity_->expires_at != WallTime{}) {
+    if (identity_ != nullptr && identity_->expires_at != WallTime{} &&
+        identity_->expires_at != WallTime::max()) {
         const Instant expires =
             moved_ + (identity_->expires_at + x.generation.site->token_checks.leeway -
                       x.shard.loop().clock().wall);

@@ -27,7 +27,7 @@ H2Stream::H2Stream(H2Connection& connection, std::int32_t id)
 H2Stream::~H2Stream() {
     connection_.session_.forget(id_);
     leave();
-    const std::size_t unread = work_->received.size() + work_->reading.size();
+    const std::size_t unread = work_->received.size() + owed_;
     if (unread > 0) {
         connection_.session_.passed_on(0, unread);
     }
@@ -172,13 +172,19 @@ const Headers* H2Stream::trailers() const {
                : nullptr;
 }
 
-// What was handed out has gone where it was to go: the client may send as much again.
+// What was handed out has gone where it was to go: the client may send as much again. The bytes
+// stay until others are handed out: a service that fails before may be sent them again.
 void H2Stream::pass_on() {
-    if (!work_->reading.empty()) {
-        connection_.session_.passed_on(closed_ ? 0 : id_, work_->reading.size());
+    if (const std::size_t bytes = std::exchange(owed_, 0); bytes > 0) {
+        connection_.session_.passed_on(closed_ ? 0 : id_, bytes);
         connection_.kick();
-        work_->reading.clear();
     }
+}
+
+void H2Stream::hand_out() {
+    work_->reading.clear();
+    std::swap(work_->reading, work_->received);
+    owed_ = work_->reading.size();
 }
 
 bool H2Stream::step(Result<BodyPart>& part) {
@@ -187,7 +193,10 @@ bool H2Stream::step(Result<BodyPart>& part) {
         return true;
     }
     pass_on();
-    std::swap(work_->reading, work_->received);
+    if (work_->received.empty() && !request_ended_) {
+        return false;
+    }
+    hand_out();
     bytes_in_ += work_->reading.size();
     if (bytes_in_ > body_max_) {
         body_error_ = Error{Errc::too_large, Fault::client, Retry::never,
@@ -196,7 +205,7 @@ bool H2Stream::step(Result<BodyPart>& part) {
         return true;
     }
     part = BodyPart{work_->reading, request_ended_};
-    return !work_->reading.empty() || request_ended_;
+    return true;
 }
 
 BodyPart H2Stream::body_at_hand() {

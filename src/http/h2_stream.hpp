@@ -77,6 +77,7 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     friend class H2Connection;
     bool step(Result<BodyPart>& part);
     void pass_on();
+    void hand_out();
     void leave();
     void leave_if_done();
     void break_off(const char* detail);
@@ -102,6 +103,7 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     std::uint64_t received_ = 0;  // body bytes that came
     std::uint64_t bytes_in_ = 0;  // … and were asked for
     std::uint64_t bytes_out_ = 0;
+    std::size_t owed_ = 0;       // of what was handed out: not yet the client's to send again
     std::size_t in_moved_ = 0;   // since the wait for them began
     std::size_t out_moved_ = 0;  // the same
     bool request_ended_ = false;

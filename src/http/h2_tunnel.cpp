@@ -40,7 +40,7 @@ Task<Result<std::string_view>> H2Stream::read(net::Buffer& /*buffer*/, Instant d
         }
         pass_on();
         if (!work_->received.empty()) {
-            std::swap(work_->reading, work_->received);
+            hand_out();
             co_return std::string_view(work_->reading);
         }
         if (request_ended_) {

@@ -85,7 +85,8 @@ class Stream {
         const = 0;  // when the first byte of the request was there
 
     // The part of the body that came with the head: known without waiting, asked once, before
-    // read_body().
+    // read_body(). As every part it stays as it is until the next one has been given: who fails
+    // before may be sent it again.
     virtual BodyPart body_at_hand() = 0;
     // The next part. Errors: too_large (beyond limit_body), malformed, reset, timeout, cancelled.
     virtual Task<Result<BodyPart>> read_body() = 0;

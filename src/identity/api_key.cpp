@@ -133,6 +133,10 @@ std::expected<std::shared_ptr<const Identity>, TokenFault> ApiKeys::find(std::st
     return found->second;
 }
 
+bool ApiKeys::knows(std::string_view key) const {
+    return !keys_.empty() && key.size() <= kKeyBytesMax && keys_.contains(ApiKeyHash::of(key));
+}
+
 std::string new_api_key() {
     std::array<unsigned char, 32> random{};
     ensure(::RAND_bytes(random.data(), random.size()) == 1, "the system has no randomness");

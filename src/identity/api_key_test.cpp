@@ -60,6 +60,8 @@ TEST(ApiKeys, End) {
     const ApiKeys keys({{"a", key}});
     EXPECT_TRUE(keys.find("tt_1", kNow - Millis(1)));
     EXPECT_EQ(keys.find("tt_1", kNow).error(), TokenFault::expired);
+    EXPECT_TRUE(keys.knows("tt_1"));
+    EXPECT_FALSE(keys.knows("tt_2"));
 }
 
 TEST(NewApiKey, IsNeverTheSame) {

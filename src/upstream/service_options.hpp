@@ -105,7 +105,7 @@ void fields(Visitor& field, ServiceOptions& o) {
           "requests whose token the gateway has verified go to it without `Authorization`: the "
           "fields that the gateway sets say who asks. For services that verify "
           "`X-Internal-Signature` "
-          "in place of the token, and so can lose none");
+          "in place of the token, and so can lose none; needs INTERNAL_HMAC_SECRET");
     field("timeout_ms", o.timeout, Range{0, 3'600'000},
           "time for a whole request on routes to it that set none; 0 is `request_timeout_ms`");
     field("connect_timeout_ms", o.connect_timeout, Range{10, 60'000},

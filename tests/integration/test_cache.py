@@ -315,6 +315,16 @@ class Stale(Cache):
                    and json.loads(a.body)["number"] > first, 10, "a newer one is kept")
         self.assertStops(gateway)
 
+    def test_what_is_fetched_anew_is_asked_for_as_before(self):
+        gateway = self.start(self.text + """
+  - {name: told, path: /api/v1/told/**, service: origin, authenticate: {public: [/**]}, cache: {},
+     transform: {request: {set: ['X-Rest: {rest}']}}}
+""")
+        target = "/told/a/b?cc=max-age%3D0%2C+stale-while-revalidate%3D60"
+        self.number(gateway, target)
+        wait_until(lambda: self.ask_for(gateway, target) and self.service.count() > 1, 10, "it is fetched behind")
+        self.assertEqual({"/a/b"}, {fields["X-Rest"] for _, _, fields in self.service.asked})
+
     def test_a_fetch_behind_does_not_outlive_the_process(self):
         gateway = self.start()
         target = "/open/end?cc=max-age%3D1%2C+stale-while-revalidate%3D60"

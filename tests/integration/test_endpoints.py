@@ -301,6 +301,18 @@ class Hedging(Endpoints):
                 self.assertEqual(200, client.response("POST").status)
         self.assertEqual(10, sum(self.served()))
 
+    def test_a_read_with_a_body_takes_it_along_and_is_sent_once(self):
+        slow, _ = self.endpoints(2)
+        gateway = self.begin(self.text(self.TURN, route=", hedge_after_ms: 10"))
+        slow.slow = lambda number: 0.1
+        with Client(gateway.port) as client:
+            for framed in (b"Content-Length: 2\r\n\r\nhi", b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"):
+                client.send(b"GET /api/v1/s0/digest HTTP/1.1\r\nHost: test\r\n" + framed)
+                answer = client.response()
+                self.assertEqual((200, 2), (answer.status, json.loads(answer.body)["bytes"]))
+        self.assertEqual(2, sum(self.served()))
+        self.assertEqual([], [broken for origin in self.origins for broken in origin.broken])
+
     def active(self, gateway):
         return sum(value for labels, value in self.metric(gateway, "upstream_connections").items() if "active" in labels)
 

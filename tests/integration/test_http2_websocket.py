@@ -1,4 +1,6 @@
 """WebSockets over HTTP/2 (RFC 8441): asked for with CONNECT, towards the service as they always were."""
+import hashlib
+import hmac
 import json
 import os
 import shutil
@@ -135,6 +137,16 @@ class OverHttp2(WebSocketScenario):
         for name in ("upgrade", "connection", "sec-websocket-accept", "content-length", "transfer-encoding"):
             self.assertNotIn(name, fields)
         self.assertIn("x-request-id", fields)
+
+    def test_the_handshake_is_signed_as_the_service_sees_it(self):
+        service = self.service()
+        secret = "a secret of the services, longer than 32 bytes"
+        gateway = self.run_gateway(service, environment={"INTERNAL_HMAC_SECRET": secret})
+        self.open_on(self.connection(gateway), service, path="/api/v1/s0/ws?a=1")
+        lines = service.heads[0].split("\r\n")[1:]
+        fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        text = ":".join(("api-gateway", fields["x-internal-timestamp"], fields["x-internal-nonce"], "GET", "/up/ws?a=1", ""))
+        self.assertEqual(hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest(), fields["x-internal-signature"])
 
     def test_whoever_asks_wrongly_is_refused_and_the_service_hears_nothing(self):
         service = self.service()

@@ -5,6 +5,7 @@ import shutil
 import signal
 import os
 import threading
+import time
 import unittest
 
 from support import tokens
@@ -92,6 +93,18 @@ class Alone(Once):
         self.assertEqual([("k-1", b"two tickets")], self.shop.sold)
         decided = lambda: [l["outcome"] for l in gateway.lines if l.get("msg") == "request" and l["status"] == 201]   # noqa: E731
         wait_until(lambda: sorted(decided()) == ["idempotency"] * 3 + ["upstream"], 5, "who answered stands in the log")
+
+    def test_a_slow_body_is_served_once_too(self):
+        gateway = self.start(self.text.replace("timeout_ms: 15000", "timeout_ms: 300"))
+        for replayed in ([], ["true"]):
+            sent = self.request("k-2")
+            with Client(gateway.port) as client:
+                client.send(sent[:-5])
+                time.sleep(0.5)      # the client's pace, not a wait for something
+                client.send(sent[-5:])
+                answer = client.response("POST")
+            self.assertEqual((201, replayed), (answer.status, answer.values("Idempotent-Replayed")))
+        self.assertEqual(1, self.shop.count())
 
     def test_who_forges_fields_of_the_gateway_is_reported_also_where_the_first_answer_is_given(self):
         gateway = self.start()

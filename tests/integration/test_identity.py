@@ -9,6 +9,7 @@ import unittest
 
 from support import tokens
 from support.clients import Client
+from support.h2 import H2Client
 from support.process import ask
 from support.scenario import Scenario
 from support.wait import wait_until
@@ -247,6 +248,31 @@ class Injection(Identity):
                         f"Content-Length: {len(good)}\r\n\r\n".encode() + good)
             self.assertEqual(200, client.response().status)
         self.assertEqual("injection", self.events(gateway, "security violation", 3)[0]["violationType"])
+
+    def test_a_body_that_does_not_say_how_long_it_is_is_looked_at_too(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")
+        gateway = self.start(text)
+        bad, good = (json.dumps({"name": name}).encode() for name in ("x' UNION SELECT password FROM users--", "O'Brien"))
+        with Client(gateway.port) as client:
+            for body, status in ((good, 200), (bad, 400)):
+                client.send(b"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                            b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+                self.assertEqual(status, client.response("POST").status)
+        with H2Client(gateway.port) as client:
+            for body, status in ((good, 200), (bad, 400)):
+                stream = client.request(path="/api/v1/s0/text", method="POST", body=body,
+                                        extra=[("content-type", "application/json")])
+                self.assertEqual(status, client.finish(stream).status)
+
+    def test_nothing_is_let_in_unseen_because_it_came_late(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")
+        gateway = self.start(text + "connections: {body_stall_ms: 300}\n")
+        body = b'{"name": "x\' UNION SELECT password FROM users--"}'
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                        f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])
+            self.assertEqual(408, client.response("POST").status)
+        self.assertEqual(0, self.origin.requests)
 
     def test_header_fields_are_looked_at_where_a_route_names_them(self):
         text = self.text.replace("name: s0,", "name: s0, injection: {mode: block, headers: [User-Agent]},")

@@ -31,11 +31,13 @@ class Limits(State):
     def statuses(self, gateway, count, header="", target="/api/v1/s0/text"):
         return [self.get(gateway, target, header).status for _ in range(count)]
 
-    def sell(self, gateway, event, user="user-1", clients={}):
+    def sell(self, gateway, event, user="user-1", chunked=False):
         body = json.dumps({"eventId": event, "tickets": [{"quantity": 1}]}).encode()
+        framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
+        sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else body
         with Client(gateway.port) as client:
             client.send(f"POST /api/v1/sell HTTP/1.1\r\nHost: a\r\n{tokens.bearer(sub=user)}"
-                        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                        f"Content-Type: application/json\r\n{framing}\r\n\r\n".encode() + sent)
             return client.response()
 
 
@@ -74,6 +76,7 @@ class Alone(Limits):
         self.assertEqual([200] * 5, [self.sell(gateway, "e1").status for _ in range(5)])
         refused = self.sell(gateway, "e1")
         self.assertEqual((429, 300), (refused.status, int(refused.values("Retry-After")[0])))
+        self.assertEqual(429, self.sell(gateway, "e1", chunked=True).status)
         self.assertEqual(200, self.sell(gateway, "e2").status)
         self.assertEqual(200, self.sell(gateway, "e1", "user-2").status)
         self.assertEqual("tickets", self.events(gateway, "rate limit: blocked")[0]["policy"])

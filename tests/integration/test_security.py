@@ -1,5 +1,6 @@
 """What security people live by: the audit record, failed sign-ins over all workers and automatic bans, the diagnosis
 of failed authentication, keys of machines."""
+import contextlib
 import json
 import os
 import pathlib
@@ -9,9 +10,11 @@ import unittest
 
 from support import tokens
 from support.clients import Client
+from support.h2 import H2Client
 from support.process import DEFAULT_BINARY
 from support.redis import Redis, cli
 from support.wait import wait_until
+from support.websocket import Service, connect, frame, request
 from test_state import BANNED, FINE, State
 
 
@@ -182,14 +185,33 @@ class BruteForce(State):
 
 
 class WithheldTokens(State):
+    environment = {"INTERNAL_HMAC_SECRET": "a secret of the services, longer than 32 bytes"}
+
     def setUp(self):
         super().setUp()
         self.assertEqual(1, self.text.count("services:"))
-        sealed = f'services:\n  sealed: {{url: "{self.origin.url}", withhold_token: true}}'
+        self.sockets = Service()
+        self.addCleanup(self.sockets.close)
+        sealed = f'''services:
+  sealed: {{url: "{self.origin.url}", withhold_token: true}}
+  sockets: {{url: "{self.sockets.url}", withhold_token: true}}'''
         self.text = self.text.replace("services:", sealed) + """
   - {name: sealed, path: /api/v1/sealed/**, service: sealed, rewrite: /up}
   - {name: open, path: /api/v1/open/**, service: sealed, rewrite: /up, authenticate: {public: [/**]}}
+  - {name: sockets, path: /api/v1/sockets/**, service: sockets, rewrite: /up, websocket: {}}
+  - name: whole
+    path: /api/v1/whole
+    methods: [GET]
+    aggregate: {parts: {sealed: {service: sealed, path: /up/seen}, plain: {service: origin, path: /up/seen}}}
+  - {name: trial, path: /api/v1/trial/**, service: origin, rewrite: /up, canary: {versions: [{service: sealed, percent: 100}]}}
+  - {name: hedged, path: /api/v1/hedged/**, service: sealed, rewrite: /up, hedge_after_ms: 1}
 """
+
+    def test_without_a_signature_it_does_not_start(self):
+        with self.assertRaises(AssertionError) as refused:
+            self.start(environment={"INTERNAL_HMAC_SECRET": ""})
+        self.assertIn("services.sealed.withhold_token", str(refused.exception))
+        self.assertIn("set INTERNAL_HMAC_SECRET", str(refused.exception))
 
     def test_a_service_learns_who_asks_and_never_sees_the_token(self):
         gateway = self.start()
@@ -197,6 +219,38 @@ class WithheldTokens(State):
         self.assertEqual(("user-1", tokens.TENANT), (sealed["x-user-id"], sealed["x-tenant-id"]))
         self.assertNotIn("authorization", sealed)
         self.assertIn("authorization", self.seen(gateway, "/api/v1/s0/seen", tokens.bearer())["headers"])
+
+    def test_it_never_does_however_it_is_asked(self):
+        gateway = self.start(environment={"WORKERS": "1"})      # so that /second is sent on a connection that was kept
+        for target in ("/api/v1/open/seen", "/api/v1/trial/seen", "/api/v1/hedged/seen", "/api/v1/sealed/second"):
+            sealed = self.seen(gateway, target, tokens.bearer())["headers"]
+            self.assertEqual(("user-1", False), (sealed["x-user-id"], "authorization" in sealed), target)
+        self.assertNotIn(b"authorization", self.origin.turned_down[0].lower())   # what /second was sent first
+        parts = self.seen(gateway, "/api/v1/whole", tokens.bearer())
+        self.assertEqual((False, True), tuple("authorization" in parts[part]["headers"] for part in ("sealed", "plain")))
+        bearer = ("authorization", "Bearer " + tokens.token())
+        with H2Client(gateway.port) as client:
+            seen = json.loads(client.get("/api/v1/sealed/seen", extra=[bearer]).body)["headers"]
+        self.assertEqual(("user-1", False), (seen["x-user-id"], "authorization" in seen))
+
+    def test_nor_does_one_behind_a_websocket(self):
+        gateway = self.start()
+        with contextlib.closing(connect(gateway.port)) as client:
+            client.send(request("/api/v1/sockets/ws", tokens.bearer()))
+            self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
+            self.sockets.next().close()
+        with H2Client(gateway.port) as client:
+            client.wait(lambda: client.settings, "SETTINGS")
+            fields = client.head("/api/v1/sockets/ws", "CONNECT", extra=[
+                ("authorization", "Bearer " + tokens.token()), ("sec-websocket-version", "13")])
+            stream = client.request([fields[0], (":protocol", "websocket"), *fields[1:]], end=False)
+            client.wait(lambda: client.answer(stream).heads, "an answer")
+            self.assertEqual(200, client.answer(stream).status)
+            self.sockets.next().close()
+        for head in self.sockets.heads:
+            names = [line.partition(":")[0].lower() for line in head.split("\r\n")[1:]]
+            self.assertEqual((True, True, False),
+                             tuple(name in names for name in ("x-user-id", "x-internal-signature", "authorization")))
 
     def test_what_the_gateway_has_not_verified_goes_on_as_it_came(self):
         gateway = self.start()
@@ -229,6 +283,26 @@ api_keys:
         self.assertAnswers(403, "cross_tenant", gateway, f"/api/v1/tenants/{tokens.OTHER_TENANT}/text",
                            f"X-API-Key: {self.key}\r\n")
         self.assertNotIn(self.key, json.dumps(gateway.lines))
+
+    def test_a_key_of_ours_never_goes_on_and_one_of_a_service_does(self):
+        gateway = self.start()
+        for key in (self.key, self.ended):
+            for target in ("/api/v1/s0/seen", "/api/v1/people/seen"):
+                seen = self.seen(gateway, target, f"{tokens.bearer()}X-API-Key: {key}\r\n")["headers"]
+                self.assertEqual(("user-1", False), (seen["x-user-id"], "x-api-key" in seen))
+        seen = self.seen(gateway, "/api/v1/people/seen", f"{tokens.bearer()}X-API-Key: of-the-service\r\n")["headers"]
+        self.assertEqual("of-the-service", seen["x-api-key"])
+
+    def test_a_websocket_of_a_key_without_an_end_has_none(self):
+        service = Service()
+        self.addCleanup(service.close)
+        gateway = self.start(self.text.replace("services:", f'services:\n  sockets: {{url: "{service.url}"}}') +
+                             "  - {name: sockets, path: /api/v1/sockets/**, service: sockets, rewrite: /up, websocket: {}}\n")
+        with contextlib.closing(connect(gateway.port)) as client:
+            client.send(request("/api/v1/sockets/ws", f"X-API-Key: {self.key}\r\n"))
+            self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
+            service.next().send(frame(b"hello"))
+            self.assertEqual((2, b"hello"), client.frame())
 
     def test_any_other_key_is_nobody(self):
         gateway = self.start()

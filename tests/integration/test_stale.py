@@ -1,11 +1,15 @@
 """A service that closes idle connections at the worst moment: no client notices, and nothing is done twice."""
+import hashlib
 import itertools
+import json
 import random
 import threading
 import unittest
 
 from support import services
 from support.clients import Client
+from support.h2 import H2Client
+from support.origins import Origin
 from support.process import ask
 from support.scenario import Scenario, config
 from support.services import SocketService
@@ -30,6 +34,23 @@ class Closing(SocketService):
             services.respond(sock, fields=self.fields)
 
 
+class Leaving(Origin):
+    """Closes its first connection when a second request's head has come on it; begun: a head came on another."""
+
+    def __init__(self):
+        self.first, self.begun = True, threading.Event()
+        super().__init__()
+
+    def _answer(self, sock, stream, head, target):
+        if not target.endswith("/digest"):
+            return super()._answer(sock, stream, head, target)
+        if self.first:
+            self.first = False
+            return False
+        self.begun.set()
+        return super()._answer(sock, stream, head, target)
+
+
 class Stale(Scenario):
     def service(self, pauses, **options):
         service = Closing(pauses, **options)
@@ -52,6 +73,20 @@ class Stale(Scenario):
         gateway = self.start(config(service.url), environment={"WORKERS": "1"})
         statuses = self.ask_often(gateway, "GET", lambda: dice.uniform(0, 0.002))
         self.assertEqual([200] * TRIALS, statuses)
+
+    def test_a_body_on_its_way_is_sent_again_as_it_was(self):
+        service = Leaving()
+        self.addCleanup(service.close)
+        gateway = self.start(config(service.url), environment={"WORKERS": "1"})
+        parts = (b"this came with the head, ", b"and this afterwards")
+        right = (25 + 19, hashlib.sha256(b"".join(parts)).hexdigest())
+        with H2Client(gateway.port) as client:
+            self.assertEqual(200, client.get().status)      # its connection is kept, and stale when it is used again
+            stream = client.request(path="/api/v1/s0/digest", method="PUT", body=parts[0], end=False)
+            self.assertTrue(service.begun.wait(10))
+            client.send(client.data_frame(stream, parts[1], end=True))
+            seen = json.loads(client.finish(stream).body)
+        self.assertEqual(right, (seen["bytes"], seen["sha256"]))
 
     def test_a_request_that_may_not_is_never_done_twice(self):
         dice = random.Random(8)

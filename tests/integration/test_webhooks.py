@@ -1,11 +1,13 @@
 """Webhooks of providers: let in where they are signed with a secret that we share, once, and byte by byte."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import time
 
 from support.clients import Client
+from support.h2 import H2Client
 from support.process import ask
 from support.wait import wait_until
 from test_state import State
@@ -77,6 +79,22 @@ routes:
         wait_until(lambda: 'security_violations_total{service="api-gateway",violation_type="token_manipulation"} 10'
                    in ask(gateway.admin_port, "/metrics")[2], 5, "each is counted")
 
+    def test_a_body_that_stalls_is_not_let_in_unverified_when_it_goes_on(self):
+        text = self.text.replace("routes:", "connections: {body_stall_ms: 300}\nroutes:")
+        gateway = self.start(text, environment=self.secrets)
+        with Client(gateway.port) as client:
+            client.send(b"POST /api/v1/git HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\nforged")
+            answer = client.response("POST")
+            with contextlib.suppress(OSError):
+                client.send(b" paid!")
+            self.assertRefused(408, "request_timeout", answer)
+        with H2Client(gateway.port) as client:
+            stream = client.request(path="/api/v1/git", method="POST", body=b"forged", end=False)
+            client.wait(lambda: client.answer(stream).heads, "an answer")
+            client.send(client.data_frame(stream, b" paid!", end=True))
+            self.assertEqual(408, client.finish(stream).status)
+        self.assertEqual(0, self.origin.requests)
+
     def test_what_came_before_does_not_come_again(self):
         gateway = self.start(environment=self.secrets)
         body, at = b"paid", int(time.time())
@@ -87,6 +105,18 @@ routes:
         self.assertEqual(200, self.post(gateway, "/api/v1/pay", body, self.stripe(body, at + 1)).status)
         timed = f"X-Time: {at}\r\nX-Signature: {self.signed(b'%d.' % at + body).hexdigest()}\r\n"
         self.assertEqual([200, 409], [self.post(gateway, "/api/v1/timed", body, timed).status for _ in range(2)])
+
+    def test_nor_when_it_comes_so_slowly_that_its_time_is_over(self):
+        gateway = self.start(self.text.replace("/api/v1/pay,", "/api/v1/pay, timeout_ms: 300,"), environment=self.secrets)
+        body = b"paid"
+        header = self.stripe(body)
+        self.assertEqual(200, self.post(gateway, "/api/v1/pay", body, header).status)
+        with Client(gateway.port) as client:
+            client.send(f"POST /api/v1/pay HTTP/1.1\r\nHost: a\r\n{header}Content-Length: 4\r\n\r\npa".encode())
+            time.sleep(0.5)      # the client's pace, not a wait for something
+            client.send(b"id")
+            self.assertRefused(409, "conflict", client.response("POST"))
+        self.assertEqual(1, self.origin.requests)
 
     def test_without_a_secret_it_does_not_start(self):
         with self.assertRaises(AssertionError) as refused:

@@ -85,7 +85,7 @@ Verdict decide(Exchange& x, const BruteForceOptions& o) {
 
 net::Task<Verdict> wait_for_body(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const BruteForceOptions&>(*options);
-    // A body that breaks off is reported by whoever forwards it.
+    // A body that breaks off goes no further, see held_body.hpp.
     const Result<void> held = co_await hold_body(x, o.body_bytes_max);
     if (held && x.held->last) {
         find_account(x, o);

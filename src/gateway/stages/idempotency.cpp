@@ -56,7 +56,7 @@ net::Task<Verdict> hold_and_claim(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const IdempotencyOptions&>(*options);
     if (x.head().framing != http::Framing::none) {
         if (const Result<void> held = co_await hold_body(x, o.request_bytes_max); !held) {
-            co_return go_on();  // a body that breaks off is reported by whoever forwards it
+            co_return go_on();  // a body that breaks off goes no further, see held_body.hpp
         }
         if (!x.held->last || x.held->bytes.size() > o.request_bytes_max) {
             co_return refuse(Code::payload_too_large,

@@ -92,12 +92,15 @@ Verdict decide(Exchange& x, const InjectionOptions& o) {
     if (!verdict.goes_on() || !has_readable_body(x.head(), o.body_bytes_max)) {
         return verdict;
     }
+    if (o.mode != Mode::block && x.head().framing == http::Framing::chunked) {
+        return verdict;  // what may be a stream is not held up only to be told of
+    }
     return hold_what_is_here(x) ? look_at_body(x, o) : wait();
 }
 
 net::Task<Verdict> wait_for_body(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const InjectionOptions&>(*options);
-    // A body that breaks off is reported by whoever forwards it.
+    // A body that breaks off goes no further, see held_body.hpp.
     const Result<void> held = co_await hold_body(x, o.body_bytes_max);
     co_return held&& x.held->last ? look_at_body(x, o) : go_on();
 }

@@ -244,7 +244,7 @@ net::Task<Verdict> ask_store(Exchange& x) {
 net::Task<Verdict> wait_to_count(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const RateLimitOptions&>(*options);
     if (x.held && !x.held->last) {
-        // A body that breaks off is reported by whoever forwards it.
+        // A body that breaks off goes no further, see held_body.hpp.
         const Result<void> held = co_await hold_body(x, o.body_bytes_max);
         if (held && x.held->last) {
             read_body(x);

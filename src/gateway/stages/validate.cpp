@@ -160,7 +160,7 @@ Verdict decide(Exchange& x, const ValidateOptions& o) {
 net::Task<Verdict> hold_and_judge(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const ValidateOptions&>(*options);
     if (const Result<void> held = co_await hold_body(x, o.body_bytes_max); !held) {
-        co_return go_on();  // a body that breaks off is reported by whoever forwards it
+        co_return go_on();  // a body that breaks off goes no further, see held_body.hpp
     }
     co_return judged(x, o, look(x, o).asked);
 }

@@ -114,7 +114,7 @@ Verdict decide(Exchange& x, const WebhookOptions& o) {
 net::Task<Verdict> verify(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const WebhookOptions&>(*options);
     if (const Result<void> held = co_await hold_body(x, o.body_bytes_max); !held) {
-        co_return go_on();  // a body that breaks off is reported by whoever forwards it
+        co_return go_on();  // a body that breaks off goes no further, see held_body.hpp
     }
     if (!x.held->last || x.held->bytes.size() > o.body_bytes_max) {
         co_return refuse(Code::payload_too_large, "the body is too large to be verified");
