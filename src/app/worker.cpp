@@ -38,7 +38,7 @@ void Worker::adopt_limits(const gateway::Site& site) {
 }
 
 void Worker::between_turns() {
-    const auto lag = std::chrono::duration_cast<std::chrono::microseconds>(loop_.last_turn());
+    const auto lag = std::chrono::duration_cast<std::chrono::microseconds>(loop_.lag());
     metrics_.loop_lag.observe(static_cast<std::uint64_t>(lag.count()));
     const std::size_t live = server_.connections();
     if (const std::size_t h2 = h2_server_.connections(); h2 != h2_connections_) {

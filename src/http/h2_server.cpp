@@ -14,6 +14,8 @@ constexpr std::size_t kOutputMax = 64UL * 1024;
 constexpr Millis kDrainNotice{1'000};
 // While requests are in hand the connection only has to be looked at now and then.
 constexpr Millis kLookAgain{5'000};
+// One read may bring a request, or hundreds.
+constexpr int kRequestsRead = 4;
 
 }  // namespace
 
@@ -26,6 +28,7 @@ H2Connection::H2Connection(H2Server& server, net::Stream& stream, const net::Add
       head_began_(stream.loop().now()),
       streams_max_(server.limits.streams_max),
       extended_connect_(server.limits.extended_connect) {
+    stream_.brings_work(kRequestsRead);
     flush_.run = [](net::EndOfTurn& work) {
         H2Connection& self = static_cast<Flush&>(work).connection;
         self.flush_put_off_ = false;

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <utility>
 
 #include "base/ensure.hpp"
 
@@ -33,14 +34,51 @@ void Loop::run() {
         for (event_ = 0; event_ < event_count_; ++event_) {
             const epoll_event& event = events_[static_cast<std::size_t>(event_)];
             if (event.data.ptr != nullptr) {
-                static_cast<Pollable*>(event.data.ptr)->on_events(event.events);
+                tell(*static_cast<Pollable*>(event.data.ptr), event.events);
             }
         }
         event_count_ = 0;
+        const Instant oldest = waiting_.first != nullptr ? waiting_.first->since_ : clock_.now;
+        take_on();
         timers_.advance(clock_.now);
         end_turn();
-        last_turn_ = std::chrono::steady_clock::now() - clock_.now;
+        const Instant end = std::chrono::steady_clock::now();
+        last_turn_ = end - clock_.now;
+        lag_ = end - oldest;
     }
+}
+
+void Loop::tell(Pollable& owner, std::uint32_t events) {
+    if (owner.share_ == 0 && owner.untold_ == 0) {
+        owner.on_events(events);
+        return;
+    }
+    if (owner.untold_ == 0) {
+        owner.since_ = clock_.now;
+        waiting_.append(owner);
+    }
+    owner.untold_ |= events;
+}
+
+void Loop::take_on() {
+    for (int taken_on = 0; waiting_.first != nullptr && taken_on < kTakenOnMost;) {
+        Pollable& owner = *waiting_.first;
+        taken_on += owner.share_;
+        waiting_.remove(owner);
+        owner.on_events(std::exchange(owner.untold_, 0));
+    }
+}
+
+void Loop::Waiting::append(Pollable& pollable) {
+    pollable.previous_ = last;
+    (last != nullptr ? last->next_ : first) = &pollable;
+    last = &pollable;
+}
+
+void Loop::Waiting::remove(Pollable& pollable) {
+    (pollable.previous_ != nullptr ? pollable.previous_->next_ : first) = pollable.next_;
+    (pollable.next_ != nullptr ? pollable.next_->previous_ : last) = pollable.previous_;
+    pollable.next_ = pollable.previous_ = nullptr;
 }
 
 void Loop::stop() {
@@ -95,6 +133,9 @@ void Loop::forget(int fd, Pollable& owner) {
     // A descriptor about to be closed leaves the set by itself, unless another process holds a copy
     // of it.
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    if (std::exchange(owner.untold_, 0) != 0) {
+        waiting_.remove(owner);
+    }
     for (int i = event_ + 1; i < event_count_; ++i) {
         if (events_[static_cast<std::size_t>(i)].data.ptr == &owner) {
             events_[static_cast<std::size_t>(i)].data.ptr = nullptr;
@@ -108,7 +149,7 @@ void Loop::read_clocks() {
 }
 
 int Loop::wait_ms() const {
-    if (!ready_.empty() || !put_off_.empty()) {
+    if (!ready_.empty() || !put_off_.empty() || waiting_.first != nullptr) {
         return 0;
     }
     const Instant next = timers_.next();

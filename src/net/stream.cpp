@@ -15,6 +15,9 @@
 namespace gw::net {
 
 Stream::Stream(Loop& loop, Fd fd, Fault peer) : loop_(loop), fd_(std::move(fd)), peer_(peer) {
+    if (peer == Fault::client) {
+        brings_work(1);
+    }
     if (!loop_.watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, *this)) {
         state_ |= kPeerLeft | kPeerGone | kCancelled;
     }

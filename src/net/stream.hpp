@@ -54,6 +54,9 @@ class Stream final : Pollable {
     class WriteOp;
     class HandshakeOp;
 
+    // A client's brings new work, as much as one request unless somebody knows better.
+    using Pollable::brings_work;
+
     // Makes this a server's TLS connection: before anything is read or written, and followed by
     // handshake().
     void use_tls(TlsServer& server);
