@@ -76,6 +76,7 @@ void SharedState::start(net::Fd resp) {
         snapshot_ = keep_snapshot(base_.loop, base_.log, *embedded_, settings.state.snapshot);
     }
     store_->follow(state::KnownState::prefixes(), follower());
+    base_.exposition.read_state_lag_by([this] { return store_->lag(); });
     if (settings.tls.configured()) {
         tickets_.start(*store_);
     }

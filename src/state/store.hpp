@@ -59,6 +59,8 @@ class Store {
 
     [[nodiscard]] virtual std::string_view backend() const = 0;  // "embedded" or "redis"
     [[nodiscard]] virtual bool available() const = 0;
+    // How old the last proof is that changes reach us; it grows while the backend is away.
+    [[nodiscard]] virtual Millis lag() const = 0;
 
     // Errors of all: unreachable or timeout when the backend does not answer; never waits longer
     // than the backend's own time limit.
