@@ -95,6 +95,9 @@ net::Task<void> follows_others(Bench& b, RedisProcess& redis) {
         [&b] { return !b.follower.entries["banned:ip:203.0.113.7"].expires; }, Millis{1'000}));
     redis.cli("PEXPIRE banned:ip:203.0.113.7 150");
     EXPECT_TRUE(co_await b.sees("banned:ip:203.0.113.7", "(none)", Millis{3'000}));
+    redis.cli("SADD banned:user:u2 1");
+    EXPECT_TRUE(co_await b.turning.until([&b] { return !b.follower.no_texts.empty(); }));
+    EXPECT_EQ(b.follower.no_texts, std::vector<std::string>{"banned:user:u2"});
     redis.cli("SET revoked:user:u1 12345");
     EXPECT_TRUE(co_await b.sees("revoked:user:u1", "12345"));
     redis.cli("DEL revoked:user:u1");

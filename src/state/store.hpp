@@ -39,6 +39,8 @@ class Follower {
     virtual void known(const KnownEntry& entry) = 0;
     // Deleted or expired.
     virtual void gone(std::string_view key) = 0;
+    // There, and no text: somebody has written a list, a set or the like.
+    virtual void no_text(std::string_view key) = 0;
     // Between these two, known() names everything that exists; what was not named by the end is
     // gone.
     virtual void listing_began() = 0;
