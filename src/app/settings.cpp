@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "gateway/shaping_check.hpp"
 #include "gateway/validate_options.hpp"
 #include "gateway/websocket_options.hpp"
+#include "identity/key_set.hpp"
 #include "net/tls_tickets.hpp"
 
 namespace gw::app {
@@ -148,6 +150,16 @@ void check_key_sets(config::Reader& root, Settings& s) {
     for (auto& [name, flaw] : control::flaws_of(sign_in, !s.admin.token.empty())) {
         root.section("admin_sign_in")
             .blame(name, "admin_sign_in." + name + " " + flaw.what, std::move(flaw.remedy));
+    }
+}
+
+// One that is broken must not be passed over in silence.
+void check_keys(config::Reader& root, const Settings& s) {
+    std::vector<identity::SkippedKey> skipped;
+    identity::configured_keys(s.tokens, skipped);
+    for (const identity::SkippedKey& key : skipped) {
+        root.section("tokens").blame(key.name, "tokens." + key.name + " is not usable: " + key.why,
+                                     "see what JWT_PUBLIC_KEY or its like holds");
     }
 }
 
@@ -445,7 +457,10 @@ void check_routes(config::Reader& root, Settings& s) {
 // By place; what two checks found alike stands once.
 std::vector<config::Mistake> sorted(std::vector<config::Mistake> mistakes) {
     std::ranges::sort(mistakes, [](const auto& a, const auto& b) {
-        return a.place < b.place || (!(b.place < a.place) && a.what < b.what);
+        if (a.place < b.place || b.place < a.place) {
+            return a.place < b.place;
+        }
+        return std::tie(a.what, a.remedy) < std::tie(b.what, b.remedy);
     });
     const auto [first, last] =
         std::ranges::unique(mistakes, {}, [](const config::Mistake& m) { return m.to_string(); });
@@ -514,6 +529,7 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     check_tls(root, *settings);
     check_overload(root, *settings);
     check_key_sets(root, *settings);
+    check_keys(root, *settings);
     check_state(root, *settings);
     check_cors(root, *settings);
     if (readable) {  // of a file that is no YAML, nothing more would be true

@@ -140,6 +140,30 @@ shutdwon: {}
               }));
 }
 
+TEST_F(SettingsTest, ABrokenKeyIsAMistakeAmongTheOthers) {
+    EXPECT_EQ(mistakes(good(), {{"JWT_PUBLIC_KEY", "foo"}, {"WORKERS", "many"}}),
+              (Mistakes{"1:1: tokens.public_key is not usable: it is no public key in PEM "
+                        "(-----BEGIN PUBLIC KEY-----); see what JWT_PUBLIC_KEY or its like holds",
+                        "environment WORKERS: WORKERS is \"many\"; use a whole number from 0 to "
+                        "256"}));
+}
+
+// Each service reads the variable, and what is for all services does, within other bounds.
+TEST_F(SettingsTest, AVariableThatManyReadIsOneMistakeForEachBound) {
+    const std::string text =
+        "circuit_breaker: {probes: 1}\nservices:\n"
+        "  auth-service: {url: \"http://auth:4001\", circuit_breaker: {slow_ms: 1}}\n"
+        "  payment-service: {url: \"http://pay:4005\", circuit_breaker: {slow_ms: 1}}\n" +
+        std::string(kRoutes);
+    EXPECT_EQ(
+        mistakes(text, {{"CIRCUIT_BREAKER_ERROR_THRESHOLD", "x"}}),
+        (Mistakes{"environment CIRCUIT_BREAKER_ERROR_THRESHOLD: "
+                  "CIRCUIT_BREAKER_ERROR_THRESHOLD is \"x\"; use a whole number from 0 to 100",
+                  "environment CIRCUIT_BREAKER_ERROR_THRESHOLD: "
+                  "CIRCUIT_BREAKER_ERROR_THRESHOLD is \"x\"; use a whole number from 1 to "
+                  "100"}));
+}
+
 TEST_F(SettingsTest, OfABrokenFileShowThePlaceAndTheEnvironmentsMistakes) {
     const Mistakes found = mistakes("routes: [\n", {{"PORT", "x"}});
     ASSERT_EQ(found.size(), 2U);

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "app/state_file.hpp"
 #include "base/random.hpp"
 #include "state/embedded_store.hpp"
@@ -54,6 +56,8 @@ void SharedState::make_store() {
                                                      *state::place_of(base_.settings->state.redis),
                                                      base_.name_servers, Random::fresh_seed());
         available_ = false;
+        told_available_.reset();
+        base_.exposition.state_backend(false);
         return;
     }
     auto made = std::make_unique<state::EmbeddedStore>(base_.loop);
@@ -76,6 +80,7 @@ void SharedState::start(net::Fd resp) {
         snapshot_ = keep_snapshot(base_.loop, base_.log, *embedded_, settings.state.snapshot);
     }
     store_->follow(state::KnownState::prefixes(), follower());
+    base_.exposition.read_state_lag_by([this] { return store_->lag(); });
     if (settings.tls.configured()) {
         tickets_.start(*store_);
     }
@@ -129,7 +134,8 @@ void SharedState::complain(std::string_view key, const char* why) {
 }
 
 void SharedState::backend_changed(bool available, const char* why) {
-    if (available == available_) {
+    // That it is not there when we begin is news as well.
+    if (std::exchange(told_available_, available) == available) {
         return;
     }
     available_ = available;

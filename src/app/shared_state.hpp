@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/foundation.hpp"
@@ -107,6 +108,7 @@ class SharedState {
     std::unique_ptr<state::SnapshotKeeper> snapshot_;  // null: nothing is kept
     std::unique_ptr<state::RespServer> resp_;
     bool available_ = true;
+    std::optional<bool> told_available_ = true;  // nothing: how Redis is has not turned out yet
 };
 
 }  // namespace gw::app

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/ensure.hpp"
 #include "base/version.hpp"
 #include "gateway/aggregate_options.hpp"
 #include "gateway/canary_options.hpp"
@@ -174,16 +175,12 @@ std::optional<std::size_t> cgroup_cpus() {
     return static_cast<std::size_t>((quota + period - 1) / period);
 }
 
-// Without a key nobody could be let in, and one that is broken must not be passed over in silence.
+// Without a key nobody could be let in.
 std::vector<identity::Key> keys_of(const identity::TokenOptions& options, const std::string& path,
                                    std::vector<config::Mistake>& mistakes) {
     std::vector<identity::SkippedKey> skipped;
     std::vector<identity::Key> keys = identity::configured_keys(options, skipped);
-    for (identity::SkippedKey& key : skipped) {
-        mistakes.push_back({.place = {.source = path},
-                            .what = "tokens." + key.name + " is not usable: " + key.why,
-                            .remedy = "see what JWT_PUBLIC_KEY or its like holds"});
-    }
+    ensure(skipped.empty(), "settings with a broken key are no settings");
     if (!options.has_keys()) {
         mistakes.push_back(
             {.place = {.source = path},

@@ -7,8 +7,9 @@ namespace gw::app {
 namespace {
 
 // Names that begin so are ours: one that nobody knows is a slip of a finger.
-constexpr std::array<std::string_view, 8> kOurPrefixes{
-    "JWT_", "REDIS_", "RATE_LIMIT_", "CIRCUIT_BREAKER_", "TIMEOUT_", "SHUTDOWN_", "ADMIN_", "TLS_"};
+constexpr std::array<std::string_view, 12> kOurPrefixes{
+    "JWT_",   "REDIS_", "RATE_LIMIT_", "CIRCUIT_BREAKER_", "TIMEOUT_",     "SHUTDOWN_",
+    "ADMIN_", "TLS_",   "RESP_",       "INTERNAL_HMAC_",   "TRUSTED_PROX", "ALLOWED_ORIGIN"};
 constexpr std::string_view kServiceUrl = "_SERVICE_URL";
 
 bool looks_like_ours(std::string_view name) {

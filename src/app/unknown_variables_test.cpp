@@ -31,7 +31,8 @@ TEST(UnknownVariables, AreMistakesWhenTheyLookLikeOurs) {
         std::vector<std::string>{"environment LOYALTY_SERVICE_URL: LOYALTY_SERVICE_URL is no "
                                  "setting; unset it, or describe the service under `services`"});
     for (const char* name : {"JWT_X", "REDIS_X", "RATE_LIMIT_X", "CIRCUIT_BREAKER_X", "TIMEOUT_X",
-                             "SHUTDOWN_X", "ADMIN_X", "TLS_X"}) {
+                             "SHUTDOWN_X", "ADMIN_X", "TLS_X", "RESP_PASWORD",
+                             "INTERNAL_HMAC_SECRT", "TRUSTED_PROXY", "ALLOWED_ORIGIN"}) {
         EXPECT_EQ(mistakes_of({{name, "1"}}).size(), 1U) << name;
     }
 }

@@ -270,10 +270,14 @@ std::string screen_of(const object& tick, const array& events, const ScreenSize&
     add_totals(screen, tick);
     for (const value& knob : array_in(object_in(tick, "status"), "knobs")) {
         if (knob.is_object()) {
-            screen.add("changed " + text_in(knob.get_object(), "knob") + ": " +
-                           text_in(knob.get_object(), "value") + ", " +
-                           text_in(knob.get_object(), "secondsLeft") + " s left",
-                       kWatch);
+            const std::string left = text_in(knob.get_object(), "secondsLeft");
+            screen.add(
+                "changed " + text_in(knob.get_object(), "knob") + ": " +
+                    text_in(knob.get_object(), "value") +
+                    (!left.empty()                                   ? ", " + left + " s left"
+                     : text_in(knob.get_object(), "warning").empty() ? ", until the next reload"
+                                                                     : ", no end"),
+                kWatch);
         }
     }
     add_services(screen, tick);

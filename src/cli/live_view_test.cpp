@@ -14,7 +14,9 @@ boost::json::object tick() {
     return boost::json::parse(R"({"seconds":1,"all":[100,5,1,0,3,1000,20000,300000],
         "minute":[6000,60,0,2,1000,2000,3000],
         "status":{"instance":"gw-1","connections":7,"maintenance":"off","knobs":
-            [{"knob":"limit:general","value":"5 requests","secondsLeft":9}]},
+            [{"knob":"limit:general","value":"5 requests","secondsLeft":9},
+             {"knob":"log-level","value":"DEBUG","secondsLeft":null},
+             {"knob":"limit:search","value":"off","secondsLeft":null,"warning":"it has no end"}]},
         "serviceFacts":{"quiet":{"breaker":{"state":"CLOSED"},"endpoints":[{"endpoint":"a","well":true}],
             "minute":[500,0,0,0,1,2,3],"waiting":0},
             "broken":{"breaker":{"state":"OPEN"},"endpoints":[{"endpoint":"a","well":false}],
@@ -58,6 +60,8 @@ TEST(LiveView, ShowsWhatIsBrokenFirstAndFits) {
     EXPECT_NE(text.find("100/s  errors 5.0%"), std::string::npos) << text;
     EXPECT_LT(text.find("broken"), text.find("quiet"));
     EXPECT_NE(text.find("changed limit:general: 5 requests, 9 s left"), std::string::npos);
+    EXPECT_NE(text.find("changed log-level: DEBUG, until the next reload"), std::string::npos);
+    EXPECT_NE(text.find("changed limit:search: off, no end"), std::string::npos);
     EXPECT_EQ(text.find('\x1b'), std::string::npos) << "nothing of strangers reaches the terminal";
     const std::string narrow = screen_of(tick(), {}, {20, 3}, true);
     EXPECT_EQ(3, std::ranges::count(narrow, '\n'));

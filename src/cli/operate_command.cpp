@@ -200,6 +200,11 @@ int disable(const OperateArguments& arguments, Terminal& terminal) {
 }
 
 int maintenance(const OperateArguments& arguments, Terminal& terminal) {
+    if (arguments.kind == "off" && !arguments.banner.empty()) {
+        terminal.err << "off takes the banner down; a banner without maintenance: "
+                        "redis-cli SET maintenance:banner \"TEXT\" EX 3600\n";
+        return kMisused;
+    }
     object body = signed_body(arguments, terminal);
     body["mode"] = arguments.kind;
     if (arguments.kind != "off" && !add_lifetime(arguments, body, terminal)) {

@@ -30,8 +30,9 @@ Editors that speak YAML complete and check the file when it begins with
   does not start. On a reload (`SIGHUP`, or when the file changes) it keeps the old configuration instead. What it
   listens on, the number of workers and `connections_max` are read only at the start.
 - Variables whose names begin with `JWT_`, `REDIS_`, `RATE_LIMIT_`, `CIRCUIT_BREAKER_`, `TIMEOUT_`, `SHUTDOWN_`,
-  `ADMIN_` or `TLS_`, or end in `_SERVICE_URL`, must be ones that are listed here. The service links which Kubernetes
-  adds by itself (`REDIS_PORT=tcp://…`, `AUTH_SERVICE_SERVICE_HOST` and their like) are ignored.
+  `ADMIN_`, `TLS_`, `RESP_`, `INTERNAL_HMAC_`, `TRUSTED_PROX` or `ALLOWED_ORIGIN`, or end in `_SERVICE_URL`, must be ones
+  that are listed here. The service links which Kubernetes adds by itself (`REDIS_PORT=tcp://…`,
+  `AUTH_SERVICE_SERVICE_HOST` and their like) are ignored.
 - A secret may also come from a file: `ADMIN_TOKEN_FILE=/run/secrets/admin-token`. One line break at its end is cut
   off. Secrets are never shown, not even in messages about mistakes.
 - `VARIABLES_DIR` names a folder whose files are variables: `RATE_LIMIT_MAX` in it holds the value of that one. The

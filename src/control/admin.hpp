@@ -37,6 +37,7 @@ class Admin final : public http::Responder {
     struct Refusal {
         gateway::Code code{};
         std::string why;
+        std::string allow;  // of what is refused for its method
     };
     std::expected<Answer, Refusal> answer_to(const http::RequestHead& head);
     net::Task<std::expected<Answer, Refusal>> call_api(http::Stream& stream);

@@ -139,15 +139,17 @@ AdminAnswer AdminApi::turned_away(const http::RequestHead& head, const std::stri
 }
 
 const AdminApi::Row* AdminApi::find(const http::RequestHead& head,
-                                    std::vector<std::string>& parameters, bool& path_known) const {
+                                    std::vector<std::string>& parameters,
+                                    std::string& allow) const {
     const auto segments = segments_of(head.path.substr(kBase.size()));
     const http::Method method = head.method == http::Method::head ? http::Method::get : head.method;
     for (const Row& row : rows_) {
         if (matches(row.pattern, segments, parameters)) {
-            path_known = true;
             if (row.operation.method == method) {
                 return &row;
             }
+            allow.append(allow.empty() ? "" : ", ").append(http::method_name(row.operation.method));
+            allow.append(row.operation.method == http::Method::get ? ", HEAD" : "");
         }
     }
     return nullptr;
@@ -177,11 +179,14 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
         co_return index();
     }
     AdminCall call;
-    bool path_known = false;
-    const Row* const row = find(*head, call.parameters, path_known);
+    std::string allow;
+    const Row* const row = find(*head, call.parameters, allow);
     if (row == nullptr) {
-        co_return AdminAnswer::refused(path_known ? Code::method_not_allowed : Code::not_found,
-                                       "GET /admin/v1 lists what there is");
+        AdminAnswer refused =
+            AdminAnswer::refused(allow.empty() ? Code::not_found : Code::method_not_allowed,
+                                 "GET /admin/v1 lists what there is");
+        refused.allow = std::move(allow);
+        co_return refused;
     }
     const bool change = changes(head->method);
     if (change && !row->operation.looks && caller->role != AdminRole::operator_) {

@@ -46,6 +46,7 @@ struct AdminAnswer {
     // Of a refusal: its code, and a detail for the caller.
     std::optional<gateway::Code> code{};
     std::string detail{};
+    std::string allow{};  // of a method_not_allowed: the methods that the path takes
 
     static AdminAnswer ok(boost::json::value body) {
         return {.status = 200, .body = std::move(body)};
@@ -104,8 +105,9 @@ class AdminApi {
         gateway::PathPattern pattern;
         AdminOperation operation;
     };
+    // allow: without a row, the methods that the path takes; none of an unknown path.
     const Row* find(const http::RequestHead& head, std::vector<std::string>& parameters,
-                    bool& path_known) const;
+                    std::string& allow) const;
     [[nodiscard]] AdminAnswer index() const;
     AdminAnswer turned_away(const http::RequestHead& head, const std::string& address);
 

@@ -49,8 +49,10 @@ std::string lines_text(const observe::LogTap::Taken& taken) {
 
 // Whoever asks for a feed in another way than serve() takes it.
 net::Task<AdminAnswer> only_with_get(AdminCall) {
-    co_return AdminAnswer::refused(gateway::Code::method_not_allowed,
-                                   "events are listened to with GET");
+    AdminAnswer refused =
+        AdminAnswer::refused(gateway::Code::method_not_allowed, "events are listened to with GET");
+    refused.allow = "GET";
+    co_return refused;
 }
 
 bool matches_etag(const http::Headers& headers, std::string_view etag) {
@@ -60,8 +62,10 @@ bool matches_etag(const http::Headers& headers, std::string_view etag) {
     });
 }
 
-bool add_security(http::Headers& headers) {
-    return headers.add("Content-Security-Policy", kPolicy) &&
+// What every answer of the console has.
+bool add_common(http::Headers& headers, std::string_view request_id) {
+    return headers.add("X-Request-Id", request_id) && headers.add("X-Correlation-Id", request_id) &&
+           headers.add("Content-Security-Policy", kPolicy) &&
            headers.add("X-Content-Type-Options", "nosniff") &&
            headers.add("X-Frame-Options", "DENY") &&
            headers.add("Referrer-Policy", "no-referrer") &&
@@ -122,14 +126,14 @@ void Console::stop() {
     }
 }
 
-net::Task<Console::Served> Console::serve(http::Stream& stream) {
+net::Task<Console::Served> Console::serve(http::Stream& stream, std::string_view request_id) {
     const http::RequestHead& head = stream.head();
     if (stream.defect() != nullptr ||
         (head.method != http::Method::get && head.method != http::Method::head)) {
         co_return Served::no;
     }
     if (find_console_asset(head.path) != nullptr) {
-        co_await serve_asset(stream);
+        co_await serve_asset(stream, request_id);
         co_return Served::yes;
     }
     const Feed* const feed = find_feed(head.path);
@@ -140,10 +144,10 @@ net::Task<Console::Served> Console::serve(http::Stream& stream) {
     if (stopping_) {
         co_return Served::full;
     }
-    co_return co_await (this->*feed->serve)(stream);
+    co_return co_await (this->*feed->serve)(stream, request_id);
 }
 
-net::Task<void> Console::serve_asset(http::Stream& stream) {
+net::Task<void> Console::serve_asset(http::Stream& stream, std::string_view request_id) {
     const http::RequestHead& head = stream.head();
     const ConsoleAsset& asset = *find_console_asset(head.path);
     const bool packed =
@@ -157,7 +161,7 @@ net::Task<void> Console::serve_asset(http::Stream& stream) {
     out.content_length = body.size();
     bool added = out.headers.add("ETag", asset.etag) &&
                  out.headers.add("Cache-Control", "no-cache") &&
-                 out.headers.add("Vary", "Accept-Encoding") && add_security(out.headers);
+                 out.headers.add("Vary", "Accept-Encoding") && add_common(out.headers, request_id);
     if (!known) {
         added = added && out.headers.add("Content-Type", asset.content_type) &&
                 (!packed || out.headers.add("Content-Encoding", "gzip"));
@@ -181,18 +185,20 @@ std::string Console::hello(std::string_view authorization) {
     return "retry: " + std::to_string(kRetry.count()) + "\n" + event_text("hello", data);
 }
 
-net::Task<Result<void>> Console::begin_events(http::Stream& stream, std::string_view first) {
+net::Task<Result<void>> Console::begin_events(http::Stream& stream, std::string_view request_id,
+                                              std::string_view first) {
     http::ResponseHead out;
     out.status = 200;
     out.reason = http::reason_phrase(200);
     out.framing = http::Framing::chunked;
     const bool added = out.headers.add("Content-Type", "text/event-stream") &&
-                       out.headers.add("Cache-Control", "no-store") && add_security(out.headers);
+                       out.headers.add("Cache-Control", "no-store") &&
+                       add_common(out.headers, request_id);
     ensure(added, "a dozen fields fit");
     co_return co_await stream.send(out, first, false, nullptr);
 }
 
-net::Task<Console::Served> Console::serve_live(http::Stream& stream) {
+net::Task<Console::Served> Console::serve_live(http::Stream& stream, std::string_view request_id) {
     if (listeners_.size() >= kListenersMax) {
         co_return Served::full;
     }
@@ -201,7 +207,7 @@ net::Task<Console::Served> Console::serve_live(http::Stream& stream) {
     // Before the first wait, so that nothing is missed between it and the next tick.
     const std::string first = hello(me.authorization);
     me.sending = parts_.loop.now();
-    Result<void> sent = co_await begin_events(stream, first);
+    Result<void> sent = co_await begin_events(stream, request_id, first);
     while (sent && !stopping_) {
         me.sending.reset();
         if (me.next == nullptr) {
@@ -218,20 +224,21 @@ net::Task<Console::Served> Console::serve_live(http::Stream& stream) {
     co_return Served::yes;
 }
 
-net::Task<Console::Served> Console::serve_tail(http::Stream& stream) {
+net::Task<Console::Served> Console::serve_tail(http::Stream& stream, std::string_view request_id) {
     const std::uint64_t number = parts_.lines.open(read_filter(stream.head().query));
     if (number == 0) {
         co_return Served::full;
     }
-    co_await serve_lines(stream, number);
+    co_await serve_lines(stream, request_id, number);
     parts_.lines.close(number);
     co_return Served::yes;
 }
 
-net::Task<void> Console::serve_lines(http::Stream& stream, std::uint64_t number) {
+net::Task<void> Console::serve_lines(http::Stream& stream, std::string_view request_id,
+                                     std::uint64_t number) {
     Listener me(*this, readers_, stream);
     me.sending = parts_.loop.now();
-    Result<void> sent = co_await begin_events(stream, "event: begin\ndata: {}\n\n");
+    Result<void> sent = co_await begin_events(stream, request_id, "event: begin\ndata: {}\n\n");
     Instant said = parts_.loop.now();
     while (sent && !stopping_) {
         me.sending.reset();

@@ -59,7 +59,7 @@ class Console {
     // Answers what is the console's; anything else, and who may not listen, is the caller's to
     // answer. full: there are as many listeners as there may be.
     enum class Served : std::uint8_t { no, yes, full };
-    net::Task<Served> serve(http::Stream& stream);
+    net::Task<Served> serve(http::Stream& stream, std::string_view request_id);
 
     // Events, as they happen.
     [[nodiscard]] ConsoleRecord& record() { return record_; }
@@ -91,16 +91,18 @@ class Console {
     struct Feed {
         std::string_view path;
         std::string_view summary;
-        net::Task<Served> (Console::*serve)(http::Stream& stream);
+        net::Task<Served> (Console::*serve)(http::Stream& stream, std::string_view request_id);
     };
     static const std::array<Feed, 2> kFeeds;
     static const Feed* find_feed(std::string_view path);
 
-    net::Task<void> serve_asset(http::Stream& stream);
-    net::Task<Served> serve_live(http::Stream& stream);
-    net::Task<Served> serve_tail(http::Stream& stream);
-    net::Task<void> serve_lines(http::Stream& stream, std::uint64_t number);
-    net::Task<Result<void>> begin_events(http::Stream& stream, std::string_view first);
+    net::Task<void> serve_asset(http::Stream& stream, std::string_view request_id);
+    net::Task<Served> serve_live(http::Stream& stream, std::string_view request_id);
+    net::Task<Served> serve_tail(http::Stream& stream, std::string_view request_id);
+    net::Task<void> serve_lines(http::Stream& stream, std::string_view request_id,
+                                std::uint64_t number);
+    net::Task<Result<void>> begin_events(http::Stream& stream, std::string_view request_id,
+                                         std::string_view first);
     void tick();
     void tell(const observe::Totals& totals);
     void drop_useless();

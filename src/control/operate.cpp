@@ -196,7 +196,13 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
             "there is no such service; without `service` it is the whole platform");
     }
     const std::string key = "maintenance:mode" + (service.empty() ? "" : ":" + service);
+    const std::string banner = text_of(call.body, "banner");
     if (*mode == state::Maintenance::off) {
+        if (!banner.empty()) {
+            co_return bad_request(
+                "off takes the banner down; a banner without maintenance is the key "
+                "maintenance:banner of the state");
+        }
         std::vector<std::string> keys{key};
         if (service.empty()) {
             keys.emplace_back("maintenance:banner");
@@ -211,7 +217,6 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
     if (!lifetime) {
         co_return bad_request(kLifetimeWanted);
     }
-    const std::string banner = text_of(call.body, "banner");
     if (!banner.empty()) {
         AdminAnswer answer = co_await set("maintenance:banner", banner, lifetime->ttl);
         if (answer.code) {

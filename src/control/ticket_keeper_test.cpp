@@ -21,6 +21,7 @@ class MoodyStore final : public state::Store {
     explicit MoodyStore(net::Loop& loop) : inner(loop) {}
     [[nodiscard]] std::string_view backend() const override { return "redis"; }
     [[nodiscard]] bool available() const override { return there; }
+    [[nodiscard]] Millis lag() const override { return inner.lag(); }
     net::Task<Result<bool>> set(std::string key, std::string value,
                                 state::SetOptions options) override {
         if (!there) {

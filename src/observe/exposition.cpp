@@ -350,6 +350,8 @@ std::string Exposition::text(TextFormat format) {
     sums.add(Metric::cache_errors_total, {"key_set"},
              read_key_set_failures_ ? read_key_set_failures_() : 0);
     sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
+    const Millis lag = read_state_lag_ ? read_state_lag_() : Millis{0};
+    sums.add(Metric::state_replication_lag_seconds, {}, static_cast<double>(lag.count()) / 1000.0);
     for (const auto& [peer, up] : peers_up_) {
         sums.add(Metric::state_peer_up, {peer}, up ? 1.0 : 0.0);
     }

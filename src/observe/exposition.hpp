@@ -37,6 +37,8 @@ class Exposition {
     // Of each that has an OCSP response: until when that is shown; the epoch: not at all.
     void staples(std::map<std::string, WallTime> ends) { staples_ = std::move(ends); }
     void state_backend(bool available) { state_backend_up_ = available; }
+    // Asked at each scrape.
+    void read_state_lag_by(std::function<Millis()> read) { read_state_lag_ = std::move(read); }
 
     // Of another region.
     void state_peer(const std::string& peer, bool available) { peers_up_[peer] = available; }
@@ -115,6 +117,7 @@ class Exposition {
     std::uint64_t reloads_ = 0;
     std::uint64_t refusals_ = 0;
     bool state_backend_up_ = true;
+    std::function<Millis()> read_state_lag_;
     std::map<std::string, bool> peers_up_;
     std::string hash_;
     std::map<std::string, WallTime> expiries_;

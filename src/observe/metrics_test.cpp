@@ -118,6 +118,13 @@ TEST_F(Metrics, TellsOfReloadsAndOfTheConfigurationInForce) {
     EXPECT_EQ(text.find(R"(hash="aa")"), std::string::npos);
 }
 
+TEST_F(Metrics, TellsHowOldTheStateMayBe) {
+    constexpr const char* kName = R"(state_replication_lag_seconds{service="api-gateway"})";
+    EXPECT_EQ(value_of(exposition_.text(), kName), "0");
+    exposition_.read_state_lag_by([] { return Millis{1'250}; });
+    EXPECT_EQ(value_of(exposition_.text(), kName), "1.25");
+}
+
 TEST_F(Metrics, TellsOfTheProcess) {
     Exposition exposition(sink_, WallTime(Millis(1'795'417'200'500)));
     const std::string text = exposition.text();

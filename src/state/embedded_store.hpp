@@ -25,6 +25,7 @@ class EmbeddedStore final : public Store {
 
     [[nodiscard]] std::string_view backend() const override { return "embedded"; }
     [[nodiscard]] bool available() const override { return true; }
+    [[nodiscard]] Millis lag() const override { return Millis{0}; }
     net::Task<Result<bool>> set(std::string key, std::string value, SetOptions options) override;
     net::Task<Result<std::optional<KnownEntry>>> get(std::string key) override;
     net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) override;

@@ -138,10 +138,8 @@ Taken KnownState::take_service_mode(std::string_view service, std::string_view v
             parse_maintenance(value) ? "" : "has no effect: its value is read-only, down or off"};
 }
 
-bool KnownState::erase(std::string_view key) {
-    if (const auto complaint = complaints_.find(key); complaint != complaints_.end()) {
-        complaints_.erase(complaint);
-    }
+// True: something was known of it.
+bool KnownState::drop(std::string_view key) {
     if (key.starts_with(BanWriter::kPrefix)) {
         return bans_.erase(key.substr(BanWriter::kPrefix.size()));
     }
@@ -172,9 +170,22 @@ bool KnownState::erase(std::string_view key) {
 }
 
 void KnownState::gone(std::string_view key) {
-    if (erase(key)) {
+    if (const auto complaint = complaints_.find(key); complaint != complaints_.end()) {
+        complaints_.erase(complaint);
+    }
+    if (drop(key)) {
         note_change();
     }
+}
+
+void KnownState::no_text(std::string_view key) {
+    if (listing_) {
+        named_.insert(hash_(key));
+    }
+    if (drop(key)) {
+        note_change();
+    }
+    complain(key, {}, "has no effect: it is no text; delete it, and write it with SET");
 }
 
 void KnownState::listing_began() {

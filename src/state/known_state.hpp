@@ -139,6 +139,7 @@ class KnownState final : public Follower {
 
     void known(const KnownEntry& entry) override;
     void gone(std::string_view key) override;
+    void no_text(std::string_view key) override;
     void listing_began() override;
     void listing_ended() override;
     void backend_changed(bool available, const char* why) override;
@@ -181,7 +182,7 @@ class KnownState final : public Follower {
     bool forgets(const KnownEntry& entry);
     Taken take_service_mode(std::string_view service, std::string_view value,
                             std::optional<WallTime> expires);
-    bool erase(std::string_view key);
+    bool drop(std::string_view key);
     [[nodiscard]] WallTime knobs_end() const;
     [[nodiscard]] WallTime next_expiry_of_the_rest() const;
     void for_each(const std::function<void(const KnownEntry& entry)>& visit) const;

@@ -229,6 +229,24 @@ TEST_F(KnownStateTest, AKeyIsComplainedOfOnceForEachValue) {
     EXPECT_FALSE(state_.publish_if_changed());
 }
 
+TEST_F(KnownStateTest, WhatIsNoTextHasNoEffectAndIsComplainedOfOnce) {
+    known("banned:user:x");
+    EXPECT_TRUE(state_.publish_if_changed());
+    state_.no_text("banned:user:x");
+    EXPECT_TRUE(state_.publish_if_changed());
+    EXPECT_TRUE(everything().empty());
+    for (int listing = 0; listing < 2; ++listing) {
+        state_.listing_began();
+        state_.no_text("banned:user:x");
+        state_.listing_ended();
+    }
+    EXPECT_EQ(complaints_, std::vector<std::string>{"banned:user:x"});
+    EXPECT_FALSE(state_.publish_if_changed());
+    state_.gone("banned:user:x");
+    state_.no_text("banned:user:x");
+    EXPECT_EQ(complaints_.size(), 2U) << "somebody has done it again";
+}
+
 TEST_F(KnownStateTest, ComplaintsAreBounded) {
     for (int i = 0; i < 5'000; ++i) {
         known("banned:ip:host" + std::to_string(i));

@@ -12,6 +12,7 @@ constexpr std::size_t kKeysAtOnce = 500;       // a round trip; a few millisecon
 constexpr std::size_t kChangedMax = 100'000;   // beyond, listing all is cheaper
 constexpr std::size_t kListedMax = 5'000'000;  // a gigabyte: bans, not a cache, are followed
 constexpr std::string_view kScanCount = "1000";
+constexpr std::size_t kNoTextsMax = 1'000;  // somebody's slips; who makes more knows of them
 // Longer values of keys that are followed are cut: they are reasons for people.
 constexpr std::string_view kLastByte = "65535";
 // Without a time to live: as long as it is there, the server has not lost what it knew.
@@ -142,6 +143,7 @@ net::Task<Result<void>> RedisMirror::collect() {
     flushed_ = false;
     changed_.clear();  // all is read after this
     listing_.emplace();
+    no_texts_.clear();
     for (const auto& node : servers_.nodes()) {
         if (const auto scanned = co_await scan(*node); !scanned) {
             listing_.reset();
@@ -261,12 +263,17 @@ void RedisMirror::take(std::string key, const RedisReply& value, const RedisRepl
                        Purpose purpose) {
     constexpr std::int64_t kNoKey = -2;
     const WallTime wall = loop_.clock().wall;
-    if (!value.is(Kind::text) || !ttl.is(Kind::integer) || ttl.integer == kNoKey) {
+    const bool there = ttl.is(Kind::integer) && ttl.integer != kNoKey;
+    no_texts_.erase(key);
+    if (!there || !value.is(Kind::text)) {
         if (purpose == Purpose::tell) {
-            follower_->gone(key);
+            there ? follower_->no_text(key) : follower_->gone(key);
         }
         if (listing_) {
             listing_->erase(key);
+        }
+        if (listing_ && there && no_texts_.size() < kNoTextsMax) {
+            no_texts_.insert(std::move(key));
         }
         return;
     }
@@ -291,8 +298,12 @@ void RedisMirror::tell_listing() {
             follower_->known(entry);
         }
     }
+    for (const std::string& key : no_texts_) {
+        follower_->no_text(key);
+    }
     follower_->listing_ended();
     listing_.reset();
+    no_texts_.clear();
 }
 
 net::Task<Result<bool>> RedisMirror::is_marked() {

@@ -66,6 +66,7 @@ class RedisMirror {
     bool flushed_ = false;
     std::set<std::string, std::less<>> changed_;
     std::optional<std::map<std::string, KnownEntry>> listing_;  // while one is being made
+    std::set<std::string> no_texts_;                            // that the listing has met
     std::set<std::string> known_run_ids_;                       // of the servers last listed
     bool marked_ = false;  // the mark has been written or seen once
 };

@@ -128,6 +128,10 @@ class TestFollower final : public Follower {
         named.insert(entry.key);
     }
     void gone(std::string_view key) override { entries.erase(std::string(key)); }
+    void no_text(std::string_view key) override {
+        gone(key);
+        no_texts.emplace_back(key);
+    }
     void listing_began() override { named.clear(); }
     void listing_ended() override {
         std::erase_if(entries, [this](const auto& e) { return !named.contains(e.first); });
@@ -153,6 +157,7 @@ class TestFollower final : public Follower {
 
     std::map<std::string, KnownEntry> entries;
     std::set<std::string> named;
+    std::vector<std::string> no_texts;
     std::vector<std::string> changes;
     int listings = 0;
 };

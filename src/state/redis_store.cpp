@@ -44,6 +44,7 @@ RedisStore::RedisStore(net::Loop& loop, RedisPlace place, const std::string& nam
       topology_(loop, resolver_, place_, place_.tls ? &tls_ : nullptr),
       servers_(loop, place_, place_.tls ? &tls_ : nullptr, topology_, *this),
       mirror_(loop, servers_, place_),
+      confirmed_(loop.now()),
       work_(loop) {
     scope_.spawn(keep());
 }
@@ -52,12 +53,9 @@ void RedisStore::follow(std::vector<std::string> prefixes, Follower& follower) {
     mirror_.follow(std::move(prefixes), follower);
 }
 
-std::optional<Millis> RedisStore::lag() const {
-    const auto confirmed = servers_.confirmed();
-    if (!up_ || !confirmed) {
-        return std::nullopt;
-    }
-    return std::chrono::ceil<Millis>(loop_.now() - *confirmed);
+Millis RedisStore::lag() const {
+    const auto confirmed = up_ ? servers_.confirmed() : std::nullopt;
+    return std::chrono::ceil<Millis>(loop_.now() - confirmed.value_or(confirmed_));
 }
 
 void RedisStore::changed(std::string_view key) {
@@ -89,6 +87,7 @@ net::Task<void> RedisStore::keep() {
             up_ = true;
             tell(nullptr);
             why = co_await keep_up();
+            confirmed_ = servers_.confirmed().value_or(confirmed_);
             up_ = false;
         } else {
             why = lost_.value_or(begun.error());

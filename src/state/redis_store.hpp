@@ -33,8 +33,7 @@ class RedisStore final : public Store, RedisNode::Owner {
 
     [[nodiscard]] std::string_view backend() const override { return "redis"; }
     [[nodiscard]] bool available() const override { return up_ && write_trouble_ == nullptr; }
-    // How old the last proof is that changes reach us; nothing while Redis is away.
-    [[nodiscard]] std::optional<Millis> lag() const;
+    [[nodiscard]] Millis lag() const override;
 
     net::Task<Result<bool>> set(std::string key, std::string value, SetOptions options) override;
     net::Task<Result<std::optional<KnownEntry>>> get(std::string key) override;
@@ -74,6 +73,7 @@ class RedisStore final : public Store, RedisNode::Owner {
     RedisServers servers_;
     RedisMirror mirror_;
     bool up_ = false;
+    Instant confirmed_;  // while not up: until when changes reached us; at first the beginning
     bool stopping_ = false;
     const char* write_trouble_ = nullptr;  // why Redis takes no writes, a literal
     std::optional<Error> lost_;            // the connections ended, and why

@@ -1,5 +1,6 @@
 #include "state/region_union.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace gw::state {
@@ -55,6 +56,11 @@ void RegionUnion::tell(const std::string& key) {
     }
 }
 
+bool RegionUnion::holds(const std::string& key) const {
+    return std::ranges::any_of(sources_,
+                               [&](const auto& source) { return source->find(key) != nullptr; });
+}
+
 const RegionUnion::Held* RegionUnion::Source::find(const std::string& key) const {
     const auto found = held_.find(key);
     return found == held_.end() ? nullptr : &found->second;
@@ -70,6 +76,14 @@ void RegionUnion::Source::gone(std::string_view key) {
     const std::string name(key);
     if (held_.erase(name) > 0) {
         whole_.tell(name);
+    }
+}
+
+// Each region's own gateways complain of what stands in its store.
+void RegionUnion::Source::no_text(std::string_view key) {
+    gone(key);
+    if (!peer_ && !whole_.holds(std::string(key))) {
+        whole_.behind_.no_text(key);
     }
 }
 

@@ -50,6 +50,7 @@ class RegionUnion {
         Source(RegionUnion& whole, std::optional<std::size_t> peer) : whole_(whole), peer_(peer) {}
         void known(const KnownEntry& entry) override;
         void gone(std::string_view key) override;
+        void no_text(std::string_view key) override;
         void listing_began() override { ++listing_; }
         void listing_ended() override;
         void backend_changed(bool available, const char* why) override;
@@ -65,6 +66,7 @@ class RegionUnion {
     };
 
     void tell(const std::string& key);
+    [[nodiscard]] bool holds(const std::string& key) const;
 
     const Clock& clock_;
     Follower& behind_;

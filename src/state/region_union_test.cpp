@@ -15,12 +15,14 @@ class Behind final : public Follower {
   public:
     void known(const KnownEntry& entry) override { entries.insert_or_assign(entry.key, entry); }
     void gone(std::string_view key) override { entries.erase(std::string(key)); }
+    void no_text(std::string_view key) override { no_texts.emplace_back(key); }
     void listing_began() override { FAIL() << "the union tells changes"; }
     void listing_ended() override { FAIL() << "the union tells changes"; }
     void backend_changed(bool now, const char*) override { available = now; }
     std::vector<KnownEntry> everything() override { return {}; }
 
     std::map<std::string, KnownEntry> entries;
+    std::vector<std::string> no_texts;
     bool available = true;
 };
 
@@ -48,6 +50,19 @@ TEST_F(RegionUnionTest, ABanOfAnyRegionIsInForce) {
     union_.peer(0).known({"banned:ip:192.0.2.2", "1", std::nullopt});
     union_.peer(1).known({"banned:ip:192.0.2.3", "1", std::nullopt});
     EXPECT_EQ(behind_.entries.size(), 3U);
+}
+
+TEST_F(RegionUnionTest, WhatIsNoTextHereDoesNotEndABanOfAnotherRegion) {
+    const std::string key = "banned:user:mallory";
+    union_.peer(0).known({key, "1", std::nullopt});
+    union_.own().no_text(key);
+    EXPECT_TRUE(knows(key));
+    EXPECT_TRUE(behind_.no_texts.empty());
+    union_.peer(0).no_text(key);
+    EXPECT_FALSE(knows(key));
+    EXPECT_TRUE(behind_.no_texts.empty()) << "its own gateways tell of it";
+    union_.own().no_text(key);
+    EXPECT_EQ(behind_.no_texts, std::vector{key});
 }
 
 TEST_F(RegionUnionTest, ABanEndsWhenTheLastRegionLetsItGo) {

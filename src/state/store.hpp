@@ -39,6 +39,8 @@ class Follower {
     virtual void known(const KnownEntry& entry) = 0;
     // Deleted or expired.
     virtual void gone(std::string_view key) = 0;
+    // There, and no text: somebody has written a list, a set or the like.
+    virtual void no_text(std::string_view key) = 0;
     // Between these two, known() names everything that exists; what was not named by the end is
     // gone.
     virtual void listing_began() = 0;
@@ -59,6 +61,8 @@ class Store {
 
     [[nodiscard]] virtual std::string_view backend() const = 0;  // "embedded" or "redis"
     [[nodiscard]] virtual bool available() const = 0;
+    // How old the last proof is that changes reach us; it grows while the backend is away.
+    [[nodiscard]] virtual Millis lag() const = 0;
 
     // Errors of all: unreachable or timeout when the backend does not answer; never waits longer
     // than the backend's own time limit.

@@ -2,6 +2,7 @@
 import http.client
 import json
 import pathlib
+import socket
 import time
 import unittest
 
@@ -83,7 +84,26 @@ class Admin(AdminCalls):
             self.refused(400, gateway, method, path, body)
         self.refused(404, gateway, "GET", "/nowhere")
         self.refused(405, gateway, "POST", "/status")
-        self.refused(400, gateway, "PUT", "/log-level", json.dumps({"level": "x" * 100_000}))
+        self.assertEqual("payload_too_large", self.refused(
+            413, gateway, "PUT", "/log-level", json.dumps({"level": "x" * 100_000}))["code"])
+        self.refused(400, gateway, "PUT", "/maintenance", {"mode": "off", "banner": "soon back"})
+
+    def test_refusals_have_the_fields_that_http_asks_for(self):
+        gateway = self.start()
+        token = f"Authorization: Bearer {OPERATOR}\r\n"
+        for method, path, headers, status, field in (
+                ("POST", "/metrics", "", 405, "Allow: GET, HEAD"), ("DELETE", "/health", "", 405, "Allow: GET, HEAD"),
+                ("POST", "/admin/v1/status", token, 405, "Allow: GET, HEAD"), ("TRACE", "/", "", 405, "Allow: GET, HEAD"),
+                ("GET", "/admin/v1/bans/ip/192.0.2.1", token, 405, "Allow: PUT, DELETE"),
+                ("HEAD", "/admin/v1/tail", token, 405, "Allow: GET"),
+                ("GET", "/admin/v1/status", "", 401, "WWW-Authenticate: Bearer"),
+                # Told before the body has come: whoever waits for an answer first gets one.
+                ("PUT", "/admin/v1/log-level", token + "Content-Length: 99999999\r\n", 413, "X-Request-Id: ")):
+            with socket.create_connection(("127.0.0.1", gateway.admin_port), timeout=5) as connection:
+                connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: test\r\n{headers}\r\n".encode())
+                head = connection.recv(65536).decode()
+            self.assertIn(f"HTTP/1.1 {status} ", head, (method, path))
+            self.assertIn(f"\r\n{field}", head, (method, path))
 
     def test_revocations(self):
         gateway = self.start()

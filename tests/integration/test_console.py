@@ -83,6 +83,8 @@ class Files(ConsoleCase):
         for part in POLICY:
             self.assertIn(part, answer.headers["Content-Security-Policy"])
         self.assertNotIn("unsafe", answer.headers["Content-Security-Policy"])
+        self.assertEqual(answer.headers["X-Request-Id"], answer.headers["X-Correlation-Id"])
+        self.assertRegex(answer.headers["X-Request-Id"], "^[0-9a-f-]{36}$")
         self.assertEqual(("nosniff", "DENY", "no-referrer"), tuple(
             answer.headers[name] for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy")))
         text = page.decode()
@@ -121,6 +123,8 @@ class Files(ConsoleCase):
 class Live(ConsoleCase):
     def test_only_who_has_a_token_listens(self):
         gateway = self.start()
+        for path in ("/admin/v1/live", "/admin/v1/tail"):
+            self.assertRegex(self.listen(gateway, path=path).answer.headers["X-Request-Id"], "^[0-9a-f-]{36}$")
         for token in (None, "wrong", OPERATOR + "x"):
             self.assertEqual(401, self.listen(gateway, token=token).status)
         for token, role in ((OPERATOR, "operator"), (VIEWER, "viewer")):

@@ -108,6 +108,9 @@ class Commands(Operate):
         self.becomes((503, "maintenance"), gateway)
         self.done(gateway, "maintenance", "off")
         self.becomes(FINE, gateway)
+        status, _, said = self.tool(gateway, "maintenance", "off", "--banner", "soon back")
+        self.assertEqual(2, status)
+        self.assertIn("maintenance:banner", said)
         name = self.done(gateway, "breaker").split()[0]
         self.done(gateway, "breaker", name, "open", "--for", "1h", "--reason", "incident 7")
         self.assertIn(f"{name} OPEN, forced", self.done(gateway, "breaker", name))

@@ -353,8 +353,11 @@ class WithRedis(State):
         gateway = self.start()
         self.assertEqual(FINE, self.answer(gateway))
         self.assertEqual("degraded", json.loads(ask(gateway.port, "/health")[2])["status"])
+        self.assertTrue('state_backend_up{service="api-gateway"} 0\n' in ask(gateway.admin_port, "/metrics")[2])
         self.redis.start()
         self.ready(gateway)
+        wait_until(lambda: ["ERROR", "INFO"] == [
+            line["level"] for line in gateway.events if line["msg"].startswith("the state backend")], 5, "it tells both, once")
 
 
 if __name__ == "__main__":
