@@ -239,6 +239,7 @@ def shipped_config(out, name, service=("protocol: h1",)):
 
 
 WITHHELD = ["protocol: h2", "withhold_token: true"]
+SIGNED = {"INTERNAL_HMAC_SECRET": "what bench services would verify by"}   # as withheld tokens ask for
 
 
 def gateway_command(build, settings=None, name="gateway", service=("protocol: h1",)):
@@ -312,9 +313,9 @@ def all_peers(build):
         Peer("gateway-h2-limits", "this gateway, everything on, HTTP/2 to the origin",
              gateway_command(build, {}, "gateway-h2-limits", ["protocol: h2"]), idle_max=0, upstream="h2"),
         Peer("gateway-h2-withheld", "this gateway, all but limits, HTTP/2 to the origin, who asks in place of the token",
-             gateway_command(build, {"RATE_LIMIT_ENABLED": "false"}, "gateway-h2-withheld", WITHHELD), idle_max=0, upstream="h2"),
+             gateway_command(build, SIGNED | {"RATE_LIMIT_ENABLED": "false"}, "gateway-h2-withheld", WITHHELD), idle_max=0, upstream="h2"),
         Peer("gateway-h2-withheld-limits", "this gateway, everything on, HTTP/2 to the origin, who asks in place of the token",
-             gateway_command(build, {}, "gateway-h2-withheld-limits", WITHHELD), idle_max=0, upstream="h2"),
+             gateway_command(build, SIGNED, "gateway-h2-withheld-limits", WITHHELD), idle_max=0, upstream="h2"),
     ]
 
 
