@@ -1,6 +1,24 @@
 #include "app/issuers.hpp"
 
 namespace gw::app {
+namespace {
+
+// RFC 7518, 3.2: a key of HMAC has at least the bits of its hash.
+constexpr std::size_t kSecretBytes = 32;
+
+void warn_of_weak_rules(const identity::TokenOptions& tokens, observe::Log& log) {
+    if (tokens.has_keys() && tokens.issuer.empty()) {
+        log.warn("tokens of every issuer are accepted that one of the keys has signed",
+                 {{"setting", "tokens.issuer"}, {"remedy", "set JWT_ISSUER"}});
+    }
+    if (!tokens.secret.empty() && tokens.secret.size() < kSecretBytes) {
+        log.warn("the secret of tokens is short enough to be guessed",
+                 {{"setting", "tokens.secret"},
+                  {"remedy", "have JWT_SECRET made by `openssl rand -base64 48`"}});
+    }
+}
+
+}  // namespace
 
 Issuers::Issuers(Foundation& base, Workers& workers, std::function<void()> changed)
     : base_(base),
@@ -22,6 +40,7 @@ Issuers::Issuers(Foundation& base, Workers& workers, std::function<void()> chang
 
 void Issuers::follow() {
     const Settings& settings = *base_.settings;
+    warn_of_weak_rules(settings.tokens, base_.log);
     callers_.follow(settings.tokens.key_set_url, settings.tokens.key_set_refresh,
                     settings.key_set_tls);
     const control::SignInOptions& options = settings.admin_sign_in;

@@ -88,7 +88,8 @@ void report_abuse(Shard& shard, const IpAddress& address, std::string_view what)
     }
 }
 
-void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what) {
+void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what,
+                                  std::string_view user) {
     observe::MetricBlock& metrics = x.shard.metrics();
     const std::string_view name = observe::kTokenErrors[cause];
     metrics.token_errors[cause].add();
@@ -101,6 +102,7 @@ void report_failed_authentication(Exchange& x, std::size_t cause, std::string_vi
                                                {"cause", name},
                                                {"detail", what},
                                                {"ip", x.client_text},
+                                               {"userId", user},
                                                {"method", x.head().method_text},
                                                {"route", route_of(x)}});
     note(x, {.kind = AccessNote::Kind::token_refused, .cause = cause});

@@ -60,7 +60,9 @@ void report_violation(Exchange& x, observe::Violation violation, std::string_vie
 void report_abuse(Shard& shard, const IpAddress& address, std::string_view what);
 
 // One line with "auth" and "fail", one count. cause: a value of kTokenErrors. what: a literal.
-void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what);
+// user: whose token it was, where its signature vouches for that, or "".
+void report_failed_authentication(Exchange& x, std::size_t cause, std::string_view what,
+                                  std::string_view user);
 
 // A token was verified, for the first time by this worker.
 void report_verified_token(Exchange& x);

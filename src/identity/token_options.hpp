@@ -45,7 +45,7 @@ struct TokenOptions {
 template <class Visitor>
 void fields(Visitor& field, TokenOptions& o) {
     using namespace config;
-    field("issuer", o.issuer, Env{"JWT_ISSUER"}, "what `iss` of a token must be");
+    field("issuer", o.issuer, Env{"JWT_ISSUER"}, "what `iss` of a token must be; empty: any, which is warned of at start");
     field("audience", o.audience, Env{"JWT_AUDIENCE"},
           "what `aud` of a token must name; empty: it is not looked at");
     field("secret", o.secret, Env{"JWT_SECRET"}, Secret{},

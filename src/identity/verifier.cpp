@@ -258,4 +258,24 @@ std::expected<SignedClaims, TokenFault> verify_claims(std::string_view token, co
     return out;
 }
 
+std::string refused_subject(std::string_view token, TokenFault fault) {
+    switch (fault) {
+        case TokenFault::expired:
+        case TokenFault::not_yet_valid:
+        case TokenFault::issuer:
+        case TokenFault::audience:
+        case TokenFault::type:
+        case TokenFault::claims:
+        case TokenFault::too_long_lived:
+        case TokenFault::revoked:
+            break;
+        default:
+            return {};
+    }
+    const std::optional<Parts> parts = split(token);
+    const auto claims = parts ? JsonMembers::parse(parts->payload) : std::nullopt;
+    const std::string* const subject = claims ? claims->text("sub") : nullptr;
+    return subject != nullptr && is_name(*subject) ? *subject : std::string();
+}
+
 }  // namespace gw::identity

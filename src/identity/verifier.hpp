@@ -39,6 +39,10 @@ struct SignedClaims {
 std::expected<SignedClaims, TokenFault> verify_claims(std::string_view token, const KeySet& keys,
                                                       const TokenChecks& checks, WallTime now);
 
+// Whose a token is that verify() refused with `fault` although its signature is good: its `sub`.
+// "" for other faults, where nobody vouches for what it says.
+std::string refused_subject(std::string_view token, TokenFault fault);
+
 // May this text stand in header fields, log lines and keys of the store? 1 to 256 visible
 // characters of ASCII.
 bool is_name(std::string_view text);

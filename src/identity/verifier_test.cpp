@@ -60,6 +60,16 @@ TEST(Verifier, AGoodTokenSaysWhoCalls) {
     EXPECT_EQ(found->expires_at, WallTime(std::chrono::seconds(1'800'000'500)));
 }
 
+TEST(Verifier, OfARefusedTokenTheOwnerIsKnownWhereItsSignatureIsGood) {
+    const std::string good = sign(kHead, kClaims);
+    EXPECT_EQ(refused_subject(good, TokenFault::expired), "u1");
+    EXPECT_EQ(refused_subject(good, TokenFault::revoked), "u1");
+    EXPECT_EQ(refused_subject(good, TokenFault::signature), "");
+    EXPECT_EQ(refused_subject(good, TokenFault::unknown_key), "");
+    EXPECT_EQ(refused_subject("x", TokenFault::claims), "");
+    EXPECT_EQ(refused_subject(sign(kHead, R"({"sub":"two words"})"), TokenFault::claims), "");
+}
+
 TEST(Verifier, HeadersThatAreNotOursAreRefused) {
     const std::string big(9000, 'k');
     const std::pair<std::string, const char*> heads[] = {

@@ -109,7 +109,9 @@ class Tokens(Identity):
         self.assertEqual(2, self.origin.requests)
         lines = self.events(gateway, "authentication failed", 12)
         self.assertEqual(12, len(lines))
-        self.assertEqual("expired", lines[0]["cause"])
+        self.assertEqual(("expired", "user-1"), (lines[0]["cause"], lines[0]["userId"]))
+        # Nobody vouches for what these say.
+        self.assertEqual({""}, {line["userId"] for line in lines if line["cause"] in ("signature", "malformed", "algorithm")})
         self.assertNotIn(signature, json.dumps(gateway.lines))
 
     def test_an_access_line_names_the_caller(self):
@@ -122,6 +124,12 @@ class Tokens(Identity):
     def test_without_a_key_it_does_not_start(self):
         with self.assertRaisesRegex(AssertionError, "there is no key to verify tokens with"):
             self.start(self.text, environment={"JWT_SECRET": ""})
+
+    def test_rules_that_let_in_more_than_they_should_are_warned_of(self):
+        gateway = self.start(self.text, environment={"JWT_SECRET": "short", "JWT_ISSUER": ""})
+        warned = lambda: {line.get("setting") for line in gateway.lines if line["level"] == "WARN"}
+        wait_until(lambda: {"tokens.issuer", "tokens.secret"} <= warned(), 5, "both warnings")
+        self.assertFalse({"tokens.issuer", "tokens.secret"} & {line.get("setting") for line in self.start(self.text).lines})
 
     def test_roles_and_permissions_guard_a_route(self):
         gateway = self.start(self.text)

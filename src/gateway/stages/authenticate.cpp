@@ -124,9 +124,12 @@ bool looks_forged(TokenFault fault) {
     }
 }
 
-Verdict reject(Exchange& x, TokenFault fault) {
+// token: "" where it says nothing of who it is.
+Verdict reject(Exchange& x, TokenFault fault, std::string_view token = {}) {
     const Code code = code_of(fault);
-    report_failed_authentication(x, static_cast<std::size_t>(fault), detail_of(code));
+    report_failed_authentication(x, static_cast<std::size_t>(fault), detail_of(code),
+                                 x.identity != nullptr ? x.identity->subject
+                                                       : identity::refused_subject(token, fault));
     if (looks_forged(fault)) {
         report_violation(x, observe::Violation::token_manipulation,
                          observe::kTokenErrors[static_cast<std::size_t>(fault)], "blocked", 401);
@@ -167,7 +170,7 @@ Verdict verify(Exchange& x, std::string_view token, bool open, bool may_wait) {
                 access.may_ask_for_keys()) {
                 return wait();
             }
-            return open ? go_on() : reject(x, verified.error());
+            return open ? go_on() : reject(x, verified.error(), token);
         }
         x.identity =
             access.tokens().keep(token, std::move(*verified),
