@@ -194,15 +194,18 @@ class Tenants(Identity):
                 (f"/api/v1/s0/seen?tenantId={tokens.TENANT}&tenantId={other}", ""),
                 (f"/api/v1/s0/seen?%74enantId={other}", ""),
                 (f"/api/v1/s0/seen?TENANTID={other}", ""),
+                (f"/api/v1/s0/seen?tenantId[]={other}", ""),
+                (f"/api/v1/s0/seen?tenantId%5B0%5D={other}", ""),
+                (f"/api/v1/s0/seen?filter[tenant_id][eq]={other}", ""),
                 ("/api/v1/s0/seen", f"X-Tenant-Id: {other}\r\n")):
             self.assertAnswers(403, "cross_tenant", gateway, target, tokens.bearer() + header)
         self.assertEqual(0, self.origin.requests)
-        lines = self.events(gateway, "cross-tenant", 7)
-        self.assertEqual(7, len(lines))
+        lines = self.events(gateway, "cross-tenant", 10)
+        self.assertEqual(10, len(lines))
         self.assertEqual((tokens.TENANT, other, "user-1", "blocked", 403), tuple(
             lines[0][name] for name in ("sourceTenant", "targetTenant", "userId", "outcome", "status")))
         self.assertEqual(1, self.metric(
-            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 7\n'))
+            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 10\n'))
 
     def test_its_own_tenant_may_be_named(self):
         gateway = self.start(self.text)
@@ -226,6 +229,8 @@ class Tenants(Identity):
                                     tokens.bearer())
         self.assertNotIn(b"secret", answer.body)
         self.assertEqual(404, self.events(gateway, "cross-tenant")[0]["status"])
+        self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.TENANT}+{tokens.OTHER_TENANT}",
+                           tokens.bearer())
 
 
 class Injection(Identity):
