@@ -79,6 +79,22 @@ TEST(RedisRelay, AnswersHereWhatConcernsTheConnection) {
                                                                 {"HELLO", "3"},
                                                                 {"AUTH", "x"},
                                                                 {"RESET"},
+                                                                {"shutdown", "NOSAVE"},
+                                                                {"DEBUG", "SLEEP", "30"},
+                                                                {"REPLICAOF", "h", "6379"},
+                                                                {"SLAVEOF", "NO", "ONE"},
+                                                                {"FAILOVER"},
+                                                                {"MODULE", "LOAD", "/m.so"},
+                                                                {"ACL", "SETUSER", "x"},
+                                                                {"SWAPDB", "0", "1"},
+                                                                {"SAVE"},
+                                                                {"CONFIG"},
+                                                                {"CONFIG", "SET", "dir", "/"},
+                                                                {"config", "get", "*"},
+                                                                {"CONFIG", "GET", "REQUIRE[p]ass"},
+                                                                {"CONFIG", "GET", "a", "master*"},
+                                                                {"CLUSTER", "RESET", "HARD"},
+                                                                {"CLIENT", "KILL", "TYPE", "pubsub"},
                                                                 {}}) {
         const auto answer = answer_here(barred, place);
         ASSERT_TRUE(answer);
@@ -87,6 +103,10 @@ TEST(RedisRelay, AnswersHereWhatConcernsTheConnection) {
     EXPECT_EQ(answer_here({"SELECT", "2"}, place)->text, "OK");
     EXPECT_FALSE(answer_here({"GET", "k"}, place));
     EXPECT_FALSE(answer_here({"CLIENT", "LIST"}, place));
+    EXPECT_FALSE(answer_here({"CONFIG", "GET", "*memory*"}, place));
+    EXPECT_FALSE(answer_here({"CLUSTER", "INFO"}, place));
+    EXPECT_FALSE(answer_here({"FLUSHALL"}, place));
+    EXPECT_FALSE(answer_here({"EVAL", "return 1", "0"}, place));
     place.password = "pw";
     EXPECT_EQ(answer_here({"AUTH", "pw"}, place)->text, "OK");
     EXPECT_TRUE(answer_here({"AUTH", "other"}, place)->is(Kind::error));
