@@ -216,6 +216,12 @@ class Kept(Cache):
 
 
 class Apart(Cache):
+    def test_a_parameter_that_counts_does_however_its_name_is_written(self):
+        gateway = self.start()
+        for number, spelled in enumerate(("%70age=9", "p%61ge=9", "page[]=9", "page%5B0%5D=9", "page%5b%5d=9")):
+            self.assertNotEqual(self.number(gateway, f"/silent/{number}?{spelled}"), self.number(gateway, f"/silent/{number}"), spelled)
+        self.assertKept(gateway, "/silent/x?pages=9")
+
     def test_no_tenant_and_no_user_is_given_what_is_anothers(self):
         gateway = self.start(environment={"WORKERS": "4"})
         chance = random.Random(7)
