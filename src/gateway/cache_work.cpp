@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/unseen_variance.hpp"
 #include "identity/identity.hpp"
 #include "net/tls_session.hpp"
 
@@ -286,7 +287,7 @@ std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::Respons
     const auto freshness =
         http::freshness_of(asked(x), head, options_.rules(), x.shard.loop().now() - began_,
                            x.shard.loop().clock().wall);
-    if (!freshness) {
+    if (!freshness || varies_by_ours(x, head.headers, options_.share)) {
         return nullptr;
     }
     auto answer = std::make_shared<StoredAnswer>();

@@ -80,6 +80,8 @@ routes:
      cache: {{ttl_s: 600, query: [page], stale_if_error_s: 60}}}}
   - {{name: mine, path: /api/v1/mine/**, service: origin, cache: {{ttl_s: 600, share: user}}}}
   - {{name: plain, path: /api/v1/plain/**, service: origin, authenticate: {{public: [/**]}}}}
+  - {{name: marked, path: /api/v1/marked/**, service: origin, cache: {{}},
+     transform: {{request: {{set: ["X-Source: edge", "X-Caller: {{user}}"]}}}}}}
 """
 
     def ask_for(self, gateway, target, header="", method="GET", allow_cut=False):
@@ -216,6 +218,17 @@ class Kept(Cache):
 
 
 class Apart(Cache):
+    def test_what_varies_by_a_field_that_only_we_write_is_not_kept_by_what_clients_write(self):
+        gateway = self.start()
+        for route, name in (("open", "X-User-Id"), ("open", "Accept, x-original-ip"), ("open", "X-Forwarded-For"),
+                            ("open", "X-Request-Id"), ("marked", "x-caller")):
+            target = f"/{route}/a?cc=public%2C+max-age%3D60&vary={name.replace(' ', '%20')}"
+            self.assertNotKept(gateway, target, tokens.bearer())
+        # These are the same for whoever shares it.
+        self.assertKept(gateway, "/open/b?cc=public%2C+max-age%3D60&vary=X-Tenant-Id%2C+X-User-Role%2C+Host", tokens.bearer())
+        self.assertKept(gateway, "/marked/b?cc=public%2C+max-age%3D60&vary=X-Source", tokens.bearer())
+        self.assertKept(gateway, "/mine/b?cc=max-age%3D60&vary=X-User-Id", tokens.bearer())
+
     def test_a_parameter_that_counts_does_however_its_name_is_written(self):
         gateway = self.start()
         for number, spelled in enumerate(("%70age=9", "p%61ge=9", "page[]=9", "page%5B0%5D=9", "page%5b%5d=9")):
