@@ -284,9 +284,11 @@ std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::Respons
     if (head.headers.size() > kFieldsKept) {
         return nullptr;
     }
-    const auto freshness =
-        http::freshness_of(asked(x), head, options_.rules(), x.shard.loop().now() - began_,
-                           x.shard.loop().clock().wall);
+    http::CacheRules rules = options_.rules();
+    // Those whom nobody knows share a place: what is one's own among them is not kept.
+    rules.of_one = rules.of_one && x.identity != nullptr;
+    const auto freshness = http::freshness_of(asked(x), head, rules, x.shard.loop().now() - began_,
+                                              x.shard.loop().clock().wall);
     if (!freshness || varies_by_ours(x, head.headers, options_.share)) {
         return nullptr;
     }
