@@ -254,6 +254,18 @@ class Injection(Identity):
             self.assertEqual(200, client.response().status)
         self.assertEqual("injection", self.events(gateway, "security violation", 3)[0]["violationType"])
 
+    def test_a_body_is_looked_at_however_its_type_is_said(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")
+        gateway = self.start(text)
+        body = b'{"name": "x\' UNION SELECT password FROM users--"}'
+        for fields in ("Content-Type: application/json\r\nContent-Encoding: identity\r\n",
+                       "Content-Type: application/json\r\nContent-Encoding:\r\n",
+                       "Content-Type: text/plain\r\nContent-Type: application/json\r\n"):
+            with Client(gateway.port) as client:
+                client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                self.assertEqual(400, client.response("POST").status, fields)
+        self.assertEqual(0, self.origin.requests)
+
     def test_a_body_that_does_not_say_how_long_it_is_is_looked_at_too(self):
         text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")
         gateway = self.start(text)
