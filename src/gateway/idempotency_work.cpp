@@ -43,8 +43,8 @@ IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
             caller = x.memory.arena.join(caller, " ", peer->fingerprint);
         }
     }
-    // What we cannot verify may still tell the service who calls. Cookies also change by themselves:
-    // another one makes it another request, which is refused, and never a first one.
+    // What we cannot verify may still tell the service who calls. Cookies also change by
+    // themselves: another one makes it another request, which is refused, and never a first one.
     std::string cookies;
     if (x.identity == nullptr) {
         const std::string shown =

@@ -115,9 +115,8 @@ bool changes_server(const RedisCommand& command) {
     }
     return !is("GET") || std::any_of(command.begin() + 2, command.end(), [](std::string pattern) {
         std::ranges::transform(pattern, pattern.begin(), lower);
-        return std::ranges::any_of(kServerSecrets, [&](std::string_view secret) {
-            return glob_matches(pattern, secret);
-        });
+        return std::ranges::any_of(
+            kServerSecrets, [&](std::string_view secret) { return glob_matches(pattern, secret); });
     });
 }
 
