@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/encoding.hpp"
 #include "base/text.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/unseen_variance.hpp"
 #include "identity/identity.hpp"
 #include "net/tls_session.hpp"
 
@@ -32,6 +34,14 @@ std::string_view scheme_of(const Exchange& x) {
     return secure ? "https" : "http";
 }
 
+// A parameter's name as careful and careless services read it: decoded, and without the brackets
+// that make it one of a list. Who writes it otherwise must not plant his answer under its absence.
+std::string plain_name(std::string_view parameter) {
+    std::string name(parameter.substr(0, parameter.find('=')));
+    name = percent_decode(name).value_or(name);
+    return name.substr(0, name.find('['));
+}
+
 // Those that the route names, in its order.
 std::string_view chosen(Arena& arena, std::string_view query,
                         const std::vector<std::string>& names) {
@@ -41,7 +51,7 @@ std::string_view chosen(Arena& arena, std::string_view query,
         while (!left.empty()) {
             const std::string_view one = left.substr(0, left.find('&'));
             left.remove_prefix(std::min(one.size() + 1, left.size()));
-            if (one.substr(0, one.find('=')) == name) {
+            if (plain_name(one) == name) {
                 kept.append("&").append(one);
             }
         }
@@ -274,10 +284,12 @@ std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::Respons
     if (head.headers.size() > kFieldsKept) {
         return nullptr;
     }
-    const auto freshness =
-        http::freshness_of(asked(x), head, options_.rules(), x.shard.loop().now() - began_,
-                           x.shard.loop().clock().wall);
-    if (!freshness) {
+    http::CacheRules rules = options_.rules();
+    // Those whom nobody knows share a place: what is one's own among them is not kept.
+    rules.of_one = rules.of_one && x.identity != nullptr;
+    const auto freshness = http::freshness_of(asked(x), head, rules, x.shard.loop().now() - began_,
+                                              x.shard.loop().clock().wall);
+    if (!freshness || varies_by_ours(x, head.headers, options_.share)) {
         return nullptr;
     }
     auto answer = std::make_shared<StoredAnswer>();

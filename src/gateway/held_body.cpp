@@ -59,13 +59,30 @@ BodyKind body_kind(std::string_view type) {
     return json ? BodyKind::json : BodyKind::other;
 }
 
+namespace {
+
+// `identity`, or nothing at all, is how a client says that it did not compress.
+bool has_coding(const http::Headers& headers) {
+    return std::ranges::any_of(headers, [](const http::Field& field) {
+        CommaList codings(field.known == http::Known::content_encoding ? field.value : "");
+        for (std::string_view coding; codings.next(coding);) {
+            if (!equal_ignore_case(coding, "identity")) {
+                return true;
+            }
+        }
+        return false;
+    });
+}
+
+}  // namespace
+
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most) {
     const bool small = head.framing == http::Framing::length
                            ? head.content_length > 0 && head.content_length <= most
                            : head.framing == http::Framing::chunked && most > 0;
     return small && body_kind(head) != BodyKind::other &&
            !is_grpc(head.headers.value(http::Known::content_type)) &&
-           !head.headers.has(http::Known::content_encoding);
+           !(head.headers.has(http::Known::content_encoding) && has_coding(head.headers));
 }
 
 }  // namespace gw::gateway

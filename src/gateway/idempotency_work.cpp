@@ -1,5 +1,7 @@
 #include "gateway/idempotency_work.hpp"
 
+#include <algorithm>
+
 #include "base/ensure.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/pipeline.hpp"
@@ -16,6 +18,17 @@ bool is_final(int status) {
     return status < 500 && status != 408 && status != 425 && status != 429;
 }
 
+// One behind the other, each with its end; "" where there is none.
+std::string lines_of(const http::Headers& headers, std::initializer_list<http::Known> names) {
+    std::string lines;
+    for (const http::Field& field : headers) {
+        if (std::ranges::find(names, field.known) != names.end()) {
+            lines.append(field.name).append(":").append(field.value).append("\n");
+        }
+    }
+    return lines;
+}
+
 }  // namespace
 
 IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
@@ -30,12 +43,24 @@ IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
             caller = x.memory.arena.join(caller, " ", peer->fingerprint);
         }
     }
+    // What we cannot verify may still tell the service who calls. Cookies also change by
+    // themselves: another one makes it another request, which is refused, and never a first one.
+    std::string cookies;
+    if (x.identity == nullptr) {
+        const std::string shown =
+            lines_of(head.headers, {http::Known::authorization, http::Known::x_api_key});
+        caller = shown.empty() ? caller : x.memory.arena.join(caller, " ", shown);
+        cookies = lines_of(head.headers, {http::Known::cookie});
+    }
     key_ = "idempotency:" +
            security::digest_of({x.identity ? "user" : "address", tenant, caller, x.route->name,
                                 head.headers.value(http::Known::idempotency_key)});
-    request_ = security::digest_of({head.method_text, x.path, x.query(),
-                                    head.headers.value(http::Known::content_type),
-                                    x.held ? x.held->bytes : std::string_view{}});
+    const std::string_view type = head.headers.value(http::Known::content_type);
+    const std::string_view body = x.held ? x.held->bytes : std::string_view{};
+    request_ =
+        cookies.empty()
+            ? security::digest_of({head.method_text, x.path, x.query(), type, body})
+            : security::digest_of({head.method_text, x.path, x.query(), type, body, cookies});
 }
 
 IdempotencyWork::~IdempotencyWork() {

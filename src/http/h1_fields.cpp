@@ -108,6 +108,11 @@ bool FieldRules::accept_ruled(Known known, const FieldLine& line, H1Refusal& ref
         case Known::authorization:
             return !request_ || !std::exchange(has_authorization_, true) ||
                    broken(refusal, 400, "more than one Authorization");
+        case Known::content_type:
+            // Some services take the first and some the last: what is looked at must be what is
+            // read.
+            return !request_ || !std::exchange(has_type_, true) ||
+                   broken(refusal, 400, "more than one Content-Type");
         case Known::expect:
             // HTTP/1.0 knows no expectations (RFC 9110, 10.1.1).
             if (request_ && version_minor_ > 0) {

@@ -29,6 +29,7 @@ class FieldRules {
             1ULL << unsigned{std::to_underlying(Known::content_length)} |
             1ULL << unsigned{std::to_underlying(Known::transfer_encoding)} |
             1ULL << unsigned{std::to_underlying(Known::authorization)} |
+            1ULL << unsigned{std::to_underlying(Known::content_type)} |
             1ULL << unsigned{std::to_underlying(Known::expect)};
         if ((kRuled >> unsigned{std::to_underlying(known)} & 1) == 0 && !line.underscore)
             [[likely]] {
@@ -62,6 +63,7 @@ class FieldRules {
     bool expects_continue_ = false;
     bool has_host_ = false;
     bool has_authorization_ = false;
+    bool has_type_ = false;
     std::uint64_t length_ = 0;
 };
 

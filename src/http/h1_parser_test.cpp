@@ -358,6 +358,11 @@ TEST(H1Parser, OneAuthorizationIsEnough) {
     EXPECT_EQ(status_with("Authorization: Bearer a\r\n"), 0);
 }
 
+TEST(H1Parser, ABodyHasOneType) {
+    EXPECT_EQ(status_with("Content-Type: text/plain\r\ncontent-type: application/json\r\n"), 400);
+    EXPECT_EQ(status_with("Content-Type: text/plain\r\n"), 0);
+}
+
 TEST(H1Parser, OnlyOneExpectationIsKnown) {
     EXPECT_EQ(status_with("Expect: 200-ok\r\n"), 417);
     EXPECT_EQ(status_with("Expect:\r\n"), 417);

@@ -208,6 +208,7 @@ TEST(H2Head, AnswersWhatHttp11AnswersWithTheSameStatus) {
     EXPECT_EQ(Read(kGet + Fields{{"x_user_id", "1"}}).status, 400);
     EXPECT_EQ(Read(kGet + Fields{{"content_length", "1"}}).status, 400);
     EXPECT_EQ(Read(kGet + Fields{{"authorization", "a"}, {"authorization", "b"}}).status, 400);
+    EXPECT_EQ(Read(kGet + Fields{{"content-type", "a/b"}, {"content-type", "c/d"}}).status, 400);
     EXPECT_EQ(Read(kGet + Fields{{"expect", "x"}}).status, 417);
     EXPECT_EQ(Read(with(kGet, ":method", "TRACE")).status, 405);
     EXPECT_EQ(Read(Fields{{":method", "CONNECT"}, {":authority", "a:1"}}).status, 405);

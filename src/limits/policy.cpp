@@ -6,6 +6,7 @@
 
 #include "base/copy_text.hpp"
 #include "base/ensure.hpp"
+#include "base/text.hpp"
 
 namespace gw::limits {
 namespace {
@@ -57,6 +58,13 @@ bool stands_as_it_is(std::string_view value) {
         stands &= kStanding[static_cast<unsigned char>(c)];
     }
     return stands;
+}
+
+// Ids such as UUIDs are the same to services in capitals: those are no way to another count.
+std::string folded(std::string_view value) {
+    std::string text(value);
+    std::ranges::transform(text, text.begin(), lower);
+    return text;
 }
 
 }  // namespace
@@ -276,7 +284,7 @@ void KeyText::append_part(const KeyPart& part, const KeyValues& values) {
             append(part.parameter);
             const auto at = std::ranges::find(values.parameters, part.parameter,
                                               [](const auto& pair) { return pair.first; });
-            append_value(at == values.parameters.end() ? std::string_view{} : at->second);
+            append_value(folded(at == values.parameters.end() ? std::string_view{} : at->second));
             return;
         }
     }

@@ -59,6 +59,21 @@ TEST(KeyText, TakesTheBlockOfAnIpv6Address) {
     EXPECT_EQ(text(policy, values), "general:a=cb007107");
 }
 
+TEST(KeyText, TakesParametersInAnyCase) {
+    const Policy policy = with_key({{KeyPart::Of::user, ""}, {KeyPart::Of::parameter, "eventId"}});
+    const auto key_of = [&](std::string_view event) {
+        const std::pair<std::string_view, std::string_view> parameter{"eventId", event};
+        KeyValues all;
+        all.user = "u";
+        all.parameters = {&parameter, 1};
+        return std::string(KeyText(policy, all).view());
+    };
+    EXPECT_EQ(key_of("1B9D6BCD-bbfd-4b2d-9b5d-ab8dfbbd4bed"),
+              key_of("1b9d6bcd-BBFD-4b2d-9b5d-ab8dfbbd4bed"));
+    EXPECT_EQ(key_of("E 1"), key_of("e 1"));
+    EXPECT_NE(key_of("e1"), key_of("e2"));
+}
+
 TEST(KeyText, TellsAllValuesApart) {
     const Policy policy = with_key(
         {{KeyPart::Of::user, ""}, {KeyPart::Of::tenant, ""}, {KeyPart::Of::parameter, "eventId"}});

@@ -69,17 +69,34 @@ TEST(RedisMirror, OnePatternMatchesAllPrefixes) {
 TEST(RedisRelay, AnswersHereWhatConcernsTheConnection) {
     RedisPlace place;
     place.db = 2;
-    for (const RedisCommand& barred : std::vector<RedisCommand>{{"SUBSCRIBE", "c"},
-                                                                {"monitor"},
-                                                                {"MULTI"},
-                                                                {"BLPOP", "q", "0"},
-                                                                {"SELECT", "1"},
-                                                                {"CLIENT", "reply", "OFF"},
-                                                                {"XREAD", "BLOCK", "0"},
-                                                                {"HELLO", "3"},
-                                                                {"AUTH", "x"},
-                                                                {"RESET"},
-                                                                {}}) {
+    for (const RedisCommand& barred :
+         std::vector<RedisCommand>{{"SUBSCRIBE", "c"},
+                                   {"monitor"},
+                                   {"MULTI"},
+                                   {"BLPOP", "q", "0"},
+                                   {"SELECT", "1"},
+                                   {"CLIENT", "reply", "OFF"},
+                                   {"XREAD", "BLOCK", "0"},
+                                   {"HELLO", "3"},
+                                   {"AUTH", "x"},
+                                   {"RESET"},
+                                   {"shutdown", "NOSAVE"},
+                                   {"DEBUG", "SLEEP", "30"},
+                                   {"REPLICAOF", "h", "6379"},
+                                   {"SLAVEOF", "NO", "ONE"},
+                                   {"FAILOVER"},
+                                   {"MODULE", "LOAD", "/m.so"},
+                                   {"ACL", "SETUSER", "x"},
+                                   {"SWAPDB", "0", "1"},
+                                   {"SAVE"},
+                                   {"CONFIG"},
+                                   {"CONFIG", "SET", "dir", "/"},
+                                   {"config", "get", "*"},
+                                   {"CONFIG", "GET", "REQUIRE[p]ass"},
+                                   {"CONFIG", "GET", "a", "master*"},
+                                   {"CLUSTER", "RESET", "HARD"},
+                                   {"CLIENT", "KILL", "TYPE", "pubsub"},
+                                   {}}) {
         const auto answer = answer_here(barred, place);
         ASSERT_TRUE(answer);
         EXPECT_TRUE(answer->is(Kind::error));
@@ -87,6 +104,10 @@ TEST(RedisRelay, AnswersHereWhatConcernsTheConnection) {
     EXPECT_EQ(answer_here({"SELECT", "2"}, place)->text, "OK");
     EXPECT_FALSE(answer_here({"GET", "k"}, place));
     EXPECT_FALSE(answer_here({"CLIENT", "LIST"}, place));
+    EXPECT_FALSE(answer_here({"CONFIG", "GET", "*memory*"}, place));
+    EXPECT_FALSE(answer_here({"CLUSTER", "INFO"}, place));
+    EXPECT_FALSE(answer_here({"FLUSHALL"}, place));
+    EXPECT_FALSE(answer_here({"EVAL", "return 1", "0"}, place));
     place.password = "pw";
     EXPECT_EQ(answer_here({"AUTH", "pw"}, place)->text, "OK");
     EXPECT_TRUE(answer_here({"AUTH", "other"}, place)->is(Kind::error));

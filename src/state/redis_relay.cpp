@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "state/glob.hpp"
 #include "state/resp_session.hpp"
 
 namespace gw::state {
@@ -20,6 +21,9 @@ constexpr std::string_view kTransaction =
 constexpr std::string_view kBlocks = "commands that wait are not relayed by the gateway";
 constexpr std::string_view kConnection =
     "this would change the gateway's own connection, and is not relayed";
+// One slip here would hit every gateway; who has to do that speaks to the server itself.
+constexpr std::string_view kServer =
+    "this is about the Redis server that gateways share, and is not relayed; ask the server itself";
 
 constexpr std::array kBarred{
     Barred{"SUBSCRIBE", kSubscribes},
@@ -53,11 +57,29 @@ constexpr std::array kBarred{
     Barred{"READWRITE", kConnection},
     Barred{"ASKING", kConnection},
     Barred{"MIGRATE", kBlocks},
+    Barred{"SHUTDOWN", kServer},
+    Barred{"DEBUG", kServer},
+    Barred{"REPLICAOF", kServer},
+    Barred{"SLAVEOF", kServer},
+    Barred{"FAILOVER", kServer},
+    Barred{"MODULE", kServer},
+    Barred{"ACL", kServer},
+    Barred{"SWAPDB", kServer},
+    Barred{"SAVE", kServer},
 };
 
 // Of CLIENT: what concerns the connection that asks.
-constexpr std::array<std::string_view, 8> kClientBarred{
-    "REPLY", "TRACKING", "CACHING", "SETNAME", "NO-EVICT", "NO-TOUCH", "SETINFO", "PAUSE"};
+constexpr std::array<std::string_view, 10> kClientBarred{
+    "REPLY",    "TRACKING", "CACHING", "SETNAME", "NO-EVICT",
+    "NO-TOUCH", "SETINFO",  "PAUSE",   "KILL",    "UNBLOCK"};
+
+// Of CLUSTER: what only tells.
+constexpr std::array<std::string_view, 8> kClusterTells{
+    "INFO", "NODES", "SLOTS", "SHARDS", "MYID", "KEYSLOT", "COUNTKEYSINSLOT", "LINKS"};
+
+// The port has a password of its own, and those who know it need not know these.
+constexpr std::array<std::string_view, 5> kServerSecrets{
+    "requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"};
 
 RedisReply error(std::string text) {
     return {RedisReply::Kind::error, 0, std::move(text), {}};
@@ -79,6 +101,23 @@ RedisReply authenticate(const RedisCommand& command, const RedisPlace& place) {
     return same_user && same_secret(command.back(), place.password)
                ? done()
                : error("WRONGPASS invalid username-password pair");
+}
+
+// CONFIG and CLUSTER tell much that operators want to know, and change more.
+bool changes_server(const RedisCommand& command) {
+    const bool config = equal_ignore_case(command[0], "CONFIG");
+    if ((!config && !equal_ignore_case(command[0], "CLUSTER")) || command.size() < 2) {
+        return config;
+    }
+    const auto is = [&](std::string_view word) { return equal_ignore_case(command[1], word); };
+    if (!config) {
+        return std::ranges::none_of(kClusterTells, is);
+    }
+    return !is("GET") || std::any_of(command.begin() + 2, command.end(), [](std::string pattern) {
+        std::ranges::transform(pattern, pattern.begin(), lower);
+        return std::ranges::any_of(
+            kServerSecrets, [&](std::string_view secret) { return glob_matches(pattern, secret); });
+    });
 }
 
 bool blocks(const RedisCommand& command) {
@@ -111,6 +150,9 @@ std::optional<RedisReply> answer_here(const RedisCommand& command, const RedisPl
         if (equal_ignore_case(name, barred.command)) {
             return error("ERR " + std::string(barred.why));
         }
+    }
+    if (changes_server(command)) {
+        return error("ERR " + std::string(kServer));
     }
     if (equal_ignore_case(name, "CLIENT") && command.size() > 1 &&
         std::ranges::any_of(kClientBarred, [&command](std::string_view barred) {

@@ -10,7 +10,8 @@
 namespace gw::state {
 
 // The answer to what is not passed on: commands that would change the connection, hold it up, or
-// have replies of another form; AUTH and SELECT, which the gateway has done already.
+// have replies of another form; those that end or change the server itself or tell its passwords;
+// AUTH and SELECT, which the gateway has done already.
 std::optional<RedisReply> answer_here(const RedisCommand& command, const RedisPlace& place);
 
 }  // namespace gw::state

@@ -48,6 +48,11 @@ bool same_secret(std::string_view a, std::string_view b) {
 std::optional<RespSession::Answer> RespSession::answer(const Arguments& arguments,
                                                        std::string_view password) {
     const auto is = [&](std::string_view name) { return equal_ignore_case(arguments[0], name); };
+    // A page in a browser, or a service that can be told where to ask, speaks HTTP to this port and
+    // writes commands into its body: no more of it is read, as with Redis.
+    if (is("POST") || is("Host:")) {
+        return Answer{resp_error("ERR this port speaks the protocol of Redis, and no HTTP"), true};
+    }
     if (is("QUIT")) {
         return Answer{resp_ok(), true};
     }

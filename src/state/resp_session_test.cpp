@@ -44,6 +44,18 @@ TEST(RespSession, LetsNobodyInBeforeThePassword) {
     EXPECT_TRUE(session.allowed());  // as with Redis, a wrong one takes nothing away
 }
 
+TEST(RespSession, EndsWhereSomebodySpeaksHttp) {
+    for (const bool needs_password : {false, true}) {
+        RespSession session(1, needs_password);
+        for (const Words& words : {Words{"POST", "/", "HTTP/1.1"}, Words{"Host:", "localhost:6379"},
+                                   Words{"host:", "a"}, Words{"post"}}) {
+            const auto answer = session.answer(words, needs_password ? "secret" : "");
+            ASSERT_TRUE(answer) << words[0];
+            EXPECT_TRUE(answer->last);
+        }
+    }
+}
+
 TEST(RespSession, TakesTheDefaultUser) {
     RespSession session(1, true);
     EXPECT_EQ(reply(session, {"AUTH", "default", "secret"}, "secret"), kOk);

@@ -79,7 +79,10 @@ routes:
   - {{name: silent, path: /api/v1/silent/**, service: origin, authenticate: {{public: [/**]}},
      cache: {{ttl_s: 600, query: [page], stale_if_error_s: 60}}}}
   - {{name: mine, path: /api/v1/mine/**, service: origin, cache: {{ttl_s: 600, share: user}}}}
+  - {{name: own, path: /api/v1/own/**, service: origin, authenticate: {{public: [/**]}}, cache: {{ttl_s: 600, share: user}}}}
   - {{name: plain, path: /api/v1/plain/**, service: origin, authenticate: {{public: [/**]}}}}
+  - {{name: marked, path: /api/v1/marked/**, service: origin, cache: {{}},
+     transform: {{request: {{set: ["X-Source: edge", "X-Caller: {{user}}"]}}}}}}
 """
 
     def ask_for(self, gateway, target, header="", method="GET", allow_cut=False):
@@ -216,6 +219,33 @@ class Kept(Cache):
 
 
 class Apart(Cache):
+    def test_what_varies_by_a_field_that_only_we_write_is_not_kept_by_what_clients_write(self):
+        gateway = self.start()
+        for route, name in (("open", "X-User-Id"), ("open", "Accept, x-original-ip"), ("open", "X-Forwarded-For"),
+                            ("open", "X-Request-Id"), ("marked", "x-caller")):
+            target = f"/{route}/a?cc=public%2C+max-age%3D60&vary={name.replace(' ', '%20')}"
+            self.assertNotKept(gateway, target, tokens.bearer())
+        # These are the same for whoever shares it.
+        self.assertKept(gateway, "/open/b?cc=public%2C+max-age%3D60&vary=X-Tenant-Id%2C+X-User-Role%2C+Host", tokens.bearer())
+        self.assertKept(gateway, "/marked/b?cc=public%2C+max-age%3D60&vary=X-Source", tokens.bearer())
+        self.assertKept(gateway, "/mine/b?cc=max-age%3D60&vary=X-User-Id", tokens.bearer())
+
+    def test_what_is_one_strangers_own_is_kept_for_no_other_stranger(self):
+        gateway = self.start()
+        for target, header in (("/own/a?cc=private%2C+max-age%3D60", "Cookie: session=a\r\n"),
+                               ("/own/b?cc=max-age%3D60", "Authorization: Basic YTpi\r\n"),
+                               ("/own/c", "Authorization: Basic YTpi\r\n"), ("/own/d?cc=max-age%3D60", "X-API-Key: a\r\n"),
+                               ("/own/e?cc=private%2C+max-age%3D60", tokens.bearer("not.a.token"))):
+            self.assertNotKept(gateway, target, header)
+        self.assertKept(gateway, "/own/f?cc=max-age%3D60")
+        self.assertKept(gateway, "/own/g?cc=private%2C+max-age%3D60", tokens.bearer())
+
+    def test_a_parameter_that_counts_does_however_its_name_is_written(self):
+        gateway = self.start()
+        for number, spelled in enumerate(("%70age=9", "p%61ge=9", "page[]=9", "page%5B0%5D=9", "page%5b%5d=9")):
+            self.assertNotEqual(self.number(gateway, f"/silent/{number}?{spelled}"), self.number(gateway, f"/silent/{number}"), spelled)
+        self.assertKept(gateway, "/silent/x?pages=9")
+
     def test_no_tenant_and_no_user_is_given_what_is_anothers(self):
         gateway = self.start(environment={"WORKERS": "4"})
         chance = random.Random(7)

@@ -132,6 +132,15 @@ class Alone(Once):
                                            header=f"X-Forwarded-For: {address}\r\n").values("X-Order")
         self.assertEqual([["1"], ["1"], ["2"]], [sign_up(a) for a in ("192.0.2.1", "192.0.2.1", "192.0.2.2")])
 
+    def test_behind_one_address_nobody_is_given_the_answer_to_anothers_credentials(self):
+        gateway = self.start()
+        sign_up = lambda header: self.buy(gateway, "k", target="/api/v1/sign-up", header=header)   # noqa: E731
+        for number, header in enumerate(("Authorization: Basic YTpi", "Authorization: Basic YTpj", "X-API-Key: of-the-service"), 1):
+            self.assertEqual([[str(number)]] * 2, [sign_up(header + "\r\n").values("X-Order") for _ in range(2)], header)
+        self.assertEqual([["4"], ["4"]], [sign_up("Cookie: session=a\r\n").values("X-Order") for _ in range(2)])
+        self.assertRefused(422, "validation_failed", sign_up("Cookie: session=b\r\n"))
+        self.assertRefused(422, "validation_failed", sign_up(""))
+
     def test_while_it_is_served_nobody_else_serves_it(self):
         gateway = self.start()
         self.shop.go.clear()

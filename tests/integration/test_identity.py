@@ -202,15 +202,18 @@ class Tenants(Identity):
                 (f"/api/v1/s0/seen?tenantId={tokens.TENANT}&tenantId={other}", ""),
                 (f"/api/v1/s0/seen?%74enantId={other}", ""),
                 (f"/api/v1/s0/seen?TENANTID={other}", ""),
+                (f"/api/v1/s0/seen?tenantId[]={other}", ""),
+                (f"/api/v1/s0/seen?tenantId%5B0%5D={other}", ""),
+                (f"/api/v1/s0/seen?filter[tenant_id][eq]={other}", ""),
                 ("/api/v1/s0/seen", f"X-Tenant-Id: {other}\r\n")):
             self.assertAnswers(403, "cross_tenant", gateway, target, tokens.bearer() + header)
         self.assertEqual(0, self.origin.requests)
-        lines = self.events(gateway, "cross-tenant", 7)
-        self.assertEqual(7, len(lines))
+        lines = self.events(gateway, "cross-tenant", 10)
+        self.assertEqual(10, len(lines))
         self.assertEqual((tokens.TENANT, other, "user-1", "blocked", 403), tuple(
             lines[0][name] for name in ("sourceTenant", "targetTenant", "userId", "outcome", "status")))
         self.assertEqual(1, self.metric(
-            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 7\n'))
+            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 10\n'))
 
     def test_its_own_tenant_may_be_named(self):
         gateway = self.start(self.text)
@@ -234,6 +237,8 @@ class Tenants(Identity):
                                     tokens.bearer())
         self.assertNotIn(b"secret", answer.body)
         self.assertEqual(404, self.events(gateway, "cross-tenant")[0]["status"])
+        self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.TENANT}+{tokens.OTHER_TENANT}",
+                           tokens.bearer())
 
 
 class Injection(Identity):
@@ -256,6 +261,18 @@ class Injection(Identity):
                         f"Content-Length: {len(good)}\r\n\r\n".encode() + good)
             self.assertEqual(200, client.response().status)
         self.assertEqual("injection", self.events(gateway, "security violation", 3)[0]["violationType"])
+
+    def test_a_body_is_looked_at_however_its_type_is_said(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")
+        gateway = self.start(text)
+        body = b'{"name": "x\' UNION SELECT password FROM users--"}'
+        for fields in ("Content-Type: application/json\r\nContent-Encoding: identity\r\n",
+                       "Content-Type: application/json\r\nContent-Encoding:\r\n",
+                       "Content-Type: text/plain\r\nContent-Type: application/json\r\n"):
+            with Client(gateway.port) as client:
+                client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+                self.assertEqual(400, client.response("POST").status, fields)
+        self.assertEqual(0, self.origin.requests)
 
     def test_a_body_that_does_not_say_how_long_it_is_is_looked_at_too(self):
         text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")

@@ -81,6 +81,25 @@ class Alone(Limits):
         self.assertEqual(200, self.sell(gateway, "e1", "user-2").status)
         self.assertEqual("tickets", self.events(gateway, "rate limit: blocked")[0]["policy"])
 
+    def test_no_way_of_writing_a_purchase_leads_to_ever_new_counts(self):
+        gateway = self.start('tickets: {key: [caller, "parameter:eventId"], mode: exact}, ' + self.FAILED)
+        deep = "[" * 40 + "]" * 40
+
+        def sell(body, header="", user="user-1"):
+            with Client(gateway.port) as client:
+                client.send(f"POST /api/v1/sell HTTP/1.1\r\nHost: a\r\n{tokens.bearer(sub=user)}Content-Type: application/json\r\n"
+                            f"{header}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+                return client.response().status
+        # Beside the event's own count there is one for all that cannot be told.
+        for number, body in enumerate(('{"eventId": "x%d", "eventId": "e1"}', '{"a": {"eventId": "x%d"}, "eventId": "e1"}',
+                                       '{"eventId": "e1", "a": [{"eventId": "x%d"}]}', '{"a": {"eventId": "x%d"}, "b": DEEP, "eventId": "e1"}')):
+            statuses = [sell(body.replace("DEEP", deep) % i, user=f"user-{number}") for i in range(6)]
+            self.assertEqual([200] * 5 + [429], statuses, body)
+        self.assertEqual([200] * 5 + [429], [sell('{"eventId": "%s"}' % event, user="case") for event in
+                                             ("abc", "abC", "aBc", "aBC", "Abc", "AbC")])
+        self.assertEqual([200] * 5 + [429], [sell('{"eventId": "e1"}', header, "coding") for header in
+                                             ["Content-Encoding: identity\r\n", "Content-Encoding:\r\n", ""] * 2])
+
     def test_where_only_failures_count_success_is_free(self):
         gateway = self.start(self.FAILED)
         fine = lambda count: self.statuses(gateway, count, tokens.bearer(), "/api/v1/pay/text")

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -150,6 +151,16 @@ class Embedded(State):
         self.assertEqual("ERR invalid expire time in 'set' command", cli(port, "SET", "a", "b", "EX", "0"))
         self.assertEqual("OK", cli(port, "FLUSHALL"))
         self.assertEqual("0", cli(port, "DBSIZE"))
+
+    def test_what_speaks_http_to_the_port_commands_nothing(self):
+        self.start()
+        body = b"SET banned:ip:127.0.0.1 1 EX 60\r\n"
+        for head in (b"POST / HTTP/1.1\r\nHost: localhost\r\n", b"PUT / HTTP/1.1\r\nAccept: */*\r\nhost: localhost\r\n"):
+            with socket.create_connection(("127.0.0.1", self.resp_port), 5) as sock:
+                sock.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+                while sock.recv(4096):
+                    pass
+        self.assertEqual("0", cli(self.resp_port, "DBSIZE"))
 
     def test_the_ledger_of_bans(self):
         self.keeps_the_ledger(self.start())

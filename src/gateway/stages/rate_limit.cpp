@@ -62,32 +62,50 @@ using limits::Policy;
 constexpr Millis kStorePatience{50};
 constexpr std::size_t kTriesMax = 3;  // with a lease: others may have been faster
 
-// What the body says under the names that keys ask for.
+// What the body says under the names that keys ask for. Where it says several things, or could not
+// be read to its end, none of them counts: which one the service takes is its own affair, and who
+// could choose what is counted would never come to a limit. All such requests count together.
 class BodyParameters final : public security::ValueVisitor {
   public:
     BodyParameters(const Route& route, Exchange& x) : route_(route), x_(x) {}
     bool value(security::ValuePlace, std::string_view name, std::string_view decoded) override {
         for (std::size_t i = 0; i < route_.body_parameters.size(); ++i) {
-            std::string_view& value = x_.body_parameters[i];
-            if (value.empty() && route_.body_parameters[i] == name) {
-                value = x_.memory.arena.copy(decoded.substr(0, kValueMax));
+            if (route_.body_parameters[i] == name) {
+                take(i, decoded.substr(0, kValueMax));
             }
         }
         return true;
     }
+    void end(security::Walk walk) {
+        for (std::size_t i = 0; i < route_.body_parameters.size(); ++i) {
+            if (several_[i] || walk != security::Walk::whole) {
+                x_.body_parameters[i] = {};
+            }
+        }
+    }
 
   private:
     static constexpr std::size_t kValueMax = 256;
+
+    void take(std::size_t index, std::string_view text) {
+        std::string_view& value = x_.body_parameters[index];
+        several_[index] = several_[index] || (seen_[index] && value != text);
+        if (!std::exchange(seen_[index], true)) {
+            value = x_.memory.arena.copy(text);
+        }
+    }
+
     const Route& route_;
     Exchange& x_;
+    std::array<bool, Route::kBodyParametersMax> seen_{};
+    std::array<bool, Route::kBodyParametersMax> several_{};
 };
 
 void read_body(Exchange& x) {
     BodyParameters visitor(*x.route, x);
     security::RequestValues& values = x.shard.request_values();
-    [[maybe_unused]] const security::Walk walk = body_kind(x.head()) == BodyKind::form
-                                                     ? values.form(x.held->bytes, visitor)
-                                                     : values.json(x.held->bytes, visitor);
+    visitor.end(body_kind(x.head()) == BodyKind::form ? values.form(x.held->bytes, visitor)
+                                                      : values.json(x.held->bytes, visitor));
 }
 
 const limits::Quota& quota_of(const Exchange& x, const Policy& policy) {

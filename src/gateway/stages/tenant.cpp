@@ -42,6 +42,18 @@ bool one_of(const std::vector<std::string>& names, std::string_view name) {
         names, [&](const std::string& known) { return equal_ignore_case(known, name); });
 }
 
+// Services read `filter[tenantId][]=…` as a name within names: any of them may be one.
+bool holds_one_of(const std::vector<std::string>& names, std::string_view name) {
+    while (!name.empty()) {
+        const std::string_view part = name.substr(0, name.find_first_of("[]"));
+        if (one_of(names, part)) {
+            return true;
+        }
+        name.remove_prefix(std::min(part.size() + 1, name.size()));
+    }
+    return false;
+}
+
 // What is named, where, and whether the caller may have it.
 class Named {
   public:
@@ -52,10 +64,10 @@ class Named {
         if (value.empty()) {
             return true;
         }
-        if (one_of(options_.tenant_names, name)) {
+        if (holds_one_of(options_.tenant_names, name)) {
             return tenant(value, where);
         }
-        return !one_of(options_.venue_names, name) || venue(value, where);
+        return !holds_one_of(options_.venue_names, name) || venue(value, where);
     }
     bool tenant(std::string_view value, std::string_view where) {
         if (value == x_.identity->tenant) {
@@ -134,12 +146,18 @@ Verdict decide(Exchange& x, const Tenant& o) {
 }
 
 Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOptions&) {
-    const std::string_view owner = head.headers.value(http::Known::x_resource_tenant);
-    if (owner.empty() || x.identity == nullptr || owner == x.identity->tenant) {
+    if (x.identity == nullptr || !head.headers.has(http::Known::x_resource_tenant)) {
         return go_on();
     }
-    report_cross_tenant(x, owner, "answer", false, 404);
-    return refuse(Code::not_found, "there is no such resource");
+    // Said twice, each counts: what is one tenant's and another's is not the caller's alone.
+    for (const http::Field& field : head.headers) {
+        if (field.known == http::Known::x_resource_tenant && !field.value.empty() &&
+            field.value != x.identity->tenant) {
+            report_cross_tenant(x, field.value, "answer", false, 404);
+            return refuse(Code::not_found, "there is no such resource");
+        }
+    }
+    return go_on();
 }
 
 constexpr Stage row() {
