@@ -80,7 +80,8 @@ net::Task<Result<const http::ResponseHead*>> Hedge::answer_of(Try& each) {
         }
         each.lease.emplace(std::move(*opened));
     }
-    if (&each == &tries_[1]) {
+    // The first may take longer to connect, and then it is the one that is sent second.
+    if (std::exchange(sent_, true)) {
         renew_signature(x_);
     }
     const http::H1ServerLimits& limits = x_.generation.site->limits;

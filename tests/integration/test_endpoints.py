@@ -316,6 +316,36 @@ class Hedging(Endpoints):
     def active(self, gateway):
         return sum(value for labels, value in self.metric(gateway, "upstream_connections").items() if "active" in labels)
 
+    def test_whichever_is_sent_second_is_signed_anew(self):
+        heads = {}
+
+        def take(listener):
+            sock, _ = listener.accept()
+            self.addCleanup(sock.close)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(65536)
+            heads[listener] = head, sock
+
+        # One connects so slowly that the other has been asked by then: the first to be tried, or the second.
+        late, prompt = (socket.create_server(("127.0.0.1", 0), backlog=backlog) for backlog in (0, 8))
+        full = socket.create_connection(late.getsockname())
+        for each in (late, prompt, full):
+            self.addCleanup(each.close)
+        gateway = self.start("services:\n  origin:\n    connect_timeout_ms: 8000\n    endpoints:\n" + "".join(
+            f"      - {{url: \"http://127.0.0.1:{each.getsockname()[1]}\"}}\n" for each in (late, prompt)) + self.TURN + "\n" +
+            self.routes(", hedge_after_ms: 100, timeout_ms: 9000"),
+            environment={"WORKERS": "1", "INTERNAL_HMAC_SECRET": "a secret of the services, 32 bytes or more"})
+        with Client(gateway.port) as client:
+            client.send(b"GET /api/v1/s0/x HTTP/1.1\r\nHost: test\r\n\r\n")
+            take(prompt)
+            late.accept()[0].close()
+            take(late)
+            heads[prompt][1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            self.assertEqual(200, client.response().status)
+        nonces = {re.search(rb"(?i)x-internal-nonce: (\S+)", head)[1] for head, _ in heads.values()}
+        self.assertEqual(2, len(nonces), "each is taken once")
+
     def test_a_client_that_leaves_ends_both(self):
         self.endpoints(2)
         gateway = self.begin(self.text(self.TURN, route=", hedge_after_ms: 10"))
