@@ -195,7 +195,7 @@ Instant Relay::head_deadline() const {
         return x_.deadline;
     }
     const Instant last_byte = uploading_ ? x_.shard.loop().now() : uploaded_;
-    return std::max(x_.deadline, last_byte + x_.route->timeout);
+    return std::min(std::max(x_.deadline, last_byte + x_.route->timeout), latest_);
 }
 
 }  // namespace gw::gateway

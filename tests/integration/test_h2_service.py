@@ -131,6 +131,30 @@ class Requests(H2ServiceScenario):
         self.assertEqual((413, b"too much"), (answer.status, bytes(answer.body)))
 
 
+class Calls(H2ServiceScenario):
+    """gRPC, of which the frames are enough."""
+    FIELDS = (("content-type", "application/grpc"), ("te", "trailers"))
+    MESSAGE = bytes(4) + b"\x01x"
+
+    def config(self):
+        return super().config().replace("timeout_ms: 2000", "timeout_ms: 8000")
+
+    def call(self, *fields):
+        client = self.h2()
+        return client, client.request(method="POST", path="/api/v1/s0/Call", end=False, extra=(*self.FIELDS, *fields))
+
+    def test_the_time_that_a_call_gives_itself_ends_it_whenever_its_messages_come(self):
+        for ends in (True, False):
+            client, stream = self.call(("grpc-timeout", "700m"))
+            peer = self.service.peers[0] if self.service.peers else self.service.next()
+            peer.request_on(0 if ends else 1)
+            began = time.monotonic()
+            client.send(client.data_frame(stream, self.MESSAGE, ends))
+            answer = client.finish(stream)
+            self.assertEqual("4", dict(answer.heads[-1])["grpc-status"], answer.heads)
+            self.assertLess(time.monotonic() - began, 4)
+
+
 class Misbehaving(H2ServiceScenario):
     def test_requests_that_a_goaway_leaves_out_are_sent_again_and_those_it_names_are_served(self):
         for method in ("GET", "POST"):
