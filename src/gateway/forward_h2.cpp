@@ -29,6 +29,19 @@ Instant latest_answer(const Exchange& x) {
     return latest;
 }
 
+// What signs the body. Messages of gRPC may wait for answers to those before: held until their end
+// is there they would never end, and whether they do is not to be seen from the call.
+net::Task<Result<void>> prepare_signature(Exchange& x) {
+    if (x.generation.signer == nullptr || x.head().framing == http::Framing::none) {
+        co_return Result<void>{};
+    }
+    if (asks_grpc(x) && x.head().framing != http::Framing::length) {
+        x.body_hash = security::kUnsignedBody;
+        co_return Result<void>{};
+    }
+    co_return co_await hash_body(x);
+}
+
 struct Attempt {
     Result<void> done;
     bool reused = false;
@@ -66,10 +79,8 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
         x.stream.close_after();
     }
     ClientWatch watch(x);
-    if (x.generation.signer != nullptr && head.framing != http::Framing::none) {
-        if (const Result<void> hashed = co_await hash_body(x); !hashed) {
-            co_return hashed;
-        }
+    if (const Result<void> prepared = co_await prepare_signature(x); !prepared) {
+        co_return prepared;
     }
     const Instant latest = latest_answer(x);
     x.deadline = std::min(x.deadline, latest);

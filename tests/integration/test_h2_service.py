@@ -1,4 +1,5 @@
 """Services that speak HTTP/2, frame by frame: what they see, and what becomes of it when they behave badly."""
+import hashlib
 import socket
 import time
 import unittest
@@ -153,6 +154,31 @@ class Calls(H2ServiceScenario):
             answer = client.finish(stream)
             self.assertEqual("4", dict(answer.heads[-1])["grpc-status"], answer.heads)
             self.assertLess(time.monotonic() - began, 4)
+
+
+class SignedCalls(Calls):
+    def start(self, text, environment, **options):
+        return super().start(text, environment=environment | {"INTERNAL_HMAC_SECRET": "a secret of the services, 32 bytes or more"},
+                             **options)
+
+    def test_messages_go_on_as_they_come_and_the_signature_says_that_it_has_not_seen_them(self):
+        client, stream = self.call()
+        peer = self.service.next()
+        behind = peer.request_on()
+        self.assertEqual("UNSIGNED-BODY", dict(peer.answer(behind).heads[0])["x-internal-body-hash"])
+        peer.respond(behind, fields=[("content-type", "application/grpc")], end=False)
+        for number in range(1, 4):
+            client.send(client.data_frame(stream, self.MESSAGE))
+            peer.wait(lambda: len(peer.answer(behind).body) == number * len(self.MESSAGE), "the message")
+            peer.send(peer.data_frame(behind, self.MESSAGE))
+            client.wait(lambda: len(client.answer(stream).body) == number * len(self.MESSAGE), "its answer")
+
+    def test_a_call_that_says_how_long_it_is_has_its_body_signed(self):
+        client, stream = self.call(("content-length", str(len(self.MESSAGE))))
+        client.send(client.data_frame(stream, self.MESSAGE, True))
+        peer = self.service.next()
+        fields = dict(peer.answer(peer.request_on()).heads[0])
+        self.assertEqual(hashlib.sha256(self.MESSAGE).hexdigest(), fields["x-internal-body-hash"])
 
 
 class Misbehaving(H2ServiceScenario):
