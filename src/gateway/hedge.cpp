@@ -30,6 +30,10 @@ net::Task<Result<void>> Hedge::run(upstream::Endpoint& first, Resend& resend) {
         if (&each != best && each.running()) {
             cancel(each);
         }
+        if (best != nullptr && &each != best && each.began) {
+            // An answer may go on for hours, and so long a probe would be waited for.
+            each.call->tell(upstream::Breaker::Result::ignored, loop.now());
+        }
     }
     Result<void> done = best != nullptr && best->answer ? co_await pass_on(*best, resend)
                                                         : std::unexpected(tries_[0].answer.error());
@@ -52,6 +56,7 @@ void Hedge::begin_second() {
     }
     second_call_.emplace(*x_.generation.breakers[x_.service_index], now);
     if (!second_call_->admitted() || !x_.service->retries().take(now)) {
+        second_call_.reset();
         return;
     }
     x_.generation.service_series[x_.service_index]->hedged();

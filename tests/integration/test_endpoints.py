@@ -346,6 +346,37 @@ class Hedging(Endpoints):
         nonces = {re.search(rb"(?i)x-internal-nonce: (\S+)", head)[1] for head, _ in heads.values()}
         self.assertEqual(2, len(nonces), "each is taken once")
 
+    def test_the_one_that_is_not_passed_on_is_no_probe_any_more(self):
+        over, asked = threading.Event(), []
+        self.addCleanup(over.set)
+
+        class Events(Endpoint):
+            """/events: the first that is asked takes long to answer, the second has events for as long as they are wanted."""
+
+            def _answer(self, sock, stream, head, target):
+                if target != "/up/events":
+                    return super()._answer(sock, stream, head, target)
+                asked.append(self)
+                if len(asked) > 1:
+                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+                over.wait(20)
+                return False
+
+        self.origins = [Events(f"e{i}") for i in range(2)]
+        for origin in self.origins:
+            self.addCleanup(origin.close)
+        gateway = self.begin(self.text(self.TURN, route=", hedge_after_ms: 30"),
+                             CIRCUIT_BREAKER_VOLUME_THRESHOLD="2", CIRCUIT_BREAKER_RESET_TIMEOUT="300")
+        wait_until(lambda: self.get(gateway, "status?code=500")[0] == 503, 5, "the breaker opens")
+        time.sleep(0.4)
+        listens = Client(gateway.port)
+        self.addCleanup(listens.sock.close)
+        listens.send(b"GET /api/v1/s0/events HTTP/1.1\r\nHost: test\r\n\r\n")
+        while b"data: 1" not in listens.data:
+            listens._more()
+        self.assertEqual(2, len(asked))
+        self.assertEqual([200] * 3, [self.get(gateway)[0] for _ in range(3)])
+
     def test_a_client_that_leaves_ends_both(self):
         self.endpoints(2)
         gateway = self.begin(self.text(self.TURN, route=", hedge_after_ms: 10"))
