@@ -110,6 +110,7 @@ net::Task<Result<void>> Relay::transfer() {
             call_.tell(Breaker::Result::success, x_.shard.loop().now());
             // The service has done its work; who listens to events for hours takes nobody's turn.
             x_.permit.give_back();
+            x_.stream.allow_pauses(x_.route->stream_idle_timeout);
         }
     }
     while ((sent || wanted_without_client()) && !part->last) {

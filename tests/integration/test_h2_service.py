@@ -132,7 +132,7 @@ class Requests(H2ServiceScenario):
         self.assertEqual((413, b"too much"), (answer.status, bytes(answer.body)))
 
 
-class Calls(H2ServiceScenario):
+class Calling(H2ServiceScenario):
     """gRPC, of which the frames are enough."""
     FIELDS = (("content-type", "application/grpc"), ("te", "trailers"))
     MESSAGE = bytes(4) + b"\x01x"
@@ -144,6 +144,8 @@ class Calls(H2ServiceScenario):
         client = self.h2()
         return client, client.request(method="POST", path="/api/v1/s0/Call", end=False, extra=(*self.FIELDS, *fields))
 
+
+class Calls(Calling):
     def test_the_time_that_a_call_gives_itself_ends_it_whenever_its_messages_come(self):
         for ends in (True, False):
             client, stream = self.call(("grpc-timeout", "700m"))
@@ -155,8 +157,19 @@ class Calls(H2ServiceScenario):
             self.assertEqual("4", dict(answer.heads[-1])["grpc-status"], answer.heads)
             self.assertLess(time.monotonic() - began, 4)
 
+    def test_a_client_that_says_nothing_for_a_while_keeps_its_call(self):
+        client, stream = self.call()
+        peer = self.service.next()
+        behind = peer.request_on()
+        peer.respond(behind, fields=[("content-type", "application/grpc")], end=False)
+        client.wait(lambda: client.answer(stream).heads, "the head of the answer")
+        client.settle(11)       # bodies must move faster
+        self.assertFalse(client.answer(stream).over, client.answer(stream).heads)
+        client.send(client.data_frame(stream, self.MESSAGE))
+        peer.wait(lambda: bytes(peer.answer(behind).body) == self.MESSAGE, "the message")
 
-class SignedCalls(Calls):
+
+class SignedCalls(Calling):
     def start(self, text, environment, **options):
         return super().start(text, environment=environment | {"INTERNAL_HMAC_SECRET": "a secret of the services, 32 bytes or more"},
                              **options)
