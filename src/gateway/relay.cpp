@@ -156,6 +156,7 @@ net::Task<Result<void>> Relay::transfer_with_upload() {
     Result<void> done = co_await transfer();
     if (uploading_) {
         // Answered, or failed, before the body was through: the rest of it goes nowhere.
+        over_ = true;
         service_.cancel();
         x_.stream.cancel_read();
     }
@@ -182,8 +183,10 @@ net::Task<void> Relay::upload() {
         const Result<void> sent = co_await service_.send_body(
             part->bytes, part->last, part->last ? x_.stream.trailers() : nullptr);
         uploaded_ = x_.shard.loop().now();
-        if (!sent || part->last) {
-            break;  // a service that reads no further may have answered already
+        // A service that reads no further may have answered already; and what was to cancel the
+        // next read may have come before it, while the last bytes left.
+        if (!sent || part->last || over_) {
+            break;
         }
     }
     uploading_ = false;

@@ -57,6 +57,7 @@ class Relay {
     Instant latest_;
     net::Scope scope_;
     bool uploading_ = false;
+    bool over_ = false;  // nobody asks for the rest of the body any more
     bool body_read_ = false;
     bool passed_over_ = false;
     Instant uploaded_{};                 // when the last bytes of the request left
