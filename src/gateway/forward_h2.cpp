@@ -16,15 +16,30 @@
 namespace gw::gateway {
 namespace {
 
-// A call of gRPC says itself how long it may take.
-void shorten_deadline(Exchange& x) {
+// A call of gRPC says itself how long it may take, its messages included.
+Instant latest_answer(const Exchange& x) {
+    Instant latest = kNever;
     for (const http::Field& field : x.head().headers) {
         if (equal_ignore_case(field.name, "grpc-timeout")) {
             if (const auto timeout = grpc_timeout(field.value)) {
-                x.deadline = std::min(x.deadline, x.stream.began() + *timeout);
+                latest = std::min(latest, x.stream.began() + *timeout);
             }
         }
     }
+    return latest;
+}
+
+// What signs the body. Messages of gRPC may wait for answers to those before: held until their end
+// is there they would never end, and whether they do is not to be seen from the call.
+net::Task<Result<void>> prepare_signature(Exchange& x) {
+    if (x.generation.signer == nullptr || x.head().framing == http::Framing::none) {
+        co_return Result<void>{};
+    }
+    if (asks_grpc(x) && x.head().framing != http::Framing::length) {
+        x.body_hash = security::kUnsignedBody;
+        co_return Result<void>{};
+    }
+    co_return co_await hash_body(x);
 }
 
 struct Attempt {
@@ -35,7 +50,8 @@ struct Attempt {
 };
 
 net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoint& endpoint,
-                              http::BodyPart first, upstream::BreakerCall& call, Resend& resend) {
+                              http::BodyPart first, upstream::BreakerCall& call, Resend& resend,
+                              Instant latest) {
     const http::H1ServerLimits& limits = x.generation.site->limits;
     const Result<upstream::SharedLease> lease =
         co_await endpoint.share(x.shard.h1(), limits.pace, x.deadline, watch.connecting());
@@ -45,7 +61,7 @@ net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoin
     const bool reused = lease->connection().reused();
     http::H2ClientStream service(lease->connection(), limits.message, limits.pace);
     watch.on(&service);
-    Relay relay(x, service, first, call, resend);
+    Relay relay(x, service, first, call, resend, nullptr, latest);
     const Result<void> done = co_await relay.run();
     watch.on(nullptr);
     co_return Attempt{.done = done,
@@ -63,12 +79,11 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
         x.stream.close_after();
     }
     ClientWatch watch(x);
-    if (x.generation.signer != nullptr && head.framing != http::Framing::none) {
-        if (const Result<void> hashed = co_await hash_body(x); !hashed) {
-            co_return hashed;
-        }
+    if (const Result<void> prepared = co_await prepare_signature(x); !prepared) {
+        co_return prepared;
     }
-    shorten_deadline(x);
+    const Instant latest = latest_answer(x);
+    x.deadline = std::min(x.deadline, latest);
     Turn turn(x, watch);
     if (!turn.enter()) {
         if (const Result<void> mine = co_await turn.wait(); !mine) {
@@ -102,7 +117,7 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
         if (tried != nullptr) {
             renew_signature(x);
         }
-        const Attempt made = co_await attempt_at(x, watch, *endpoint, first, call, resend);
+        const Attempt made = co_await attempt_at(x, watch, *endpoint, first, call, resend, latest);
         note_tried(x, &endpoint->address(), made.done);
         learn_from_answer(x, !made.done && made.done.error().code == Errc::timeout &&
                                  made.done.error().fault == Fault::upstream);

@@ -30,6 +30,10 @@ net::Task<Result<void>> Hedge::run(upstream::Endpoint& first, Resend& resend) {
         if (&each != best && each.running()) {
             cancel(each);
         }
+        if (best != nullptr && &each != best && each.began) {
+            // An answer may go on for hours, and so long a probe would be waited for.
+            each.call->tell(upstream::Breaker::Result::ignored, loop.now());
+        }
     }
     Result<void> done = best != nullptr && best->answer ? co_await pass_on(*best, resend)
                                                         : std::unexpected(tries_[0].answer.error());
@@ -52,6 +56,7 @@ void Hedge::begin_second() {
     }
     second_call_.emplace(*x_.generation.breakers[x_.service_index], now);
     if (!second_call_->admitted() || !x_.service->retries().take(now)) {
+        second_call_.reset();
         return;
     }
     x_.generation.service_series[x_.service_index]->hedged();
@@ -80,7 +85,8 @@ net::Task<Result<const http::ResponseHead*>> Hedge::answer_of(Try& each) {
         }
         each.lease.emplace(std::move(*opened));
     }
-    if (&each == &tries_[1]) {
+    // The first may take longer to connect, and then it is the one that is sent second.
+    if (std::exchange(sent_, true)) {
         renew_signature(x_);
     }
     const http::H1ServerLimits& limits = x_.generation.site->limits;

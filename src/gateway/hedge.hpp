@@ -68,6 +68,7 @@ class Hedge final : ClientWatch::Waiting {
     std::array<Try, 2> tries_;
     net::Pause pause_;
     net::Scope scope_;
+    bool sent_ = false;  // with the signature that the request has now
     bool reused_ = false;
     bool passed_over_ = false;
 };

@@ -110,6 +110,7 @@ net::Task<Result<void>> Relay::transfer() {
             call_.tell(Breaker::Result::success, x_.shard.loop().now());
             // The service has done its work; who listens to events for hours takes nobody's turn.
             x_.permit.give_back();
+            x_.stream.allow_pauses(x_.route->stream_idle_timeout);
         }
     }
     while ((sent || wanted_without_client()) && !part->last) {
@@ -155,6 +156,7 @@ net::Task<Result<void>> Relay::transfer_with_upload() {
     Result<void> done = co_await transfer();
     if (uploading_) {
         // Answered, or failed, before the body was through: the rest of it goes nowhere.
+        over_ = true;
         service_.cancel();
         x_.stream.cancel_read();
     }
@@ -181,8 +183,10 @@ net::Task<void> Relay::upload() {
         const Result<void> sent = co_await service_.send_body(
             part->bytes, part->last, part->last ? x_.stream.trailers() : nullptr);
         uploaded_ = x_.shard.loop().now();
-        if (!sent || part->last) {
-            break;  // a service that reads no further may have answered already
+        // A service that reads no further may have answered already; and what was to cancel the
+        // next read may have come before it, while the last bytes left.
+        if (!sent || part->last || over_) {
+            break;
         }
     }
     uploading_ = false;
@@ -195,7 +199,7 @@ Instant Relay::head_deadline() const {
         return x_.deadline;
     }
     const Instant last_byte = uploading_ ? x_.shard.loop().now() : uploaded_;
-    return std::max(x_.deadline, last_byte + x_.route->timeout);
+    return std::min(std::max(x_.deadline, last_byte + x_.route->timeout), latest_);
 }
 
 }  // namespace gw::gateway

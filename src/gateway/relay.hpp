@@ -16,10 +16,18 @@ class Relay {
   public:
     // first: the part of the client's body that is already here.
     // call: is told of the answer, also when its body breaks off. resend: may want it sent again
-    // instead. answer: its head, if the request has been sent and answered already.
+    // instead. answer: its head, if the request has been sent and answered already. latest: when
+    // its head must be there however long the client sends.
     Relay(Exchange& x, http::ClientStream& service, http::BodyPart first,
-          upstream::BreakerCall& call, Resend& resend, const http::ResponseHead* answer = nullptr)
-        : x_(x), service_(service), first_(first), call_(call), resend_(resend), answer_(answer) {}
+          upstream::BreakerCall& call, Resend& resend, const http::ResponseHead* answer = nullptr,
+          Instant latest = kNever)
+        : x_(x),
+          service_(service),
+          first_(first),
+          call_(call),
+          resend_(resend),
+          answer_(answer),
+          latest_(latest) {}
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
 
@@ -46,8 +54,10 @@ class Relay {
     upstream::BreakerCall& call_;
     Resend& resend_;
     const http::ResponseHead* answer_;
+    Instant latest_;
     net::Scope scope_;
     bool uploading_ = false;
+    bool over_ = false;  // nobody asks for the rest of the body any more
     bool body_read_ = false;
     bool passed_over_ = false;
     Instant uploaded_{};                 // when the last bytes of the request left

@@ -210,7 +210,6 @@ Task<Result<void>> H1Stream::send_interim(ResponseHead& head) {
     if (work_.head.version_minor == 0 || responded_) {
         co_return Result<void>{};
     }
-    co_await continue_sent();
     if (!work_.out) {
         work_.out = connection_.shared_.pool.buffers.take();
     }
@@ -222,6 +221,8 @@ Task<Result<void>> H1Stream::send_interim(ResponseHead& head) {
     if (out.overflowed()) {
         co_return Result<void>{};
     }
+    // Written down before the wait: over HTTP/2 a service's next head takes the place of this one.
+    co_await continue_sent();
     co_return co_await connection_.stream_.write(out.view(), connection_.shared_.limits.pace);
 }
 

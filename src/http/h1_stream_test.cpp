@@ -100,6 +100,42 @@ TEST(H1Stream, AnAnswerThatComesWithContinueFollowsIt) {
     EXPECT_TRUE(got.ends_with("\r\n\r\nok")) << got;
 }
 
+Task<void> hint(Stream& stream, std::string_view link) {
+    ResponseHead head;
+    head.status = 103;
+    EXPECT_TRUE(head.headers.add_other("Link", link));
+    EXPECT_TRUE((co_await stream.send_interim(head)).has_value());
+}
+
+// Hints while 100 (Continue) is on its way, and has another head where the hint was before that is
+// out: a service over HTTP/2 does not wait.
+class HintsEarly final : public Responder {
+  public:
+    Served* served = nullptr;
+
+    Task<void> serve(Stream& stream) override {
+        Result<std::string> got;
+        std::string link = "</a.css>";
+        net::Scope scope;
+        scope.spawn(read_part(stream, got));
+        scope.spawn(hint(stream, link));
+        link.assign(link.size(), '?');
+        served->send("hello");
+        co_await scope.all_done();
+        co_await answer(stream, 200);
+    }
+};
+
+TEST(H1Stream, AHintThatComesWithContinueFollowsItAsItCame) {
+    HintsEarly responder;
+    Served served(responder);
+    responder.served = &served;
+    served.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    const std::string got = served.run();
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 ")) << got;
+    EXPECT_NE(got.find("\r\nLink: </a.css>\r\n"), std::string::npos) << got;
+}
+
 // Cancels a read in the very turn in which it has read something, then reads on.
 class CancelsInTheTurn final : public Responder {
   public:

@@ -243,7 +243,8 @@ Task<Result<BodyPart>> H2Stream::read_body() {
             connection_.session_.interim(id_, head);
             connection_.kick();
         }
-        const Instant until = in_pace_.wait_until(loop.now());
+        const Instant until =
+            pause_max_ ? loop.now() + *pause_max_ : in_pace_.wait_until(loop.now());
         in_moved_ = 0;
         if (until <= loop.now()) {
             co_return fail(Errc::timeout, Fault::client, "the request body comes too slowly");
@@ -252,7 +253,9 @@ Task<Result<BodyPart>> H2Stream::read_body() {
         if (in_moved_ == 0 && loop.now() >= until) {
             co_return fail(Errc::timeout, Fault::client, "the request body comes too slowly");
         }
-        in_pace_.moved(in_moved_, loop.now());
+        if (!pause_max_) {
+            in_pace_.moved(in_moved_, loop.now());
+        }
     }
 }
 

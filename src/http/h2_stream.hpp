@@ -31,6 +31,10 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     BodyPart body_at_hand() override;
     Task<Result<BodyPart>> read_body() override;
     void limit_body(std::uint64_t bytes) override { body_max_ = bytes; }
+    void allow_pauses(Millis longest) override {
+        pause_max_ = longest;
+        body_came_.wake();  // and waits another time
+    }
     [[nodiscard]] const Headers* trailers() const override;
     Task<Result<void>> send(ResponseHead& head, std::string_view body, bool last,
                             const Headers* trailers) override;
@@ -100,6 +104,7 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     std::unique_ptr<Takeover> next_taker_;
     H2Session::Outgoing outgoing_;
     std::uint64_t body_max_ = UINT64_MAX;
+    std::optional<Millis> pause_max_;  // in place of in_pace_
     std::uint64_t received_ = 0;  // body bytes that came
     std::uint64_t bytes_in_ = 0;  // … and were asked for
     std::uint64_t bytes_out_ = 0;

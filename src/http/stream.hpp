@@ -92,6 +92,9 @@ class Stream {
     virtual Task<Result<BodyPart>> read_body() = 0;
     // More than this many bytes make read_body() fail; the default is no limit.
     virtual void limit_body(std::uint64_t bytes) = 0;
+    // From here on the client may leave so much time between two parts, and is held to no pace: it
+    // sends messages, when it has some.
+    virtual void allow_pauses(Millis /*longest*/) {}
     [[nodiscard]] virtual const Headers* trailers() const = 0;  // null if there were none
 
     // Sends the final head with the first bytes of the body, in one write where the protocol can.

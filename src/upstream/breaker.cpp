@@ -202,8 +202,16 @@ Breaker::Admission Breaker::admit_carefully(Instant now) {
                 changed = true;
             }
             if (state() == BreakerState::half_open) {
-                if (probing_ + probed_ < options_.probes) {
+                if (has_probe(now)) {
+                    if (probing_ + probed_ >= options_.probes) {
+                        // What becomes of them is of another era.
+                        word_.store(((era() + 1) << 2) |
+                                        static_cast<std::uint32_t>(BreakerState::half_open),
+                                    std::memory_order_relaxed);
+                        probing_ = 0;
+                    }
                     ++probing_;
+                    probed_at_ = now;
                     admission = {.admitted = true, .probe = true, .era = era()};
                 } else {
                     admission.retry_after = Millis(1'000);
@@ -222,6 +230,10 @@ Breaker::Admission Breaker::admit_carefully(Instant now) {
     return admission;
 }
 
+bool Breaker::has_probe(Instant now) const {
+    return probing_ + probed_ < options_.probes || now >= probed_at_ + kProbePatience;
+}
+
 bool Breaker::would_try(Instant now) const {
     const std::scoped_lock lock(mutex_);
     if (forced_) {
@@ -231,7 +243,7 @@ bool Breaker::would_try(Instant now) const {
         case BreakerState::closed:
             return true;
         case BreakerState::half_open:
-            return probing_ + probed_ < options_.probes;
+            return has_probe(now);
         case BreakerState::open:
             return now >= next_try_;
     }

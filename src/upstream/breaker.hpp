@@ -85,6 +85,9 @@ class Breaker {
 
   private:
     static constexpr std::size_t kBuckets = 10;
+    // Probes that have told nothing for so long are not waited for: a client may take hours to send
+    // one, and nobody else would be served meanwhile.
+    static constexpr std::chrono::seconds kProbePatience{30};
     // One count of one bucket. The bucket's number is in the upper half of the word, so that what
     // is left of the ring's last turn is never taken for a count of this one.
     class Tally {
@@ -117,6 +120,8 @@ class Breaker {
     }
     Admission admit_carefully(Instant now);
     [[nodiscard]] bool would_try(Instant now) const;
+    // Half open: may one more try?
+    [[nodiscard]] bool has_probe(Instant now) const;
     [[nodiscard]] std::uint32_t bucket_number(Instant now) const;
     void count(Result result, bool slow, Instant now);
     [[nodiscard]] Sums sums(Instant now) const;
@@ -144,6 +149,7 @@ class Breaker {
     Instant next_try_{};
     Instant::duration open_for_{0};  // the next time
     std::uint32_t probing_ = 0;      // probes under way
+    Instant probed_at_{};            // when the last one began
     std::uint32_t probed_ = 0;       // that succeeded
     std::optional<BreakerState> forced_;
     Instant forced_until_{};

@@ -113,6 +113,28 @@ TEST_F(BreakerTest, TakesBackTheTurnOfWhoeverSaysNothing) {
     EXPECT_EQ(state(), BreakerState::closed);
 }
 
+TEST_F(BreakerTest, DoesNotWaitForEverForWhoeverTries) {
+    open();
+    wait_open();
+    std::vector<Breaker::Admission> slow;
+    for (int i = 0; i < 3; ++i) {
+        slow.push_back(breaker.admit(now));
+        EXPECT_TRUE(slow.back().probe);
+    }
+    breaker.report(slow[0], Result::success, Millis(1), now);
+    EXPECT_FALSE(breaker.admit(now).admitted);
+    EXPECT_FALSE(breaker.would_admit(now));
+    now += seconds(31);
+    EXPECT_TRUE(breaker.would_admit(now));
+    ask(Result::success);
+    EXPECT_EQ(state(), BreakerState::half_open);
+    // What they say at last is of no use.
+    breaker.report(slow[1], Result::failure, seconds(31), now);
+    breaker.report(slow[2], Result::ignored, Millis(0), now);
+    ask(Result::success);
+    EXPECT_EQ(state(), BreakerState::closed);
+}
+
 TEST_F(BreakerTest, IgnoresWhatSaysNothingOfTheService) {
     ask(Result::ignored, 1'000);
     ask(Result::failure, 9);

@@ -94,6 +94,21 @@ SharedLease::~SharedLease() {
     }
 }
 
+namespace {
+
+// For the connection that another request has made.
+struct Wait final : net::Attempt {
+    explicit Wait(net::Loop& loop) : pause(loop) {}
+    void cancel() override {
+        cancelled = true;
+        pause.wake();
+    }
+    net::Pause pause;
+    bool cancelled = false;
+};
+
+}  // namespace
+
 http::H2ClientConnection* Endpoint::with_room() const {
     const auto found =
         std::ranges::find_if(shared_, [](const auto& each) { return each->has_room(); });
@@ -109,24 +124,32 @@ net::Task<Result<SharedLease>> Endpoint::share(http::H1Pool& pool, net::PaceLimi
     if (lent_ >= options_.connections_max) {
         co_return fail(Errc::exhausted, Fault::self, "all places at the service are in use");
     }
-    net::Pause pause(loop_);
+    // Counted while it waits as well: a rush must not pass the cap together, and an endpoint that
+    // leaves has to stay for as long as somebody waits at it.
+    ++lent_;
+    Wait wait(loop_);
     while (true) {
         if (http::H2ClientConnection* const found = with_room(); found != nullptr) {
-            ++lent_;
             co_return SharedLease(*this, *found);
         }
         if (!connecting_) {
             break;
         }
         if (loop_.now() >= deadline) {
+            --lent_;
             co_return fail(Errc::timeout, Fault::upstream, "no connection was made in time");
         }
-        waiting_.push_back(&pause);
-        co_await pause.until(deadline);
-        std::erase(waiting_, &pause);
+        waiting_.push_back(&wait.pause);
+        attempt = &wait;
+        co_await wait.pause.until(deadline);
+        attempt = nullptr;
+        std::erase(waiting_, &wait.pause);
+        if (wait.cancelled) {
+            --lent_;
+            co_return fail(Errc::cancelled, Fault::upstream, "nobody waits any more");
+        }
     }
     connecting_ = true;
-    ++lent_;
     const Instant latest = std::min(deadline, loop_.now() + options_.connect_timeout);
     net::Connector connector(loop_, address_, latest);
     attempt = &connector;

@@ -2,12 +2,14 @@
 import gzip
 import hashlib
 import json
+import signal
+import socket
 import threading
 import unittest
 
 from support.clients import Client
 from support.origins import pattern
-from support.scenario import Scenario, sanitized
+from support.scenario import Scenario, config, sanitized
 
 GIB = 1 << 30
 GROWTH_KB_MAX = 10 * 1024
@@ -183,6 +185,33 @@ class Bodies(Scenario):
             for client in slow:
                 client.close()
         self.assertBounded(memory)
+
+
+
+class EarlyAnswers(Scenario):
+    def test_an_answer_that_comes_with_a_part_of_the_body_ends_the_upload(self):
+        service = socket.create_server(("127.0.0.1", 0))
+        service.settimeout(10)
+        self.addCleanup(service.close)
+        gateway = self.start(config(f"http://127.0.0.1:{service.getsockname()[1]}"), environment={"WORKERS": "1"})
+        client = Client(gateway.port)
+        self.addCleanup(client.sock.close)
+        client.send(b"POST /api/v1/s0/x HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        behind, _ = service.accept()
+        self.addCleanup(behind.close)
+        came = b""
+        while b"hello" not in came:
+            came += behind.recv(65536)
+        # Both are found by the same turn of the loop.
+        gateway.signal(signal.SIGSTOP)
+        try:
+            behind.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+            client.send(b"5\r\nagain\r\n")
+        finally:
+            gateway.signal(signal.SIGCONT)
+        self.assertEqual(403, client.response().status)
+        client.sock.settimeout(4)       # a client that sends nothing is waited for longer
+        self.assertEqual(b"", client.rest())
 
 
 if __name__ == "__main__":

@@ -316,6 +316,67 @@ class Hedging(Endpoints):
     def active(self, gateway):
         return sum(value for labels, value in self.metric(gateway, "upstream_connections").items() if "active" in labels)
 
+    def test_whichever_is_sent_second_is_signed_anew(self):
+        heads = {}
+
+        def take(listener):
+            sock, _ = listener.accept()
+            self.addCleanup(sock.close)
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(65536)
+            heads[listener] = head, sock
+
+        # One connects so slowly that the other has been asked by then: the first to be tried, or the second.
+        late, prompt = (socket.create_server(("127.0.0.1", 0), backlog=backlog) for backlog in (0, 8))
+        full = socket.create_connection(late.getsockname())
+        for each in (late, prompt, full):
+            self.addCleanup(each.close)
+        gateway = self.start("services:\n  origin:\n    connect_timeout_ms: 8000\n    endpoints:\n" + "".join(
+            f"      - {{url: \"http://127.0.0.1:{each.getsockname()[1]}\"}}\n" for each in (late, prompt)) + self.TURN + "\n" +
+            self.routes(", hedge_after_ms: 100, timeout_ms: 9000"),
+            environment={"WORKERS": "1", "INTERNAL_HMAC_SECRET": "a secret of the services, 32 bytes or more"})
+        with Client(gateway.port) as client:
+            client.send(b"GET /api/v1/s0/x HTTP/1.1\r\nHost: test\r\n\r\n")
+            take(prompt)
+            late.accept()[0].close()
+            take(late)
+            heads[prompt][1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            self.assertEqual(200, client.response().status)
+        nonces = {re.search(rb"(?i)x-internal-nonce: (\S+)", head)[1] for head, _ in heads.values()}
+        self.assertEqual(2, len(nonces), "each is taken once")
+
+    def test_the_one_that_is_not_passed_on_is_no_probe_any_more(self):
+        over, asked = threading.Event(), []
+        self.addCleanup(over.set)
+
+        class Events(Endpoint):
+            """/events: the first that is asked takes long to answer, the second has events for as long as they are wanted."""
+
+            def _answer(self, sock, stream, head, target):
+                if target != "/up/events":
+                    return super()._answer(sock, stream, head, target)
+                asked.append(self)
+                if len(asked) > 1:
+                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+                over.wait(20)
+                return False
+
+        self.origins = [Events(f"e{i}") for i in range(2)]
+        for origin in self.origins:
+            self.addCleanup(origin.close)
+        gateway = self.begin(self.text(self.TURN, route=", hedge_after_ms: 30"),
+                             CIRCUIT_BREAKER_VOLUME_THRESHOLD="2", CIRCUIT_BREAKER_RESET_TIMEOUT="300")
+        wait_until(lambda: self.get(gateway, "status?code=500")[0] == 503, 5, "the breaker opens")
+        time.sleep(0.4)
+        listens = Client(gateway.port)
+        self.addCleanup(listens.sock.close)
+        listens.send(b"GET /api/v1/s0/events HTTP/1.1\r\nHost: test\r\n\r\n")
+        while b"data: 1" not in listens.data:
+            listens._more()
+        self.assertEqual(2, len(asked))
+        self.assertEqual([200] * 3, [self.get(gateway)[0] for _ in range(3)])
+
     def test_a_client_that_leaves_ends_both(self):
         self.endpoints(2)
         gateway = self.begin(self.text(self.TURN, route=", hedge_after_ms: 10"))

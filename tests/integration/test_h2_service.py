@@ -1,4 +1,5 @@
 """Services that speak HTTP/2, frame by frame: what they see, and what becomes of it when they behave badly."""
+import hashlib
 import socket
 import time
 import unittest
@@ -129,6 +130,68 @@ class Requests(H2ServiceScenario):
         peer.send(RstStreamFrame(stream, NO_ERROR))
         answer = client.response()
         self.assertEqual((413, b"too much"), (answer.status, bytes(answer.body)))
+
+
+class Calling(H2ServiceScenario):
+    """gRPC, of which the frames are enough."""
+    FIELDS = (("content-type", "application/grpc"), ("te", "trailers"))
+    MESSAGE = bytes(4) + b"\x01x"
+
+    def config(self):
+        return super().config().replace("timeout_ms: 2000", "timeout_ms: 8000")
+
+    def call(self, *fields):
+        client = self.h2()
+        return client, client.request(method="POST", path="/api/v1/s0/Call", end=False, extra=(*self.FIELDS, *fields))
+
+
+class Calls(Calling):
+    def test_the_time_that_a_call_gives_itself_ends_it_whenever_its_messages_come(self):
+        for ends in (True, False):
+            client, stream = self.call(("grpc-timeout", "700m"))
+            peer = self.service.peers[0] if self.service.peers else self.service.next()
+            peer.request_on(0 if ends else 1)
+            began = time.monotonic()
+            client.send(client.data_frame(stream, self.MESSAGE, ends))
+            answer = client.finish(stream)
+            self.assertEqual("4", dict(answer.heads[-1])["grpc-status"], answer.heads)
+            self.assertLess(time.monotonic() - began, 4)
+
+    def test_a_client_that_says_nothing_for_a_while_keeps_its_call(self):
+        client, stream = self.call()
+        peer = self.service.next()
+        behind = peer.request_on()
+        peer.respond(behind, fields=[("content-type", "application/grpc")], end=False)
+        client.wait(lambda: client.answer(stream).heads, "the head of the answer")
+        client.settle(11)       # bodies must move faster
+        self.assertFalse(client.answer(stream).over, client.answer(stream).heads)
+        client.send(client.data_frame(stream, self.MESSAGE))
+        peer.wait(lambda: bytes(peer.answer(behind).body) == self.MESSAGE, "the message")
+
+
+class SignedCalls(Calling):
+    def start(self, text, environment, **options):
+        return super().start(text, environment=environment | {"INTERNAL_HMAC_SECRET": "a secret of the services, 32 bytes or more"},
+                             **options)
+
+    def test_messages_go_on_as_they_come_and_the_signature_says_that_it_has_not_seen_them(self):
+        client, stream = self.call()
+        peer = self.service.next()
+        behind = peer.request_on()
+        self.assertEqual("UNSIGNED-BODY", dict(peer.answer(behind).heads[0])["x-internal-body-hash"])
+        peer.respond(behind, fields=[("content-type", "application/grpc")], end=False)
+        for number in range(1, 4):
+            client.send(client.data_frame(stream, self.MESSAGE))
+            peer.wait(lambda: len(peer.answer(behind).body) == number * len(self.MESSAGE), "the message")
+            peer.send(peer.data_frame(behind, self.MESSAGE))
+            client.wait(lambda: len(client.answer(stream).body) == number * len(self.MESSAGE), "its answer")
+
+    def test_a_call_that_says_how_long_it_is_has_its_body_signed(self):
+        client, stream = self.call(("content-length", str(len(self.MESSAGE))))
+        client.send(client.data_frame(stream, self.MESSAGE, True))
+        peer = self.service.next()
+        fields = dict(peer.answer(peer.request_on()).heads[0])
+        self.assertEqual(hashlib.sha256(self.MESSAGE).hexdigest(), fields["x-internal-body-hash"])
 
 
 class Misbehaving(H2ServiceScenario):
