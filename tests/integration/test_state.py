@@ -140,7 +140,7 @@ class Embedded(State):
         self.assertEqual("PONG", cli(port, "PING"))
         self.assertEqual("OK", cli(port, "SET", "banned:ip:2001:db8::1", "1", "EX", "3600"))
         self.assertEqual("", cli(port, "SET", "banned:ip:2001:db8::1", "2", "NX"))
-        self.assertEqual("3600", cli(port, "TTL", "banned:ip:2001:db8::1"))
+        self.assertIn(int(cli(port, "TTL", "banned:ip:2001:db8::1")), range(3590, 3601))
         self.assertEqual("1", cli(port, "EXPIRE", "banned:ip:2001:db8::1", "60"))
         self.assertEqual("banned:ip:2001:db8::1", cli(port, "KEYS", "banned:*"))
         self.assertEqual("banned:ip:2001:db8::1", cli(port, "--scan", "--pattern", "banned:ip:*"))
@@ -171,7 +171,7 @@ class Embedded(State):
         # Their runbook.
         self.assertEqual("OK", shell(f'redis-cli -p {port} SET "banned:ip:203.0.113.7" "1" EX 3600'))
         self.assertEqual("PONG", shell(f"redis-cli -h 127.0.0.1 -p {port} PING"))
-        self.assertEqual("3600", shell(f'redis-cli -p {port} TTL "banned:ip:203.0.113.7"'))
+        self.assertIn(int(shell(f'redis-cli -p {port} TTL "banned:ip:203.0.113.7"')), range(3590, 3601))
         self.becomes(BANNED, gateway, address="203.0.113.7")
         # What they will come to next.
         for number in range(40):
