@@ -29,20 +29,21 @@ struct H1Work {
 
 // A request to a service while it is sent and its answer read.
 struct H1ClientWork {
-    static constexpr std::size_t kBodyKept = 16UL * 1024;  // larger ones are given back
+    static constexpr std::size_t kTextKept = 16UL * 1024;  // larger ones are given back
 
     ResponseHead head;
     H1Body body;
     net::Buffer in;
     net::Buffer out;
+    std::string literals;  // HTTP/2: the head, not yet written
     std::string received;  // HTTP/2: of the body, not yet asked for
     std::string reading;   // HTTP/2: handed out, until the next part is asked for
 
     void release() {
         in.release();
         out.release();
-        for (std::string* const text : {&received, &reading}) {
-            if (text->capacity() > kBodyKept) {
+        for (std::string* const text : {&literals, &received, &reading}) {
+            if (text->capacity() > kTextKept) {
                 *text = {};
             }
             text->clear();

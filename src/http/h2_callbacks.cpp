@@ -184,6 +184,16 @@ struct H2Callbacks {
         return 0;
     }
 
+    // The stream may be gone when its frame is there.
+    static int frame_comes(nghttp2_session* handle, const nghttp2_frame* frame, void* user) {
+        if (frame->hd.type == NGHTTP2_HEADERS) {
+            if (Listener* const known = listener(handle, frame->hd.stream_id); known != nullptr) {
+                self(user).literals_.swap(known->literals());
+            }
+        }
+        return 0;
+    }
+
     static int frame_sent(nghttp2_session* handle, const nghttp2_frame* frame, void* user) {
         const std::uint8_t type = frame->hd.type;
         if (type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
@@ -240,6 +250,7 @@ const nghttp2_session_callbacks* h2_callbacks() {
         nghttp2_session_callbacks_set_on_frame_recv_callback(made, &H2Callbacks::frame_received);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, &H2Callbacks::data);
         nghttp2_session_callbacks_set_on_stream_close_callback(made, &H2Callbacks::stream_closed);
+        nghttp2_session_callbacks_set_before_frame_send_callback(made, &H2Callbacks::frame_comes);
         nghttp2_session_callbacks_set_on_frame_send_callback(made, &H2Callbacks::frame_sent);
         nghttp2_session_callbacks_set_on_frame_not_send_callback(made,
                                                                  &H2Callbacks::frame_not_sent);
@@ -250,30 +261,43 @@ const nghttp2_session_callbacks* h2_callbacks() {
     return kTable.get();
 }
 
-const nghttp2_option* h2_nghttp2_options() {
-    struct Delete {
-        void operator()(nghttp2_option* table) const { nghttp2_option_del(table); }
-    };
-    static const std::unique_ptr<nghttp2_option, Delete> kTable = [] {
-        nghttp2_option* made = nullptr;
-        ensure(nghttp2_option_new(&made) == 0, "no memory for HTTP/2");
-        // What is a message is decided by the same rules as for HTTP/1.1 (h2_head).
-        nghttp2_option_set_no_http_messaging(made, 1);
-        nghttp2_option_set_no_auto_window_update(made, 1);
-        nghttp2_option_set_no_closed_streams(made, 1);
-        nghttp2_option_set_max_outbound_ack(made, kOutboundAcksMax);
-        nghttp2_option_set_max_settings(made, kSettingsMax);
-        nghttp2_option_set_max_continuations(made, kContinuationsMax);
-        constexpr unsigned kFirstUnknown = NGHTTP2_CONTINUATION + 1;
-        for (unsigned type = kFirstUnknown; type <= 0xFF; ++type) {
-            nghttp2_option_set_user_recv_extension_type(made, static_cast<std::uint8_t>(type));
-        }
-        // Resets are counted by h2_flood, which also counts those that the client made us send.
-        constexpr std::uint64_t kAny = 1'000'000;
-        nghttp2_option_set_stream_reset_rate_limit(made, kAny, kAny);
-        return std::unique_ptr<nghttp2_option, Delete>(made);
-    }();
-    return kTable.get();
+namespace {
+
+struct DeleteOptions {
+    void operator()(nghttp2_option* table) const { nghttp2_option_del(table); }
+};
+using Options = std::unique_ptr<nghttp2_option, DeleteOptions>;
+
+Options make_options(H2Session::Side side) {
+    nghttp2_option* made = nullptr;
+    ensure(nghttp2_option_new(&made) == 0, "no memory for HTTP/2");
+    // What is a message is decided by the same rules as for HTTP/1.1 (h2_head).
+    nghttp2_option_set_no_http_messaging(made, 1);
+    nghttp2_option_set_no_auto_window_update(made, 1);
+    nghttp2_option_set_no_closed_streams(made, 1);
+    nghttp2_option_set_max_outbound_ack(made, kOutboundAcksMax);
+    nghttp2_option_set_max_settings(made, kSettingsMax);
+    nghttp2_option_set_max_continuations(made, kContinuationsMax);
+    constexpr unsigned kFirstUnknown = NGHTTP2_CONTINUATION + 1;
+    for (unsigned type = kFirstUnknown; type <= 0xFF; ++type) {
+        nghttp2_option_set_user_recv_extension_type(made, static_cast<std::uint8_t>(type));
+    }
+    // Resets are counted by h2_flood, which also counts those that the client made us send.
+    constexpr std::uint64_t kAny = 1'000'000;
+    nghttp2_option_set_stream_reset_rate_limit(made, kAny, kAny);
+    if (side == H2Session::Side::client) {
+        // All of a request is literals, and so are its trailers.
+        nghttp2_option_set_max_deflate_dynamic_table_size(made, 0);
+    }
+    return Options(made);
+}
+
+}  // namespace
+
+const nghttp2_option* h2_nghttp2_options(H2Session::Side side) {
+    static const Options kOfServer = make_options(H2Session::Side::server);
+    static const Options kOfClient = make_options(H2Session::Side::client);
+    return side == H2Session::Side::server ? kOfServer.get() : kOfClient.get();
 }
 
 }  // namespace gw::http

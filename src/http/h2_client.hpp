@@ -126,6 +126,7 @@ class H2ClientStream final : public ClientStream, H2Session::Listener {
     H2Session::Outgoing outgoing() override { return outgoing_; }
     void taken(std::size_t bytes, bool last) override;
     void end_sent() override {}
+    std::string& literals() override { return work_->literals; }
 
     Task<Result<void>> drain_out();
     // Why nothing more comes or goes.

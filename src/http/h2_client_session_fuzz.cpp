@@ -41,7 +41,7 @@ class Service final : H2Session::Events {
         bool over = false;
         std::size_t fields = 0;
         std::string_view left = "a body of a few bytes";
-        std::array<char, 512> kept{};
+        std::string literal_text;
 
         void fields_began(bool /*trailers*/) override { told(); }
         bool field(std::string_view name, std::string_view value) override {
@@ -62,6 +62,7 @@ class Service final : H2Session::Events {
         H2Session::Outgoing outgoing() override { return {.bytes = left, .last = true}; }
         void taken(std::size_t bytes, bool /*last*/) override { left.remove_prefix(bytes); }
         void end_sent() override {}
+        std::string& literals() override { return literal_text; }
         void told() const { ensure(!over, "something is told of a stream that is gone"); }
     };
 
@@ -73,7 +74,7 @@ class Service final : H2Session::Events {
         head.authority = "service:1";
         for (Asked& asked : asked_) {
             asked.service = this;
-            asked.id = session_.request(head, asked, &asked == &asked_.front(), asked.kept);
+            asked.id = session_.request(head, asked, &asked == &asked_.front());
         }
     }
     H2Session::Listener* stream_began(std::int32_t /*id*/) override { return nullptr; }

@@ -19,7 +19,7 @@ H2ClientStream::H2ClientStream(H2ClientConnection& connection, const H1Limits& l
 
 H2ClientStream::~H2ClientStream() {
     if (of_session_) {
-        // Also where its connection has ended: what is not written yet points to our head.
+        // Also where its connection has ended: what is not written yet is not to be.
         connection_.session_.reset(id_, H2Code::cancel);
         connection_.session_.forget(id_);
         connection_.kick();
@@ -38,12 +38,10 @@ Task<Result<void>> H2ClientStream::send(RequestHead& head, std::string_view body
                                         const Headers* trailers) {
     ensure(id_ == 0, "a second request on one stream");
     method_ = head.method;
-    work_->out = connection_.pool_.buffers.take();
     outgoing_ = {.bytes = body, .last = last, .trailers = trailers};
     const bool ends = last && body.empty() && trailers == nullptr;
     sent_all_ = ends;
-    id_ = connection_.closing_ ? 0
-                               : connection_.session_.request(head, *this, ends, work_->out.span());
+    id_ = connection_.closing_ ? 0 : connection_.session_.request(head, *this, ends);
     if (id_ == 0) {
         closed_ = true;
         error_ = Error{Errc::closed, Fault::upstream, Retry::yes,

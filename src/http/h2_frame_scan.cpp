@@ -52,7 +52,8 @@ void H2FrameScan::take_head() {
         head_ = {.length = number(text.substr(0, 3)),
                  .type = static_cast<std::uint8_t>(text[3]),
                  .stream = stream_number(text.substr(5, 4)),
-                 .depends_on = 0};
+                 .depends_on = 0,
+                 .opens = false};
         if (head_.type == kPriority && head_.length >= kDependency) {
             wanted_ = kHead + kDependency;
             return;
@@ -63,10 +64,9 @@ void H2FrameScan::take_head() {
     skip_ = kHead + head_.length - filled_;
     filled_ = 0;
     wanted_ = kHead;
-    // A stream that HEADERS open is not one that is no more.
-    const bool opens = head_.type == kHeaders && head_.stream > highest_;
-    highest_ = opens ? head_.stream : highest_;
-    found_ = head_.type == kPriority || head_.type == kData || (head_.type == kHeaders && !opens);
+    head_.opens = head_.type == kHeaders && head_.stream > highest_;
+    highest_ = head_.opens ? head_.stream : highest_;
+    found_ = head_.type == kPriority || head_.type == kData || head_.type == kHeaders;
 }
 
 }  // namespace gw::http

@@ -20,7 +20,7 @@ void scan(H2FrameScan& scan, std::string_view bytes, std::vector<Found>& found) 
     while (!bytes.empty()) {
         const std::size_t taken = scan.step(bytes);
         ensure(taken > 0 && taken <= bytes.size(), "a scan that takes nothing, or too much");
-        if (const H2FrameHead* head = scan.judge()) {
+        if (const H2FrameHead* head = scan.found()) {
             found.push_back({head->length, head->type, head->stream});
         }
         bytes.remove_prefix(taken);

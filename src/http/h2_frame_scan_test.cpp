@@ -26,6 +26,7 @@ struct Seen {
     int type;
     std::int32_t stream;
     std::int32_t depends_on;
+    bool opens;
     bool operator==(const Seen&) const = default;
 };
 
@@ -36,8 +37,9 @@ std::vector<Seen> scan(const std::string& bytes, std::size_t piece) {
         const std::string_view part = std::string_view(bytes).substr(from, piece);
         for (std::size_t at = 0; at < part.size();) {
             at += scan.step(part.substr(at));
-            if (const H2FrameHead* const head = scan.judge()) {
-                seen.push_back({from + at, head->type, head->stream, head->depends_on});
+            if (const H2FrameHead* const head = scan.found()) {
+                seen.push_back(
+                    {from + at, head->type, head->stream, head->depends_on, head->opens});
             }
         }
     }
@@ -46,27 +48,32 @@ std::vector<Seen> scan(const std::string& bytes, std::size_t piece) {
 
 const std::string kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-TEST(H2FrameScan, FindsWhatHasToBeJudgedHoweverTheBytesCome) {
+TEST(H2FrameScan, FindsWhatHasToBeLookedAtHoweverTheBytesCome) {
     const std::string bytes = kPreface + frame(4, 0, std::string(6, 'x')) +  // 24
                               frame(1, 1, "head") +                          // 39: opens a stream
                               frame(0, 1, std::string(300, 'd')) +           // 52
                               frame(1, 1, "more") +                          // 361
                               frame(2, 3, std::string("\x80\0\0\x05\x10", 5)) +  // 374
                               frame(9, 1, "x") + frame(0, 0x8000'0001, "");      // 388, 398
-    const std::vector<Seen> wanted{{61, 0, 1, 0}, {370, 1, 1, 0}, {387, 2, 3, 5}, {407, 0, 1, 0}};
+    const std::vector<Seen> wanted{{48, 1, 1, 0, true},
+                                   {61, 0, 1, 0, false},
+                                   {370, 1, 1, 0, false},
+                                   {387, 2, 3, 5, false},
+                                   {407, 0, 1, 0, false}};
     for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
         EXPECT_EQ(scan(bytes, piece), wanted) << piece;
     }
 }
 
-TEST(H2FrameScan, HeadersOfAStreamThatIsNotTheNewestAreJudged) {
+TEST(H2FrameScan, HeadersOfAStreamThatIsNotTheNewestOpenNone) {
     const std::string bytes = kPreface + frame(1, 5, "") + frame(1, 3, "") + frame(1, 7, "");
-    EXPECT_EQ(scan(bytes, bytes.size()), (std::vector<Seen>{{42, 1, 3, 0}}));
+    EXPECT_EQ(scan(bytes, bytes.size()),
+              (std::vector<Seen>{{33, 1, 5, 0, true}, {42, 1, 3, 0, false}, {51, 1, 7, 0, true}}));
 }
 
 TEST(H2FrameScan, APriorityTooShortToSayWhatItDependsOnSaysNothing) {
     EXPECT_EQ(scan(kPreface + frame(2, 3, "abc") + frame(0, 1, ""), 7),
-              (std::vector<Seen>{{33, 2, 3, 0}, {45, 0, 1, 0}}));
+              (std::vector<Seen>{{33, 2, 3, 0, false}, {45, 0, 1, 0, false}}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What h2_session and h2_callbacks share of nghttp2. Nobody else includes it.
+// What h2_session and h2_callbacks share of nghttp2. Nobody else includes it but h2_unpack.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -16,7 +16,7 @@ inline constexpr std::array<std::uint8_t, 8> kEndPing{'g', 'w', '-', 'd', 'r', '
 
 // One table for all connections, made at the first.
 const nghttp2_session_callbacks* h2_callbacks();
-const nghttp2_option* h2_nghttp2_options();
+const nghttp2_option* h2_nghttp2_options(H2Session::Side side);
 
 // Where sessions take their memory: several small pieces a request, of few sizes.
 nghttp2_mem* h2_memory();
@@ -30,18 +30,15 @@ inline std::string_view h2_text(const std::uint8_t* at, std::size_t size) {
     return {reinterpret_cast<const char*>(at), size};
 }
 
-// A head as the library takes it: views, which it copies unless the flags say that they stay, and
-// names in lower case, which it makes of those that it copies.
+// Fields as the library takes them: views, which it copies, and makes the names lower case.
 class H2Pairs {
   public:
     H2Pairs() = default;
     explicit H2Pairs(int status);
-    void add(std::string_view name, std::string_view value,
-             std::uint8_t flags = NGHTTP2_NV_FLAG_NONE);
-    // once: values that will hardly come again are kept out of the table of the connection.
-    void add(const Headers& headers, bool once = false);
-    // All of it stays where it is until the frame is written. small: room for names in lower case.
-    void add_kept(const Headers& headers, std::span<char> small, bool once);
+    void add(std::string_view name, std::string_view value);
+    void add(const Headers& headers);
+    // literals: where those go that come once.
+    void add(const Headers& headers, std::string& literals);
     void add_length(std::uint64_t length);
     [[nodiscard]] const nghttp2_nv* data() const { return pairs_.data(); }
     [[nodiscard]] std::size_t size() const { return count_; }
@@ -49,7 +46,7 @@ class H2Pairs {
   private:
     std::array<char, 3> status_text_{};
     std::array<char, 20> length_text_{};
-    static constexpr std::size_t kPseudoMost = 6;  // with the length and TE
+    static constexpr std::size_t kPseudoMost = 2;  // :status and the length
     std::array<nghttp2_nv, Headers::kFieldsMax + kPseudoMost> pairs_;
     std::size_t count_ = 0;
 };

@@ -7,128 +7,18 @@
 
 #include "base/ensure.hpp"
 #include "base/text.hpp"
+#include "http/h2_literals.hpp"
 #include "http/h2_nghttp2.hpp"
 
 namespace gw::http {
 namespace {
 
-// Of what the gateway tells services, and clients.
-constexpr std::array<std::string_view, 9> kOnce{
-    "x-request-deadline", "x-original-ip",         "x-user-id",
-    "x-internal-nonce",   "x-internal-timestamp",  "x-internal-signature",
-    "ratelimit",          "x-ratelimit-remaining", "server-timing"};
-constexpr std::size_t kOnceLongest = 24;
-static_assert(std::ranges::all_of(kOnce, [](std::string_view name) {
-    return name.size() <= kOnceLongest;
-}));
-constexpr std::uint64_t size_bit(std::size_t size) {
-    return size < 64 ? std::uint64_t{1} << size : 0;
+bool ends_section(std::string_view frame) {
+    constexpr std::size_t kType = 3;
+    constexpr std::size_t kFlags = 4;
+    return (frame[kType] == NGHTTP2_HEADERS || frame[kType] == NGHTTP2_CONTINUATION) &&
+           (frame[kFlags] & NGHTTP2_FLAG_END_HEADERS) != 0;
 }
-constexpr std::uint64_t kOnceSizes = [] {
-    std::uint64_t sizes = 0;
-    for (const std::string_view name : kOnce) {
-        sizes |= size_bit(name.size());
-    }
-    return sizes;
-}();
-// One message in so many is remembered whole: so the names of those fields are in the table.
-constexpr std::uint64_t kRememberedEvery = 256;
-
-// RFC 9113, 8.2.2, and what is written anew.
-bool stays_behind(Known known) {
-    switch (known) {
-        case Known::connection:
-        case Known::keep_alive:
-        case Known::proxy_connection:
-        case Known::transfer_encoding:
-        case Known::upgrade:
-        case Known::content_length:
-        case Known::host:  // :authority
-            return true;
-        default:
-            return false;
-    }
-}
-
-// Eight letters at a time; bytes that are no capitals of ASCII stay.
-std::uint64_t lower_word(std::uint64_t word) {
-    constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-    const std::uint64_t low = word & (0x7F * kOnes);
-    const std::uint64_t from_a = low + (0x80 - 'A') * kOnes;
-    const std::uint64_t beyond_z = low + (0x7F - 'Z') * kOnes;
-    const std::uint64_t capitals = from_a & ~beyond_z & ~word & (0x80 * kOnes);
-    return word | (capitals >> 2U);
-}
-
-std::string_view lower_into(char* to, std::string_view name) {
-    const std::size_t size = name.size();
-    if (size < sizeof(std::uint64_t)) {
-        std::ranges::transform(name, to, lower);
-        return {to, size};
-    }
-    const auto word_at = [&](std::size_t at) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, name.data() + at, sizeof word);
-        word = lower_word(word);
-        std::memcpy(to + at, &word, sizeof word);
-    };
-    for (std::size_t at = 0; at + sizeof(std::uint64_t) <= size; at += sizeof(std::uint64_t)) {
-        word_at(at);
-    }
-    word_at(size - sizeof(std::uint64_t));
-    return {to, size};
-}
-
-// A name that is not in the catalogue, in lower case.
-bool is_of_once(std::string_view lower_name) {
-    return (kOnceSizes & size_bit(lower_name.size())) != 0 &&
-           std::ranges::find(kOnce, lower_name) != kOnce.end();
-}
-
-// Values of one request, or of one client among many: in the table of a connection that all share
-// they would push out what comes again, and cost more than they save.
-bool comes_once(Known known) {
-    switch (known) {
-        case Known::x_request_id:
-        case Known::x_correlation_id:
-        case Known::traceparent:
-        case Known::tracestate:
-        case Known::idempotency_key:
-        case Known::cookie:
-        case Known::x_forwarded_for:
-        case Known::forwarded:
-            return true;
-        default:
-            return false;
-    }
-}
-
-bool comes_once(const Field& field) {
-    if (field.known != Known::other) {
-        return comes_once(field.known);
-    }
-    if ((kOnceSizes & size_bit(field.name.size())) == 0) {
-        return false;
-    }
-    std::array<char, 64> small;
-    return is_of_once(lower_into(small.data(), field.name));
-}
-
-// A name of the catalogue in lower case.
-template <std::size_t kSize>
-consteval std::array<char, kSize> lower_text(const char (&name)[kSize]) {
-    std::array<char, kSize> text{};
-    std::ranges::transform(name, text.begin(), lower);
-    return text;
-}
-#define X(id, name) constexpr auto kLower_##id = lower_text(name);
-GW_KNOWN_FIELDS(X)
-#undef X
-constexpr std::array kLowerNames = {std::string_view{},
-#define X(id, name) std::string_view{kLower_##id.data(), kLower_##id.size() - 1},
-                                    GW_KNOWN_FIELDS(X)
-#undef X
-};
 
 }  // namespace
 
@@ -139,46 +29,31 @@ H2Pairs::H2Pairs(int status) {
     add(":status", {status_text_.data(), status_text_.size()});
 }
 
-void H2Pairs::add(std::string_view name, std::string_view value, std::uint8_t flags) {
+void H2Pairs::add(std::string_view name, std::string_view value) {
     const auto bytes = [](std::string_view from) {
         return reinterpret_cast<std::uint8_t*>(const_cast<char*>(from.data()));
     };
-    pairs_[count_++] = {bytes(name), bytes(value), name.size(), value.size(), flags};
+    pairs_[count_++] = {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
-void H2Pairs::add(const Headers& headers, bool once) {
+void H2Pairs::add(const Headers& headers) {
     for (const Field& field : headers) {
         if (!stays_behind(field.known)) {
-            add(field.name, field.value,
-                once && comes_once(field) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+            add(field.name, field.value);
         }
     }
 }
 
-void H2Pairs::add_kept(const Headers& headers, std::span<char> small, bool once) {
+void H2Pairs::add(const Headers& headers, std::string& literals) {
     for (const Field& field : headers) {
         if (stays_behind(field.known)) {
             continue;
         }
-        std::uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-        std::string_view name = field.name;
-        bool unique = false;
-        if (field.known != Known::other) {
-            name = kLowerNames[std::to_underlying(field.known)];
-            unique = once && comes_once(field.known);
-            flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
-        } else if (name.size() <= small.size()) {
-            name = lower_into(small.data(), name);
-            unique = once && is_of_once(name);
-            small = small.subspan(name.size());
-            flags |= NGHTTP2_NV_FLAG_NO_COPY_NAME;
+        if (comes_once(field)) {
+            append_literal(literals, field);
         } else {
-            unique = once && comes_once(field);
+            add(field.name, field.value);
         }
-        if (unique) {
-            flags |= NGHTTP2_NV_FLAG_NO_INDEX;
-        }
-        add(name, field.value, flags);
     }
 }
 
@@ -197,7 +72,7 @@ H2Session::H2Session(const H2Limits& limits, Events& events, Side side)
     nghttp2_session* made = nullptr;
     const auto make =
         side == Side::server ? &nghttp2_session_server_new3 : &nghttp2_session_client_new3;
-    ensure(make(&made, h2_callbacks(), this, h2_nghttp2_options(), h2_memory()) == 0,
+    ensure(make(&made, h2_callbacks(), this, h2_nghttp2_options(side), h2_memory()) == 0,
            "no memory for HTTP/2");
     session_.reset(made);
     nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
@@ -224,7 +99,7 @@ H2Session::H2Session(const H2Limits& limits, Events& events, Side side)
                             entries.size() - (limits.extended_connect ? 0 : 1));
 }
 
-// The library gets a frame that has to be judged when those before it have had their effect.
+// The library gets a frame that has to be looked at when those before it have had their effect.
 bool H2Session::receive(std::string_view bytes) {
     if (side_ == Side::client) {
         return pass(bytes);  // a service is trusted not to burden us; the library judges the rest
@@ -232,21 +107,35 @@ bool H2Session::receive(std::string_view bytes) {
     std::size_t passed = 0;
     for (std::size_t at = 0; at < bytes.size();) {
         at += scan_.step(bytes.substr(at));
-        const H2FrameHead* const frame = scan_.judge();
+        const H2FrameHead* const frame = scan_.found();
         if (frame == nullptr) {
             continue;
         }
-        // All but the last byte of its head, without which it is none.
-        if (!pass(bytes.substr(passed, at - 1 - passed))) {
+        // Before its head, or all but the last byte of it, without which it is none.
+        constexpr std::size_t kHead = 9;
+        const bool whole_head = frame->opens && at >= passed + kHead;
+        const std::size_t before = at - (whole_head ? kHead : 1);
+        if (!pass(bytes.substr(passed, before - passed))) {
             return false;
         }
-        passed = at - 1;
-        if (const std::optional<H2Code> fault = fault_of(*frame)) {
+        passed = before;
+        if (const std::optional<H2Code> fault = fault_of(*frame); fault && !frame->opens) {
             end_with(*fault);
             return false;
         }
+        if (whole_head && frame->length <= bytes.size() - at) {
+            std::array<char, 4096> room;
+            const std::string_view same =
+                unpack_.plain(bytes.substr(before, kHead + frame->length), room);
+            if (!same.empty()) {
+                if (!pass(same)) {
+                    return false;
+                }
+                passed = at + frame->length;
+            }
+        }
     }
-    return pass(bytes.substr(passed));
+    return passed == bytes.size() || pass(bytes.substr(passed));
 }
 
 // What the library passes over without telling (RFC 9113, 5.1, 5.1.1 and 6.3; RFC 7540, 5.3.1).
@@ -306,6 +195,10 @@ void H2Session::fill(std::string& out, std::size_t enough) {
         }
         const std::size_t at = out.size();
         out.append(h2_text(bytes, static_cast<std::size_t>(size)));
+        if (const std::string_view frame = std::string_view(out).substr(at); ends_section(frame)) {
+            extend_section(out, at, literals_);
+            literals_.clear();
+        }
         if (!settings_sent_) {
             // The library ends the connection when a client opens a stream too many. It is told of
             // no limit, the client of ours, and whoever passes it has that stream refused.
@@ -317,6 +210,9 @@ void H2Session::fill(std::string& out, std::size_t enough) {
         }
     }
     out_ = nullptr;
+    if (out.empty()) {
+        literals_ = {};  // a connection that waits holds nothing
+    }
 }
 
 bool H2Session::over() const {
@@ -327,7 +223,13 @@ bool H2Session::over() const {
 void H2Session::respond(std::int32_t id, const ResponseHead& head, std::uint64_t content_length,
                         bool tell_length, bool ends) {
     H2Pairs pairs(head.status);
-    pairs.add(head.headers, requests_++ % kRememberedEvery != 0);
+    auto* const listener =
+        static_cast<Listener*>(nghttp2_session_get_stream_user_data(session_.get(), id));
+    if (listener != nullptr && !std::exchange(listener->interim_, false)) {
+        pairs.add(head.headers, listener->literals());
+    } else {
+        pairs.add(head.headers);
+    }
     if (tell_length) {
         pairs.add_length(content_length);
     }
@@ -342,43 +244,19 @@ void H2Session::interim(std::int32_t id, const ResponseHead& head) {
     pairs.add(head.headers);
     nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(),
                            pairs.size(), nullptr);
+    if (auto* const listener =
+            static_cast<Listener*>(nghttp2_session_get_stream_user_data(session_.get(), id))) {
+        listener->interim_ = true;
+    }
 }
 
-std::int32_t H2Session::request(const RequestHead& head, Listener& listener, bool ends,
-                                std::span<char> kept) {
-    constexpr std::uint8_t kStays = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-    std::string_view path = head.path;
-    std::string joined;
-    std::uint8_t path_flags = kStays;
-    if (head.has_query) {
-        const std::size_t size = path.size() + 1 + head.query.size();
-        if (size <= kept.size()) {
-            char* const query = std::ranges::copy(path, kept.data()).out;
-            *query = '?';
-            std::ranges::copy(head.query, query + 1);
-            path = {kept.data(), size};
-            kept = kept.subspan(size);
-        } else {
-            joined.append(path).append(1, '?').append(head.query);
-            path = joined;
-            path_flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
-        }
-    }
-    H2Pairs pairs;
-    pairs.add(":method", head.method_text, kStays);
-    pairs.add(":scheme", "http", kStays);
-    pairs.add(":authority", head.headers.value(Known::host), kStays);
-    pairs.add(":path", path, path_flags);
-    pairs.add_kept(head.headers, kept, requests_++ % kRememberedEvery != 0);
-    // We pass trailers on; services that speak gRPC ask for it.
-    pairs.add("te", "trailers", kStays);
-    if (head.framing == Framing::length) {
-        pairs.add_length(head.content_length);
-    }
+std::int32_t H2Session::request(const RequestHead& head, Listener& listener, bool ends) {
+    listener.literals().clear();
+    append_literals(listener.literals(), head);
     const nghttp2_data_provider provider{.source = {.ptr = nullptr},
                                          .read_callback = &h2_read_outgoing};
-    const std::int32_t id = nghttp2_submit_request(
-        session_.get(), nullptr, pairs.data(), pairs.size(), ends ? nullptr : &provider, &listener);
+    const std::int32_t id = nghttp2_submit_request(session_.get(), nullptr, nullptr, 0,
+                                                   ends ? nullptr : &provider, &listener);
     last_stream_ = std::max(last_stream_, id);
     return std::max(id, 0);
 }

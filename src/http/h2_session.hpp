@@ -10,13 +10,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "http/h2_flood.hpp"
 #include "http/h2_frame_scan.hpp"
 #include "http/h2_gone.hpp"
+#include "http/h2_unpack.hpp"
 #include "http/headers.hpp"
 #include "http/message.hpp"
 
@@ -70,9 +70,15 @@ class H2Session {
         virtual Outgoing outgoing() = 0;
         virtual void taken(std::size_t bytes, bool last) = 0;
         virtual void end_sent() = 0;  // the last frame of the answer is among the bytes to write
+        // Where its head's literals wait to be written; the session's alone, while it listens.
+        virtual std::string& literals() = 0;
 
       protected:
         ~Listener() = default;
+
+      private:
+        friend class H2Session;
+        bool interim_ = false;  // a head that may not be written yet has none of the literals
     };
 
     // What the connection hears.
@@ -110,11 +116,9 @@ class H2Session {
                  bool tell_length, bool ends);
     void interim(std::int32_t id, const ResponseHead& head);
     // Of a client: a new stream, whose outgoing() is asked unless the head is all. Its id; it waits
-    // here while the server takes no more. 0: no stream can be opened any more. What head and kept
-    // point to is read when fill() writes it: both stay until the stream has been told something or
-    // was reset. kept: room for a few names.
-    std::int32_t request(const RequestHead& head, Listener& listener, bool ends,
-                         std::span<char> kept);
+    // here while the server takes no more. 0: no stream can be opened any more. The head is read
+    // here and now.
+    std::int32_t request(const RequestHead& head, Listener& listener, bool ends);
     // Has the other side not said that it takes no more?
     [[nodiscard]] bool takes_requests() const;
     // How many at once, as far as it has said.
@@ -156,13 +160,14 @@ class H2Session {
     Side side_;
     std::uint32_t streams_max_;
     std::string* out_ = nullptr;    // during fill()
+    std::string literals_;          // … of the section that is being written
     std::int32_t last_stream_ = 0;  // that the client has opened
-    std::uint64_t requests_ = 0;    // of a client
     Listener* reader_ = nullptr;    // of the fields that are being decoded
     std::int32_t read_stream_ = 0;  // whose they are
     bool settings_sent_ = false;
     H2Code ended_with_ = H2Code::no_error;
     H2FrameScan scan_;
+    H2Unpack unpack_;
     H2Gone gone_;
     std::unique_ptr<nghttp2_session, Delete> session_;
 };

@@ -41,6 +41,7 @@ class Request final : public H2Session::Listener {
         left_.remove_prefix(bytes);
     }
     void end_sent() override {}
+    std::string& literals() override { return literals_; }
 
   private:
     friend class Peer;
@@ -51,6 +52,7 @@ class Request final : public H2Session::Listener {
     RequestHead head_;
     H2HeadReader reader_;
     H2Trailers trailers_;
+    std::string literals_;
     std::string_view left_ = "an answer of a few bytes";
     bool in_trailers_ = false;
     bool closed_ = false;

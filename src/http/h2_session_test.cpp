@@ -25,6 +25,7 @@ struct Heard final : H2Session::Listener {
     H2Session::Outgoing outgoing() override { return {.bytes = {}, .last = true}; }
     void taken(std::size_t, bool) override {}
     void end_sent() override {}
+    std::string& literals() override { return literals_; }
 
     [[nodiscard]] std::string value(std::string_view name) const {
         for (const auto& [known, found] : fields) {
@@ -37,6 +38,7 @@ struct Heard final : H2Session::Listener {
 
     std::vector<std::pair<std::string, std::string>> fields;
     std::string body;
+    std::string literals_;
     bool complete = false;
     bool gone = false;
 };
@@ -73,12 +75,11 @@ struct H2SessionPair : testing::Test {
         return sent;
     }
     std::int32_t ask(const RequestHead& head, Heard& heard) {
-        return client.session.request(head, heard, true, names);
+        return client.session.request(head, heard, true);
     }
 
     End client{H2Session::Side::client, 0};
     End server{H2Session::Side::server, 2};
-    std::array<char, 1024> names{};
 };
 
 RequestHead request(std::string_view id) {
@@ -115,35 +116,93 @@ TEST_F(H2SessionPair, ARequestArrivesAsItIsWithNamesInLowerCase) {
     EXPECT_EQ(got.value("te"), "trailers");
 }
 
-TEST_F(H2SessionPair, WithoutRoomForNamesTheyAreCopied) {
-    Heard heard;
-    RequestHead head = request("first");
-    head.has_query = true;
-    head.query = "page=2";
-    const std::int32_t id = client.session.request(head, heard, true, {});
-    talk();
-    ASSERT_TRUE(server.streams.contains(id));
-    EXPECT_EQ(server.streams[id]->value(":path"), "/events/1?page=2");
-    EXPECT_EQ(server.streams[id]->value("x-tenant-id"), "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed");
-}
-
-TEST_F(H2SessionPair, WhatComesAgainIsSentOnceAndWhatComesOncePushesNothingOut) {
+TEST_F(H2SessionPair, ARequestOwesNothingToThoseBeforeIt) {
     std::vector<std::unique_ptr<Heard>> heard;
-    std::size_t last = 0;
-    for (int i = 0; i < 200; ++i) {
-        // Ids of this size would fill the table in a few requests.
-        const std::string id = std::to_string(1000 + i) + std::string(400, 'x');
-        const RequestHead head = request(id);
+    std::vector<std::size_t> sizes;
+    for (int i = 0; i < 3; ++i) {
         heard.push_back(std::make_unique<Heard>());
-        const std::int32_t stream = ask(head, *heard.back());
-        last = talk();
-        ASSERT_TRUE(server.streams.contains(stream));
-        ASSERT_EQ(server.streams[stream]->value("x-request-id"), id);
+        const std::int32_t stream = ask(request("same"), *heard.back());
+        std::string out;
+        client.session.fill(out, 1U << 20U);
+        sizes.push_back(out.size());
+        ASSERT_TRUE(server.session.receive(out));
+        ASSERT_EQ(server.streams[stream]->value("x-request-id"), "same");
         server.session.reset(stream, H2Code::no_error);
         talk();
     }
-    const std::size_t ids = 404;
-    EXPECT_LT(last, ids + 60) << "the names and the other values are one or two bytes each";
+    EXPECT_EQ(sizes[1], sizes[2]) << "another connection would need as many";
+}
+
+// The bytes of the sections of fields in it.
+std::vector<std::string> sections(std::string_view frames) {
+    constexpr std::size_t kHead = 9;
+    constexpr char kHeaders = 1;
+    std::vector<std::string> found;
+    while (frames.size() >= kHead) {
+        const auto byte = [&](std::size_t at) { return static_cast<std::uint8_t>(frames[at]); };
+        const std::size_t size = std::size_t{byte(0)} << 16U | std::size_t{byte(1)} << 8U | byte(2);
+        if (frames[3] == kHeaders) {
+            found.emplace_back(frames.substr(kHead, size));
+        }
+        frames.remove_prefix(kHead + size);
+    }
+    return found;
+}
+
+TEST_F(H2SessionPair, AServiceIsToldOnceThatItsTableStaysEmpty) {
+    // RFC 7541, 4.2: one that makes it smaller asks to be told so.
+    const std::string smaller("\0\0\6\4\0\0\0\0\0\0\1\0\0\0\0", 15);
+    ASSERT_TRUE(client.session.receive(smaller));
+    std::array<Heard, 2> heard;
+    ask(request("first"), heard[0]);
+    ask(request("second"), heard[1]);
+    std::string out;
+    client.session.fill(out, 1U << 20U);
+    const std::vector<std::string> said = sections(std::string_view(out).substr(24));
+    ASSERT_EQ(said.size(), 2U);
+    EXPECT_EQ(said[0].substr(0, 2), "\x20\x82");
+    EXPECT_EQ(said[1].substr(0, 1), "\x82");
+}
+
+TEST_F(H2SessionPair, AHeadThatNoFrameHoldsGoesOnInTheNext) {
+    for (const std::size_t size : {16'000U, 16'384U, 40'000U}) {
+        RequestHead head = request("large");
+        const std::string cookie(size, 'c');
+        ASSERT_TRUE(head.headers.add("Cookie", cookie));
+        Heard heard;
+        const std::int32_t id = ask(head, heard);
+        talk();
+        ASSERT_TRUE(server.streams.contains(id)) << size;
+        EXPECT_EQ(server.streams[id]->value("cookie"), cookie);
+        EXPECT_EQ(server.streams[id]->value("te"), "trailers");
+        EXPECT_TRUE(server.streams[id]->complete);
+        client.session.reset(id, H2Code::cancel);
+        client.session.forget(id);
+        talk();
+    }
+}
+
+TEST_F(H2SessionPair, AnAnswerBehindAnInterimOneHasAllItsFields) {
+    Heard heard;
+    const std::int32_t id = ask(request("first"), heard);
+    talk();
+    ResponseHead early;
+    early.status = 103;
+    ASSERT_TRUE(early.headers.add("Link", "</a.css>; rel=preload"));
+    ResponseHead answer;
+    answer.status = 200;
+    ASSERT_TRUE(answer.headers.add("X-Request-Id", "first") &&
+                answer.headers.add("Set-Cookie", "a=1") && answer.headers.add("Set-Cookie", "b=2"));
+    server.session.interim(id, early);
+    server.session.respond(id, answer, 0, false, true);
+    talk();
+    std::vector<std::string> said;
+    for (const auto& [name, value] : heard.fields) {
+        said.push_back(name + "=" + value);
+    }
+    EXPECT_EQ(said,
+              (std::vector<std::string>{":status=103", "link=</a.css>; rel=preload", ":status=200",
+                                        "x-request-id=first", "set-cookie=a=1", "set-cookie=b=2"}));
 }
 
 TEST_F(H2SessionPair, ARequestThatIsGivenUpBeforeItIsWrittenIsNeverWritten) {

@@ -69,6 +69,7 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     H2Session::Outgoing outgoing() override { return outgoing_; }
     void taken(std::size_t bytes, bool last) override;
     void end_sent() override;
+    std::string& literals() override { return work_->literals; }
 
     void begin();  // before the responder
     // After the responder: who goes on with the stream; null: nobody.
@@ -105,8 +106,8 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     H2Session::Outgoing outgoing_;
     std::uint64_t body_max_ = UINT64_MAX;
     std::optional<Millis> pause_max_;  // in place of in_pace_
-    std::uint64_t received_ = 0;  // body bytes that came
-    std::uint64_t bytes_in_ = 0;  // … and were asked for
+    std::uint64_t received_ = 0;       // body bytes that came
+    std::uint64_t bytes_in_ = 0;       // … and were asked for
     std::uint64_t bytes_out_ = 0;
     std::size_t owed_ = 0;       // of what was handed out: not yet the client's to send again
     std::size_t in_moved_ = 0;   // since the wait for them began

@@ -11,11 +11,12 @@
 namespace gw::http {
 
 struct H2Work {
-    static constexpr std::size_t kBodyKept = 16UL * 1024;  // larger ones are given back
+    static constexpr std::size_t kTextKept = 16UL * 1024;  // larger ones are given back
 
     RequestHead head;
     net::Buffer text;      // the head's names and values
     std::string cookies;   // joined
+    std::string literals;  // of the answer's head, not yet written
     std::string received;  // of the body, not yet asked for
     std::string reading;   // handed out, until the next part is asked for
     std::unique_ptr<H2Trailers> trailers;
@@ -23,11 +24,11 @@ struct H2Work {
     void release() {
         text.release();
         trailers.reset();
-        for (std::string* const body : {&received, &reading}) {
-            if (body->capacity() > kBodyKept) {
-                *body = {};
+        for (std::string* const own : {&literals, &received, &reading}) {
+            if (own->capacity() > kTextKept) {
+                *own = {};
             }
-            body->clear();
+            own->clear();
         }
     }
 };
