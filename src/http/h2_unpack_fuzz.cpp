@@ -18,8 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Inflater unpacked = make_inflater();
     std::array<char, 4096> room;
     while (bytes.size() >= 2) {
-        const std::size_t length =
-            static_cast<std::uint8_t>(bytes[0]) << 8U | static_cast<std::uint8_t>(bytes[1]);
+        const auto at = [&](std::size_t i) {
+            return std::size_t{static_cast<std::uint8_t>(bytes[i])};
+        };
+        const std::size_t length = at(0) << 8U | at(1);
         const std::string_view section = bytes.substr(2, length);
         bytes.remove_prefix(2 + section.size());
         const std::string frame = headers_frame(section, kEndHeaders);
