@@ -119,7 +119,7 @@ bool H2Session::receive(std::string_view bytes) {
             return false;
         }
         passed = before;
-        if (const std::optional<H2Code> fault = fault_of(*frame); fault && !frame->opens) {
+        if (const std::optional<H2Code> fault = frame->opens ? std::nullopt : fault_of(*frame)) {
             end_with(*fault);
             return false;
         }

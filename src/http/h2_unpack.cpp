@@ -160,7 +160,8 @@ std::string_view H2Unpack::plain(std::string_view frame, std::span<char> room) {
             return {};
         }
     }
-    if (!secret || !knows(secret->code)) {
+    // A longer one would not fit when it is decoded, and is not worth what it takes to be known.
+    if (!secret || secret->code.size() > room.size() || !knows(secret->code)) {
         return {};
     }
     const std::size_t most = frame.size() + kHpackSizeMost + text_.size() - secret->whole.size();
