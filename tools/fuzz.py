@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs fuzz targets for a number of executions and keeps account of what each has had.
 
-    tools/fuzz.py run [TARGET …] [--runs N | --seconds N] [--upto N] [--fast] [--jobs N]   all targets unless some are named
+    tools/fuzz.py run [TARGET …] [--runs N | --seconds N] [--upto N] [--fast] [--bytes N] [--jobs N]   all targets unless some are named
     tools/fuzz.py table [--write]                                   the account as a table; --write: into docs/fuzzing.md
     tools/fuzz.py seeds TARGET …                                    the smallest set of inputs that reaches as much, to tests/corpus
 
@@ -113,7 +113,7 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
         seeds = ROOT / "tests" / "corpus" / target
         words = ROOT / "tests" / "corpus" / f"{target}.dict"
-        command = [build / "src" / target, f"-max_total_time={seconds}", f"-max_len={INPUT_BYTES_MAX}", f"-timeout={INPUT_SECONDS_MAX}",
+        command = [build / "src" / target, f"-max_total_time={seconds}", f"-max_len={options.bytes}", f"-timeout={INPUT_SECONDS_MAX}",
                    "-print_final_stats=1", f"-artifact_prefix={self.findings}/{target}-", *([f"-runs={runs}"] if runs else []),
                    *([f"-dict={words}"] if words.exists() else []), self.corpus, *([seeds] if seeds.is_dir() else [])]
         began = time.monotonic()
@@ -228,6 +228,7 @@ def main():
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--upto", type=int)
     parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--bytes", type=int, default=INPUT_BYTES_MAX, help="of an input, at most")
     parser.add_argument("--jobs", type=int, default=1, help="so many targets at once")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--ledger", type=pathlib.Path, default=ROOT / "build" / "fuzz" / "ledger.json")

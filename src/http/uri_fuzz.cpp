@@ -44,7 +44,11 @@ void check_canonical(std::string_view path) {
     check_segments(path);
     std::string now(path);
     for (int decodings = 1; decodings <= 8; ++decodings) {
-        now = decoded_once(now);
+        std::string next = decoded_once(now);
+        if (decodings > 1 && next == now) {
+            break;
+        }
+        now = std::move(next);
         gw::ensure(gw::is_utf8(now), "UTF-8 however often it is decoded");
         for (const char c : now) {
             const auto byte = static_cast<unsigned char>(c);

@@ -1,4 +1,4 @@
-// Arbitrary bytes as JSON, and as a file of schemas.
+// Arbitrary bytes as JSON; what is JSON, as a file of schemas as well. Such a file may be YAML too: document_fuzz reads that.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -33,9 +33,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace gw::schema;
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     JsonDocument document;
-    if (document.parse(text) == JsonDocument::Defect::none) {
-        walk(document.root());
+    if (document.parse(text) != JsonDocument::Defect::none) {
+        return 0;
     }
+    walk(document.root());
     std::vector<gw::config::Mistake> mistakes;
     const auto contract =
         Contract::of_api(Source::of("fuzz.yaml", std::string(text), mistakes), "", mistakes);

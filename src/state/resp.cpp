@@ -1,5 +1,6 @@
 #include "state/resp.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace gw::state {
@@ -12,10 +13,16 @@ RespCommand malformed(const char* why) {
 }
 
 // The number on the line that begins after a mark; -1 if the line has no end yet, -2 if it is none.
+// What is too long is so whether or not its end has come: the answer must not hang on how bytes
+// were cut on their way.
 std::int64_t number_at(std::string_view bytes, std::size_t& at) {
+    constexpr std::size_t kDigitsMax = 32;
     const std::size_t end = bytes.find("\r\n", at);
     if (end == std::string_view::npos) {
-        return bytes.size() - at > 32 ? -2 : -1;
+        return bytes.size() - at > kDigitsMax + 1 ? -2 : -1;  // one for a CR whose LF is on its way
+    }
+    if (end - at > kDigitsMax) {
+        return -2;
     }
     std::int64_t number = 0;
     const auto [stop, error] = std::from_chars(bytes.data() + at, bytes.data() + end, number);
@@ -29,9 +36,11 @@ std::int64_t number_at(std::string_view bytes, std::size_t& at) {
 RespCommand read_line(std::string_view bytes) {
     constexpr std::size_t kLineMax = 64UL * 1024;
     const std::size_t end = bytes.find('\n');
+    if (std::min(end, bytes.size()) > kLineMax) {
+        return malformed("Protocol error: too big inline request");
+    }
     if (end == std::string_view::npos) {
-        return bytes.size() > kLineMax ? malformed("Protocol error: too big inline request")
-                                       : RespCommand{};
+        return {};
     }
     RespCommand command{.state = State::complete, .arguments = {}, .consumed = end + 1, .why = ""};
     std::string_view line = bytes.substr(0, end);

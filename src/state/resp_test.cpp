@@ -34,6 +34,21 @@ TEST(Resp, RefusesWhatIsNoCommand) {
     }
 }
 
+// Found by resp_fuzz: zeros in front of a length were taken whole and refused in pieces.
+TEST(Resp, RefusesWhatIsTooLongWholeAndInPieces) {
+    const std::string digits = "*1\r\n$" + std::string(31, '0') + "1\r\na\r\n";
+    EXPECT_EQ(read_command(digits).state, State::complete);
+    const std::size_t number_and_cr = digits.find("a\r\n") - 1;
+    EXPECT_EQ(read_command(digits.substr(0, number_and_cr)).state, State::incomplete);
+    const std::string longer = "*1\r\n$" + std::string(32, '0') + "1\r\na\r\n";
+    const std::string line(64UL * 1024 + 1, 'x');
+    for (const std::string& text : {longer, line + "\n", line}) {
+        EXPECT_EQ(read_command(text).state, State::malformed) << text.size();
+    }
+    EXPECT_EQ(read_command(line.substr(1) + "\n").state, State::complete);
+    EXPECT_EQ(read_command(line.substr(1)).state, State::incomplete);
+}
+
 TEST(Resp, AnErrorIsOneLine) {
     EXPECT_EQ(resp_error("ERR a\r\nb"), "-ERR a  b\r\n");
 }
