@@ -59,12 +59,12 @@ def main():
         for name, command in (("fetched", fetched), ("kept", kept)):
             peer = peers.Peer(name, name, command(options.build))
             running[name] = stack.enter_context(peer.running(options.proxy_core, options.out, origin_port, ask))
-            run.wrk(options, running[name][1], 1)
+            run.warm(options, *running[name])
         for _ in range(options.rounds):
             for load in LOADS:
                 for name, (process, port) in running.items():
                     found[load.title][name].append(load.measure(options, process, port))
-                    process.empty_log()
+                    process.rewind_log()
     rows, promises = [], []
     for title, figures in found.items():
         ratio = report.spread([a / b for a, b in zip(figures["kept"], figures["fetched"])])

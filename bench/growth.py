@@ -118,7 +118,7 @@ def counted(options, process, port):
         if "Non-2xx" in text:
             raise RuntimeError("requests of many clients were refused:\n" + text)
         done += int(text.split(" requests in")[0].split()[-1])
-        process.empty_log()
+        process.rewind_log()
     yield
 
 
@@ -150,14 +150,14 @@ def compare(options, name, origin_port, ask):
         running = [stack.enter_context(peer.running(options.proxy_core, options.out, origin_port, ask))
                    for peer in (little, much)]
         stack.enter_context(preparing(options, *running[1]))
-        for _, port in running:
-            run.wrk(options, port, 1)
+        for process, port in running:
+            run.warm(options, process, port)
         pairs = []
         for number in range(options.rounds):
             order = running if number % 2 == 0 else running[::-1]
             costs = {process: run.measure(options, process, port)["cpu_us"] for process, port in order}
             for process, _ in running:
-                process.empty_log()
+                process.rewind_log()
             pairs.append((costs[running[0][0]], costs[running[1][0]]))
             print(f"{TITLES[name]}: {pairs[-1][1]:.2f} µs a request, without {pairs[-1][0]:.2f}", flush=True)
     ratio = statistics.median(much / little for little, much in pairs)

@@ -35,7 +35,7 @@ def rounds_of(options, running):
             answers = steady.ask(port, run.PATH, CLIENTS, each_s, options.seconds, run.HEADERS, options.load_core)
             if set(answers.statuses) != {200}:
                 raise RuntimeError(f"{name} answers {dict(answers.statuses)}")
-            process.empty_log()
+            process.rewind_log()
             found[name].append({f"p{percent}": answers.percentile(percent) for percent in (50, 99)})
             print(f"round {number + 1}: {name:8} " + ", ".join(f"{key} {value:,} µs" for key, value in found[name][-1].items()),
                   flush=True)

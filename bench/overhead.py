@@ -98,13 +98,13 @@ def observed(options, origin_port, ask):
         running = {}
         for peer in chosen:
             running[peer.name] = stack.enter_context(peer.running(options.proxy_core, options.out, origin_port, ask))
-            run.wrk(options, running[peer.name][1], 1)
+            run.warm(options, *running[peer.name])
         found = {name: [] for name in running}
         for _ in range(options.rounds):
             for name, (process, port) in running.items():
                 with Scrapes(admin_port(process)) if name == "on" else contextlib.nullcontext():
                     found[name].append(run.measure(options, process, port)["cpu_us"])
-                process.empty_log()
+                process.rewind_log()
         for name, title in (("log", "access log"), ("on", "access log, traces and scrapes")):
             ratio = statistics.median(a / b for a, b in zip(found[name], found["off"]))
             line = (f"observed: {statistics.median(found[name]):.2f} µs a request with {title}, "
@@ -157,7 +157,7 @@ def console(options, origin_port, ask):
             for name in found:
                 with watchers(admin, 10 if name == "ten" else 0):
                     found[name].append(latency(options, port))
-            process.empty_log()
+            process.rewind_log()
         for place, title in enumerate(("p50", "p99")):
             by_nobody = sorted(b[place] / a[place] for a, b in zip(found["nobody"], found["nobody again"]))
             by_ten = statistics.median(b[place] / a[place] for a, b in zip(found["nobody"], found["ten"]))

@@ -128,7 +128,7 @@ class Process:
 
     def __init__(self, command, core, out, name, env=None):
         (out / f"{name}.log").unlink(missing_ok=True)
-        self.log = open(out / f"{name}.log", "ab")
+        self.log = open(out / f"{name}.log", "wb")  # not for appending: see rewind_log()
         self.child = subprocess.Popen(
             pinned(core, command), stdout=self.log, stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL, env=env, cwd=ROOT)
@@ -154,9 +154,11 @@ class Process:
                 return int(line.split()[1]) * 1024
         raise RuntimeError(f"no {field}")
 
-    def empty_log(self):
-        """As rotation does: a log that grows by gigabytes would measure the machine's free memory."""
-        os.ftruncate(self.log.fileno(), 0)
+    def rewind_log(self):
+        """What is written next goes over what was written before, into pages that are there. In a virtual machine a page that
+        nobody has touched costs many times what it costs to write to it, so a log that grows, or is emptied and grows again,
+        would measure the machine's free memory: on this one 0.7 to 1.3 µs a line, and 0.05 to 0.15 µs again."""
+        os.lseek(self.log.fileno(), 0, os.SEEK_SET)
 
     def stop(self):
         if self.child.poll() is None:

@@ -169,7 +169,7 @@ def all_rounds(options, proxies, loads, origin_port, ask):
             for load in loads:
                 for proxy, process in running:
                     found = measure(options, process, load, proxy.ports)
-                    process.empty_log()
+                    process.rewind_log()
                     rounds[load.name][proxy.name].append(found)
                     print(f"round {number + 1}: {load.title}: {proxy.title:30} {found['cpu_us']:7.2f} µs "
                           f"{found['requests_s']:9,.0f}/s  core {found['busy'] * 100:.0f} %", flush=True)

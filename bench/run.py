@@ -83,6 +83,12 @@ def parse_wrk(text):
     }
 
 
+def warm(options, process, port):
+    """Connections upstream, caches and pages, also those of a log that is as long as the measured one."""
+    wrk(options, port, options.seconds)
+    process.rewind_log()
+
+
 def measure(options, process, port):
     cpu, began = process.cpu_s(), time.monotonic()
     found = parse_wrk(wrk(options, port, options.seconds))
@@ -105,13 +111,13 @@ def under_load(options, out, chosen, origins, ask, result):
         for peer in chosen:
             process, port = stack.enter_context(
                 peer.running(options.proxy_core, out, origins[peer.upstream], ask))
-            wrk(options, port, 1)  # warm: connections upstream, caches, pages
+            warm(options, process, port)
             running.append((peer, process, port))
         rounds = {peer.name: [] for peer in chosen}
         for number in range(options.rounds):
             for peer, process, port in running:
                 found = measure(options, process, port)
-                process.empty_log()
+                process.rewind_log()
                 rounds[peer.name].append(found)
                 print(f"round {number + 1}: {peer.title:32} {found['cpu_us']:6.2f} µs/request "
                       f"{found['requests_s']:9,.0f}/s  core {found['busy'] * 100:.0f} %", flush=True)
