@@ -57,8 +57,7 @@ net::Task<AdminAnswer> only_with_get(AdminCall) {
 
 bool matches_etag(const http::Headers& headers, std::string_view etag) {
     return std::ranges::any_of(headers, [&](const http::Field& field) {
-        return field.known == http::Known::other &&
-               equal_ignore_case(field.name, "if-none-match") && field.value.contains(etag);
+        return field.known == http::Known::if_none_match && field.value.contains(etag);
     });
 }
 

@@ -30,7 +30,7 @@ bool is_for_one_answer(const http::Field& field) {
            field.known == http::Known::content_type ||
            field.known == http::Known::content_encoding ||
            field.known == http::Known::idempotency_key || equal_ignore_case(field.name, "accept") ||
-           equal_ignore_case(field.name, "range") || starts_with_ignore_case(field.name, "if-") ||
+           field.known == http::Known::range || starts_with_ignore_case(field.name, "if-") ||
            starts_with_ignore_case(field.name, "content-");
 }
 

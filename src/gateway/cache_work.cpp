@@ -19,6 +19,7 @@ using http::Headers;
 using http::Known;
 using http::Method;
 
+constexpr std::string_view kHit = "hit";
 constexpr std::string_view kSeparator = "\n";  // in no URI and in no field's value
 
 std::string_view lower_copy(Arena& arena, std::string_view text) {
@@ -162,7 +163,7 @@ bool CacheWork::begin(Exchange& x) {
     }
     if (reads_) {
         request_ = http::cache_control_of_request(head.headers);
-        const Field* const range = http::find_field(head.headers, "range");
+        const Field* const range = head.headers.find(Known::range);
         range_ = range != nullptr && head.method == Method::get ? range->value : "";
         plain_ = range == nullptr && !http::is_for_the_origin(head.headers);
     } else {
@@ -185,7 +186,7 @@ CacheWork::Found CacheWork::look_up(Exchange& x) {
     if (stored_ != nullptr) {
         const http::Reuse reuse = http::reuse_of(stored_->freshness, stored_->age(now_), request_);
         if (reuse != http::Reuse::validate) {
-            serve("hit");
+            serve(kHit);
             return reuse == http::Reuse::fresh ? Found::serve : Found::serve_and_refresh;
         }
         status_ = stored_->age(now_) < stored_->freshness.lifetime ? "fwd=request" : "fwd=stale";
@@ -209,7 +210,7 @@ bool CacheWork::look_for_part(Exchange& x) {
         return false;
     }
     stored_ = std::move(whole);
-    serve("hit");
+    serve(kHit);
     return true;
 }
 
@@ -360,6 +361,9 @@ void CacheWork::take_body(Exchange& x, const http::BodyPart& part) {
 }
 
 std::string_view CacheWork::status(Exchange& x) const {
+    if (serves_ && status_ == kHit) {
+        return "api-gateway; hit";
+    }
     return x.memory.arena.join("api-gateway; ", status_, kept_ && !serves_ ? "; stored" : "");
 }
 

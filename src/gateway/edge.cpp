@@ -12,7 +12,7 @@ using http::Known;
 
 bool varies_by_origin(const http::Headers& headers) {
     for (const Field& field : headers) {
-        if (field.known == Known::other && equal_ignore_case(field.name, "vary") &&
+        if (field.known == Known::vary &&
             (list_contains(field.value, "origin") || list_contains(field.value, "*"))) {
             return true;
         }

@@ -100,12 +100,10 @@ bool listed_in_connection(const Headers& headers, const Field& field) {
         case Known::date:
         case Known::location:
         case Known::set_cookie:
+        case Known::cache_control:
             return false;
         default:
             break;
-    }
-    if (equal_ignore_case(field.name, "cache-control")) {
-        return false;
     }
     for (const Field& connection : headers) {
         if (connection.known == Known::connection && list_contains(connection.value, field.name)) {

@@ -55,7 +55,7 @@ bool StoredAnswer::copy_to(http::Headers& headers) const {
 void StoredAnswer::select_by(const http::Headers& answer, const http::Headers& request) {
     vary.clear();
     for (const http::Field& field : answer) {
-        if (!equal_ignore_case(field.name, "vary")) {
+        if (field.known != http::Known::vary) {
             continue;
         }
         select_by(field.value, request);

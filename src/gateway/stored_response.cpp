@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <charconv>
 
 #include "base/ensure.hpp"
@@ -53,7 +52,8 @@ Verdict prepare_stored(Exchange& x) {
     head.content_length = stored.body->size();
     ensure(stored.copy_to(head.headers), "what was kept has room");
     x.own.body = *stored.body;
-    if (stored.status == 200 && std::ranges::any_of(request.headers, http::is_condition) &&
+    if (stored.status == 200 &&
+        request.headers.has_any(http::Known::if_none_match, http::Known::if_modified_since) &&
         http::not_modified(request.headers, stored.validators(), x.shard.loop().clock().wall)) {
         head.status = 304;
         head.framing = http::Framing::none;
@@ -74,7 +74,8 @@ Verdict prepare_stored(Exchange& x) {
     }
     const std::string_view age = decimal(
         x.memory.arena, static_cast<std::uint64_t>(stored.age(x.shard.loop().now()).count()));
-    ensure(head.headers.add("Age", age) && head.headers.add("Cache-Status", x.cache->status(x)),
+    ensure(head.headers.add_other("Age", age) &&
+               head.headers.add_other("Cache-Status", x.cache->status(x)),
            "room was kept for our own fields");
     if (!change_answer(x, head)) {
         return refuse(Code::bad_gateway, kind_detail(Code::bad_gateway));

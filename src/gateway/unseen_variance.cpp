@@ -44,7 +44,7 @@ bool is_written_by_us(const Exchange& x, std::string_view name, bool of_one) {
 bool varies_by_ours(const Exchange& x, const http::Headers& answer, Share share) {
     const bool of_one = share == Share::user;
     for (const http::Field& field : answer) {
-        if (!equal_ignore_case(field.name, "vary")) {
+        if (field.known != http::Known::vary) {
             continue;
         }
         CommaList names(field.value);

@@ -101,8 +101,11 @@ void take(const Directive& directive, CacheControl& out) {
 
 CacheControl of_fields(const Headers& headers) {
     CacheControl out;
+    if (!headers.has(Known::cache_control)) {
+        return out;
+    }
     for (const Field& field : headers) {
-        if (field.known == Known::other && equal_ignore_case(field.name, "cache-control")) {
+        if (field.known == Known::cache_control) {
             parse_cache_control(field.value, out);
         }
     }
@@ -171,7 +174,7 @@ CacheControl cache_control_of_answer(const Headers& headers) {
 CacheControl cache_control_of_request(const Headers& headers) {
     CacheControl out = of_fields(headers);
     if (!out.present) {
-        const Field* const pragma = find_field(headers, "pragma");
+        const Field* const pragma = headers.find(Known::pragma);
         out.no_cache = pragma != nullptr && list_contains(pragma->value, "no-cache");
     }
     return out;

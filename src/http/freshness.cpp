@@ -109,14 +109,14 @@ bool may_be_kept(const Asked& asked, const ResponseHead& answer, const CacheCont
 
 bool varies_by_all(const Headers& headers) {
     return std::ranges::any_of(headers, [](const Field& field) {
-        return equal_ignore_case(field.name, "vary") && list_contains(field.value, "*");
+        return field.known == Known::vary && list_contains(field.value, "*");
     });
 }
 
 std::optional<seconds> silent_lifetime(const Asked& asked, const ResponseHead& answer,
                                        const CacheControl& cc, const CacheRules& rules,
                                        WallTime date, WallTime now) {
-    if (cc.no_cache || asked.cookies || find_field(answer.headers, "pragma") != nullptr) {
+    if (cc.no_cache || asked.cookies || answer.headers.has(Known::pragma)) {
         return std::nullopt;
     }
     if (rules.ttl > seconds{0} && takes_ttl(answer.status)) {

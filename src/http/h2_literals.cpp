@@ -26,20 +26,28 @@ constexpr std::uint8_t place_of(std::string_view name) {
     };
     constexpr std::array kPlaces{Place{"accept-encoding", 16},
                                  Place{"authorization", 23},
+                                 Place{"cache-control", 24},
                                  Place{"content-encoding", 26},
                                  Place{"content-length", 28},
                                  Place{"content-type", 31},
                                  Place{"cookie", 32},
                                  Place{"date", 33},
                                  Place{"expect", 35},
+                                 Place{"if-match", 39},
+                                 Place{"if-modified-since", 40},
+                                 Place{"if-none-match", 41},
+                                 Place{"if-range", 42},
+                                 Place{"if-unmodified-since", 43},
                                  Place{"location", 46},
                                  Place{"max-forwards", 47},
                                  Place{"proxy-authenticate", 48},
                                  Place{"proxy-authorization", 49},
+                                 Place{"range", 50},
                                  Place{"retry-after", 53},
                                  Place{"server", 54},
                                  Place{"set-cookie", 55},
                                  Place{"user-agent", 58},
+                                 Place{"vary", 59},
                                  Place{"via", 60}};
     for (const Place& known : kPlaces) {
         if (known.name == name) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -59,7 +60,16 @@ namespace gw::http {
     X(location, "Location")                             \
     X(set_cookie, "Set-Cookie")                         \
     X(retry_after, "Retry-After")                       \
-    X(x_resource_tenant, "X-Resource-Tenant")
+    X(x_resource_tenant, "X-Resource-Tenant")           \
+    X(cache_control, "Cache-Control")                   \
+    X(pragma, "Pragma")                                 \
+    X(vary, "Vary")                                     \
+    X(range, "Range")                                   \
+    X(if_match, "If-Match")                             \
+    X(if_none_match, "If-None-Match")                   \
+    X(if_modified_since, "If-Modified-Since")           \
+    X(if_unmodified_since, "If-Unmodified-Since")       \
+    X(if_range, "If-Range")
 
 enum class Known : std::uint8_t {
     other,
@@ -123,11 +133,14 @@ class Headers {
         present_ |= present;
         return true;
     }
-    static std::uint64_t bit(Known known) {
+    static constexpr std::uint64_t bit(Known known) {
         return std::uint64_t{1} << static_cast<unsigned>(known);
     }
 
     [[nodiscard]] bool has(Known known) const { return (present_ & bit(known)) != 0; }
+    [[nodiscard]] bool has_any(std::same_as<Known> auto... known) const {
+        return (present_ & (bit(known) | ...)) != 0;
+    }
 
     // The first field of that name, or null.
     [[nodiscard]] const Field* find(Known known) const {

@@ -56,7 +56,7 @@ bool weakly_equal(std::string_view a, std::string_view b) {
 bool not_modified(const Headers& request, const Validators& kept, WallTime now) {
     bool asked_by_tag = false;
     for (const Field& field : request) {
-        if (equal_ignore_case(field.name, "if-none-match")) {
+        if (field.known == Known::if_none_match) {
             asked_by_tag = true;
             if (trim_ows(field.value) == "*" ||
                 (!kept.etag.empty() && names_tag(field.value, kept.etag))) {
@@ -67,7 +67,7 @@ bool not_modified(const Headers& request, const Validators& kept, WallTime now) 
     if (asked_by_tag) {
         return false;
     }
-    const Field* const since = find_field(request, "if-modified-since");
+    const Field* const since = request.find(Known::if_modified_since);
     if (since == nullptr) {
         return false;
     }
@@ -78,8 +78,7 @@ bool not_modified(const Headers& request, const Validators& kept, WallTime now) 
 }
 
 bool is_condition(const Field& field) {
-    return field.known == Known::other && (equal_ignore_case(field.name, "if-none-match") ||
-                                           equal_ignore_case(field.name, "if-modified-since"));
+    return field.known == Known::if_none_match || field.known == Known::if_modified_since;
 }
 
 std::optional<ByteRange> single_range(std::string_view value, std::uint64_t size) {
@@ -106,13 +105,7 @@ std::optional<ByteRange> single_range(std::string_view value, std::uint64_t size
 }
 
 bool is_for_the_origin(const Headers& request) {
-    constexpr std::array<std::string_view, 3> kThese{"if-match", "if-unmodified-since", "if-range"};
-    return std::ranges::any_of(request, [&](const Field& field) {
-        return field.known == Known::other &&
-               std::ranges::any_of(kThese, [&](std::string_view name) {
-                   return equal_ignore_case(field.name, name);
-               });
-    });
+    return request.has_any(Known::if_match, Known::if_unmodified_since, Known::if_range);
 }
 
 }  // namespace gw::http

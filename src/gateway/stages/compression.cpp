@@ -84,15 +84,15 @@ bool is_compressible(std::string_view content_type, const CompressionOptions& o)
 
 // RFC 9110, 7.7: what the service, or the client, wants left alone.
 bool forbids_transforming(const Field& field) {
-    return field.name.size() == std::string_view("cache-control").size() &&
-           field.known == Known::other && equal_ignore_case(field.name, "cache-control") &&
-           list_contains(field.value, "no-transform");
+    return field.known == Known::cache_control && list_contains(field.value, "no-transform");
 }
 
 // Says something of the very bytes: of others it would be false (RFC 9530).
 bool speaks_of_bytes(const Field& field) {
+    constexpr std::uint64_t kSizes = 1ULL << 6U | 1ULL << 11U | 1ULL << 13U | 1ULL << 14U;
     // Those that the gateway knows by their names are others.
-    if (field.known != Known::other) {
+    if (field.known != Known::other || field.name.size() > 14 ||
+        (kSizes >> field.name.size() & 1) == 0) [[likely]] {
         return false;
     }
     const auto is = [&](std::string_view name) { return equal_ignore_case(field.name, name); };
@@ -120,10 +120,9 @@ bool may_be_coded(const Exchange& x, const http::ResponseHead& head, const Compr
     return has_body(head.status) && !headers.has(Known::content_encoding) &&
            (o.set_cookie || !headers.has(Known::set_cookie)) &&
            is_compressible(headers.value(Known::content_type), o) &&
-           std::ranges::none_of(headers,
-                                [](const Field& field) {
-                                    return speaks_of_bytes(field) || forbids_transforming(field);
-                                }) &&
+           std::ranges::none_of(headers, speaks_of_bytes) &&
+           !(headers.has(Known::cache_control) &&
+             std::ranges::any_of(headers, forbids_transforming)) &&
            headers.room() >= kFieldsAdded && !x.behind && x.websocket == nullptr;
 }
 
@@ -141,28 +140,27 @@ std::optional<std::uint64_t> size_of(const http::ResponseHead& head) {
     }
 }
 
-void put(Headers& headers, std::string_view name, std::string_view value) {
+void put(Headers& headers, auto name, std::string_view value) {
     ensure(headers.add(name, value), "room was looked for");
 }
 
 // The answer depends on what the client takes, whoever made the others of its dependencies known.
 void add_vary(Exchange& x, Headers& headers) {
+    if (!headers.has(Known::vary)) [[likely]] {
+        put(headers, Known::vary, "Accept-Encoding");
+        return;
+    }
     std::string_view vary;
-    bool there = false;
     for (const Field& field : headers) {
-        if (field.known == Known::other && equal_ignore_case(field.name, "vary")) {
-            there = true;
+        if (field.known == Known::vary) {
             if (list_contains(field.value, "*") || list_contains(field.value, "accept-encoding")) {
                 return;
             }
             vary = vary.empty() ? field.value : x.memory.arena.join(vary, ", ", field.value);
         }
     }
-    if (there) {
-        headers.erase_if([](const Field& field) { return equal_ignore_case(field.name, "vary"); });
-    }
-    put(headers, "Vary",
-        vary.empty() ? "Accept-Encoding" : x.memory.arena.join(vary, ", Accept-Encoding"));
+    headers.erase_if([](const Field& field) { return field.known == Known::vary; });
+    put(headers, Known::vary, x.memory.arena.join(vary, ", Accept-Encoding"));
 }
 
 // RFC 9110, 8.8.1: other bytes, the same meaning.
@@ -184,7 +182,7 @@ void tell_unchanged(Exchange& x, Headers& headers) {
     }
     const std::string_view weak = x.memory.arena.join("W/", etag->value);
     for (const Field& field : x.head().headers) {
-        if (equal_ignore_case(field.name, "if-none-match") && list_contains(field.value, weak)) {
+        if (field.known == Known::if_none_match && list_contains(field.value, weak)) {
             weaken_etag(x, headers);
             add_vary(x, headers);
             return;
