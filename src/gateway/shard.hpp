@@ -63,7 +63,8 @@ class Shard final : public http::Responder {
     void shook_hands(const net::Address& peer, observe::Handshake outcome,
                      const char* why) override;
 
-    // From here on requests begin with this configuration.
+    // From here on requests begin with this configuration. Whose API key it does not hold any more,
+    // or holds for somebody else, loses what is in flight.
     void adopt(std::shared_ptr<const Site> site);
     void adopt_members(const std::string& service, std::span<const upstream::Member> members);
     // What active checks say of an endpoint.
@@ -172,6 +173,7 @@ class Shard final : public http::Responder {
     void look_for_crowd(upstream::Service& service, std::uint64_t shed);
     void flush();
     void close_tunnels_without_route();
+    void end_revoked_keys();
     struct SweepTimer : net::Timer {
         explicit SweepTimer(Shard& owner)
             : Timer([](Timer& t) { static_cast<SweepTimer&>(t).shard.sweep(); }), shard(owner) {}

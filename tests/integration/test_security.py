@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 from support import tokens
@@ -303,6 +305,46 @@ api_keys:
             self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
             service.next().send(frame(b"hello"))
             self.assertEqual((2, b"hello"), client.frame())
+
+    def test_a_reload_that_takes_a_key_away_or_changes_it_ends_what_is_in_flight_by_it(self):
+        service = Service()
+        self.addCleanup(service.close)
+        text = (self.text.replace("services:", f'services:\n  sockets: {{url: "{service.url}"}}') +
+                "  - {name: sockets, path: /api/v1/sockets/**, service: sockets, rewrite: /up, websocket: {}}\n")
+        gateway = self.start(text)
+
+        def reload(text, number):
+            gateway.config.write_text(text)
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: sum(e.get("msg") == "configuration reloaded" for e in gateway.events) == number, 10, "reload")
+
+        def socket(header):
+            client = connect(gateway.port)
+            self.addCleanup(client.close)
+            client.send(request("/api/v1/sockets/ws", header))
+            self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
+            return client, service.next()
+        by_key = f"X-API-Key: {self.key}\r\n"
+        others, behind_others = socket(tokens.bearer())
+        gone = [("role: scanner", "role: clerk"), ("  scanner: {", "  other: {")]
+        first, behind_first = socket(by_key)
+        reload(text := text.replace("role: scanner", "expires: '2200-01-01T00:00:00Z', role: scanner"), 1)
+        behind_first.send(frame(b"a later end changes nothing"))
+        self.assertEqual((2, b"a later end changes nothing"), first.frame())
+        for number, (was, becomes) in enumerate(gone, 2):
+            client, _ = socket(by_key)
+            with Client(gateway.port) as waiting:
+                held = self.origin.holding
+                waiting.send(f"GET /api/v1/s0/hold HTTP/1.1\r\nHost: test\r\n{by_key}\r\n".encode())
+                wait_until(lambda held=held: self.origin.holding > held, 10, "the request is at the service")
+                reload(text := text.replace(was, becomes), number)
+                began = time.monotonic()
+                opcode, reason = client.frame()
+                self.assertEqual((8, b"key_revoked"), (opcode, reason[2:]))
+                self.assertEqual(b"", waiting.rest())
+                self.assertLess(time.monotonic() - began, 1)
+        behind_others.send(frame(b"of a token"))
+        self.assertEqual((2, b"of a token"), others.frame())
 
     def test_any_other_key_is_nobody(self):
         gateway = self.start()
