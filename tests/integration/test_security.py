@@ -112,10 +112,12 @@ class BruteForce(State):
 
     def sign_in(self, gateway, status, email, address="203.0.113.7"):
         """On a connection of its own, so that all workers get their share."""
-        body = json.dumps({"email": email, "password": "x"}).encode()
+        self.sign_in_by(gateway, status, json.dumps({"email": email, "password": "x"}), address)
+
+    def sign_in_by(self, gateway, status, body, address, content_type="application/json"):
         with Client(gateway.port) as client:
             client.send(f"POST /api/v1/auth/status?code={status} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n"
-                        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
             self.assertEqual(status, client.response().status)
 
     def violations(self, gateway):
@@ -146,6 +148,37 @@ class BruteForce(State):
         wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
         self.assertIn("account", self.violations(gateway)[0]["detail"])
         self.assertNotIn("victim", json.dumps(self.violations(gateway)))
+
+    def test_an_account_does_not_hide_among_others_that_a_body_names(self):
+        gateway = self.start()
+        form = "application/x-www-form-urlencoded"
+        for number, (body, content_type) in enumerate((
+                ('{"email": "decoy-%d@example.org", "email": "victim@example.org"}', "application/json"),
+                ('{"email": "victim@example.org", "a": {"email": "decoy-%d@example.org"}}', "application/json"),
+                ('{"x": ' + "[" * 40 + '"%d"' + "]" * 40 + ', "email": "victim@example.org"}', "application/json"),
+                ("email=decoy-%d%%40example.org&email=victim%%40example.org", form),
+                ("email=victim%%40example.org&email=decoy-%d%%40example.org", form))):
+            self.assertEqual([], self.violations(gateway))
+            self.sign_in_by(gateway, 401, body % number, f"203.0.113.{number}", content_type)
+            # Somebody who does get in clears no failures but those of the own account.
+            self.sign_in_by(gateway, 200, body % number, f"203.0.113.{number}", content_type)
+        wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
+        self.assertIn("account", self.violations(gateway)[0]["detail"])
+
+    def test_a_sign_in_clears_no_account_that_it_only_named(self):
+        gateway = self.start()
+        for i in range(4):
+            self.sign_in(gateway, 401, "victim@example.org", f"203.0.113.{i}")
+        self.sign_in_by(gateway, 200, '{"email": "victim@example.org", "email": "own@example.org"}', "203.0.113.9")
+        self.sign_in(gateway, 401, "victim@example.org", "203.0.113.9")
+        wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
+
+    def test_a_name_that_says_the_same_twice_names_one_account(self):
+        gateway = self.start()
+        for i in range(5):
+            self.sign_in_by(gateway, 401, '{"email": "user-%d@a", "user": {"email": "User-%d@a"}}' % (i, i), f"203.0.113.{i}")
+        self.events(gateway, "authentication failed", 5)
+        self.assertEqual([], self.violations(gateway))
 
     def test_whoever_goes_on_is_banned_where_the_route_says_so(self):
         gateway = self.start("block")
