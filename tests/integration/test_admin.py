@@ -112,6 +112,15 @@ class Admin(AdminCalls):
         self.assertNotIn("kept", self.call(gateway, "PUT", "/bans/user/42", {"endless": True})[1])
         self.assertEqual("-1", cli(self.resp_port, "TTL", "banned:user:42"))
 
+    def test_a_lifetime_with_an_end_and_without_one_is_refused(self):
+        gateway = self.start()
+        for method, path, body in (("PUT", "/bans/user/42", {}), ("POST", "/revocations", {"kind": "user", "who": "42"}),
+                                   ("PUT", "/maintenance", {"mode": "down"})):
+            problem = self.refused(400, gateway, method, path, body | {"seconds": 60, "endless": True})
+            self.assertIn("not both", problem["detail"])
+        self.assertEqual("0", cli(self.resp_port, "DBSIZE"))
+        self.assertEqual(200, self.call(gateway, "PUT", "/bans/user/42", {"seconds": 60, "endless": False})[0])
+
     def test_bad_calls_say_what_would_be_right(self):
         gateway = self.start()
         for method, path, body in (("PUT", "/bans/ip/nonsense", {"seconds": 1}), ("PUT", "/bans/ip/0.0.0.0%2F0", {"seconds": 1}),
