@@ -110,6 +110,20 @@ class Alone(Limits):
         self.assertEqual([402, 402, 429], failing() + failing() + failing())
         self.assertEqual([429], fine(1))
 
+    def test_where_only_failures_count_the_gateways_own_success_is_free_too(self):
+        self.text += """
+  - {name: moved, path: "/moved/{id}", redirect: {to: "/new/{id}"}, rate_limit: {policies: [failed]}}
+  - name: whole
+    path: /whole/{id}
+    methods: [GET]
+    aggregate: {parts: {one: {service: origin, path: "/up/{id}"}}}
+    rate_limit: {policies: [failed]}
+"""
+        gateway = self.start(self.FAILED)
+        for header, target, status in ((tokens.bearer(sub="moving"), "/moved/1", 302), (tokens.bearer(), "/whole/seen", 200)):
+            self.assertEqual([status] * 10, self.statuses(gateway, 10, header, target))
+        self.assertEqual([502] * 3 + [429], self.statuses(gateway, 4, tokens.bearer(), "/whole/text"))
+
     def test_a_dry_run_refuses_nothing_and_tells(self):
         gateway = self.start(self.FAILED + ", general: {requests: 2, dry_run: true}")
         self.assertEqual([200] * 5, self.statuses(gateway, 5))

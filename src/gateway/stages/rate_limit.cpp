@@ -286,12 +286,13 @@ net::Task<Verdict> wait_to_count(Exchange& x, const StageOptions* options) {
     }
 }
 
-// What succeeded does not count where only failures do.
-Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOptions&) {
-    if (head.status >= 400) {
-        return go_on();
-    }
+// What succeeded does not count where only failures do, whoever gave the answer.
+void on_response(Exchange& x, const StageOptions&) {
     RateLimits* const all = x.shard.rate_limits();
+    // Null: since it was counted a reload has ended all counting.
+    if (x.outcome.status >= 400 || all == nullptr) {
+        return;
+    }
     for (std::size_t i = 0; i < x.permits_held; ++i) {
         const HeldPermit& held = x.permits[i];
         const limits::KeyText key = rate_limit_key(x, *held.policy);
@@ -306,13 +307,12 @@ Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOpt
         }
     }
     x.permits_held = 0;
-    return go_on();
 }
 
 constexpr Stage row() {
     Stage stage = stage_of_every_route<RateLimitOptions, decide>("rate_limit");
     stage.wait = wait_to_count;
-    stage.judge = judge_answer;
+    stage.on_response = on_response;
     return stage;
 }
 
