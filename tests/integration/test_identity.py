@@ -212,6 +212,9 @@ class Tenants(Identity):
         self.assertEqual(10, len(lines))
         self.assertEqual((tokens.TENANT, other, "user-1", "blocked", 403), tuple(
             lines[0][name] for name in ("sourceTenant", "targetTenant", "userId", "outcome", "status")))
+        self.assertEqual((f"/api/v1/tenants/{other}/text", "path"), (lines[0]["resource"], lines[0]["namedIn"]))
+        self.assertEqual({("/api/v1/s0/seen", "query"), ("/api/v1/s0/seen", "header")},
+                         {(line["resource"], line["namedIn"]) for line in lines[1:]})
         self.assertEqual(1, self.metric(
             gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 10\n'))
 
@@ -236,7 +239,8 @@ class Tenants(Identity):
         answer = self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.OTHER_TENANT}",
                                     tokens.bearer())
         self.assertNotIn(b"secret", answer.body)
-        self.assertEqual(404, self.events(gateway, "cross-tenant")[0]["status"])
+        line = self.events(gateway, "cross-tenant")[0]
+        self.assertEqual((404, "/api/v1/s0/owned", "answer"), (line["status"], line["resource"], line["namedIn"]))
         self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.TENANT}+{tokens.OTHER_TENANT}",
                            tokens.bearer())
 
