@@ -101,7 +101,6 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     if (!next.site->signing.secret.empty()) {
         next.signer = std::make_unique<security::RequestSigner>(next.site->signing.secret);
     }
-    rate_limits_ = next.site->rate_limited ? limits_given_ : nullptr;
     for (const auto& policy : next.site->policies) {
         metrics_.rate_limited(policy->name(), policy->dry_run());
     }

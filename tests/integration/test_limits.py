@@ -142,6 +142,25 @@ class Alone(Limits):
         self.assertEqual([200] * 5, [a.status for a in answers])
         self.assertEqual([], answers[0].values("RateLimit"))
 
+    def test_requests_that_are_counted_outlive_a_reload_that_turns_it_off(self):
+        text = f"limits: {{enabled: SWITCH, tickets: {{key: [caller, 'parameter:eventId']}}, {self.FAILED}}}\n" + self.text + """
+  - {name: pay, path: /api/v1/pay/**, service: origin, rewrite: /up, rate_limit: {policies: [failed]}}
+  - {name: sell, path: /api/v1/sell, service: origin, rewrite: /up/text, rate_limit: {policies: [tickets]}}
+"""
+        gateway = State.start(self, text.replace("SWITCH", "true"), environment={"RATE_LIMIT_ENABLED": ""})   # the file says
+        with Client(gateway.port) as client, Client(gateway.port) as slow:
+            slow.send(f"POST /api/v1/sell HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}Content-Type: application/json\r\n"
+                      'Content-Length: 17\r\n\r\n{"eventId": '.encode())
+            client.send(f"GET /api/v1/pay/hold HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}\r\n".encode())
+            wait_until(lambda: self.origin.holding == 1, 10, "the request is at the service")
+            gateway.config.write_text(text.replace("SWITCH", "false"))
+            gateway.signal(signal.SIGHUP)
+            self.events(gateway, "configuration reloaded")
+            self.origin.release()
+            self.assertEqual(200, client.response().status)
+            slow.send(b'"e1"}')
+            self.assertEqual(200, slow.response("POST").status)
+
 
 @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
 class Together(Limits):

@@ -193,7 +193,8 @@ Verdict count_on(Exchange& x) {
 }
 
 Verdict decide(Exchange& x, const RateLimitOptions& o) {
-    if (x.shard.rate_limits() == nullptr || x.route->policies.empty()) {
+    if (x.shard.rate_limits() == nullptr || !x.generation.site->rate_limited ||
+        x.route->policies.empty()) {
         return go_on();
     }
     if (!x.route->body_parameters.empty() && has_readable_body(x.head(), o.body_bytes_max)) {
@@ -288,11 +289,10 @@ net::Task<Verdict> wait_to_count(Exchange& x, const StageOptions* options) {
 
 // What succeeded does not count where only failures do, whoever gave the answer.
 void on_response(Exchange& x, const StageOptions&) {
-    RateLimits* const all = x.shard.rate_limits();
-    // Null: since it was counted a reload has ended all counting.
-    if (x.outcome.status >= 400 || all == nullptr) {
+    if (x.outcome.status >= 400) {
         return;
     }
+    RateLimits* const all = x.shard.rate_limits();
     for (std::size_t i = 0; i < x.permits_held; ++i) {
         const HeldPermit& held = x.permits[i];
         const limits::KeyText key = rate_limit_key(x, *held.policy);
