@@ -29,6 +29,7 @@ struct BanArguments {
     std::string who;
     std::string lifetime;
     bool endless = false;
+    bool shorten = false;
     std::string reason;
     std::string by;
 };
@@ -170,6 +171,11 @@ std::optional<std::string> key_of(const BanArguments& arguments, Terminal& termi
     return std::move(key.key);
 }
 
+std::string kept_text(const std::string& key, const std::string& until) {
+    return "kept " + key + ": it is banned longer already, " + until +
+           "; to end that sooner say --shorten\n";
+}
+
 // The same through the admin API: which records it, too.
 int change_elsewhere(const BanArguments& arguments, std::string_view method,
                      boost::json::object body, const std::string& said, Terminal& terminal) {
@@ -182,9 +188,16 @@ int change_elsewhere(const BanArguments& arguments, std::string_view method,
     if (!done) {
         return done.error();
     }
-    terminal.out << (arguments.admin.json ? boost::json::serialize(*done)
-                                          : said + text_in(done->as_object(), "key"))
-                 << '\n';
+    const boost::json::object& answer = done->as_object();
+    if (arguments.admin.json) {
+        terminal.out << boost::json::serialize(*done) << '\n';
+    } else if (answer.contains("kept")) {
+        const std::string until = text_in(answer, "until");
+        terminal.out << kept_text(text_in(answer, "key"),
+                                  until.empty() ? "without an end" : "until " + until);
+    } else {
+        terminal.out << said << text_in(answer, "key") << '\n';
+    }
     return kDone;
 }
 
@@ -196,7 +209,21 @@ int ban_elsewhere(const BanArguments& arguments, std::optional<Millis> lifetime,
     } else {
         body["endless"] = true;
     }
+    if (arguments.shorten) {
+        body["shorten"] = true;
+    }
     return change_elsewhere(arguments, "PUT", std::move(body), "banned ", terminal);
+}
+
+// How long the ban that is there lasts if that is longer than what is wanted; -1: it has no end.
+RespClient::Outcome<std::optional<std::int64_t>> kept_ms(RespClient& client, const std::string& key,
+                                                         std::optional<Millis> lifetime) {
+    const auto left = client.run({"PTTL", key});
+    if (!left) {
+        return std::unexpected(left.error());
+    }
+    const bool longer = lifetime && (left->integer == -1 || left->integer > lifetime->count());
+    return longer ? std::optional(left->integer) : std::nullopt;
 }
 
 int ban(const BanArguments& arguments, Terminal& terminal) {
@@ -219,6 +246,24 @@ int ban(const BanArguments& arguments, Terminal& terminal) {
     }
     const WallTime now = std::chrono::system_clock::now();
     const auto until = lifetime ? std::optional(now + *lifetime) : std::nullopt;
+    const auto kept = kept_ms(*client, *key, arguments.shorten ? std::nullopt : lifetime);
+    if (!kept) {
+        return show(kept.error(), terminal);
+    }
+    if (*kept) {
+        const std::string end = **kept < 0 ? "" : second_text(now + Millis(**kept));
+        if (arguments.admin.json) {
+            terminal.out << boost::json::serialize(boost::json::object{
+                                {"key", *key},
+                                {"until", end.empty() ? boost::json::value(nullptr)
+                                                      : boost::json::value(end)},
+                                {"kept", true}})
+                         << '\n';
+        } else {
+            terminal.out << kept_text(*key, end.empty() ? "without an end" : "until " + end);
+        }
+        return kDone;
+    }
     const std::string value =
         state::write_ban({.reason = arguments.reason,
                           .by = arguments.by.empty() ? caller(terminal) : arguments.by,
@@ -338,6 +383,8 @@ void add_ban_commands(CLI::App& app, Chosen& chosen) {
     add_whom(*banning, *arguments);
     banning->add_option("--for", arguments->lifetime, "How long: 90s, 15m, 12h, 7d");
     banning->add_flag("--endless", arguments->endless, "Until somebody lifts it");
+    banning->add_flag("--shorten", arguments->shorten,
+                      "Also where a ban that is there lasts longer");
     banning->add_option("--reason", arguments->reason, "Why; requests and the record show it");
     banning->add_option("--by", arguments->by, "Who bans (default: user@host)");
     add_whom(*add_command(app, chosen, "unban", "Lift a ban",

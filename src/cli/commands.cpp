@@ -38,10 +38,8 @@ int run(const Arguments& arguments, Terminal& terminal) {
     return app::run_process({find_config(arguments.config, terminal.environment)});
 }
 
-// What `check` found, for programs.
-int check_as_json(const Arguments& arguments, Terminal& terminal) {
-    const std::string path = find_config(arguments.config, terminal.environment);
-    const app::LoadedSettings settings = app::load_settings(path, terminal.environment);
+// What was found in a configuration, for programs.
+boost::json::object found_in(const std::string& path, const app::LoadedSettings& settings) {
     boost::json::array mistakes;
     for (const config::Mistake& mistake :
          settings ? std::vector<config::Mistake>() : settings.error()) {
@@ -49,8 +47,13 @@ int check_as_json(const Arguments& arguments, Terminal& terminal) {
                             {"what", mistake.what},
                             {"remedy", mistake.remedy}});
     }
-    boost::json::object out{
-        {"source", path}, {"ok", settings.has_value()}, {"mistakes", std::move(mistakes)}};
+    return {{"source", path}, {"ok", settings.has_value()}, {"mistakes", std::move(mistakes)}};
+}
+
+int check_as_json(const Arguments& arguments, Terminal& terminal) {
+    const std::string path = find_config(arguments.config, terminal.environment);
+    const app::LoadedSettings settings = app::load_settings(path, terminal.environment);
+    boost::json::object out = found_in(path, settings);
     if (settings) {
         out["services"] = (*settings)->services.size();
         out["routes"] = (*settings)->routes.size();
@@ -65,6 +68,10 @@ std::shared_ptr<const app::Settings> load(const Arguments& arguments, Terminal& 
     app::LoadedSettings settings = app::load_settings(path, terminal.environment);
     if (settings) {
         return *std::move(settings);
+    }
+    if (arguments.json) {
+        terminal.out << boost::json::serialize(found_in(path, settings)) << '\n';
+        return nullptr;
     }
     for (const config::Mistake& mistake : settings.error()) {
         terminal.err << mistake.to_string() << '\n';
@@ -139,6 +146,19 @@ config::Environment with_folder(const config::Environment& environment) {
     return config::Environment(std::move(known));
 }
 
+// A file that was named before the command is the one that the command reads, unless it names
+// another: to the parser they are two options.
+void pass_config(const CLI::App& of, const std::string& config) {
+    for (CLI::App* const command : of.get_subcommands()) {
+        CLI::Option* const option = command->get_option_no_throw("--config");
+        if (option != nullptr && option->empty()) {
+            option->add_result(config);
+            option->run_callback();
+        }
+        pass_config(*command, config);
+    }
+}
+
 constexpr const char* kConfigHelp =
     "Configuration file (default: CONFIG_FILE, config/gateway.yaml, "
     "/etc/api-gateway/gateway.yaml)";
@@ -164,7 +184,7 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
     Arguments read;
     CLI::App app{"Streaming HTTP gateway in front of the platform's services", "api-gateway"};
     app.set_version_flag("--version", "api-gateway " + std::string(kVersion));
-    app.add_option("--config", read.config, kConfigHelp);
+    const CLI::Option* const named = app.add_option("--config", read.config, kConfigHelp);
     app.require_subcommand(0, 1);
     const Command* chosen = kCommands.data();
     for (const Command& command : kCommands) {
@@ -198,6 +218,9 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
     try {
         std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
         app.parse(std::move(reversed));
+        if (!named->empty()) {
+            pass_config(app, named->as<std::string>());
+        }
     } catch (const CLI::ParseError& error) {
         return app.exit(error, terminal.out, terminal.err) == 0 ? kDone : kMisused;
     }

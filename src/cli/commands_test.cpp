@@ -146,6 +146,17 @@ TEST(Routes, AreShownAsJson) {
                                  "bodyBytesMax": 10485760})"));
 }
 
+TEST(Routes, ThatHaveMistakesAreShownAsJsonAsByCheck) {
+    const std::string path = testing::TempDir() + "gw_commands_test_routes.yaml";
+    std::ofstream(path) << "rotes: []\n";
+    const Outcome outcome = call({"routes", "--json", "--config", path});
+    EXPECT_EQ(outcome.status, kFailed);
+    EXPECT_EQ(outcome.out, call({"check", "--json", "--config", path}).out);
+    EXPECT_EQ(boost::json::parse(outcome.out).at("mistakes").as_array().size(), 2U) << outcome.out;
+    EXPECT_EQ(outcome.err, "");
+    std::filesystem::remove(path);
+}
+
 // The budgets that operators were promised, per path.
 TEST(Routes, OfTheShippedConfigurationHaveTheirBudgets) {
     const Outcome outcome = call({"routes", "--json", "--config", shipped()});
@@ -173,6 +184,35 @@ TEST(Generated, SchemaIsWhatTheProgramPrints) {
 TEST(Generated, ReferencePageIsWhatTheProgramPrints) {
     EXPECT_TRUE(content_of(root() / "docs/configuration.md") == call({"reference"}).out)
         << "docs/configuration.md is out of date: run `make generated`";
+}
+
+TEST(Commands, ReadTheFileThatIsNamedBeforeOrBehindThem) {
+    const std::string path = testing::TempDir() + "gw_commands_test_named.yaml";
+    std::ofstream(path) << "state: {resp_port: x}\nadmin: {port: y}\n";
+    const config::Environment::Values token{{"ADMIN_TOKEN", "t"}};
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"bans"},
+                                                    {"ban", "user", "42", "--endless"},
+                                                    {"status"},
+                                                    {"limits"},
+                                                    {"check"},
+                                                    {"cache", "purge", "--all"}}) {
+        for (const std::string& file : {path, std::string("/nonexistent.yaml")}) {
+            std::vector<std::string> before{"--config", file};
+            before.insert(before.end(), command.begin(), command.end());
+            std::vector<std::string> behind = command;
+            behind.insert(behind.end(), {"--config", file});
+            const Outcome wanted = call(behind, token);
+            const Outcome found = call(before, token);
+            EXPECT_NE(wanted.err.find(file), std::string::npos) << command[0] << wanted.err;
+            EXPECT_EQ(found.err, wanted.err) << command[0];
+            EXPECT_EQ(found.status, wanted.status) << command[0];
+        }
+        std::vector<std::string> both{"--config", "/nonexistent.yaml"};
+        both.insert(both.end(), command.begin(), command.end());
+        both.insert(both.end(), {"--config", path});
+        EXPECT_NE(call(both, token).err.find(path), std::string::npos) << "the nearer one counts";
+    }
+    std::filesystem::remove(path);
 }
 
 TEST(FindConfig, PrefersTheCommandLineThenTheEnvironment) {

@@ -20,7 +20,7 @@ std::string attempt(std::string_view id, int status) {
            R"("msg":"security violation: cross-tenant access attempt","requestId":")" +
            std::string(id) +
            R"(","violationType":"tenant_bypass","sourceTenant":"t1","targetTenant":"t2",)"
-           R"("userId":"mallory","resource":"path","outcome":"blocked","status":)" +
+           R"("userId":"mallory","resource":"/v/1","outcome":"blocked","status":)" +
            std::to_string(status) + R"(,"ip":"203.0.113.7"})";
 }
 

@@ -32,14 +32,15 @@ inline bool truth_of(const boost::json::object& body, std::string_view name) {
     return value != nullptr && value->is_bool() && value->as_bool();
 }
 
-// `seconds` of a body: a lifetime, or none if `endless` is true. Nothing: neither was said.
+// `seconds` of a body: a lifetime, or none if `endless` is true. Nothing: neither was said, or
+// both, and nobody can tell which was meant.
 struct Lifetime {
     std::optional<Millis> ttl;
 };
 inline std::optional<Lifetime> lifetime_of(const boost::json::object& body) {
     constexpr std::int64_t kSecondsMax = 10LL * 365 * 86'400;
     if (truth_of(body, "endless")) {
-        return Lifetime{};
+        return body.contains("seconds") ? std::nullopt : std::optional(Lifetime{});
     }
     const auto* seconds = body.if_contains("seconds");
     if (seconds == nullptr || !seconds->is_int64() || seconds->as_int64() < 1 ||
@@ -50,7 +51,7 @@ inline std::optional<Lifetime> lifetime_of(const boost::json::object& body) {
 }
 
 inline constexpr const char* kLifetimeWanted =
-    R"(say for how long: {"seconds": 3600}, or {"endless": true})";
+    R"(say for how long: {"seconds": 3600}, or {"endless": true}, and not both)";
 
 inline std::string rfc3339(WallTime time) {
     observe::Timestamp timestamp;

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "control/admin_body.hpp"
+#include "control/contain_steps.hpp"
 #include "state/banned_value.hpp"
 
 namespace gw::control {
@@ -29,6 +30,11 @@ bool hits_everybody(const std::string& kind, const std::string& who) {
     return block && block->bits < (block->base.is_v4() ? 8U : 16U);
 }
 
+// Is it in force, beyond the end of what is to take its place? none: that has no end.
+bool lasts_longer(const state::KnownEntry& there, std::optional<WallTime> until, WallTime now) {
+    return until && (!there.expires || (*there.expires > now && *there.expires > *until));
+}
+
 }  // namespace
 
 void Operations::add_to(AdminApi& api) {
@@ -44,7 +50,7 @@ void Operations::add_to(AdminApi& api) {
     on(get, "/authentication", "what failed authentications look like",
        &Operations::authentication);
     on(get, "/bans", "who is banned, why, by whom, until when", &Operations::list_bans);
-    on(put, "/bans/{kind}/{who}", "ban an ip, user or tenant: {seconds | endless, reason}",
+    on(put, "/bans/{kind}/{who}", "ban an ip, user or tenant: {seconds | endless, shorten, reason}",
        &Operations::ban);
     on(delete_, "/bans/{kind}/{who}", "lift a ban", &Operations::unban);
     on(post, "/revocations", "revoke: {kind: jti|user|tenant|all, who, seconds | endless}",
@@ -132,12 +138,21 @@ Task<AdminAnswer> Operations::ban(AdminCall call) {
         co_return bad_request(kLifetimeWanted);
     }
     const WallTime now = parts_.loop.clock().wall;
-    std::string value = state::write_ban(
-        {.reason = text_of(call.body, "reason"),
-         .by = call.by,
-         .since = now,
-         .until = lifetime->ttl ? std::optional(now + *lifetime->ttl) : std::nullopt});
-    AdminAnswer answer = co_await set(*key, std::move(value), lifetime->ttl);
+    const auto until = lifetime->ttl ? std::optional(now + *lifetime->ttl) : std::nullopt;
+    // What cannot be read is no reason to let somebody in: then the ban is set.
+    const Result<std::optional<state::KnownEntry>> there = co_await parts_.store.get(*key);
+    AdminAnswer answer;
+    if (there && *there && !truth_of(call.body, "shorten") && lasts_longer(**there, until, now)) {
+        answer = AdminAnswer::ok(
+            {{"key", *key}, {"until", time_or_null((*there)->expires)}, {"kept", true}});
+    } else {
+        answer = co_await set(*key,
+                              state::write_ban({.reason = text_of(call.body, "reason"),
+                                                .by = call.by,
+                                                .since = now,
+                                                .until = until}),
+                              lifetime->ttl);
+    }
     const auto block = kind == "ip" ? state::parse_banned_block(who) : std::nullopt;
     if (block && answer.body.is_object()) {
         answer.body.as_object()["usersLastHour"] = parts_.watch.users_of(block->base);
@@ -173,11 +188,23 @@ Task<AdminAnswer> Operations::revoke(AdminCall call) {
     if (!lifetime) {
         co_return bad_request(kLifetimeWanted);
     }
-    const auto second = std::chrono::duration_cast<std::chrono::seconds>(
-                            parts_.loop.clock().wall.time_since_epoch())
-                            .count();
-    co_return co_await set(all ? "revoked:all" : "revoked:" + kind + ":" + who,
-                           kind == "jti" ? "1" : std::to_string(second), lifetime->ttl);
+    const WallTime now = parts_.loop.clock().wall;
+    const auto second =
+        std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    ContainStep step{.key = all ? "revoked:all" : "revoked:" + kind + ":" + who,
+                     .value = kind == "jti" ? "1" : std::to_string(second),
+                     .until = lifetime->ttl ? std::optional(now + *lifetime->ttl) : std::nullopt};
+    if (Result<std::optional<state::KnownEntry>> there = co_await parts_.store.get(step.key)) {
+        meet(step, std::move(*there), now);
+    }
+    if (step.kept) {
+        co_return AdminAnswer::ok(
+            {{"key", step.key}, {"until", time_or_null(step.before->expires)}, {"kept", true}});
+    }
+    const auto ttl = step.until
+                         ? std::optional(std::chrono::duration_cast<Millis>(*step.until - now))
+                         : std::nullopt;
+    co_return co_await set(std::move(step.key), std::move(step.value), ttl);
 }
 
 Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {

@@ -74,15 +74,26 @@ bool has_coding(const http::Headers& headers) {
     });
 }
 
+bool is_small(const http::RequestHead& head, std::uint64_t most) {
+    return head.framing == http::Framing::length
+               ? head.content_length > 0 && head.content_length <= most
+               : head.framing == http::Framing::chunked && most > 0;
+}
+
+bool is_plain(const http::RequestHead& head) {
+    return !(head.headers.has(http::Known::content_encoding) && has_coding(head.headers));
+}
+
 }  // namespace
 
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most) {
-    const bool small = head.framing == http::Framing::length
-                           ? head.content_length > 0 && head.content_length <= most
-                           : head.framing == http::Framing::chunked && most > 0;
-    return small && body_kind(head) != BodyKind::other &&
-           !is_grpc(head.headers.value(http::Known::content_type)) &&
-           !(head.headers.has(http::Known::content_encoding) && has_coding(head.headers));
+    return is_small(head, most) && body_kind(head) != BodyKind::other &&
+           !is_grpc(head.headers.value(http::Known::content_type)) && is_plain(head);
+}
+
+bool has_untyped_body(const http::RequestHead& head, std::uint64_t most) {
+    return is_small(head, most) && head.headers.value(http::Known::content_type).empty() &&
+           is_plain(head);
 }
 
 }  // namespace gw::gateway

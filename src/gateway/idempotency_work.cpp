@@ -158,8 +158,8 @@ Verdict prepare_replay(Exchange& x) {
     }
     ensure(head.headers.add("Idempotent-Replayed", "true"), "room was kept for our own fields");
     add_own_fields(x, head);
-    on_response(x);
     x.outcome.status = head.status;
+    on_response(x);
     return go_on();
 }
 

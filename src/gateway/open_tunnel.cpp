@@ -112,8 +112,8 @@ net::Task<Result<void>> agree(Exchange& x, http::H1Client& service, upstream::Le
     if (!build_agreement(x, *head)) {
         co_return fail(Errc::too_large, Fault::upstream, "the service sent too many header fields");
     }
-    on_response(x);
     x.outcome.status = x.memory.response.status;
+    on_response(x);
     x.generation.service_series[x.service_index]->answered(head->status,
                                                            x.upstream_ended - *x.upstream_began);
     const std::string_view first = service.unread();

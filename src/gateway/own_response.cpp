@@ -56,8 +56,8 @@ net::Task<void> send(Exchange& x, OwnAnswer answer, std::int64_t retry_after_s) 
         add(head, "Location", x.location);
     }
     add_own_fields(x, head);
-    on_response(x);
     x.outcome.status = answer.status;
+    on_response(x);
     if (x.shard.draining()) {
         x.stream.close_after();
     }
@@ -78,8 +78,8 @@ net::Task<void> send_grpc_status(Exchange& x, RefusalKind kind, std::string_view
     add(head, "grpc-status", decimal(x.memory.arena, grpc_status(kind.status)));
     add(head, "grpc-message", x.memory.arena.join(kind.code, ": ", detail));
     add_own_fields(x, head);
-    on_response(x);
     x.outcome.status = kind.status;  // what is counted and logged
+    on_response(x);
     if (!co_await x.stream.send(head, {}, true, nullptr)) {
         x.client_gone = true;
     }

@@ -15,7 +15,8 @@ net::Task<Verdict> wait_and_decide(Exchange& x);
 // withhold it. Then what the client gets instead.
 Verdict judge(Exchange& x, const http::ResponseHead& head);
 
-// Before the response's head goes out. Stages that the request passed see it, the last one first.
+// Before the response's head goes out, once x.outcome has its status. Stages that the request
+// passed see it, the last one first.
 void on_response(Exchange& x);
 
 }  // namespace gw::gateway

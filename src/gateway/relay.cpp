@@ -93,8 +93,8 @@ net::Task<Result<void>> Relay::transfer() {
     if (!build_response_head(x_, *head)) {
         co_return fail(Errc::too_large, Fault::upstream, "the service sent too many header fields");
     }
-    on_response(x_);
     x_.outcome.status = x_.memory.response.status;
+    on_response(x_);
     if (x_.cache) [[unlikely]] {
         x_.cache->take_body(x_, *part);
     }

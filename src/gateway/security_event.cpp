@@ -132,8 +132,8 @@ void report_failed_sign_in(Exchange& x, bool ban) {
     note(x, {.kind = AccessNote::Kind::sign_in_failed, .ban = ban, .account = x.account});
 }
 
-void report_cross_tenant(Exchange& x, std::string_view target, std::string_view resource,
-                         bool allowed, int status) {
+void report_cross_tenant(Exchange& x, std::string_view target, std::string_view where, bool allowed,
+                         int status) {
     observe::MetricBlock& metrics = x.shard.metrics();
     metrics
         .cross_tenant_attempt(allowed ? observe::CrossTenant::allowed
@@ -151,14 +151,15 @@ void report_cross_tenant(Exchange& x, std::string_view target, std::string_view 
                       {"sourceTenant", tenant_of(x)},
                       {"targetTenant", target},
                       {"userId", user_of(x)},
-                      {"resource", resource},
+                      {"resource", x.head().path},
+                      {"namedIn", where},
                       {"outcome", outcome},
                       {"status", std::int64_t{status}},
                       {"ip", x.client_text},
                       {"method", x.head().method_text},
                       {"route", route_of(x)}});
     keep(x, "tenant_bypass", outcome, status,
-         "target " + std::string(target) + " by " + std::string(resource));
+         "target " + std::string(target) + " by " + std::string(where));
 }
 
 }  // namespace gw::gateway

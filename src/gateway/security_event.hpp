@@ -72,9 +72,9 @@ void report_failed_sign_in(Exchange& x, bool ban);
 void report_sign_in(Exchange& x);
 
 // A request for what belongs to another tenant: one line with "cross-tenant", one count, one
-// record. target: the tenant or venue that was named. Also counts a violation (tenant_bypass)
-// unless `allowed`.
-void report_cross_tenant(Exchange& x, std::string_view target, std::string_view resource,
-                         bool allowed, int status);
+// record. target: the tenant or venue that was named. where: in what part of the request, or in its
+// answer (a literal). Also counts a violation (tenant_bypass) unless `allowed`.
+void report_cross_tenant(Exchange& x, std::string_view target, std::string_view where, bool allowed,
+                         int status);
 
 }  // namespace gw::gateway

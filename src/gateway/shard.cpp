@@ -65,7 +65,8 @@ void Shard::shook_hands(const net::Address& peer, observe::Handshake outcome, co
 void Shard::adopt(std::shared_ptr<const Site> site) {
     // Tokens that were good under other rules may not be so any more. Where only limits are others,
     // the configuration is the same.
-    if (current_ == nullptr || current_->site->generation != site->generation) {
+    const bool same = current_ != nullptr && current_->site->generation == site->generation;
+    if (!same) {
         access_.tokens().clear();
         access_.tokens().set_most(site->tokens_cached);
     }
@@ -100,7 +101,6 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     if (!next.site->signing.secret.empty()) {
         next.signer = std::make_unique<security::RequestSigner>(next.site->signing.secret);
     }
-    rate_limits_ = next.site->rate_limited ? limits_given_ : nullptr;
     for (const auto& policy : next.site->policies) {
         metrics_.rate_limited(policy->name(), policy->dry_run());
     }
@@ -109,6 +109,9 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     std::erase_if(generations_,
                   [this](const Generation& g) { return g.exchanges == 0 && &g != current_; });
     close_tunnels_without_route();
+    if (!same) {
+        end_revoked_keys();
+    }
 }
 
 void Shard::limits_answered() {
@@ -183,6 +186,22 @@ void Shard::close_tunnels_without_route() {
         }
         return Tunnel::End::reconfigured;
     });
+}
+
+void Shard::end_revoked_keys() {
+    const identity::ApiKeys& keys = current_->site->api_keys;
+    const WallTime now = loop_.clock().wall;
+    const auto revoked = [&](const identity::Identity* caller) {
+        return caller != nullptr && caller->by_api_key && !keys.still_give(*caller, now);
+    };
+    cut_where([&](const Exchange& x) -> const char* {
+        return revoked(x.identity.get()) ? "the API key was revoked" : nullptr;
+    });
+    tunnels_.close_where(
+        http::kPolicyViolation, [&](const Tunnel& tunnel) -> std::optional<Tunnel::End> {
+            return revoked(tunnel.identity()) ? std::optional(Tunnel::End::key_revoked)
+                                              : std::nullopt;
+        });
 }
 
 void Shard::close_tunnels() {

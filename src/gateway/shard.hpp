@@ -63,7 +63,8 @@ class Shard final : public http::Responder {
     void shook_hands(const net::Address& peer, observe::Handshake outcome,
                      const char* why) override;
 
-    // From here on requests begin with this configuration.
+    // From here on requests begin with this configuration. Whose API key it does not hold any more,
+    // or holds for somebody else, loses what is in flight.
     void adopt(std::shared_ptr<const Site> site);
     void adopt_members(const std::string& service, std::span<const upstream::Member> members);
     // What active checks say of an endpoint.
@@ -138,10 +139,11 @@ class Shard final : public http::Responder {
         log_ = &log;
         security_record_ = record;
     }
-    // Null where rates are not limited.
+    // Null where nobody counts. Whether a request is counted its own configuration says: one that
+    // was goes on with it after a reload that turns limits off.
     [[nodiscard]] RateLimits* rate_limits() const { return rate_limits_; }
     // Before the first request; must outlive the shard.
-    void limit_by(RateLimits& limits) { limits_given_ = &limits; }
+    void limit_by(RateLimits& limits) { rate_limits_ = &limits; }
     // Null where there is none.
     [[nodiscard]] AnswerCache* answer_cache() const { return answer_cache_; }
     // Before the first request; must outlive the shard.
@@ -172,6 +174,7 @@ class Shard final : public http::Responder {
     void look_for_crowd(upstream::Service& service, std::uint64_t shed);
     void flush();
     void close_tunnels_without_route();
+    void end_revoked_keys();
     struct SweepTimer : net::Timer {
         explicit SweepTimer(Shard& owner)
             : Timer([](Timer& t) { static_cast<SweepTimer&>(t).shard.sweep(); }), shard(owner) {}
@@ -216,8 +219,7 @@ class Shard final : public http::Responder {
     observe::Log* log_ = nullptr;
     SecurityRecord* security_record_ = nullptr;
     upstream::BreakerSet* breakers_ = nullptr;
-    RateLimits* limits_given_ = nullptr;
-    RateLimits* rate_limits_ = nullptr;  // the same, while configuration wants it
+    RateLimits* rate_limits_ = nullptr;
     std::vector<net::Pause*> limit_waits_;
     AnswerCache* answer_cache_ = nullptr;
     SharedAnswers* shared_answers_ = nullptr;

@@ -81,8 +81,8 @@ Verdict prepare_stored(Exchange& x) {
         return refuse(Code::bad_gateway, kind_detail(Code::bad_gateway));
     }
     add_own_fields(x, head);
-    on_response(x);
     x.outcome.status = head.status;
+    on_response(x);
     return go_on();
 }
 

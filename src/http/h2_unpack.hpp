@@ -17,6 +17,8 @@ class H2Unpack {
     // empty: the frame is as good as it is, or is for the library to judge.
     std::string_view plain(std::string_view frame, std::span<char> room);
 
+    [[nodiscard]] std::size_t kept_bytes() const { return code_.size() + text_.size(); }
+
   private:
     bool knows(std::string_view code);
 

@@ -35,9 +35,9 @@ std::string section(const std::string& secret, std::string_view name = "authoriz
     return text;
 }
 
-std::string token(char of) {
+std::string token(char of, int size = 600) {
     std::string text = "Bearer ";
-    for (int i = 0; i < 600; ++i) {
+    for (int i = 0; i < size; ++i) {
         text += static_cast<char>(of + i % 7);
     }
     return text;
@@ -82,6 +82,20 @@ TEST_F(Unpacked, LeavesAloneWhatIsNotWholeOrPaddedOrShortOrTooLongForAFrame) {
     EXPECT_TRUE(plain(headers_frame('\0' + coded, kEnd | 0x8)).empty());
     EXPECT_TRUE(plain(headers_frame(section("Basic dXNlcjpwYXNz"), kEnd)).empty());
     EXPECT_TRUE(unpack.plain(headers_frame(coded, kEnd), std::span(room).first(500)).empty());
+}
+
+TEST_F(Unpacked, NeitherDecodesNorKeepsOneThatIsTooLongForItsFrame) {
+    const std::string coded = section(token('a'));
+    const std::string too_long = section(token('a', 8'000));
+    ASSERT_GT(too_long.size(), room.size());
+    EXPECT_TRUE(plain(headers_frame(too_long, kEnd)).empty());
+    EXPECT_EQ(unpack.kept_bytes(), 0);
+    ASSERT_FALSE(plain(headers_frame(coded, kEnd)).empty());
+    const std::size_t kept = unpack.kept_bytes();
+    EXPECT_GT(kept, token('a').size());
+    EXPECT_TRUE(plain(headers_frame(too_long, kEnd)).empty());
+    EXPECT_EQ(unpack.kept_bytes(), kept) << "the one before is known as before";
+    EXPECT_NE(plain(headers_frame(coded, kEnd)).find(token('a')), std::string_view::npos);
 }
 
 TEST_F(Unpacked, LeavesBrokenOnesToTheLibrary) {

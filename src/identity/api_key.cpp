@@ -4,6 +4,7 @@
 #include <openssl/sha.h>
 
 #include <cstring>
+#include <tuple>
 
 #include "base/encoding.hpp"
 #include "base/ensure.hpp"
@@ -104,6 +105,7 @@ ApiKeys::ApiKeys(const std::map<std::string, ApiKeyOptions>& options) {
     for (const auto& [name, key] : options) {
         auto identity = std::make_shared<Identity>();
         identity->by_api_key = true;
+        identity->key_hash.assign(key.hash.bytes.data(), key.hash.bytes.size());
         identity->subject = "api-key:" + name;
         identity->tenant = key.tenant;
         identity->role = key.role;
@@ -131,6 +133,18 @@ std::expected<std::shared_ptr<const Identity>, TokenFault> ApiKeys::find(std::st
         return std::unexpected(TokenFault::expired);
     }
     return found->second;
+}
+
+bool ApiKeys::still_give(const Identity& caller, WallTime now) const {
+    ApiKeyHash hash;
+    ensure(caller.key_hash.size() == hash.bytes.size(), "the caller came by a key");
+    std::memcpy(hash.bytes.data(), caller.key_hash.data(), hash.bytes.size());
+    const auto found = keys_.find(hash);
+    const auto what = [](const Identity& of) {
+        return std::tie(of.subject, of.tenant, of.role, of.permissions, of.venues);
+    };
+    return found != keys_.end() && now < found->second->expires_at &&
+           what(*found->second) == what(caller);
 }
 
 bool ApiKeys::knows(std::string_view key) const {

@@ -96,6 +96,9 @@ class ApiKeys {
     // Costs one SHA-256. Errors: api_key, expired.
     [[nodiscard]] std::expected<std::shared_ptr<const Identity>, TokenFault> find(
         std::string_view key, WallTime now) const;
+    // Does the key that this caller once showed still say the same of who shows it? It may have got
+    // another end.
+    [[nodiscard]] bool still_give(const Identity& caller, WallTime now) const;
     // Is it one of these, ended or not? Costs the same.
     [[nodiscard]] bool knows(std::string_view key) const;
     [[nodiscard]] bool empty() const { return keys_.empty(); }

@@ -50,6 +50,35 @@ TEST(ApiKeys, SayWhoseAKeyIs) {
     EXPECT_EQ(keys.find(std::string(10'000, 'x'), kNow).error(), TokenFault::api_key);
 }
 
+TEST(ApiKeys, StillGiveWhatTheySaidOfAKeyUntilItIsGoneOrEndedOrSaysSomethingElse) {
+    const ApiKeyOptions key{.hash = ApiKeyHash::of("tt_1"),
+                            .tenant = "t1",
+                            .venues = {"v1"},
+                            .role = "scanner",
+                            .permissions = {"tickets:scan"},
+                            .expires = {}};
+    const auto caller = ApiKeys({{"scanner", key}}).find("tt_1", kNow).value();
+    const auto still = [&](const char* name, auto change) {
+        ApiKeyOptions changed = key;
+        change(changed);
+        return ApiKeys({{name, changed}}).still_give(*caller, kNow);
+    };
+    EXPECT_TRUE(still("scanner", [](ApiKeyOptions&) {}));
+    EXPECT_TRUE(still("scanner", [](ApiKeyOptions& o) {
+        o.expires = *ApiKeyEnd::parse("2027-01-15T08:00:01Z");
+    }));
+    EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) {
+        o.expires = *ApiKeyEnd::parse("2027-01-15T08:00:00Z");
+    }));
+    EXPECT_FALSE(still("other", [](ApiKeyOptions&) {}));
+    EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) { o.hash = ApiKeyHash::of("tt_2"); }));
+    EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) { o.tenant = "t2"; }));
+    EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) { o.role.clear(); }));
+    EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) { o.permissions.clear(); }));
+    EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) { o.venues.clear(); }));
+    EXPECT_FALSE(ApiKeys().still_give(*caller, kNow));
+}
+
 TEST(ApiKeys, End) {
     ApiKeyOptions key{.hash = ApiKeyHash::of("tt_1"),
                       .tenant = "t1",

@@ -12,10 +12,11 @@ namespace gw::identity {
 
 struct Identity {
     bool by_api_key = false;
-    std::string subject;  // `sub`: a user. Fit to be a header field's value, as all texts here.
-    std::string tenant;   // `tenant_id`
-    std::string id;       // `jti`; empty if the token has none
-    std::string role;     // may be empty
+    std::string key_hash;  // of that key (ApiKeyHash); never told to anybody
+    std::string subject;   // `sub`: a user. Fit to be a header field's value, as all texts here.
+    std::string tenant;    // `tenant_id`
+    std::string id;        // `jti`; empty if the token has none
+    std::string role;      // may be empty
     std::vector<std::string> permissions;
     std::vector<std::string> venues;
     WallTime issued_at{};

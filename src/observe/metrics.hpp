@@ -213,11 +213,12 @@ enum class TunnelEnd : std::uint8_t {
     token_revoked,
     banned,
     draining,
-    reconfigured  // its route is gone
+    reconfigured,  // its route is gone
+    key_revoked
 };
-inline constexpr std::array<std::string_view, 9> kTunnelEnds{
-    "client",        "service", "idle",     "lifetime",    "token_expired",
-    "token_revoked", "banned",  "draining", "reconfigured"};
+inline constexpr std::array<std::string_view, 10> kTunnelEnds{
+    "client",        "service", "idle",     "lifetime",     "token_expired",
+    "token_revoked", "banned",  "draining", "reconfigured", "key_revoked"};
 constexpr std::string_view name_of(TunnelEnd end) {
     return kTunnelEnds[static_cast<std::size_t>(end)];
 }

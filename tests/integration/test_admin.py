@@ -74,6 +74,53 @@ class Admin(AdminCalls):
         self.assertEqual([("admin", "operator:ana", "done"), ("admin", "operator", "done"), ("admin", "operator", "refused")],
                          [(c["event"], c["requester"], c["decision"]) for c in changes if c["event"] == "admin"])
 
+    def test_a_revocation_that_holds_longer_stays(self):
+        gateway = self.start()
+        earlier = int(time.time()) - 3600
+        for kind, who, value in (("jti", "t1", "1"), ("user", "user-1", str(earlier)), ("all", "", str(earlier))):
+            key = "revoked:all" if kind == "all" else f"revoked:{kind}:{who}"
+            cli(self.resp_port, "SET", key, value, "EX", "86400")
+            status, answer = self.call(gateway, "POST", "/revocations", {"kind": kind, "who": who, "seconds": 60})
+            self.assertEqual((200, key, "jti" == kind), (status, answer["key"], answer.get("kept", False)))
+            self.assertGreater(int(cli(self.resp_port, "TTL", key)), 86000, key)
+            cli(self.resp_port, "PERSIST", key)
+            self.assertIsNone(self.call(gateway, "POST", "/revocations", {"kind": kind, "who": who, "seconds": 60})[1]["until"])
+            self.assertEqual("-1", cli(self.resp_port, "TTL", key), key)
+        # Tokens that were issued since are revoked all the same.
+        self.assertGreater(int(cli(self.resp_port, "GET", "revoked:user:user-1")), earlier)
+
+    def test_a_revocation_is_made_longer(self):
+        gateway = self.start()
+        for body, least in (({"seconds": 60}, 1), ({"seconds": 600}, 500), ({"endless": True}, -1)):
+            self.assertEqual(200, self.call(gateway, "POST", "/revocations", {"kind": "jti", "who": "t1"} | body)[0])
+            self.assertGreaterEqual(int(cli(self.resp_port, "TTL", "revoked:jti:t1")), least)
+        self.assertEqual("-1", cli(self.resp_port, "TTL", "revoked:jti:t1"))
+
+    def test_a_ban_that_lasts_longer_stays_unless_a_shorter_one_is_asked_for(self):
+        gateway = self.start()
+        for there in (("EX", "86400"), ()):
+            cli(self.resp_port, "SET", "banned:user:42", "scans", *there)
+            status, answer = self.call(gateway, "PUT", "/bans/user/42", {"seconds": 60, "reason": "probing"})
+            self.assertEqual((200, True), (status, answer.get("kept")))
+            self.assertEqual(not there, answer["until"] is None)
+            self.assertEqual("scans", cli(self.resp_port, "GET", "banned:user:42"))
+        answer = self.call(gateway, "PUT", "/bans/user/42", {"seconds": 60, "shorten": True, "reason": "probing"})[1]
+        self.assertNotIn("kept", answer)
+        self.assertIn(int(cli(self.resp_port, "TTL", "banned:user:42")), range(1, 61))
+        self.assertNotIn("kept", self.call(gateway, "PUT", "/bans/user/42", {"seconds": 600})[1])
+        self.assertGreater(int(cli(self.resp_port, "TTL", "banned:user:42")), 500)
+        self.assertNotIn("kept", self.call(gateway, "PUT", "/bans/user/42", {"endless": True})[1])
+        self.assertEqual("-1", cli(self.resp_port, "TTL", "banned:user:42"))
+
+    def test_a_lifetime_with_an_end_and_without_one_is_refused(self):
+        gateway = self.start()
+        for method, path, body in (("PUT", "/bans/user/42", {}), ("POST", "/revocations", {"kind": "user", "who": "42"}),
+                                   ("PUT", "/maintenance", {"mode": "down"})):
+            problem = self.refused(400, gateway, method, path, body | {"seconds": 60, "endless": True})
+            self.assertIn("not both", problem["detail"])
+        self.assertEqual("0", cli(self.resp_port, "DBSIZE"))
+        self.assertEqual(200, self.call(gateway, "PUT", "/bans/user/42", {"seconds": 60, "endless": False})[0])
+
     def test_bad_calls_say_what_would_be_right(self):
         gateway = self.start()
         for method, path, body in (("PUT", "/bans/ip/nonsense", {"seconds": 1}), ("PUT", "/bans/ip/0.0.0.0%2F0", {"seconds": 1}),

@@ -212,6 +212,9 @@ class Tenants(Identity):
         self.assertEqual(10, len(lines))
         self.assertEqual((tokens.TENANT, other, "user-1", "blocked", 403), tuple(
             lines[0][name] for name in ("sourceTenant", "targetTenant", "userId", "outcome", "status")))
+        self.assertEqual((f"/api/v1/tenants/{other}/text", "path"), (lines[0]["resource"], lines[0]["namedIn"]))
+        self.assertEqual({("/api/v1/s0/seen", "query"), ("/api/v1/s0/seen", "header")},
+                         {(line["resource"], line["namedIn"]) for line in lines[1:]})
         self.assertEqual(1, self.metric(
             gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 10\n'))
 
@@ -236,7 +239,8 @@ class Tenants(Identity):
         answer = self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.OTHER_TENANT}",
                                     tokens.bearer())
         self.assertNotIn(b"secret", answer.body)
-        self.assertEqual(404, self.events(gateway, "cross-tenant")[0]["status"])
+        line = self.events(gateway, "cross-tenant")[0]
+        self.assertEqual((404, "/api/v1/s0/owned", "answer"), (line["status"], line["resource"], line["namedIn"]))
         self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.TENANT}+{tokens.OTHER_TENANT}",
                            tokens.bearer())
 
@@ -273,6 +277,42 @@ class Injection(Identity):
                 client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
                 self.assertEqual(400, client.response("POST").status, fields)
         self.assertEqual(0, self.origin.requests)
+
+    def test_a_body_whose_type_nobody_says_is_json_if_it_begins_as_such(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block, body_bytes_max: 1024},")
+        gateway = self.start(text)
+        attack = "x' UNION SELECT password FROM users--"
+        objects = json.dumps({"name": attack}).encode()
+        for body, status in ((objects, 400), (b" \t\r\n" + objects, 400), (json.dumps([attack]).encode(), 400),
+                             (b'{"name": "O\'Brien"}', 200), (b"name=" + attack.encode(), 200), (b" " * 200, 200),
+                             (b'{"x": "%s", ' % (b"y" * 1024) + objects[1:], 200)):
+            for cut in (0, 1, 6, len(body)):
+                # What is here already is looked at, however much it is.
+                for length in (True, False) if len(body) <= 1024 else (True,):
+                    with Client(gateway.port) as client:
+                        pieces = [piece for piece in (body[:cut], body[cut:]) if piece]
+                        client.send(b"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n" +
+                                    (b"Content-Length: %d\r\n\r\n" % len(body) if length else b"Transfer-Encoding: chunked\r\n\r\n"))
+                        for piece in pieces:
+                            client.send(piece if length else b"%x\r\n%s\r\n" % (len(piece), piece))
+                        client.send(b"" if length else b"0\r\n\r\n")
+                        self.assertEqual(status, client.response("POST").status, (body, cut, length))
+
+    def test_what_is_no_json_waits_for_no_more_than_its_first_byte(self):
+        text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")
+        gateway = self.start(text)
+        with Client(gateway.port) as client:
+            client.send(b"POST /api/v1/s0/echo HTTP/1.1\r\nHost: a\r\n" + tokens.bearer().encode() +
+                        b"Transfer-Encoding: chunked\r\n\r\n")
+            client.send(b"2\r\n  \r\n")
+            client.send(b"5\r\nhello\r\n")
+            wait_until(lambda: self.comes(client, b"hello"), 5, "it comes back before its end")
+            client.send(b"0\r\n\r\n")
+
+    @staticmethod
+    def comes(client, text):
+        client.data += client.sock.recv(4096)
+        return text in client.data
 
     def test_a_body_that_does_not_say_how_long_it_is_is_looked_at_too(self):
         text = self.text.replace("name: s0,", "name: s0, injection: {mode: block},")

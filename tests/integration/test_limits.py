@@ -110,6 +110,20 @@ class Alone(Limits):
         self.assertEqual([402, 402, 429], failing() + failing() + failing())
         self.assertEqual([429], fine(1))
 
+    def test_where_only_failures_count_the_gateways_own_success_is_free_too(self):
+        self.text += """
+  - {name: moved, path: "/moved/{id}", redirect: {to: "/new/{id}"}, rate_limit: {policies: [failed]}}
+  - name: whole
+    path: /whole/{id}
+    methods: [GET]
+    aggregate: {parts: {one: {service: origin, path: "/up/{id}"}}}
+    rate_limit: {policies: [failed]}
+"""
+        gateway = self.start(self.FAILED)
+        for header, target, status in ((tokens.bearer(sub="moving"), "/moved/1", 302), (tokens.bearer(), "/whole/seen", 200)):
+            self.assertEqual([status] * 10, self.statuses(gateway, 10, header, target))
+        self.assertEqual([502] * 3 + [429], self.statuses(gateway, 4, tokens.bearer(), "/whole/text"))
+
     def test_a_dry_run_refuses_nothing_and_tells(self):
         gateway = self.start(self.FAILED + ", general: {requests: 2, dry_run: true}")
         self.assertEqual([200] * 5, self.statuses(gateway, 5))
@@ -127,6 +141,25 @@ class Alone(Limits):
         answers = [self.get(gateway, "/api/v1/s0/text") for _ in range(5)]
         self.assertEqual([200] * 5, [a.status for a in answers])
         self.assertEqual([], answers[0].values("RateLimit"))
+
+    def test_requests_that_are_counted_outlive_a_reload_that_turns_it_off(self):
+        text = f"limits: {{enabled: SWITCH, tickets: {{key: [caller, 'parameter:eventId']}}, {self.FAILED}}}\n" + self.text + """
+  - {name: pay, path: /api/v1/pay/**, service: origin, rewrite: /up, rate_limit: {policies: [failed]}}
+  - {name: sell, path: /api/v1/sell, service: origin, rewrite: /up/text, rate_limit: {policies: [tickets]}}
+"""
+        gateway = State.start(self, text.replace("SWITCH", "true"), environment={"RATE_LIMIT_ENABLED": ""})   # the file says
+        with Client(gateway.port) as client, Client(gateway.port) as slow:
+            slow.send(f"POST /api/v1/sell HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}Content-Type: application/json\r\n"
+                      'Content-Length: 17\r\n\r\n{"eventId": '.encode())
+            client.send(f"GET /api/v1/pay/hold HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}\r\n".encode())
+            wait_until(lambda: self.origin.holding == 1, 10, "the request is at the service")
+            gateway.config.write_text(text.replace("SWITCH", "false"))
+            gateway.signal(signal.SIGHUP)
+            self.events(gateway, "configuration reloaded")
+            self.origin.release()
+            self.assertEqual(200, client.response().status)
+            slow.send(b'"e1"}')
+            self.assertEqual(200, slow.response("POST").status)
 
 
 @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")

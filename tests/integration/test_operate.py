@@ -137,6 +137,18 @@ class Commands(Operate):
         self.assertEqual("banned:user:42", json.loads(self.done(gateway, "ban", "user", "42", "--endless", "--json", *port))["key"])
         self.assertEqual({"lifted": ["banned:user:42"]}, json.loads(self.done(gateway, "unban", "user", "42", "--json", *port)))
 
+    def test_a_ban_that_lasts_longer_stays_unless_a_shorter_one_is_asked_for(self):
+        gateway = self.start()
+        for where in (["--port", str(self.resp_port)], ["--admin-port", str(gateway.admin_port)]):
+            for words in (["--endless"], ["--for", "1d"]):
+                self.done(gateway, "ban", "user", "42", *words, "--reason", "scans", *where)
+                kept = self.done(gateway, "ban", "user", "42", "--for", "1h", *where)
+                self.assertIn("kept banned:user:42: it is banned longer already, ", kept)
+                self.assertTrue(json.loads(self.done(gateway, "ban", "user", "42", "--for", "1h", "--json", *where))["kept"])
+                self.assertIn("scans", cli(self.resp_port, "GET", "banned:user:42"))
+                self.assertIn("banned ", self.done(gateway, "ban", "user", "42", "--for", "1h", "--shorten", *where))
+                self.assertIn(int(cli(self.resp_port, "TTL", "banned:user:42")), range(3590, 3601))
+
     def test_every_command_has_help_with_examples_and_is_completed(self):
         gateway = self.start()
         commands = ["run", "check", "routes", "status", "top", "ban", "unban", "bans", "revoke", "disable", "maintenance", "breaker", "log-level",

@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import time
 import unittest
 
 from support import tokens
@@ -110,10 +112,12 @@ class BruteForce(State):
 
     def sign_in(self, gateway, status, email, address="203.0.113.7"):
         """On a connection of its own, so that all workers get their share."""
-        body = json.dumps({"email": email, "password": "x"}).encode()
+        self.sign_in_by(gateway, status, json.dumps({"email": email, "password": "x"}), address)
+
+    def sign_in_by(self, gateway, status, body, address, content_type="application/json"):
         with Client(gateway.port) as client:
             client.send(f"POST /api/v1/auth/status?code={status} HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n"
-                        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+                        f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
             self.assertEqual(status, client.response().status)
 
     def violations(self, gateway):
@@ -144,6 +148,37 @@ class BruteForce(State):
         wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
         self.assertIn("account", self.violations(gateway)[0]["detail"])
         self.assertNotIn("victim", json.dumps(self.violations(gateway)))
+
+    def test_an_account_does_not_hide_among_others_that_a_body_names(self):
+        gateway = self.start()
+        form = "application/x-www-form-urlencoded"
+        for number, (body, content_type) in enumerate((
+                ('{"email": "decoy-%d@example.org", "email": "victim@example.org"}', "application/json"),
+                ('{"email": "victim@example.org", "a": {"email": "decoy-%d@example.org"}}', "application/json"),
+                ('{"x": ' + "[" * 40 + '"%d"' + "]" * 40 + ', "email": "victim@example.org"}', "application/json"),
+                ("email=decoy-%d%%40example.org&email=victim%%40example.org", form),
+                ("email=victim%%40example.org&email=decoy-%d%%40example.org", form))):
+            self.assertEqual([], self.violations(gateway))
+            self.sign_in_by(gateway, 401, body % number, f"203.0.113.{number}", content_type)
+            # Somebody who does get in clears no failures but those of the own account.
+            self.sign_in_by(gateway, 200, body % number, f"203.0.113.{number}", content_type)
+        wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
+        self.assertIn("account", self.violations(gateway)[0]["detail"])
+
+    def test_a_sign_in_clears_no_account_that_it_only_named(self):
+        gateway = self.start()
+        for i in range(4):
+            self.sign_in(gateway, 401, "victim@example.org", f"203.0.113.{i}")
+        self.sign_in_by(gateway, 200, '{"email": "victim@example.org", "email": "own@example.org"}', "203.0.113.9")
+        self.sign_in(gateway, 401, "victim@example.org", "203.0.113.9")
+        wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
+
+    def test_a_name_that_says_the_same_twice_names_one_account(self):
+        gateway = self.start()
+        for i in range(5):
+            self.sign_in_by(gateway, 401, '{"email": "user-%d@a", "user": {"email": "User-%d@a"}}' % (i, i), f"203.0.113.{i}")
+        self.events(gateway, "authentication failed", 5)
+        self.assertEqual([], self.violations(gateway))
 
     def test_whoever_goes_on_is_banned_where_the_route_says_so(self):
         gateway = self.start("block")
@@ -303,6 +338,46 @@ api_keys:
             self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
             service.next().send(frame(b"hello"))
             self.assertEqual((2, b"hello"), client.frame())
+
+    def test_a_reload_that_takes_a_key_away_or_changes_it_ends_what_is_in_flight_by_it(self):
+        service = Service()
+        self.addCleanup(service.close)
+        text = (self.text.replace("services:", f'services:\n  sockets: {{url: "{service.url}"}}') +
+                "  - {name: sockets, path: /api/v1/sockets/**, service: sockets, rewrite: /up, websocket: {}}\n")
+        gateway = self.start(text)
+
+        def reload(text, number):
+            gateway.config.write_text(text)
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: sum(e.get("msg") == "configuration reloaded" for e in gateway.events) == number, 10, "reload")
+
+        def socket(header):
+            client = connect(gateway.port)
+            self.addCleanup(client.close)
+            client.send(request("/api/v1/sockets/ws", header))
+            self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
+            return client, service.next()
+        by_key = f"X-API-Key: {self.key}\r\n"
+        others, behind_others = socket(tokens.bearer())
+        gone = [("role: scanner", "role: clerk"), ("  scanner: {", "  other: {")]
+        first, behind_first = socket(by_key)
+        reload(text := text.replace("role: scanner", "expires: '2200-01-01T00:00:00Z', role: scanner"), 1)
+        behind_first.send(frame(b"a later end changes nothing"))
+        self.assertEqual((2, b"a later end changes nothing"), first.frame())
+        for number, (was, becomes) in enumerate(gone, 2):
+            client, _ = socket(by_key)
+            with Client(gateway.port) as waiting:
+                held = self.origin.holding
+                waiting.send(f"GET /api/v1/s0/hold HTTP/1.1\r\nHost: test\r\n{by_key}\r\n".encode())
+                wait_until(lambda held=held: self.origin.holding > held, 10, "the request is at the service")
+                reload(text := text.replace(was, becomes), number)
+                began = time.monotonic()
+                opcode, reason = client.frame()
+                self.assertEqual((8, b"key_revoked"), (opcode, reason[2:]))
+                self.assertEqual(b"", waiting.rest())
+                self.assertLess(time.monotonic() - began, 1)
+        behind_others.send(frame(b"of a token"))
+        self.assertEqual((2, b"of a token"), others.frame())
 
     def test_any_other_key_is_nobody(self):
         gateway = self.start()

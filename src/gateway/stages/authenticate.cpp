@@ -127,9 +127,9 @@ bool looks_forged(TokenFault fault) {
 // token: "" where it says nothing of who it is.
 Verdict reject(Exchange& x, TokenFault fault, std::string_view token = {}) {
     const Code code = code_of(fault);
-    report_failed_authentication(x, static_cast<std::size_t>(fault), detail_of(code),
-                                 x.identity != nullptr ? x.identity->subject
-                                                       : identity::refused_subject(token, fault));
+    report_failed_authentication(
+        x, static_cast<std::size_t>(fault), detail_of(code),
+        x.identity != nullptr ? x.identity->subject : identity::refused_subject(token, fault));
     if (looks_forged(fault)) {
         report_violation(x, observe::Violation::token_manipulation,
                          observe::kTokenErrors[static_cast<std::size_t>(fault)], "blocked", 401);
@@ -181,7 +181,9 @@ Verdict verify(Exchange& x, std::string_view token, bool open, bool may_wait) {
 }
 
 Verdict look_up_key(Exchange& x, std::string_view key, bool open) {
-    auto found = x.generation.site->api_keys.find(key, x.shard.loop().clock().wall);
+    // By what is in force now: a key that a reload took away while this request waited is nobody's.
+    const identity::ApiKeys& keys = x.shard.current().site->api_keys;
+    auto found = keys.find(key, x.shard.loop().clock().wall);
     if (!found) {
         return open ? go_on() : reject(x, found.error());
     }

@@ -27,43 +27,68 @@ void fields(Visitor& field, BruteForceOptions& o) {
     field("login_paths", o.login_paths,
           "paths below the route's own where people sign in: an answer of 401 or 403 is a failure; "
           "on a route without `/**` it is the route's own path");
-    field("account_fields", o.account_fields,
-          "members of the form or JSON body that name the account; the first that is there counts");
+    field(
+        "account_fields", o.account_fields,
+        "members of the form or JSON body that name the account; the first of these that is there "
+        "counts, and bodies where it says several things count together");
     field("body_bytes_max", o.body_bytes_max, config::Range{0, 1'048'576},
           "bodies up to this size are held and looked at; 0: only addresses are counted");
 }
+
+// Where bodies name several accounts by one name, or cannot be read to their end, which account is
+// meant is the service's own affair, and whoever could choose which is counted would hide the one
+// that is attacked. All such sign-ins count together, as to an account of this name, which nobody
+// has.
+constexpr std::string_view kAnyAccount = "";
 
 class AccountFinder final : public security::ValueVisitor {
   public:
     explicit AccountFinder(const std::vector<std::string>& names) : names_(names) {}
     bool value(security::ValuePlace, std::string_view name, std::string_view decoded) override {
-        const auto found = std::ranges::find(names_, name);
-        if (found != names_.end() && !decoded.empty() && found - names_.begin() < rank_) {
-            rank_ = found - names_.begin();
-            account = decoded;
+        const auto rank = std::ranges::find(names_, name) - names_.begin();
+        if (rank == std::ssize(names_) || decoded.empty() || rank > rank_) {
+            return true;
         }
+        std::string named(decoded);
+        // Services take names in any case of letters.
+        std::ranges::transform(named, named.begin(), [](char c) { return lower(c); });
+        several_ = rank == rank_ && (several_ || named != account_);
+        rank_ = rank;
+        account_ = std::move(named);
         return true;
     }
-    std::string account;
+    // Nothing: the body names none.
+    [[nodiscard]] std::optional<std::string_view> account(security::Walk walk) const {
+        if (walk != security::Walk::whole || several_) {
+            return kAnyAccount;
+        }
+        return account_.empty() ? std::nullopt : std::optional<std::string_view>(account_);
+    }
 
   private:
     const std::vector<std::string>& names_;
     std::ptrdiff_t rank_ = std::numeric_limits<std::ptrdiff_t>::max();
+    std::string account_;
+    bool several_ = false;
 };
 
 void find_account(Exchange& x, const BruteForceOptions& o) {
     AccountFinder finder(o.account_fields);
     security::RequestValues& values = x.shard.request_values();
-    [[maybe_unused]] const security::Walk walk = body_kind(x.head()) == BodyKind::form
-                                                     ? values.form(x.held->bytes, finder)
-                                                     : values.json(x.held->bytes, finder);
+    const security::Walk walk = body_kind(x.head()) == BodyKind::form
+                                    ? values.form(x.held->bytes, finder)
+                                    : values.json(x.held->bytes, finder);
     const SecurityRecord* const record = x.shard.security_record();
-    if (!finder.account.empty() && record != nullptr) {
-        // Services take names in any case of letters.
-        std::ranges::transform(finder.account, finder.account.begin(),
-                               [](char c) { return lower(c); });
-        x.account = record->hash(finder.account);
+    const auto account = finder.account(walk);
+    if (account && record != nullptr) {
+        x.account = record->hash(*account);
     }
+}
+
+// A sign-in that succeeded clears the account's failures: not those of accounts that it only named.
+bool names_any_account(const Exchange& x) {
+    const SecurityRecord* const record = x.shard.security_record();
+    return record != nullptr && x.account == record->hash(kAnyAccount);
 }
 
 bool is_login(const Exchange& x, const BruteForceOptions& o) {
@@ -101,6 +126,9 @@ Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOpt
     if (head.status == 401 || head.status == 403) {
         report_failed_sign_in(x, o.mode == Mode::block);
     } else if (head.status >= 200 && head.status < 300) {
+        if (names_any_account(x)) {
+            x.account = 0;
+        }
         report_sign_in(x);
     }
     return go_on();

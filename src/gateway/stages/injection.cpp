@@ -28,7 +28,8 @@ void fields(Visitor& field, InjectionOptions& o) {
     field("mode", o.mode, "what becomes of a request in which one is found");
     field("headers", o.headers, "header fields that are looked at too, by name");
     field("body_bytes_max", o.body_bytes_max, config::Range{0, 1'048'576},
-          "form and JSON bodies up to this size are held and looked at; 0: none");
+          "form and JSON bodies up to this size are held and looked at; 0: none. A body without "
+          "`Content-Type` is JSON if it begins with `{` or `[`");
 }
 
 class Finder final : public security::ValueVisitor {
@@ -62,6 +63,20 @@ Verdict look_at_body(Exchange& x, const InjectionOptions& o) {
     return judged(x, finder, o);
 }
 
+enum class Begins : std::uint8_t { as_json, otherwise, not_yet };
+Begins begins(std::string_view body) {
+    const std::size_t first = body.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) {
+        return Begins::not_yet;
+    }
+    return body[first] == '{' || body[first] == '[' ? Begins::as_json : Begins::otherwise;
+}
+
+// Of a body that says nothing of its type, and is not all here.
+bool is_something_else(const Exchange& x) {
+    return body_kind(x.head()) == BodyKind::other && begins(x.held->bytes) == Begins::otherwise;
+}
+
 void look_at_headers(Exchange& x, Finder& finder, const InjectionOptions& o) {
     security::RequestValues& values = x.shard.request_values();
     for (const http::Field& field : x.head().headers) {
@@ -89,19 +104,33 @@ Verdict decide(Exchange& x, const InjectionOptions& o) {
         look_at_headers(x, finder, o);
     }
     const Verdict verdict = judged(x, finder, o);
-    if (!verdict.goes_on() || !has_readable_body(x.head(), o.body_bytes_max)) {
+    if (!verdict.goes_on() || !(has_readable_body(x.head(), o.body_bytes_max) ||
+                                has_untyped_body(x.head(), o.body_bytes_max))) {
         return verdict;
     }
     if (o.mode != Mode::block && x.head().framing == http::Framing::chunked) {
         return verdict;  // what may be a stream is not held up only to be told of
     }
-    return hold_what_is_here(x) ? look_at_body(x, o) : wait();
+    if (hold_what_is_here(x)) {
+        return look_at_body(x, o);
+    }
+    return is_something_else(x) ? verdict : wait();
 }
 
 net::Task<Verdict> wait_for_body(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const InjectionOptions&>(*options);
     // A body that breaks off goes no further, see held_body.hpp.
-    const Result<void> held = co_await hold_body(x, o.body_bytes_max);
+    Result<void> held;
+    while (held && !x.held->last && x.held->bytes.size() <= o.body_bytes_max &&
+           body_kind(x.head()) == BodyKind::other && begins(x.held->bytes) == Begins::not_yet) {
+        held = co_await hold_body(x, x.held->bytes.size());
+    }
+    if (held && is_something_else(x)) {
+        co_return go_on();  // it may be a stream, which nobody has to wait for
+    }
+    if (held) {
+        held = co_await hold_body(x, o.body_bytes_max);
+    }
     co_return held&& x.held->last ? look_at_body(x, o) : go_on();
 }
 

@@ -193,7 +193,8 @@ Verdict count_on(Exchange& x) {
 }
 
 Verdict decide(Exchange& x, const RateLimitOptions& o) {
-    if (x.shard.rate_limits() == nullptr || x.route->policies.empty()) {
+    if (x.shard.rate_limits() == nullptr || !x.generation.site->rate_limited ||
+        x.route->policies.empty()) {
         return go_on();
     }
     if (!x.route->body_parameters.empty() && has_readable_body(x.head(), o.body_bytes_max)) {
@@ -286,10 +287,10 @@ net::Task<Verdict> wait_to_count(Exchange& x, const StageOptions* options) {
     }
 }
 
-// What succeeded does not count where only failures do.
-Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOptions&) {
-    if (head.status >= 400) {
-        return go_on();
+// What succeeded does not count where only failures do, whoever gave the answer.
+void on_response(Exchange& x, const StageOptions&) {
+    if (x.outcome.status >= 400) {
+        return;
     }
     RateLimits* const all = x.shard.rate_limits();
     for (std::size_t i = 0; i < x.permits_held; ++i) {
@@ -306,13 +307,12 @@ Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOpt
         }
     }
     x.permits_held = 0;
-    return go_on();
 }
 
 constexpr Stage row() {
     Stage stage = stage_of_every_route<RateLimitOptions, decide>("rate_limit");
     stage.wait = wait_to_count;
-    stage.judge = judge_answer;
+    stage.on_response = on_response;
     return stage;
 }
 
