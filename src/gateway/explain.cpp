@@ -6,6 +6,7 @@
 #include "gateway/cache_options.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/idempotency_options.hpp"
+#include "gateway/mirror_options.hpp"
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stages.hpp"
@@ -131,6 +132,13 @@ std::string passed_by(const Exchange& x, std::string_view stage) {
     return "";
 }
 
+StageFinding copied(const Exchange& x, std::string_view stage, const MirrorOptions& options) {
+    return {std::string(stage), Is::goes_on, 0, "",
+            may_be_copied(x, options) ? std::to_string(options.percent) +
+                                            " % of such requests are copied to " + options.service
+                                      : "no copy is made of such a request"};
+}
+
 // The stages that would change something elsewhere, or ask somebody, are told of instead.
 std::optional<StageFinding> supposed(Exchange& x, std::size_t index, const ExplainParts& parts) {
     const std::string_view name = kStages[index]->name;
@@ -174,6 +182,9 @@ std::optional<StageFinding> supposed(Exchange& x, std::size_t index, const Expla
                             given ? "the key is claimed in the store; an answer that is kept under "
                                     "it is given instead"
                                   : "no Idempotency-Key"};
+    }
+    if (name == "mirror" && options != nullptr) {
+        return copied(x, name, static_cast<const MirrorOptions&>(*options));
     }
     return std::nullopt;
 }
@@ -278,6 +289,7 @@ Explanation explain(const ExplainParts& parts, const ExplainRequest& request) {
     const auto counted = std::make_unique<observe::MetricBlock>();
     observe::AccessLog lines(parts.sink);  // of which none is written
     Shard shard(parts.loop, parts.h1, *counted, lines);
+    shard.only_suppose();
     shard.break_by(parts.breakers);
     shard.adopt(parts.site);
     shard.access().adopt_keys(parts.keys);
