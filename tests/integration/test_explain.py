@@ -120,6 +120,23 @@ class Explain(Knobs):
         self.assertEqual(200, self.get(gateway, "/api/v1/s0/text").status)
         self.assertEqual([], copies.seen)
 
+    def test_an_answer_that_is_put_together_is_told_by_its_parts(self):
+        self.text += """
+  - {name: whole, path: "/api/v1/whole/{id}", methods: [GET], authenticate: {public: [/**]},
+     aggregate: {parts: {event: {service: origin, path: "/up/{id}"}, seats: {service: origin, path: "/up/{event#/id}"}}}}"""
+        gateway = self.start()
+        answer = self.explained(gateway, "GET", "/api/v1/whole/text")
+        self.assertEqual(("aggregate", None, None, "put together of event from origin, seats from origin"), self.by(answer))
+        self.assertIsNone(answer["upstream"])
+        self.assertRegex(self.done(gateway, "explain", "GET", "/api/v1/whole/text"), r"(?m)^decided by aggregate$")
+
+    def test_a_redirect_is_told_with_where_it_leads(self):
+        self.text += """
+  - {name: old, path: "/api/v1/old/{id}", authenticate: {public: [/**]}, redirect: {to: "/api/v1/s0/{id}"}}"""
+        gateway = self.start()
+        self.assertEqual(("redirect", 302, None, "to /api/v1/s0/7"), self.by(self.explained(gateway, "GET", "/api/v1/old/7")))
+        self.assertRegex(self.done(gateway, "explain", "GET", "/api/v1/old/7"), r"(?m)^decided by redirect: 302$")
+
     def test_the_command_says_it_and_ends_by_it(self):
         gateway = self.start()
         status, out, errors = self.tool(gateway, "explain", "GET", SEEN, "--address", "203.0.113.7")
