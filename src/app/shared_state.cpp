@@ -172,7 +172,7 @@ void SharedState::forget_limit(std::string_view key) {
 }
 
 void SharedState::forget_answers() {
-    answers_.purge({});
+    answers_.adopt_rules(base_.site->generation);
     share_answers();
 }
 

@@ -141,8 +141,9 @@ void Worker::end_idle() {
 
 void Worker::end_all() {
     loop_.post([this] {
+        // First: requests that outlive their clients, and those that have none, end as well.
+        shard_.cut_where([](const gateway::Exchange&) { return "the process ends"; });
         server_.end_all();
-        shard_.end_behind();
         shard_.access().keys_asked_for_ended();  // whoever waits for one waits for no socket
     });
 }

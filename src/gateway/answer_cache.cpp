@@ -91,11 +91,20 @@ AnswerCache::PassMark& AnswerCache::mark_of(Part& part, CacheKey key, std::size_
     return part.passes[hash / kParts % kPassMarks];
 }
 
-AnswerCache::Lead AnswerCache::lead(CacheKey key, Instant now,
+std::size_t AnswerCache::adopt_rules(std::uint64_t generation) {
+    // Before the purge, which dooms what is being filled: nothing may begin behind it.
+    rules_.store(generation, std::memory_order_release);
+    return purge(Purge{});
+}
+
+AnswerCache::Lead AnswerCache::lead(CacheKey key, std::uint64_t generation, Instant now,
                                     const std::shared_ptr<FillWait>& wait) {
     const Hashed uri = hashed(key.uri);
     Part& part = part_of(uri);
     const std::scoped_lock lock(part.mutex);
+    if (generation < rules_.load(std::memory_order_acquire)) {
+        return {.passes = true};
+    }
     std::size_t hash = 0;
     const PassMark& mark = mark_of(part, key, hash);
     const bool passes = mark.hash == hash && mark.until > now;

@@ -97,14 +97,19 @@ class AnswerCache {
     // The newest that fits the request, fresh or not; null if there is none.
     StoredPtr find(CacheKey key, const http::Headers& request);
 
-    // May I fill it? A number other than 0: yes, until end() or store() with it. 0: somebody does,
-    // and `wait`, unless null, is woken when they end. passes: it has turned out of late that it
-    // can not be kept; then nobody is waited for.
+    // Purges everything; whoever began by older rules than these (Site::generation) fills nothing
+    // any more. How many answers there were.
+    std::size_t adopt_rules(std::uint64_t generation);
+
+    // May I, who began by the rules of that generation, fill it? A number other than 0: yes, until
+    // end() or store() with it. 0: somebody does, and `wait`, unless null, is woken when they end.
+    // passes: it has turned out of late that it can not be kept; then nobody is waited for.
     struct Lead {
         std::uint64_t fill = 0;
         bool passes = false;
     };
-    Lead lead(CacheKey key, Instant now, const std::shared_ptr<FillWait>& wait);
+    Lead lead(CacheKey key, std::uint64_t generation, Instant now,
+              const std::shared_ptr<FillWait>& wait);
     // Ends a filling and wakes those who wait. replaced: what it takes the place of, or null.
     // False: it is not kept: there is no room, or it was outdated while it was fetched.
     bool store(CacheKey key, std::uint64_t fill, StoredPtr answer, const StoredPtr& replaced);
@@ -180,6 +185,7 @@ class AnswerCache {
     std::atomic<std::uint64_t> part_bytes_max_{0};
     std::atomic<std::uint64_t> bytes_{0};
     std::atomic<std::uint64_t> fills_{0};
+    std::atomic<std::uint64_t> rules_{0};
 };
 
 }  // namespace gw::gateway

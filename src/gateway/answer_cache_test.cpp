@@ -6,6 +6,7 @@ namespace gw::gateway {
 namespace {
 
 const Instant kNow{std::chrono::seconds{1'000}};
+constexpr std::uint64_t kRules = 1;  // those that are in force
 
 class Answers : public ::testing::Test {
   protected:
@@ -22,7 +23,7 @@ class Answers : public ::testing::Test {
         return stored;
     }
     void keep(CacheKey key, const StoredPtr& stored) {
-        const auto lead = cache_.lead(key, kNow, nullptr);
+        const auto lead = cache_.lead(key, kRules, kNow, nullptr);
         ASSERT_NE(lead.fill, 0U);
         cache_.store(key, lead.fill, stored, nullptr);
     }
@@ -52,28 +53,41 @@ TEST_F(Answers, OfWhatVariesTheOneThatFitsIsFound) {
 
 TEST_F(Answers, OneFillsAndTheOthersWait) {
     const CacheKey key{"u", ""};
-    const auto first = cache_.lead(key, kNow, nullptr);
+    const auto first = cache_.lead(key, kRules, kNow, nullptr);
     EXPECT_NE(first.fill, 0U);
-    EXPECT_EQ(cache_.lead(key, kNow, nullptr).fill, 0U);
+    EXPECT_EQ(cache_.lead(key, kRules, kNow, nullptr).fill, 0U);
     cache_.end(key, first.fill, false, kNow);
-    EXPECT_NE(cache_.lead(key, kNow, nullptr).fill, 0U);
+    EXPECT_NE(cache_.lead(key, kRules, kNow, nullptr).fill, 0U);
 }
 
 TEST_F(Answers, WhatCanNotBeKeptIsNotWaitedForForAWhile) {
     const CacheKey key{"u", ""};
-    cache_.end(key, cache_.lead(key, kNow, nullptr).fill, true, kNow);
-    EXPECT_NE(cache_.lead(key, kNow, nullptr).fill, 0U);
-    EXPECT_TRUE(cache_.lead(key, kNow, nullptr).passes);
-    EXPECT_FALSE(cache_.lead(key, kNow + std::chrono::minutes{1}, nullptr).passes);
+    cache_.end(key, cache_.lead(key, kRules, kNow, nullptr).fill, true, kNow);
+    EXPECT_NE(cache_.lead(key, kRules, kNow, nullptr).fill, 0U);
+    EXPECT_TRUE(cache_.lead(key, kRules, kNow, nullptr).passes);
+    EXPECT_FALSE(cache_.lead(key, kRules, kNow + std::chrono::minutes{1}, nullptr).passes);
+}
+
+TEST_F(Answers, WhoBeganByOlderRulesFillsNothingWhateverHeBeginsLater) {
+    const CacheKey key{"u", ""};
+    const auto before = cache_.lead(key, kRules, kNow, nullptr);
+    cache_.adopt_rules(kRules + 1);
+    EXPECT_FALSE(cache_.store(key, before.fill, answer("old"), nullptr));
+    const auto behind = cache_.lead(key, kRules, kNow, nullptr);
+    EXPECT_EQ(behind.fill, 0U);
+    EXPECT_TRUE(behind.passes);
+    const auto after = cache_.lead(key, kRules + 1, kNow, nullptr);
+    EXPECT_TRUE(cache_.store(key, after.fill, answer("new"), nullptr));
+    EXPECT_EQ(found(key), "new");
 }
 
 TEST_F(Answers, WhatWasFetchedBeforeAWriteIsNotKeptAfterIt) {
     const CacheKey key{"u", ""};
-    const auto lead = cache_.lead(key, kNow, nullptr);
+    const auto lead = cache_.lead(key, kRules, kNow, nullptr);
     cache_.forget("u");
     cache_.store(key, lead.fill, answer("old"), nullptr);
     EXPECT_EQ(found(key), "");
-    const auto again = cache_.lead(key, kNow, nullptr);
+    const auto again = cache_.lead(key, kRules, kNow, nullptr);
     cache_.purge({.of = Purge::Of::tag, .what = "other"});
     cache_.store(key, again.fill, answer("old"), nullptr);
     EXPECT_EQ(found(key), "");

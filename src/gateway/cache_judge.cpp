@@ -96,7 +96,8 @@ void CacheWork::freshen(Exchange& x, const http::ResponseHead& head) {
     answer->vary = stored_->vary;
     const StoredPtr old = std::exchange(stored_, answer);
     if (fill_ == 0) {
-        fill_ = cache_.lead(key(), x.shard.loop().now(), nullptr).fill;
+        fill_ =
+            cache_.lead(key(), x.generation.site->generation, x.shard.loop().now(), nullptr).fill;
     }
     if (fill_ != 0) {
         keep(std::move(answer), old);

@@ -219,7 +219,8 @@ CacheWork::Role CacheWork::take_role(Exchange& x, const std::shared_ptr<FillWait
     if (!reads_ || !plain_ || x.head().method != Method::get || request_.no_store) {
         return Role::passes;
     }
-    const AnswerCache::Lead lead = cache_.lead(key(), now_, request_.no_cache ? nullptr : wait);
+    const AnswerCache::Lead lead =
+        cache_.lead(key(), x.generation.site->generation, now_, request_.no_cache ? nullptr : wait);
     fill_ = lead.fill;
     passes_ = lead.passes;
     if (fill_ != 0) {
@@ -242,7 +243,7 @@ bool CacheWork::take_over(Exchange& from, Exchange& x) {
     stored_ = other.stored_;
     now_ = x.shard.loop().now();
     began_ = now_;
-    fill_ = cache_.lead(key(), now_, nullptr).fill;
+    fill_ = cache_.lead(key(), x.generation.site->generation, now_, nullptr).fill;
     return fill_ != 0;
 }
 

@@ -23,6 +23,13 @@ class ClientWatch final : public net::Stream::Watcher {
     // Where an attempt to connect stands while it lasts.
     [[nodiscard]] net::Attempt*& connecting() { return connecting_; }
 
+    // Who left before this watch, or while nothing of it waited, is not told of again: to be asked
+    // before the service is.
+    [[nodiscard]] Result<void> still_there() const {
+        return x_.client_gone ? fail(Errc::cancelled, Fault::client, "the client is gone")
+                              : Result<void>{};
+    }
+
     // What else ends with the client.
     class Waiting {
       public:

@@ -26,6 +26,8 @@ Exchange::Exchange(http::Stream& stream_, Shard& shard_, ExchangeMemory& memory_
 }
 
 Exchange::~Exchange() {
+    // What is given up of the cache is named by the configuration, which may go with this exchange.
+    cache.reset();
     shard.leave(*this);
 }
 

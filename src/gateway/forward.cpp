@@ -92,6 +92,9 @@ net::Task<Result<void>> forward(Exchange& x) {
     net::Pause pause(x.shard.loop());
     upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
     for (std::uint32_t attempt = 0;; ++attempt) {
+        if (const Result<void> wanted = watch.still_there(); !wanted) {
+            co_return wanted;
+        }
         upstream::BreakerCall call(breaker, x.shard.loop().now());
         if (!call.admitted()) {
             co_return refused_by_breaker(x, call);

@@ -100,6 +100,9 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
     net::Pause pause(x.shard.loop());
     upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
     while (true) {
+        if (const Result<void> wanted = watch.still_there(); !wanted) {
+            co_return wanted;
+        }
         upstream::BreakerCall call(*x.generation.breakers[x.service_index], x.shard.loop().now());
         if (!call.admitted()) {
             co_return refused_by_breaker(x, call);

@@ -162,6 +162,9 @@ net::Task<Result<void>> open_tunnel(Exchange& x) {
     x.service = x.generation.services[x.service_index];
     observe::UpstreamSeries& series = *x.generation.service_series[x.service_index];
     ClientWatch watch(x);
+    if (const Result<void> wanted = watch.still_there(); !wanted) {
+        co_return wanted;
+    }
     if (!build_upgrade_head(x)) {
         co_return fail(Errc::head_too_large, Fault::client, "too many header fields to forward");
     }

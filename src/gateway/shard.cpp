@@ -216,11 +216,6 @@ net::Task<void> Shard::end_services() {
     }
 }
 
-void Shard::end_behind() {
-    cut_where(
-        [](const Exchange& x) -> const char* { return x.behind ? "the process ends" : nullptr; });
-}
-
 void Shard::enter(Exchange& x) {
     x.next = first_;
     if (first_ != nullptr) {

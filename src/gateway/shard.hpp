@@ -167,7 +167,6 @@ class Shard final : public http::Responder {
     // Before the first request.
     void only_suppose() { supposed_ = true; }
     [[nodiscard]] std::size_t live_behind() const { return behind_.live(); }
-    void end_behind();
     void break_by(upstream::BreakerSet& breakers) { breakers_ = &breakers; }
     // Requests that wait for the store's word about a limit.
     void wait_for_limits(net::Pause& pause) { limit_waits_.push_back(&pause); }

@@ -41,7 +41,7 @@ bool Turn::enter() {
 
 net::Task<Result<void>> Turn::wait() {
     net::Loop& loop = x_.shard.loop();
-    if (state() == State::waiting) {
+    if (state() == State::waiting && watch_.still_there()) {
         watch_.also(this);
         const Millis longest = x_.service->bulkhead().wait_max();
         co_await pause_.until(std::min(x_.deadline, loop.now() + longest));

@@ -181,6 +181,18 @@ class Alone(Once):
         self.assertEqual(["2"], wait_until(lambda: (a := self.buy(gateway, "k")).status == 201 and a, 5,
                                            "it may be tried again").values("X-Order"))
 
+    def test_the_end_of_the_process_ends_it_all_the_same(self):
+        gateway = self.start()
+        self.shop.go.clear()
+        self.addCleanup(self.shop.go.set)
+        with Client(gateway.port, seconds=20) as first:
+            first.send(self.request("k"))
+            wait_until(lambda: self.shop.count() == 1, 5, "the service works on it")
+            gateway.signal(signal.SIGTERM)
+            wait_until(lambda: (ask(gateway.port, "/health/ready") or [0])[0] == 503, 5, "it drains")
+            gateway.signal(signal.SIGTERM)
+            self.assertEqual(0, gateway.process.wait(10))
+
     def test_what_failed_may_be_tried_again(self):
         gateway = self.start()
         for number, status in enumerate((500, 503, 429)):
