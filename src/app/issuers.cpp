@@ -41,6 +41,11 @@ Issuers::Issuers(Foundation& base, Workers& workers, std::function<void()> chang
 void Issuers::follow() {
     const Settings& settings = *base_.settings;
     warn_of_weak_rules(settings.tokens, base_.log);
+    // Whoever replaces an issuer may do so because its keys are stolen.
+    if (url_ != settings.tokens.key_set_url) {
+        url_ = settings.tokens.key_set_url;
+        document_.clear();
+    }
     callers_.follow(settings.tokens.key_set_url, settings.tokens.key_set_refresh,
                     settings.key_set_tls);
     const control::SignInOptions& options = settings.admin_sign_in;
@@ -53,7 +58,7 @@ void Issuers::follow() {
 void Issuers::publish() {
     std::vector<identity::Key> keys;
     std::vector<identity::SkippedKey> skipped;
-    if (!base_.settings->tokens.key_set_url.empty() && !document_.empty()) {
+    if (!document_.empty()) {
         keys = identity::parse_key_set(document_, skipped).value_or(std::vector<identity::Key>{});
     }
     for (const identity::SkippedKey& key : skipped) {

@@ -37,7 +37,8 @@ class Issuers {
     Foundation& base_;
     Workers& workers_;
     const std::function<void()> changed_;
-    std::string document_;  // as the issuer last gave it
+    std::string url_;       // of callers' issuer
+    std::string document_;  // as it last gave it
     std::shared_ptr<const identity::KeySet> keys_ = std::make_shared<identity::KeySet>();
     control::KeyWatch callers_;
     control::SignIn sign_in_;

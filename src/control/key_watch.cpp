@@ -68,7 +68,7 @@ net::Task<void> KeyWatch::keep_reading(std::uint64_t turn) {
     Millis retry = kRetryFirst;
     while (turn == turn_) {
         reading_ = true;
-        const bool good = co_await read();
+        const bool good = co_await read(turn);
         if (turn != turn_) {
             break;
         }
@@ -82,9 +82,12 @@ net::Task<void> KeyWatch::keep_reading(std::uint64_t turn) {
     }
 }
 
-net::Task<bool> KeyWatch::read() {
+net::Task<bool> KeyWatch::read(std::uint64_t turn) {
     const Result<Fetched> fetched =
         co_await fetch(loop_, resolver_, pool_, target_, kFetchLimit, kDocumentMax);
+    if (turn != turn_) {
+        co_return false;  // of an issuer that may not be trusted any more
+    }
     const char* why = "the answer holds no key that can be used";
     bool good = false;
     if (!fetched) {

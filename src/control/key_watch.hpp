@@ -32,7 +32,7 @@ class KeyWatch {
     KeyWatch& operator=(const KeyWatch&) = delete;
 
     // url: as check_key_set_url accepts it; empty: nothing is read. The same again changes nothing.
-    // tls: for an `https://` one, else null.
+    // tls: for an `https://` one, else null. What was asked for before is not adopted any more.
     void follow(const std::string& url, Millis refresh, std::shared_ptr<const net::TlsClient> tls);
     // Somebody met a key that is not known. At most one reading in kAskedAgain comes of it, however
     // many ask.
@@ -48,7 +48,7 @@ class KeyWatch {
 
   private:
     net::Task<void> keep_reading(std::uint64_t turn);
-    net::Task<bool> read();
+    net::Task<bool> read(std::uint64_t turn);
 
     net::Loop& loop_;
     observe::Log& log_;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "gateway/aggregate_options.hpp"
 #include "gateway/arrival.hpp"
 #include "gateway/cache_options.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/idempotency_options.hpp"
+#include "gateway/mirror_options.hpp"
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stages.hpp"
@@ -131,6 +133,23 @@ std::string passed_by(const Exchange& x, std::string_view stage) {
     return "";
 }
 
+// Whoever is asked for a part may fail, or not be asked at all, so that no status can be told.
+StageFinding put_together(std::string_view stage, const AggregateOptions& options) {
+    StageFinding found{std::string(stage), Is::answers, 0, "", ""};
+    for (const AggregateOptions::Part& part : options.list) {
+        found.why += (found.why.empty() ? "put together of " : ", ") + part.name + " from " +
+                     part.options.service;
+    }
+    return found;
+}
+
+StageFinding copied(const Exchange& x, std::string_view stage, const MirrorOptions& options) {
+    return {std::string(stage), Is::goes_on, 0, "",
+            may_be_copied(x, options) ? std::to_string(options.percent) +
+                                            " % of such requests are copied to " + options.service
+                                      : "no copy is made of such a request"};
+}
+
 // The stages that would change something elsewhere, or ask somebody, are told of instead.
 std::optional<StageFinding> supposed(Exchange& x, std::size_t index, const ExplainParts& parts) {
     const std::string_view name = kStages[index]->name;
@@ -174,6 +193,12 @@ std::optional<StageFinding> supposed(Exchange& x, std::size_t index, const Expla
                             given ? "the key is claimed in the store; an answer that is kept under "
                                     "it is given instead"
                                   : "no Idempotency-Key"};
+    }
+    if (name == "aggregate" && options != nullptr) {
+        return put_together(name, static_cast<const AggregateOptions&>(*options));
+    }
+    if (name == "mirror" && options != nullptr) {
+        return copied(x, name, static_cast<const MirrorOptions&>(*options));
     }
     return std::nullopt;
 }
@@ -278,6 +303,7 @@ Explanation explain(const ExplainParts& parts, const ExplainRequest& request) {
     const auto counted = std::make_unique<observe::MetricBlock>();
     observe::AccessLog lines(parts.sink);  // of which none is written
     Shard shard(parts.loop, parts.h1, *counted, lines);
+    shard.only_suppose();
     shard.break_by(parts.breakers);
     shard.adopt(parts.site);
     shard.access().adopt_keys(parts.keys);
@@ -301,14 +327,13 @@ Explanation explain(const ExplainParts& parts, const ExplainRequest& request) {
     out.path = std::string(x.path);
     if (x.route != nullptr) {
         out.route = x.route->path;
-        out.service_index = x.service_index;
     }
     if (x.identity != nullptr) {
         out.user = x.identity->subject;
         out.tenant = x.identity->tenant;
         out.role = x.identity->role;
     }
-    if (on) {
+    if (on && x.service_index != kNoService) {
         tell_upstream(x, out, *counted);
     }
     return out;

@@ -47,7 +47,7 @@ struct StageFinding {
     enum class Is : std::uint8_t { goes_on, skipped, refuses, answers, waits };
     std::string stage;
     Is is = Is::goes_on;
-    int status = 0;    // of what refuses or answers
+    int status = 0;    // of what refuses or answers, where that is known
     std::string code;  // of what refuses
     std::string why;
 };
@@ -65,7 +65,6 @@ struct Explanation {
     std::string client;                // address
     std::string user, tenant, role;    // of a caller who is known
     std::string route, path;           // "": there is none
-    std::size_t service_index = 0;
     // Only of one that is sent on.
     std::string service;
     std::string upstream_path;

@@ -10,6 +10,8 @@
 
 namespace gw::gateway {
 
+struct Exchange;
+
 struct MirrorOptions : StageOptions {
     std::string service;
     std::uint32_t percent = 100;
@@ -42,6 +44,9 @@ void fields(Visitor& field, MirrorOptions& o) {
 
 // Of a route; null where it has none.
 const MirrorOptions* mirror_of(const StageOptionsList& options);
+
+// Whether copies are made of such requests, but for the share and what their bodies say.
+bool may_be_copied(const Exchange& x, const MirrorOptions& options);
 
 // What tells a copy from the request, and takes out what it is not to have. False: no room.
 [[nodiscard]] bool mark_copy(const MirrorOptions& options, http::Headers& headers);

@@ -58,7 +58,7 @@ void refresh_behind(Exchange& from) {
     }
     x.deadline = shard.loop().now() + x.route->timeout;
     x.stages_passed = kStageCount;  // they have, for the request that it stands for
-    shard.spawn_behind(fetch(std::move(behind)));
+    shard.spawn_behind([&] { return fetch(std::move(behind)); });
 }
 
 }  // namespace gw::gateway

@@ -133,7 +133,7 @@ void mirror(Exchange& from, const MirrorOptions& options) {
         x.memory.parameters[i] = arena.copy(from.memory.parameters[i]);
     }
     x.deadline = shard.loop().now() + options.timeout;
-    shard.spawn_behind(send_copy(std::move(copy)));
+    shard.spawn_behind([&] { return send_copy(std::move(copy)); });
 }
 
 }  // namespace gw::gateway

@@ -156,8 +156,16 @@ class Shard final : public http::Responder {
     [[nodiscard]] IdempotencyStore* idempotency_store() const { return idempotency_store_; }
     // Before the first request; must outlive the shard.
     void remember_keys_in(IdempotencyStore& store) { idempotency_store_ = &store; }
-    // What goes on behind requests: fetches that nobody waits for.
-    void spawn_behind(net::Task<void> task) { behind_.spawn(std::move(task)); }
+    // What goes on behind requests: fetches that nobody waits for. begin() makes the task.
+    template <class Begin>
+    void spawn_behind(Begin begin) {
+        if (!supposed_) {
+            behind_.spawn(begin());
+        }
+    }
+    // Its requests are nobody's, see explain.hpp: it may go at once when they have been decided.
+    // Before the first request.
+    void only_suppose() { supposed_ = true; }
     [[nodiscard]] std::size_t live_behind() const { return behind_.live(); }
     void break_by(upstream::BreakerSet& breakers) { breakers_ = &breakers; }
     // Requests that wait for the store's word about a limit.
@@ -225,6 +233,7 @@ class Shard final : public http::Responder {
     IdempotencyStore* idempotency_store_ = nullptr;
     net::Scope behind_;
     bool draining_ = false;
+    bool supposed_ = false;
     std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};
     SweepTimer sweep_timer_{*this};
     FlushTimer flush_timer_{*this};

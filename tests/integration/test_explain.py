@@ -10,6 +10,7 @@ import unittest
 from support import tokens
 from support.process import ask
 from support.scenario import BINARY
+from support.shaping import Service
 from support.wait import readable, wait_until
 from test_admin import OPERATOR, VIEWER
 from test_knobs import Knobs
@@ -105,6 +106,36 @@ class Explain(Knobs):
         self.assertEqual(("breaker", 503, "OPEN"), (answer["decides"], answer["status"], answer["upstream"]["breaker"]))
         self.call(gateway, "PUT", "/limits/general", {"requests": 9, "seconds": 60})
         wait_until(lambda: self.explained(gateway, "GET", "/api/v1/s0/text")["limits"][0]["requests"] == 9, 5, "it is by the knob")
+
+    def test_a_mirror_is_told_of_and_no_copy_is_sent(self):
+        copies = Service("copies")
+        self.addCleanup(copies.close)
+        self.text = self.text.replace("\nroutes:", f"\n  copies: {{url: '{copies.url}'}}\nroutes:") + """
+  - {name: m, path: /api/v1/m/**, service: origin, rewrite: /up, authenticate: {public: [/**]}, mirror: {service: copies, percent: 99}}"""
+        gateway = self.start()
+        for method, why in (("GET", "99 % of such requests are copied to copies"), ("POST", "no copy is made of such a request")) * 3:
+            answer = self.explained(gateway, method, "/api/v1/m/text")
+            self.assertEqual(("upstream", "mirror", "goes on", why),
+                             (answer["decides"], *(answer["stages"][-1][name] for name in ("stage", "verdict", "why"))))
+        self.assertEqual(200, self.get(gateway, "/api/v1/s0/text").status)
+        self.assertEqual([], copies.seen)
+
+    def test_an_answer_that_is_put_together_is_told_by_its_parts(self):
+        self.text += """
+  - {name: whole, path: "/api/v1/whole/{id}", methods: [GET], authenticate: {public: [/**]},
+     aggregate: {parts: {event: {service: origin, path: "/up/{id}"}, seats: {service: origin, path: "/up/{event#/id}"}}}}"""
+        gateway = self.start()
+        answer = self.explained(gateway, "GET", "/api/v1/whole/text")
+        self.assertEqual(("aggregate", None, None, "put together of event from origin, seats from origin"), self.by(answer))
+        self.assertIsNone(answer["upstream"])
+        self.assertRegex(self.done(gateway, "explain", "GET", "/api/v1/whole/text"), r"(?m)^decided by aggregate$")
+
+    def test_a_redirect_is_told_with_where_it_leads(self):
+        self.text += """
+  - {name: old, path: "/api/v1/old/{id}", authenticate: {public: [/**]}, redirect: {to: "/api/v1/s0/{id}"}}"""
+        gateway = self.start()
+        self.assertEqual(("redirect", 302, None, "to /api/v1/s0/7"), self.by(self.explained(gateway, "GET", "/api/v1/old/7")))
+        self.assertRegex(self.done(gateway, "explain", "GET", "/api/v1/old/7"), r"(?m)^decided by redirect: 302$")
 
     def test_the_command_says_it_and_ends_by_it(self):
         gateway = self.start()

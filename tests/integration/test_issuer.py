@@ -1,10 +1,12 @@
 """An issuer that answers badly: what is known stays in force, and nobody waits for it."""
+import signal
 import socket
 import threading
 import unittest
 
 from test_identity import Identity
 from support import tokens
+from support.wait import wait_until
 
 
 class Wire:
@@ -13,6 +15,9 @@ class Wire:
     def __init__(self):
         self.answer = b""
         self.closes = True
+        self.go = threading.Event()   # until then no answer is sent
+        self.go.set()
+        self.asked = self.given = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/keys"
         self.open = []
@@ -27,7 +32,10 @@ class Wire:
             connection.settimeout(5)
             try:
                 connection.recv(65536)
+                self.asked += 1
+                self.go.wait(10)
                 connection.sendall(self.answer)
+                self.given += 1
             except OSError:
                 pass
             if self.closes:
@@ -69,7 +77,7 @@ HOSTILE = {
 }
 
 
-class HostileIssuer(Identity):
+class Wired(Identity):
     def setUp(self):
         super().setUp()
         self.issuer = tokens.Issuer(self.folder)
@@ -78,6 +86,8 @@ class HostileIssuer(Identity):
         self.wire = Wire()
         self.addCleanup(self.wire.close)
 
+
+class HostileIssuer(Wired):
     def started(self, refresh_ms=1000):
         self.wire.answer = document(self.issuer.document())
         return self.start(f"tokens: {{key_set_refresh_ms: {refresh_ms}}}\n" + self.text,
@@ -111,6 +121,56 @@ class HostileIssuer(Identity):
         self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
         forged = tokens.signed(tokens.claims(), "0" * 32, kid="mine")
         self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", tokens.bearer(forged))
+
+
+class Moved(Wired):
+    """The configuration names another issuer than before."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = tokens.Issuer(self.folder)
+        self.addCleanup(self.other.close)
+        self.other.make_key("second")
+
+    def begin(self, refresh_ms=1000):
+        self.wire.answer = document(self.issuer.document())
+        gateway = self.start(self.naming(self.wire.url, refresh_ms), environment={"JWT_SECRET": ""})
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
+        return gateway
+
+    def naming(self, url, refresh_ms=1000):
+        return f"tokens: {{key_set_url: '{url}', key_set_refresh_ms: {refresh_ms}}}\n" + self.text
+
+    def reload(self, gateway, text):
+        gateway.config.write_text(text)
+        gateway.signal(signal.SIGHUP)
+        self.events(gateway, "configuration reloaded")
+
+    def test_keys_of_the_one_before_end_with_the_reload(self):
+        gateway = self.begin()
+        self.other.answering = False
+        self.reload(gateway, self.naming(self.other.url))
+        self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", tokens.bearer(self.issuer.sign("first")))
+
+    def test_what_the_one_before_still_answers_is_nobodys(self):
+        gateway = self.begin()
+        self.wire.go.clear()
+        asked, given = self.wire.asked, self.wire.given
+        wait_until(lambda: self.wire.asked > asked, 5, "the next reading is on its way")
+        self.reload(gateway, self.naming(self.other.url, 60_000))
+        self.seen(gateway, header=tokens.bearer(self.other.sign("second")))
+        self.wire.go.set()
+        wait_until(lambda: self.wire.given > given, 5, "the late answer")
+        first = tokens.bearer(self.issuer.sign("first"))
+        self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", first)
+        self.seen(gateway, header=tokens.bearer(self.other.sign("second")))
+
+    def test_the_same_one_keeps_its_keys_through_a_reload_while_it_is_away(self):
+        gateway = self.begin()
+        self.wire.answer = b""
+        self.reload(gateway, self.naming(self.wire.url, 2000))
+        self.events(gateway, "the key set cannot be read")
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
 
 
 if __name__ == "__main__":

@@ -12,15 +12,18 @@ namespace {
 using http::Known;
 
 Verdict decide(Exchange& x, const MirrorOptions& o) {
-    if (x.websocket == nullptr &&
-        std::ranges::find(o.methods, x.head().method) != o.methods.end() &&
-        x.shard.random().below(100) < o.percent) {
+    if (may_be_copied(x, o) && x.shard.random().below(100) < o.percent) {
         mirror(x, o);
     }
     return go_on();
 }
 
 }  // namespace
+
+bool may_be_copied(const Exchange& x, const MirrorOptions& options) {
+    return x.websocket == nullptr &&
+           std::ranges::find(options.methods, x.head().method) != options.methods.end();
+}
 
 bool mark_copy(const MirrorOptions& options, http::Headers& headers) {
     if (!options.credentials) {
