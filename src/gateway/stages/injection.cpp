@@ -104,12 +104,15 @@ Verdict decide(Exchange& x, const InjectionOptions& o) {
         look_at_headers(x, finder, o);
     }
     const Verdict verdict = judged(x, finder, o);
-    if (!verdict.goes_on() || !(has_readable_body(x.head(), o.body_bytes_max) ||
-                                has_untyped_body(x.head(), o.body_bytes_max))) {
+    const bool untyped = has_untyped_body(x.head(), o.body_bytes_max);
+    if (!verdict.goes_on() || !(untyped || has_readable_body(x.head(), o.body_bytes_max))) {
         return verdict;
     }
-    if (o.mode != Mode::block && x.head().framing == http::Framing::chunked) {
-        return verdict;  // what may be a stream is not held up only to be told of
+    // What may be a stream, or a body that the service may not want, is not held up only to be told
+    // of.
+    if (o.mode != Mode::block &&
+        (x.head().framing == http::Framing::chunked || (untyped && x.head().expect_continue))) {
+        return verdict;
     }
     if (hold_what_is_here(x)) {
         return look_at_body(x, o);
