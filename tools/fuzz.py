@@ -33,7 +33,7 @@ BEGIN, END = "<!-- made by tools/fuzz.py table --write -->", "<!-- end -->"
 # One piece of a run: what is lost at most when it is ended from outside.
 PIECE_SECONDS = 60
 INPUT_BYTES_MAX = 20000
-SEEDS_MAX = 150
+SEEDS_MAX = 24
 SEED_BYTES_MAX = 16384
 # An input that takes longer is a finding; a process that takes longer than a piece by so much is stuck outside of any input.
 INPUT_SECONDS_MAX = 25
