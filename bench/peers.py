@@ -156,8 +156,8 @@ class Process:
 
     def rewind_log(self):
         """What is written next goes over what was written before, into pages that are there. In a virtual machine a page that
-        nobody has touched costs many times what it costs to write to it, so a log that grows, or is emptied and grows again,
-        would measure the machine's free memory: on this one 0.7 to 1.3 µs a line, and 0.05 to 0.15 µs again."""
+        nobody has touched costs several times what it costs to write to it, so a log that grows, or is emptied and grows
+        again, would measure the machine's free memory."""
         os.lseek(self.log.fileno(), 0, os.SEEK_SET)
 
     def stop(self):

@@ -100,7 +100,6 @@ void SecurityHeaders::add_row(std::string_view name, const std::string& value, K
                      .kind = kind,
                      .strictness = strictness_of(name, value),
                      .html_only = html_only});
-    all_.push_back(rows_.back().field);
     some_html_only_ = some_html_only_ || html_only;
     name_sizes_ |= std::uint64_t{1} << name.size();
 }
@@ -115,9 +114,6 @@ bool SecurityHeaders::may_be_given(const http::Headers& headers) const {
 bool SecurityHeaders::add_to(http::Headers& headers) const {
     const bool leaves_out = some_html_only_ && !is_html(headers);
     if (!may_be_given(headers)) [[likely]] {
-        if (!leaves_out) {
-            return headers.add(all_, http::Headers::bit(http::Known::other));
-        }
         return std::ranges::all_of(rows_, [&](const Row& row) {
             return (row.html_only && leaves_out) || headers.add(row.field);
         });

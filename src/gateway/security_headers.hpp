@@ -79,7 +79,6 @@ class SecurityHeaders {
     // As they are sent, one line behind the other, so that they are copied together.
     std::unique_ptr<std::string> lines_ = std::make_unique<std::string>();
     std::vector<Row> rows_;
-    std::vector<http::Field> all_;  // of the rows
     std::uint64_t name_sizes_ = 0;  // bit n: a name has n bytes
     bool some_html_only_ = false;
 };

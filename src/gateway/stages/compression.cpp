@@ -89,10 +89,8 @@ bool forbids_transforming(const Field& field) {
 
 // Says something of the very bytes: of others it would be false (RFC 9530).
 bool speaks_of_bytes(const Field& field) {
-    constexpr std::uint64_t kSizes = 1ULL << 6U | 1ULL << 11U | 1ULL << 13U | 1ULL << 14U;
     // Those that the gateway knows by their names are others.
-    if (field.known != Known::other || field.name.size() > 14 ||
-        (kSizes >> field.name.size() & 1) == 0) [[likely]] {
+    if (field.known != Known::other) {
         return false;
     }
     const auto is = [&](std::string_view name) { return equal_ignore_case(field.name, name); };
