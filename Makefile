@@ -40,7 +40,7 @@ test: install-test                             ## everything that must pass
 	tools/test.sh
 
 .PHONY: test-asan test-tsan
-test-asan: install-test configure-asan         ## unit and wire tests under ASan and UBSan
+test-asan: install-test configure-asan         ## unit tests, wire cases, some scenarios under ASan, UBSan
 	cmake --build --preset asan -j $(JOBS)
 	tools/test.sh --sanitizer asan
 test-tsan: install-test configure-tsan         ## the same under TSan
@@ -59,14 +59,31 @@ fuzz: install-test configure-fuzz              ## every fuzz target for FUZZ_SEC
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
 .PHONY: bench
+# What all of them take: --quick, --rounds, --seconds, --write-docs, --check, --build, --proxy-core, --load-core.
 BENCH_ARGS ?=
-bench: install-bench build                     ## CPU per request beside the raw relay, nginx and HAProxy
+# All are run, whatever one of them misses.
+BENCHES = "run.py --plain" run.py workers.py protocols.py latency.py growth.py cache.py websockets.py large_body.py
+bench: install-bench build                     ## what it costs: docs/performance.md
 	cmake --build --preset release -j $(JOBS) --target bench_programs
-	python3 bench/run.py --plain $(BENCH_ARGS)
-	python3 bench/run.py $(BENCH_ARGS)
-	python3 bench/protocols.py $(BENCH_ARGS)
-	python3 bench/cache.py $(BENCH_ARGS)
-	python3 bench/websockets.py $(filter --write-docs --check,$(BENCH_ARGS))
+	@status=0; for program in $(BENCHES); do \
+	    echo "== bench/$$program $(BENCH_ARGS)"; python3 bench/$$program $(BENCH_ARGS) || status=1; done; exit $$status
+
+# What shows more than `make test` does, and takes longer or other programs to compare with: docs/proof.md.
+.PHONY: simulation differential cache-suite resilience soak
+simulation: build                              ## limits, breaker, retries and replicas in a simulated world, by seeds
+	cmake --build --preset release -j $(JOBS) --target sim
+	build/release/tests/sim/sim --seeds $(or $(SEEDS),10000)
+differential: install-bench build              ## the same bytes to this gateway, nginx and HAProxy: what gets through
+	tests/differential.py
+cache-suite: install-test build                ## the independent suite of RFC 9111, http-cache-tests
+	tests/http_cache_suite.py
+resilience: install-test install-bench build   ## what holds under stress, and what watching costs: half an hour
+	cmake --build --preset release -j $(JOBS) --target bench_programs
+	bench/resilience.py
+	bench/overhead.py
+soak: install-test build                       ## half an hour of everything with faults, each request accounted for
+	cmake --build --preset release -j $(JOBS) --target bench_programs
+	bench/soak.py
 
 .PHONY: generated
 generated: build                               ## schema and reference page from the binary, manifests from config and rules

@@ -2,12 +2,11 @@
 """What an answer costs that is given from memory, beside the same one fetched from the service: CPU of the gateway per
 request, the shipped configuration with everything on, the same headers and token.
 
-    bench/cache.py [--build build/release] [--rounds 5] [--seconds 4] [--write-docs] [--check]
+    bench/cache.py [--rounds 5] [--seconds 4] [--quick] [--write-docs] [--check]
 
 Four loads: 1 KB and 16 KB over HTTP/1.1, and the same over HTTP/2 with prior knowledge, 32 connections of 10 streams.
 Rounds are interleaved and ratios taken inside each, as in bench/run.py. Needs what `make install-bench` installs."""
 import contextlib
-import shlex
 import sys
 
 sys.dont_write_bytecode = True
@@ -18,6 +17,7 @@ import report
 import run
 import tokens
 
+NAME = "bench-cache"
 LARGE = "/api/v1/events/bytes/16384"
 
 
@@ -48,8 +48,25 @@ LOADS = [Load("1 KB, HTTP/1.1", run.PATH), Load("16 KB, HTTP/1.1", LARGE),
 HEADINGS = ["load", "from memory, µs", "fetched, µs", "ratio"]
 
 
+def rows(result):
+    return [[title, *(report.with_spread(load[name], 2) for name in ("kept", "fetched", "ratio"))]
+            for title, load in result["loads"].items()]
+
+
+def verdicts(result):
+    return [report.verdict(load["ratio"]["median"] < 0.5, f"{title}: {load['ratio']['median']:.2f} of a request that is "
+                                                          "fetched, under half")
+            for title, load in result["loads"].items()]
+
+
+def section(result):
+    return report.composed(NAME, result, report.made_by(result), report.markdown(HEADINGS, rows(result)), verdicts(result))
+
+
 def main():
-    options = run.arguments()
+    parser = cli.measuring(__doc__, rounds=5, seconds=4)
+    parser.add_argument("--connections", type=int, default=run.CONNECTIONS, help="over HTTP/1.1")
+    options = parser.parse_args()
     cli.prepare(options)
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     found = {load.title: {"kept": [], "fetched": []} for load in LOADS}
@@ -65,22 +82,12 @@ def main():
                 for name, (process, port) in running.items():
                     found[load.title][name].append(load.measure(options, process, port))
                     process.rewind_log()
-    rows, promises = [], []
-    for title, figures in found.items():
-        ratio = report.spread([a / b for a, b in zip(figures["kept"], figures["fetched"])])
-        rows.append([title, *(report.with_spread(report.spread(figures[name]), 2) for name in ("kept", "fetched")),
-                     report.with_spread(ratio, 2)])
-        promises.append(report.verdict(ratio["median"] < 0.5, f"{title}: {ratio['median']:.2f} of a request that is "
-                                                              "fetched, under half"))
-    print(report.markdown(HEADINGS, rows), *promises, sep="\n")
-    if options.write_docs:
-        facts = report.machine()
-        command = shlex.join(["bench/cache.py", *sys.argv[1:]])
-        report.write_section("bench-cache", "\n".join([
-            f"Made by `{command}` on {facts['date']}, commit {facts['commit']}: {facts['cpu']}, Linux {facts['kernel']}; "
-            f"{options.rounds} rounds of {options.seconds} s each. Medians, with the smallest and largest round.", "",
-            report.markdown(HEADINGS, rows), "", *promises]))
-    return 1 if options.check and any("MISSED" in line for line in promises) else 0
+    loads = {title: {name: report.spread(values) for name, values in
+                     (*figures.items(), ("ratio", [a / b for a, b in zip(figures["kept"], figures["fetched"])]))}
+             for title, figures in found.items()}
+    result = report.of_run(options, loads=loads)
+    print(report.markdown(HEADINGS, rows(result)))
+    return report.finish(options, NAME, result, section, verdicts(result))
 
 
 if __name__ == "__main__":

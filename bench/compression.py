@@ -2,7 +2,7 @@
 """What compressing an answer costs: CPU of the gateway for each request, for answers of three sizes from its cache, one
 client, rounds of the four ways in turn.
 
-    bench/compression.py
+    bench/compression.py [--build build/release]
 """
 import os
 import pathlib
@@ -12,8 +12,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent / "tests/integration")]
 
+import cli  # noqa: E402
 from support.clients import Client  # noqa: E402
-from support.process import DEFAULT_BINARY, Gateway  # noqa: E402
+from support.process import Gateway  # noqa: E402
 from test_compression import Origin  # noqa: E402
 
 WAYS = (("without the section", "plain", "gzip, br"), ("identity", "packed", "identity"), ("gzip", "packed", "gzip"),
@@ -28,6 +29,7 @@ def cpu_seconds(pid):
 
 
 def main():
+    build = cli.parser(__doc__).parse_args().build
     origin = Origin()
     config = f"""
 services:
@@ -37,7 +39,7 @@ routes:
   - {{name: plain, path: /api/v1/plain/**, service: origin, {PUBLIC}}}
 """
     with tempfile.TemporaryDirectory() as folder:
-        gateway = Gateway(config, folder, DEFAULT_BINARY, environment={"WORKERS": "1", "LOG_LEVEL": "ERROR"}).wait_ready()
+        gateway = Gateway(config, folder, build / "api-gateway", environment={"WORKERS": "1", "LOG_LEVEL": "ERROR"}).wait_ready()
         for size, count in SIZES:
             costs, sent = {}, {}
             for _ in range(3):
@@ -56,4 +58,4 @@ routes:
 
 
 if __name__ == "__main__":
-    main()
+    cli.end_with(main)

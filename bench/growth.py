@@ -12,9 +12,7 @@ Both gateways answer the same load on the same core, in turns; ratios are taken 
 
 import contextlib
 import pathlib
-import shlex
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -31,6 +29,7 @@ MILLION = 1_000_000
 TRUSTED = {"TRUSTED_PROXIES": "127.0.0.1"}  # so that the load may say who asks
 TITLES = {"routes": "10,000 routes", "bans": "a million bans", "keys": "a million keys of rate limits",
           "connections": "10,000 idle connections"}
+HEADINGS = ["with", "CPU µs/request without", "with it", "ratio"]
 
 PUBLIC = "/api/v1/auth/refresh"   # who has no token is counted by address
 
@@ -160,50 +159,39 @@ def compare(options, name, origin_port, ask):
                 process.rewind_log()
             pairs.append((costs[running[0][0]], costs[running[1][0]]))
             print(f"{TITLES[name]}: {pairs[-1][1]:.2f} µs a request, without {pairs[-1][0]:.2f}", flush=True)
-    ratio = statistics.median(much / little for little, much in pairs)
-    return {"little": report.spread([pair[0] for pair in pairs]), "much": report.spread([pair[1] for pair in pairs]),
-            "ratio": report.spread([much / little for little, much in pairs]), "met": ratio <= RATIO_MAX}
+    return {"little": report.spread([little for little, _ in pairs]), "much": report.spread([much for _, much in pairs]),
+            "ratio": report.spread([much / little for little, much in pairs])}
 
 
-def section(result):
-    facts = result["machine"]
-    rows = [[TITLES[name], report.with_spread(found["little"], 2), report.with_spread(found["much"], 2),
+def rows(result):
+    return [[TITLES[name], report.with_spread(found["little"], 2), report.with_spread(found["much"], 2),
              report.with_spread(found["ratio"], 3)] for name, found in result["found"].items()]
-    return "\n".join([
-        f"Made by `{result['command']}` on {facts['date']}, commit {facts['commit']}: {facts['cpu']}, Linux {facts['kernel']}; "
-        f"{result['rounds']} rounds of {result['seconds']} s each. Medians, with the smallest and largest round.", "",
-        report.markdown(["with", "CPU µs/request without", "with it", "ratio"], rows), "", *verdicts(result)])
 
 
 def verdicts(result):
-    return [report.verdict(found["met"], f"{TITLES[name]}: {found['ratio']['median']:.3f} times as much CPU a request, "
-                                         f"at most {RATIO_MAX}") for name, found in result["found"].items()]
+    return [report.verdict(found["ratio"]["median"] <= RATIO_MAX,
+                           f"{TITLES[name]}: {found['ratio']['median']:.3f} times as much CPU a request, at most {RATIO_MAX}")
+            for name, found in result["found"].items()]
+
+
+def section(result):
+    return report.composed("growth", result, report.made_by(result), report.markdown(HEADINGS, rows(result)), verdicts(result))
 
 
 def main():
-    parser = cli.parser(__doc__)
+    parser = cli.measuring(__doc__, rounds=7, seconds=3)
     parser.add_argument("what", nargs="*", help=", ".join(TITLES))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=int, default=3, help="a measurement")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--quick", action="store_true", help="3 rounds of 1 s")
+    parser.add_argument("--connections", type=int, default=run.CONNECTIONS)
     options = parser.parse_args()
     if unknown := set(options.what) - set(TITLES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    if options.quick:
-        options.rounds, options.seconds = 3, 1
     cli.prepare(options)
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     with peers.origin(options.build, options.load_core, options.out) as origin_port:
         ask = run.asker(peers.get(origin_port, run.PATH, run.HEADERS)[1])
         found = {name: compare(options, name, origin_port, ask) for name in options.what or TITLES}
-    result = {"command": shlex.join(["bench/growth.py", *sys.argv[1:]]), "machine": report.machine(),
-              "rounds": options.rounds, "seconds": options.seconds, "found": found}
-    report.write_json(options.out / "result-growth.json", result)
-    print("\n" + "\n".join(verdicts(result)))
-    if options.write_docs:
-        report.write_section("growth", section(result))
-    return 1 if options.check and any(not one["met"] for one in found.values()) else 0
+    result = report.of_run(options, found=found)
+    return report.finish(options, "growth", result, section, verdicts(result))
 
 
 if __name__ == "__main__":

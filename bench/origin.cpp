@@ -6,7 +6,7 @@
 //   sends the body back while it comes, with its Content-Type and Content-Encoding anything else
 //   reads the body, if there is one; answers 1,024 bytes of text
 //
-// Asked for a WebSocket it agrees, and holds it without a word.
+// Asked for a WebSocket it agrees, and says what it is told (websocket_echo.hpp).
 //
 // It keeps connections alive, reads pipelined requests in order and stops reading while an answer
 // is not taken. It believes what it reads: a proxy under test has checked it already.
@@ -20,6 +20,7 @@
 #include "origin_body.hpp"
 #include "origin_loop.hpp"
 #include "plain_body.hpp"
+#include "websocket_echo.hpp"
 
 namespace {
 
@@ -95,7 +96,7 @@ class Connection {
     // Uses as much from the front as makes sense now; says how much that was.
     std::size_t take(std::string_view bytes) {
         if (switched_) {
-            return bytes.size();
+            return bench::echo_frames(bytes, out_);
         }
         std::size_t used = 0;
         while (used < bytes.size() && pattern_left_ == 0 && out_.size() < kUnsentMax) {
@@ -235,7 +236,7 @@ class Connection {
     std::uint64_t pattern_block_ = 0;
     bool pattern_chunked_ = false;
     bool in_body_ = false;
-    bool switched_ = false;  // a WebSocket: what comes is passed over
+    bool switched_ = false;  // a WebSocket
     bench::BodyReader body_;
     Sink sink_ = Sink::drain;
     std::uint64_t body_bytes_ = 0;

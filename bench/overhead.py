@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What watching costs, measured on real gateways: prints a line for each promise and fails if one is broken.
 
-    bench/overhead.py [observed console] [--build build/release] [--rounds 5]
+    bench/overhead.py [observed console] [--rounds 5] [--seconds 4] [--quick]
 
 observed  CPU per request with the access log, traces (a tenth, to a collector that takes them) and a scrape a second,
           beside the same gateway with none of them
@@ -9,7 +9,6 @@ console   CPU of a gateway that nobody asks, with and without one who watches; a
           at a fixed rate, with nobody and with ten who watch
 Rounds are interleaved and ratios taken inside each, as in bench/run.py. Needs what `make install-bench` installs.
 """
-import argparse
 import contextlib
 import http.server
 import pathlib
@@ -21,6 +20,7 @@ import time
 import urllib.request
 
 sys.dont_write_bytecode = True
+import cli
 import peers
 import run
 import steady
@@ -170,23 +170,19 @@ def console(options, origin_port, ask):
 
 def main():
     all_of_them = {"observed": observed, "console": console}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
+    cli.add_rounds(parser, rounds=5, seconds=4)
     parser.add_argument("names", nargs="*", choices=[[], *all_of_them], default=[])
-    parser.add_argument("--build", type=pathlib.Path, default=peers.ROOT / "build" / "release")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4)
-    mine = parser.parse_args()
-    sys.argv = [sys.argv[0], "--build", str(mine.build), "--rounds", str(mine.rounds), "--seconds", str(mine.seconds)]
-    options = run.arguments()
-    options.out = peers.ROOT / "build" / "bench"
-    options.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    options.connections = run.CONNECTIONS
+    cli.prepare(options)
     run.HEADERS["Authorization"] = "Bearer " + tokens.make(options.out)
     with peers.origin(options.build, options.load_core, options.out) as origin_port:
         ask = run.asker(peers.get(origin_port, run.PATH, run.HEADERS)[1])
-        for name in mine.names or all_of_them:
+        for name in options.names or all_of_them:
             all_of_them[name](options, origin_port, ask)
     return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.end_with(main)

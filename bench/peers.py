@@ -280,10 +280,10 @@ def plain_command(path):
     return lambda out, port, origin: ([program(path), str(port), str(origin)], None)
 
 
-def nginx_command(out, port, origin):
+def nginx_command(out, port, origin, template=NGINX):
     path = out / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    path.write_text(NGINX.format(out=out, port=port, origin=origin, user=user, files=FILES_MAX))
+    path.write_text(template.format(out=out, port=port, origin=origin, user=user, files=FILES_MAX))
     return [program("nginx"), "-p", str(out), "-c", str(path), "-e", str(out / "nginx.error.log")], None
 
 

@@ -12,7 +12,6 @@ import contextlib
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import report
 import run
 import tokens
 
+NAME = "bench-protocols"
 CIPHER = "TLS_AES_128_GCM_SHA256"
 HANDSHAKES = "handshakes"
 KEPT = 512  # idle connections that each keeps to the origin: more than the streams that ask at once
@@ -217,26 +217,16 @@ def verdicts(result):
 
 
 def section(result):
-    facts = result["machine"]
-    return "\n".join([
-        f"Made by `{result['command']}` on {facts['date']}, commit {facts['commit']}: {facts['cpu']}, "
-        f"Linux {facts['kernel']}, nginx {facts['nginx']}, HAProxy {facts['haproxy']}, {result['openssl']}; "
-        f"{result['rounds']} rounds of {result['seconds']} s each, {CIPHER}, {result['key']} key. Medians, with the "
-        "smallest and largest round.",
-        "", report.markdown(HEADINGS, rows(result)), "", *verdicts(result)])
+    intro = report.made_by(result, ("nginx", "HAProxy", "OpenSSL"), [CIPHER, f"{result['key']} key"])
+    return report.composed(NAME, result, intro, report.markdown(HEADINGS, rows(result)), verdicts(result))
 
 
 def arguments():
-    parser = cli.parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3, help="a measurement")
+    parser = cli.measuring(__doc__, rounds=5, seconds=3)
     parser.add_argument("--only", default="", help="loads, by comma: " + ",".join(load.name for load in LOADS))
     parser.add_argument("--peers", default="", help="proxies, by comma: nginx,haproxy,gateway")
     parser.add_argument("--rsa", action="store_true", help="an RSA key of 2,048 bits rather than one on P-256")
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s")
     options = parser.parse_args()
-    if options.quick:
-        options.rounds, options.seconds = 2, 1
     cli.prepare(options)
     return options
 
@@ -253,18 +243,10 @@ def main():
     with peers.origin(options.build, options.load_core, options.out) as origin_port:
         ask = run.asker(peers.get(origin_port, run.PATH, run.HEADERS)[1])
         rounds = all_rounds(options, proxies, loads, origin_port, ask)
-    result = {
-        "command": shlex.join(["bench/protocols.py", *sys.argv[1:]]), "machine": report.machine(),
-        "openssl": "OpenSSL " + report.version_of("openssl", "version"), "key": "RSA 2048" if options.rsa else "P-256",
-        "rounds": options.rounds, "seconds": options.seconds,
-        "loads": summarise(rounds, {proxy.name: proxy.title for proxy in proxies}),
-    }
-    report.write_json(options.out / "result-protocols.json", result)
-    promises = verdicts(result)
-    print("\n" + report.markdown(HEADINGS, rows(result)), *promises, sep="\n")
-    if options.write_docs:
-        report.write_section("bench-protocols", section(result))
-    return 1 if options.check and any("MISSED" in line for line in promises) else 0
+    result = report.of_run(options, key="RSA 2048" if options.rsa else "P-256",
+                           loads=summarise(rounds, {proxy.name: proxy.title for proxy in proxies}))
+    print("\n" + report.markdown(HEADINGS, rows(result)))
+    return report.finish(options, NAME, result, section, verdicts(result))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
-"""Figures of a benchmark run as a table, as JSON and as the marked section of docs/performance.md."""
+"""A run as a table, as JSON, as the marked section of docs/performance.md and as its chart."""
 
 import datetime
 import json
+import pathlib
 import platform
 import re
+import shlex
 import statistics
 import subprocess
+import sys
 
+import charts
 from peers import ROOT, NotBuilt, program
 
 DOCUMENT = ROOT / "docs" / "performance.md"
+WRITTEN = ("docs/performance.md", "docs/performance")   # what runs write themselves
 
 
 def spread(values):
@@ -32,19 +37,49 @@ def version_of(name, flag):
     return match.group() if match else "unknown"
 
 
+def commit(root=ROOT):
+    """Of the tree that is measured: "uncommitted" where it differs from every commit, but for what runs write."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+    changed = git("status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in WRITTEN))
+    return "uncommitted" if changed else git("rev-parse", "--short", "HEAD") or "uncommitted"
+
+
 def machine():
     model = re.search(r"model name\s*:\s*(.*)", (open("/proc/cpuinfo").read()))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True,
-                            text=True, check=False).stdout.strip()
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "kernel": platform.release(),
         "cpu": model.group(1) if model else "unknown",
-        "commit": commit or "unknown",
+        "commit": commit(),
         "nginx": version_of("nginx", "-v"),
         "haproxy": version_of("haproxy", "-v"),
         "wrk": version_of("wrk", "-v"),
+        "openssl": version_of("openssl", "version"),
     }
+
+
+def of_run(options=None, **figures):
+    """The result of the program that runs, of which finish() makes everything else. options: of what is measured in rounds."""
+    command = shlex.join([f"bench/{pathlib.Path(sys.argv[0]).name}", *sys.argv[1:]])
+    rounds = {"rounds": options.rounds, "seconds": options.seconds} if options else {}
+    return {"command": command, "machine": machine(), **rounds, **figures}
+
+
+def made_by(result, programs=(), also=()):
+    """The line above a table. programs: whose versions matter; also: more of what the run was."""
+    facts = result["machine"]
+    tree = facts["commit"] if facts["commit"] == "uncommitted" else f"commit {facts['commit']}"
+    versions = "".join(f", {name} {facts[name.lower()]}" for name in programs)
+    rounds = [f"{result['rounds']} rounds of {result['seconds']} s each"] if "rounds" in result else []
+    details = ", ".join([*rounds, *also])
+    return (f"Made by `{result['command']}` on {facts['date']}, {tree}: {facts['cpu']}, Linux {facts['kernel']}{versions}"
+            + (f"; {details}." if details else ".") + (" Medians, with the smallest and largest round." if rounds else ""))
+
+
+def composed(name, result, intro, table, promises):
+    """A section: what it was made by, its chart if it has one, its table and what is promised."""
+    return "\n".join([intro, "", *charts.embedded(name, result), *([table, ""] if table else []), *promises]).rstrip()
 
 
 def with_spread(figure, digits):
@@ -89,17 +124,13 @@ def columns(headings, rows):
         for i, heading in enumerate(headings))
 
 
-def section(result):
-    facts = result["machine"]
-    peers = result["peers"].values()
-    return "\n".join([
-        f"Made by `{result['command']}` on {facts['date']}, commit {facts['commit']}: {facts['cpu']}, "
-        f"Linux {facts['kernel']}, nginx {facts['nginx']}, HAProxy {facts['haproxy']}, "
-        f"wrk {facts['wrk']}; {result['rounds']} rounds of {result['seconds']} s each, "
-        f"{result['connections']} connections. Medians, with the smallest and largest round.",
-        "", markdown(HEADINGS, [row(peer) for peer in peers]), "", *verdicts(result)])
+def section(name, result):
+    """Of bench/run.py's."""
+    intro = made_by(result, ("nginx", "HAProxy", "wrk"), [f"{result['connections']} connections"])
+    return composed(name, result, intro, markdown(HEADINGS, [row(peer) for peer in result["peers"].values()]), verdicts(result))
 
 
+AIMS = {"gateway": 1.25, "gateway-limits": 1.2}   # of the relay's CPU per request, with HTTP/1.1 to the origin
 OVER_H2 = {"gateway-h2": "with HTTP/2 to the origin",
            "gateway-h2-limits": "with HTTP/2 to the origin and limits",
            "gateway-h2-withheld": "with HTTP/2 to the origin and the token withheld",
@@ -112,8 +143,11 @@ def verdicts(result):
     gateway, nginx = peers.get("gateway", {}), peers.get("nginx", {})
     lines = []
     if "load" in gateway:
-        ratio = gateway["load"]["ratio"]["median"]
-        lines.append(verdict(ratio <= 1.25, f"CPU per request {ratio:.2f} times the relay's, at most 1.25"))
+        for name, most in AIMS.items():
+            if "load" in peers.get(name, {}):
+                ratio = peers[name]["load"]["ratio"]["median"]
+                lines.append(verdict(ratio <= most, f"{peers[name]['title']}: CPU per request {ratio:.2f} times the relay's, "
+                                                    f"at most {most}"))
         if "load" in nginx:
             ours, theirs = (p["load"]["cpu_us"]["median"] for p in (gateway, nginx))
             lines.append(verdict(ours < theirs, f"{ours:.2f} µs a request, below nginx's {theirs:.2f}"))
@@ -143,15 +177,43 @@ def verdict(met, text):
 
 
 def write_json(path, result):
-    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def _around(name):
+    """The document before, between and behind the lines <!-- name:begin --> and <!-- name:end -->."""
+    begin, end = f"<!-- {name}:begin -->\n", f"\n<!-- {name}:end -->"
+    head, found_begin, rest = DOCUMENT.read_text().partition(begin)
+    text, found_end, tail = rest.partition(end)
+    if not found_begin or not found_end:
+        raise RuntimeError(f"{DOCUMENT} has no section {name}")
+    return head + begin, text, end + tail
+
+
+def read_section(name):
+    return _around(name)[1]
 
 
 def write_section(name, text):
-    """Replaces what stands between the markers <!-- name:begin --> and <!-- name:end -->."""
-    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
-    document = DOCUMENT.read_text()
-    head, found_begin, rest = document.partition(begin)
-    _, found_end, tail = rest.partition(end)
-    if not found_begin or not found_end:
-        raise RuntimeError(f"{DOCUMENT} has no section {name}")
-    DOCUMENT.write_text(f"{head}{begin}\n{text}\n{end}{tail}")
+    head, _, tail = _around(name)
+    DOCUMENT.write_text(head + text + tail)
+
+
+def draw(*names):
+    """In the interpreter that has the library, which need not be this one."""
+    if subprocess.run([ROOT / "bench" / "charts.py", *names], check=False).returncode != 0:
+        raise RuntimeError("the charts could not be drawn")
+
+
+def finish(options, name, result, section, promises):
+    """The end of a run: its figures in build/bench/<name>.json and, where that was asked for, in docs/performance. The exit
+    code. section(result): what stands between the document's markers of that name."""
+    write_json(options.out / f"{name}.json", result)
+    print("", *promises, sep="\n")
+    if options.write_docs:
+        write_json(charts.DATA / f"{name}.json", result)
+        write_section(name, section(result))
+        if name in charts.CHARTS:
+            draw(name)
+    return 1 if options.check and any("MISSED" in line for line in promises) else 0

@@ -10,7 +10,6 @@ goodput  a service that its crowd makes slower, asked by as many as it can bear 
 upload   100 MB, slowly but honestly; and a body of which a byte comes now and then
 Needs what `make install-bench` installs, and redis-server. Takes about fifteen minutes.
 """
-import argparse
 import collections
 import contextlib
 import http.client
@@ -29,6 +28,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
+import cli as programs                                  # noqa: E402
 import steady                                           # noqa: E402
 from support import tokens                              # noqa: E402
 from support.clients import Client                      # noqa: E402
@@ -382,17 +382,16 @@ routes: [{{name: all, path: /api/**, service: origin, timeout_ms: 5000, authenti
 
 def main():
     all_of_them = {"leases": leases, "failing": failing, "goodput": goodput, "upload": upload}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = programs.parser(__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *all_of_them], default=[])
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--mode", action="append", choices=MODES, help="only this way of failing; may be given again")
     parser.add_argument("--pairs", type=int, default=15, help="before and meanwhile, such many times (15: a p99 of one round strays by a quarter)")
     arguments = parser.parse_args()
     all_of_them["failing"] = lambda build: failing(build, arguments.mode or MODES, arguments.pairs)
     for name in arguments.names or all_of_them:
         all_of_them[name](arguments.build)
-    sys.exit(1 if failures else 0)
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    main()
+    programs.end_with(main)

@@ -7,10 +7,9 @@ the result; --help says what can be changed.
 """
 
 import contextlib
-import json
+import functools
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import report
 import tokens
 
 PATH = "/api/v1/events/1"
+CONNECTIONS = 64
 UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 SETTLE_S = 8
 
@@ -35,27 +35,22 @@ HEADERS = {
 
 
 def arguments():
-    parser = cli.parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4, help="a measurement")
-    parser.add_argument("--connections", type=int, default=64)
+    parser = cli.measuring(__doc__, rounds=5, seconds=4)
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--idle", type=int, default=15000, help="idle connections held; 0: skip")
     parser.add_argument("--only", default="", help="names, by comma: relay,asio,nginx,haproxy,haproxy-jwt,"
                         "gateway,gateway-limits,gateway-h2,gateway-h2-limits,gateway-h2-withheld,gateway-h2-withheld-limits")
     parser.add_argument("--plain", action="store_true",
                         help="forwarding only: requests without a token, the gateway with nothing on but its access log")
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 s, 1,000 idle")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.seconds, options.idle = 2, 1, min(options.idle, 1000)
-    if options.proxy_core == options.load_core:
-        sys.exit("a proxy and its load need a core each")
+        options.idle = min(options.idle, 1000)
     cli.prepare(options)
     return options
 
 
-def wrk(options, port, seconds):
-    command = ["wrk", "--threads", "1", "--connections", str(options.connections),
+def wrk(options, port, seconds, threads=1):
+    command = ["wrk", "--threads", str(threads), "--connections", str(options.connections),
                "--duration", f"{seconds}s", "--latency"]
     for name, value in HEADERS.items():
         command += ["--header", f"{name}: {value}"]
@@ -89,9 +84,10 @@ def warm(options, process, port):
     process.rewind_log()
 
 
-def measure(options, process, port):
+def measure(options, process, port, threads=1):
+    """threads: of the load."""
     cpu, began = process.cpu_s(), time.monotonic()
-    found = parse_wrk(wrk(options, port, options.seconds))
+    found = parse_wrk(wrk(options, port, options.seconds, threads))
     cpu, wall = process.cpu_s() - cpu, time.monotonic() - began
     return {"cpu_us": cpu / found["requests"] * 1e6, "busy": cpu / wall, **found}
 
@@ -204,18 +200,10 @@ def main():
         under_load(options, options.out, chosen, origins, ask, found)
         if options.idle:
             idle_of_all(options, options.out, chosen, origins, ask, found)
-    result = {
-        "command": shlex.join(["bench/run.py", *sys.argv[1:]]), "machine": report.machine(),
-        "rounds": options.rounds, "seconds": options.seconds, "connections": options.connections,
-        "peers": found,
-    }
-    report.write_json(options.out / ("result-plain.json" if options.plain else "result.json"), result)
-    rows = [report.row(peer) for peer in found.values()]
-    promises = report.verdicts(result)
-    print("\n" + report.columns(report.HEADINGS, rows), *promises, sep="\n")
-    if options.write_docs:
-        report.write_section("bench-plain" if options.plain else "bench", report.section(result))
-    return 1 if options.check and any("MISSED" in line for line in promises) else 0
+    result = report.of_run(options, connections=options.connections, peers=found)
+    name = "bench-plain" if options.plain else "bench"
+    print("\n" + report.columns(report.HEADINGS, [report.row(peer) for peer in found.values()]))
+    return report.finish(options, name, result, functools.partial(report.section, name), report.verdicts(result))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ themselves, those that the gateway counted and those that it wrote a line for; t
 those that the service saw. Memory and descriptors must be where they were after the first tenth. Needs what
 `make install-test` installs.
 """
-import argparse
 import collections
 import json
 import os
@@ -30,6 +29,7 @@ sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "tests")]
 
+import cli as programs  # noqa: E402
 from support import tokens  # noqa: E402
 from support.clients import Client  # noqa: E402
 from support.h2 import H2Client  # noqa: E402
@@ -298,9 +298,8 @@ def report(minutes, rows, tally, counted, lines, up, seen, done, answered):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = programs.parser(__doc__)
     options.add_argument("--minutes", type=float, default=30)
-    options.add_argument("--build", type=pathlib.Path, default=pathlib.Path("build/release"))
     chosen = options.parse_args()
     folder = tempfile.mkdtemp(prefix="gateway-soak-")
     try:
@@ -311,4 +310,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    programs.end_with(main)

@@ -1,10 +1,11 @@
-# gw_module(<folder> [USES <folder>…] [LINKS <library>…])
+# gw_module(<folder> [USES <folder>…] [LINKS <library>…] [PRECOMPILES <header>…] [TESTS_OPTIMIZED])
 #
 # Makes of src/<folder>: the library gw_<folder> from its *.cpp, one test program <folder>_test from its
 # *_test.cpp, and, with GW_FUZZ, one libFuzzer program from each *_fuzz.cpp. Benchmarks (*_bench.cpp) make
-# <folder>_bench. Stages live one folder deeper and belong to their module.
+# <folder>_bench. Stages live one folder deeper and belong to their module. Headers that many units of a folder read, and that
+# take longer than they do, are read once: PRECOMPILES. Tests are not optimized, but for those that simulate much.
 function(gw_module folder)
-  cmake_parse_arguments(MODULE "" "" "USES;LINKS" ${ARGN})
+  cmake_parse_arguments(MODULE "TESTS_OPTIMIZED" "" "USES;LINKS;PRECOMPILES" ${ARGN})
   set(dir ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${dir}/*.cpp)
   set(tests ${sources})
@@ -15,6 +16,8 @@ function(gw_module folder)
   list(FILTER benches INCLUDE REGEX "_bench\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cpp$")
 
+  set(own_headers ${MODULE_PRECOMPILES})
+  list(TRANSFORM own_headers PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ REGEX "^[^<]")
   set(used ${MODULE_USES})
   list(TRANSFORM used PREPEND gw_)
   if(sources)
@@ -27,7 +30,9 @@ function(gw_module folder)
   target_include_directories(gw_${folder} ${scope} ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(gw_${folder} ${scope} ${used} ${MODULE_LINKS})
   if(sources)
-    if(TARGET gw_pch)
+    if(MODULE_PRECOMPILES)
+      target_precompile_headers(gw_${folder} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp ${own_headers})
+    else()
       target_precompile_headers(gw_${folder} REUSE_FROM gw_pch)
     endif()
   endif()
@@ -37,7 +42,16 @@ function(gw_module folder)
     target_link_libraries(${folder}_test PRIVATE gw_${folder} Boost::json GTest::gtest GTest::gmock GTest::gtest_main)
     # For recorded files (tests/golden).
     target_compile_definitions(${folder}_test PRIVATE GW_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    target_precompile_headers(${folder}_test REUSE_FROM gw_pch)
+    if(NOT MODULE_TESTS_OPTIMIZED)
+      target_compile_options(${folder}_test PRIVATE ${unoptimized})
+    endif()
+    if(MODULE_TESTS_OPTIMIZED)
+      target_precompile_headers(${folder}_test REUSE_FROM gw_pch)
+    elseif(MODULE_PRECOMPILES)
+      target_precompile_headers(${folder}_test PRIVATE ${test_headers} ${own_headers})
+    else()
+      target_precompile_headers(${folder}_test REUSE_FROM gw_test_pch)
+    endif()
     add_test(NAME ${folder} COMMAND ${folder}_test)
   endif()
   if(benches AND NOT GW_SANITIZE)
@@ -52,15 +66,25 @@ function(gw_module folder)
       get_filename_component(name ${fuzzer} NAME_WE)
       add_executable(${name} ${fuzzer})
       target_link_libraries(${name} PRIVATE gw_${folder})
+      target_precompile_headers(${name} REUSE_FROM gw_pch)
       target_link_options(${name} PRIVATE -fsanitize=fuzzer)
       add_dependencies(fuzzers ${name})
     endforeach()
   endif()
 endfunction()
 
+# Tests have GoogleTest in theirs. What they test is built as it is shipped; not optimized, they themselves take half as long.
+set(unoptimized $<$<CONFIG:RelWithDebInfo>:-O0>)
+set(test_headers ${CMAKE_SOURCE_DIR}/cmake/pch.hpp <gmock/gmock.h> <gtest/gtest.h>)
+
 # One precompiled header of the standard library for every module: it halves the time of a small unit.
 if(NOT TARGET gw_pch)
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/gw_pch.cpp CONTENT "\n")  # leaves one that is there alone
   add_library(gw_pch STATIC ${CMAKE_BINARY_DIR}/gw_pch.cpp)
   target_precompile_headers(gw_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
+
+  add_library(gw_test_pch STATIC ${CMAKE_BINARY_DIR}/gw_pch.cpp)
+  target_link_libraries(gw_test_pch PRIVATE GTest::gtest GTest::gmock)
+  target_compile_options(gw_test_pch PRIVATE ${unoptimized})
+  target_precompile_headers(gw_test_pch PRIVATE ${test_headers})
 endif()

@@ -2,8 +2,8 @@
 # Starts the demo platform and the gateway in front of it, prints what to try, and stays until Ctrl-C.
 #   demo/run.sh            ports 4001 to 4004 and 3000
 #   demo/run.sh --check    tries the printed lines itself and ends: 0 if they work
-# Environment: DEMO_PORT_BASE (4001), PORT (3000), ADMIN_PORT (9300), BUILD (build/release), GATEWAY, LOG_FOLDER, CONFIG_FILE
-# (config/gateway.yaml).
+# Environment: DEMO_PORT_BASE (4001), DEMO_HOST (127.0.0.1; where the services listen: containers reach them at 0.0.0.0), PORT (3000),
+# ADMIN_PORT (9300), RESP_PORT (6379), BUILD (build/release), GATEWAY, LOG_FOLDER, CONFIG_FILE (config/gateway.yaml).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build="${BUILD:-build/release}"
@@ -73,7 +73,7 @@ INTERNAL_HMAC_SECRET="${INTERNAL_HMAC_SECRET:-$(od -An -tx1 -N32 /dev/urandom | 
 export INTERNAL_HMAC_SECRET
 port="$base"
 for role in auth venue event ticket; do
-    start "$role-service" "http://127.0.0.1:$port/health" "$service" "$role" --port "$port"
+    start "$role-service" "http://127.0.0.1:$port/health" "$service" "$role" --host "${DEMO_HOST:-127.0.0.1}" --port "$port"
     export "${role^^}_SERVICE_URL=http://127.0.0.1:$port"
     port=$((port + 1))
 done
@@ -91,6 +91,7 @@ events="curl -s $url/events -H \"Authorization: Bearer \$TOKEN\""
 details="curl -s $url/events/33333333-3333-4333-8333-333333333333/details -H \"Authorization: Bearer \$TOKEN\""
 purchase="curl -s $url/tickets/purchase $json -H \"Authorization: Bearer \$TOKEN\" \\
     -d '{\"eventId\":\"33333333-3333-4333-8333-333333333333\",\"tickets\":[{\"ticketTypeId\":\"55555555-5555-4555-8555-555555555555\",\"quantity\":2}]}'"
+ban="redis-cli -p ${RESP_PORT:-6379} SET banned:ip:127.0.0.1 1 EX 20"
 
 if [ "${1:-}" = "--check" ]; then
     failed=0
@@ -114,6 +115,11 @@ if [ "${1:-}" = "--check" ]; then
     try "health" 200 '"status":"ok"' "curl -s http://localhost:$PORT/health"
     try "metrics" 200 'http_requests_total{service="api-gateway",method="POST",route="/api/v1/auth/login",status_code="200"} 1' \
         "curl -s http://127.0.0.1:$ADMIN_PORT/metrics"
+    # 403 while the ban stands, and in force within a second.
+    eval "$ban" > "$logs/check.ban" || :
+    deadline=$((SECONDS + 3))
+    until [ "$(command curl -s -m 10 -o /dev/null -w '%{http_code}' "$url/events")" = 403 ] || [ "$SECONDS" -ge "$deadline" ]; do sleep 0.1; done
+    try "a ban by redis-cli" 403 '' "$events"
     exit "$failed"
 fi
 
@@ -126,6 +132,8 @@ The gateway listens on http://localhost:$PORT, metrics on http://127.0.0.1:$ADMI
   $events
 
   $purchase
+
+  $ban        # 403 for 20 seconds
 
 Its log: tail -f $logs/gateway.log    Users and fault switches: demo/README.md    Stop: Ctrl-C
 EOF

@@ -24,7 +24,10 @@ SUITE = pathlib.Path(__file__).resolve().parent / "npm/node_modules/http-cache-t
 
 # Cases that no gateway like this one passes, and why. Any other that does not pass is a failure.
 _A_502_COUNTS_AS_KEPT = "the service hangs up: our 502 lacks the header by which the suite knows what was not kept"
+_NOT_KEPT = "a failure is not kept at all, so never given stale either"
 _SAYS_NOTHING = {
+    **{f"status-{status}-stale": _NOT_KEPT for status in (500, 502, 503, 504, 599)},
+    "status-599-must-understand": _NOT_KEPT,
     "stale-close-must-revalidate": _A_502_COUNTS_AS_KEPT,
     "stale-close-proxy-revalidate": _A_502_COUNTS_AS_KEPT,
     "stale-close-no-cache": _A_502_COUNTS_AS_KEPT,

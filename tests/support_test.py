@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
 """Shows that the test tools themselves can fail: the strict reader, the case format, the implicit checks."""
+import contextlib
+import io
+import os
 import pathlib
 import socket
 import sys
@@ -11,6 +14,7 @@ import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import integration  # noqa: E402
 from support import casefile, clients, expect, play, wire  # noqa: E402
 from support.slots import Slot  # noqa: E402
 from support.wait import wait_until  # noqa: E402
@@ -91,6 +95,42 @@ class CaseFileTest(unittest.TestCase):
                      "title: t\nclient ends\n    block\n", "title: t\nfor a, b:\n    1\nclient ends\n"):
             with self.assertRaises(casefile.CaseError, msg=text):
                 load(text)
+
+
+class CountTest(unittest.TestCase):
+    """The last line of integration.py: what was left out has not passed."""
+
+    def counted(self, **environment):
+        class Sample(unittest.TestCase):
+            def test_a_good_one(self):
+                pass
+
+            def test_a_bad_one(self):
+                for at in range(2):
+                    with self.subTest(at=at):
+                        self.fail()
+
+            @unittest.skip("redis-server is not installed")
+            def test_a_package_is_missing(self):
+                pass
+
+            def test_npm_is_missing(self):
+                self.skipTest("npm ci in tests/npm brings what this needs")
+        result = integration.Result(unittest.runner._WritelnDecorator(io.StringIO()), True, 0)
+        others = {name: value for name, value in os.environ.items() if name != "GW_LEAVE_NOTHING_OUT"}
+        with unittest.mock.patch.dict(os.environ, others | environment, clear=True), contextlib.redirect_stdout(io.StringIO()):
+            unittest.defaultTestLoader.loadTestsFromTestCase(Sample).run(result)
+        return result.told().split("\n")
+
+    def test_what_was_left_out_is_counted_apart_and_named(self):
+        *names, last = self.counted()
+        self.assertEqual("1 passed, 1 failed, 2 left out", last)
+        self.assertRegex("\n".join(names), r"test_a_package_is_missing: redis-server is not installed")
+
+    def test_where_nothing_may_be_left_out_a_missing_package_fails(self):
+        *names, last = self.counted(GW_LEAVE_NOTHING_OUT="1")
+        self.assertEqual("1 passed, 2 failed, 1 left out", last)
+        self.assertRegex("\n".join(names), r"test_npm_is_missing: npm ci")
 
 
 class Relay:

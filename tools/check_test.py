@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Shows of each rule in tools/rules.py that it can fail, and that a good tree passes all of them."""
+import fnmatch
 import pathlib
 import sys
 import tempfile
@@ -58,6 +59,22 @@ class CheckTest(unittest.TestCase):
         found = self.found(files={"src/CMakeLists.txt": "gw_module(base USES net)\n" + GOOD["src/CMakeLists.txt"][16:]})
         self.assertIn(("layers", "src/CMakeLists.txt", 1), found)
 
+    def test_a_picture_that_draws_a_folder_beside_what_it_uses_fails(self):
+        picture = "# T\n```\n3 gateway\n2 http\n2 net     sockets\n0 base\n```\n"
+        self.assertEqual([("picture", "docs/architecture.md", 4)], self.found(files={"docs/architecture.md": picture}))
+        self.assertEqual([], self.found(files={"docs/architecture.md": picture.replace("2 net", "1 net")}))
+
+    def test_a_picture_that_lacks_a_folder_or_has_one_too_many_fails(self):
+        picture = "# T\n```\n4 gateway\n3 http\n2 queue\n0 base\n```\n"
+        found = self.found(files={"docs/architecture.md": picture})
+        self.assertEqual([("picture", 1), ("picture", 5)], [(rule, line) for rule, _, line in found])
+
+    def test_every_home_is_there(self):
+        tree = rules.Tree(check.ROOT)
+        for _, places, _ in rules.HOMES:
+            for place in places:
+                self.assertTrue("_test" in place or "_bench" in place or any(fnmatch.fnmatch(s.inside, place) for s in tree.sources), place)
+
     def test_a_library_away_from_home_fails(self):
         for header in ("openssl/evp.h", "yaml-cpp/yaml.h", "ares.h", "CLI/App.hpp", "boost/json.hpp", "sys/epoll.h",
                        "prometheus/registry.h", "gtest/gtest.h"):
@@ -98,6 +115,10 @@ class CheckTest(unittest.TestCase):
         self.assertEqual([], self.code("// allow(chance): this is the seed\nint x = rand();\n"))
         self.assertEqual([], self.code("int x = rand();   // allow(chance): this is the seed\n"))
         self.assertEqual(["sleep"], self.code("// allow(chance): other rule\nusleep(1);\n"))
+
+    def test_a_test_that_sleeps_without_a_reason_fails(self):
+        self.assertEqual(["sleep"], self.code("def test_x():\n    time.sleep(1)\n", "tests/integration/test_x.py"))
+        self.assertEqual([], self.code("time.sleep(1)   # allow(sleep): the client's pace\n", "tests/integration/test_x.py"))
 
     def test_tests_may_use_threads_and_clocks(self):
         self.assertEqual([], self.code("std::thread t(run); auto n = std::chrono::steady_clock::now();\n",
@@ -148,6 +169,11 @@ class CheckTest(unittest.TestCase):
         self.assertEqual([("title", "docs/a.md", 3)], self.found(files={"docs/a.md": "# One\n\n# Two\n"}))
         self.assertEqual([("title", "docs/a.md", 1)], self.found(files={"docs/a.md": "Nothing\n"}))
 
+    def test_a_fuzz_target_that_the_document_does_not_speak_of_fails(self):
+        files = {"src/http/date_fuzz.cpp": "", "docs/fuzzing.md": "# T\n<!-- made by a tool -->\n| `date_fuzz` | 1 |\n"}
+        self.assertEqual([("fuzzed", "docs/fuzzing.md", 1)], self.found(files=files))
+        self.assertEqual([], self.found(files=files | {"docs/fuzzing.md": "# T\ndates: `date_fuzz`\n"}))
+
     def test_a_quotation_that_is_out_of_date_fails(self):
         quote = "# T\n<!-- quote: src/gateway/stages/route.cpp#decide -->\n```cpp\nint decided();\n```\n"
         self.assertEqual([("quote", "docs/a.md", 2)], self.found(files={"docs/a.md": quote}))
@@ -176,6 +202,11 @@ class CheckTest(unittest.TestCase):
         listed = measures.long_ones(self.tree)
         self.assertEqual(2, len(listed), listed)
         self.assertIn("c: 82 lines", listed[1])
+
+    def test_a_comment_behind_an_include_is_no_head_of_a_function(self):
+        lines = "int a;\n" * 90
+        self.assertEqual([], self.code(f"#include <set>  // allow(homes): a reason (of ours)\nnamespace {{\n{lines}}}\n"))
+        self.assertEqual([], measures.long_ones(self.tree))
 
     def test_a_header_that_needs_another_fails_alone(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -42,10 +42,6 @@ class Facts:
     log: str            # lines of the log, and messages that the source can write
 
 
-def family(name):
-    return re.sub(r"_(bucket|sum|count)$", "", name)
-
-
 class Drift:
     def __init__(self, root, facts):
         self.root, self.facts, self.findings = pathlib.Path(root), facts, []

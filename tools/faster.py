@@ -13,7 +13,7 @@ import re
 
 MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 DURATION = re.compile(r"(?<![\w.])(\d+)(ms|[smhdw])(?!\w)")
-TOLD = re.compile(r"\s*(#|(summary|description|sla|runbook_url):)")   # what is for readers
+TOLD = re.compile(r"\s*(#|(summary|description|(acknowledge|investigate|resolve)_within|runbook_url):)")   # what is for readers
 
 
 def faster(text, factor):

@@ -145,9 +145,12 @@ def note(options, target, run):
     with account(options.ledger) as ledger:
         entry = ledger.setdefault(target, {})
         kind = "_fast" if options.fast else ""
-        entry["executions" + kind] = entry.get("executions" + kind, 0) + run.executions
-        entry["seconds" + kind] = round(entry.get("seconds" + kind, 0) + run.seconds, 1)
-        entry["rate" + kind] = round(run.executions / run.seconds)
+        before = entry.get("executions" + kind, 0)
+        # An account that was made from the table has executions and their rate only.
+        took = entry.get("seconds" + kind) or (before / entry["rate" + kind] if entry.get("rate" + kind) else 0)
+        entry["executions" + kind] = before + run.executions
+        entry["seconds" + kind] = round(took + run.seconds, 1)
+        entry["rate" + kind] = round(entry["executions" + kind] / entry["seconds" + kind])
         for name in ("cov", "ft"):
             entry[name] = number(rf"\b{name}: (\d+)", run.text) or entry.get(name, 0)
         entry["inputs"] = sum(1 for _ in run.corpus.iterdir())
@@ -195,10 +198,14 @@ def table(ledger):
     return "\n".join(rows)
 
 
-def write_table(ledger):
-    text = DOCUMENT.read_text()
-    before, rest = text.split(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(ledger)}\n{END}{rest.split(END)[1]}")
+def write_table(ledger, document=DOCUMENT):
+    """Refuses (SystemExit) an account that has nothing of a target of which the document has figures: it is not the one that made them."""
+    before, rest = document.read_text().split(BEGIN)
+    old, after = rest.split(END)
+    lost = [target for target in re.findall(r"(?m)^\| (\w+_fuzz) \|.*[1-9]", old) if target in targets() and not executed(ledger.get(target, {}))]
+    if lost:
+        sys.exit(f"the account has nothing of {', '.join(lost)}, and {document.name} has figures of them: nothing is written")
+    document.write_text(f"{before}{BEGIN}\n{table(ledger)}\n{END}{after}")
 
 
 def keep_seeds(options, target):

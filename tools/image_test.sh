@@ -48,14 +48,17 @@ context="$work/context"
 mkdir "$context"
 git ls-files -z | tar --null --files-from=- --create | tar --extract --directory "$context"
 file=deploy/docker/Dockerfile
+commit="$(git rev-parse --short=12 HEAD)"
+said="$commit"
 if [ "${1:-}" = "--built" ]; then
     mkdir -p "$context/given"
     strip -o "$context/given/api-gateway" build/release/api-gateway
+    said=""   # that one may be of another commit
     { echo "FROM scratch AS build"
       echo "COPY given/api-gateway /src/build/release/api-gateway"
       awk '/^FROM/ { stage++ } stage == 2' "$file"; } > "$context/$file"
 fi
-store bud --quiet --pull-never --layers=false --format docker --build-arg "COMMIT=$(git rev-parse --short HEAD)" \
+store bud --quiet --pull-never --layers=false --format docker --build-arg "COMMIT=$commit" \
     --file "$context/$file" --tag "$image" "$context" > "$work/build.log" 2>&1 || { tail -n 30 "$work/build.log" >&2; exit 1; }
 rm -rf "$context"
 
@@ -101,6 +104,7 @@ done
 curl -fs http://127.0.0.1:3000/health | grep -q '"status":"ok"'
 curl -fs -o /dev/null -m 2 "http://127.0.0.1:${ADMIN_PORT:-9300}/health/live"
 curl -fs http://127.0.0.1:9300/metrics | grep -q '^http_requests_total'
+curl -fs http://127.0.0.1:9300/metrics | grep -q "^build_info{.*commit=\"$COMMIT"
 [ "$(redis-cli SET banned:ip:203.0.113.7 1 EX 3600)" = OK ]
 [ "$(id -u)" = 10001 ]
 if touch /etc/api-gateway/x /usr/x 2>/dev/null; then echo "the root is writable"; exit 1; fi
@@ -123,7 +127,7 @@ inside() {
         mount -o remount,bind,ro "$1"
         exec timeout 60 env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin CONFIG_FILE=/etc/api-gateway/gateway.yaml \
             JWT_SECRET="a secret of the tests, longer than 32 bytes" JWT_ISSUER=tests SHUTDOWN_DRAIN_MS=100 \
-            chroot --userspec=10001:10001 "$1" /bin/sh /inside.sh' sh "$root"
+            COMMIT="$2" chroot --userspec=10001:10001 "$1" /bin/sh /inside.sh' sh "$root" "$said"
 }
 expect "runs: health, metrics, redis-cli, SIGTERM, on a read-only root" inside
 

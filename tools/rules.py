@@ -65,7 +65,7 @@ def _without_comments(text):
     """Comments and literals become spaces, so that places stay the same; included names stay."""
     def blank(match):
         start = text.rfind("\n", 0, match.start()) + 1
-        if text[start:match.start()].lstrip().startswith("#"):
+        if text[start:match.start()].lstrip().startswith("#") and not match.group(0).startswith(("//", "/*")):
             return match.group(0)
         return re.sub(r"[^\n]", " ", match.group(0))
     return _LITERALS.sub(blank, text)
@@ -106,18 +106,39 @@ def layers(tree):
                               f"{source.folder} may not use {folder}: hand it down, or move what is needed below")
 
 
+def picture(tree):
+    """docs/architecture.md draws each folder above all that it uses."""
+    path = tree.root / "docs" / "architecture.md"
+    if not path.exists():
+        return
+    levels, lines = {}, {}
+    for number, text in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        match = re.match(r"(\d) (\w+)\b", text)
+        if match:
+            levels[match.group(2)], lines[match.group(2)] = int(match.group(1)), number
+    for folder, uses in tree.layers.items():
+        if folder not in levels:
+            yield Finding("docs/architecture.md", 1, "picture", f"the picture of layers lacks {folder}")
+            continue
+        for used in uses:
+            if levels.get(used, -1) >= levels[folder]:
+                yield Finding("docs/architecture.md", lines[folder], "picture", f"{folder} uses {used}, which is drawn no lower")
+    for folder in levels.keys() - tree.layers.keys() - {"main"}:
+        yield Finding("docs/architecture.md", lines[folder], "picture", f"src/CMakeLists.txt has no {folder}")
+
+
 # Third-party headers
 
 HOMES = [   # header, where it may be included, what everybody else uses
     ("openssl/*", ["net/tls_*", "identity/*", "security/*"], "net/tls_session.hpp, identity/verifier.hpp or security/request_signature.hpp"),
     ("nghttp2/*", ["http/h2_nghttp2.hpp"], "http/h2_session.hpp"),
-    ("hiredis/*", ["state/resp.cpp"], "state/resp.hpp"),
+    ("hiredis/*", ["state/redis_reply.cpp", "state/resp_client.cpp"], "state/redis_reply.hpp"),
     ("yaml-cpp/*", ["config/document.cpp"], "config/document.hpp"),
     ("ares.h", ["net/resolver.cpp"], "net/resolver.hpp"),
     ("zlib.h", ["cli/log_lines.cpp", "http/content_coder*.cpp"], "cli/log_lines.hpp or http/content_coder.hpp"),
     ("brotli/*", ["http/content_coder*.cpp"], "http/content_coder.hpp"),
     ("CLI/*", ["cli/*"], "a command in cli/commands.cpp"),
-    ("boost/json*", ["config/schema.*", "http/problem.*", "identity/*", "schema/json.cpp", "control/*", "cli/*"], "observe/json_line.hpp on the data path"),
+    ("boost/json*", ["config/schema.*", "identity/*", "schema/json.cpp", "control/*", "cli/*"], "observe/json_line.hpp on the data path"),
     ("re2/*", ["schema/pattern.cpp"], "schema/pattern.hpp"),
     ("boost/unordered/*", ["*"], ""),
     ("boost/container/*", ["*"], ""),
@@ -191,6 +212,16 @@ def unfinished(tree):
         for number, text in enumerate(source.lines, 1):
             if re.search(r"\b(TODO|FIXME|XXX|HACK)\b", text):
                 yield Finding(source.path, number, "unfinished", "finish it, or describe it where work is tracked")
+
+
+def sleeps(tree):
+    """Tests wait for conditions; what sleeps plays somebody's pace, or the fault itself, and says so."""
+    for path in sorted((tree.root / "tests").rglob("*.py")):
+        if "node_modules" in path.parts:
+            continue
+        for number, text in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+            if re.search(r"\b(?:time|asyncio)\.sleep\(", text) and not re.search(r"# allow\(sleep\): \S", text):
+                yield Finding(str(path.relative_to(tree.root)), number, "sleep", "wait for a condition: tests/support/wait.py")
 
 
 def coroutine_parameters(tree):
@@ -315,6 +346,17 @@ def titles(tree):
             yield Finding(name, found[1] if found else 1, "title", f"{len(found)} titles; a document has one")
 
 
+def fuzzed(tree):
+    """docs/fuzzing.md says of each fuzz target what it is for, above the table of what it has had."""
+    path = tree.root / "docs" / "fuzzing.md"
+    if path.exists():
+        told = path.read_text(encoding="utf-8").split("<!-- made by")[0]
+        for source in tree.sources:
+            stem = pathlib.Path(source.path).stem
+            if source.path.endswith("_fuzz.cpp") and f"`{stem}`" not in told:
+                yield Finding("docs/fuzzing.md", 1, "fuzzed", f"does not say what {stem} is for")
+
+
 _QUOTE = re.compile(r"<!-- quote: (\S+?)#(\S+) -->\n(```\w*\n)(.*?)(```)", re.DOTALL)
 
 
@@ -376,8 +418,8 @@ def shared_pointers(tree):
                 yield f"shared_ptr: {source.path}: {count} times; a snapshot, or an owner and references?"
 
 
-RULES = [layers, homes, bans, unfinished, coroutine_parameters, lambda_coroutines, stages, dead_headers, header_heads,
-         titles, quotes]
+RULES = [layers, picture, homes, bans, sleeps, unfinished, coroutine_parameters, lambda_coroutines, stages, dead_headers, header_heads,
+         titles, fuzzed, quotes]
 
 
 def check(tree):

@@ -1,5 +1,5 @@
 #!/bin/sh
-# clang-tidy over the sources that differ from a base (default: all), with the release build's commands.
+# clang-tidy over all sources but tests, fuzz targets and benchmarks, with the release build's commands.
 set -eu
 cd "$(dirname "$0")/.."
 files=$(git ls-files 'src/*.cpp' | grep -vE '_(test|fuzz|bench)\.cpp$')

@@ -14,7 +14,7 @@ function Why({ raw }: { raw: any }) {
   const rows: [string, Level, string][] = stages.slice(0, served ? stages.length : at).map((name) => [name, "good", "let it pass"]);
   if (!served) rows.push([by, raw.status >= 500 ? "bad" : raw.status >= 400 ? "watch" : "good", `answered ${raw.status}${reason ? `: ${reason}` : ""}`]);
   if (!served && stages.length > at + 1) rows.push([stages.slice(at + 1).join(", "), "good", "not asked any more"]);
-  if (raw.upstream) rows.push([raw.upstream, raw.status >= 500 ? "bad" : "good", `${served ? `answered ${raw.status}` : "was asked"} in ${raw.upstreamMs ?? "?"} ms${served && reason ? `: ${reason}` : ""}`]);
+  if (raw.upstream && raw.upstreamMs !== undefined) rows.push([raw.upstream, raw.status >= 500 ? "bad" : "good", `${served ? `answered ${raw.status}` : "was asked"} in ${raw.upstreamMs} ms${served && reason ? `: ${reason}` : ""}`]);
   else if (served) rows.push([by || "gateway", raw.status >= 500 ? "bad" : "watch", `${raw.status}${reason ? `: ${reason}` : ""}`]);
   return <table data-why><thead><tr><th>Stage</th><th>Decision</th></tr></thead><tbody>{rows.map(([name, level, text]) => (
     <tr key={name}><td class="mono">{name}</td><td class={level === "good" ? "" : level}>{text}</td></tr>))}</tbody></table>;

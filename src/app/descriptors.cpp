@@ -5,12 +5,24 @@
 
 namespace gw::app {
 
-void open_standard_descriptors() {
+namespace {
+
+void open_missing(int flags) {
     for (int fd = 0; fd <= 2; ++fd) {
         if (::fcntl(fd, F_GETFD) < 0) {
-            [[maybe_unused]] const int opened = ::open("/dev/null", O_RDWR);
+            [[maybe_unused]] const int opened = ::open("/dev/null", flags);
         }
     }
+}
+
+}  // namespace
+
+void open_standard_descriptors() {
+    open_missing(O_RDWR);
+}
+
+void reserve_standard_descriptors() {
+    open_missing(O_RDONLY);
 }
 
 std::size_t raise_descriptor_limit() {

@@ -8,6 +8,10 @@ namespace gw::app {
 // Descriptors 0 to 2 must exist: a socket that took their number would receive our log.
 void open_standard_descriptors();
 
+// For a command: none of its sockets or files takes such a number, and who writes to one that was
+// closed is told.
+void reserve_standard_descriptors();
+
 // As many as the process may have. Returns how many those are.
 std::size_t raise_descriptor_limit();
 

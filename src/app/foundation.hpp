@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/settings.hpp"
@@ -22,7 +23,8 @@
 namespace gw::app {
 
 struct Foundation {
-    explicit Foundation(LoadedSite loaded);
+    // commit: what the program was built from.
+    Foundation(LoadedSite loaded, std::string_view commit);
     Foundation(const Foundation&) = delete;
     Foundation& operator=(const Foundation&) = delete;
 
@@ -53,6 +55,10 @@ struct Foundation {
     // For the control thread's own HTTP, in both directions.
     net::BufferPool buffers{16UL * 1024, 4};
     http::H1Pool h1{.buffers = buffers, .server = {}, .client = {}};
+
+  private:
+    // In the log and the metrics.
+    void name_this();
 };
 
 }  // namespace gw::app

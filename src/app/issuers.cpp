@@ -27,15 +27,18 @@ Issuers::Issuers(Foundation& base, Workers& workers, std::function<void()> chang
       callers_(
           base.loop, base.log, base.h1, base.name_servers,
           [this](const std::string& document) { return adopt(document); },
-          [this] { workers_.each([](Worker& worker) { worker.keys_were_read(); }); }),
+          [this] { workers_.each([](Worker& worker) { worker.keys_were_read(); }); },
+          [this] { forget(); }),
       sign_in_([this] { operators_.ask(); }),
       operators_(
           base.loop, base.log, base.h1, base.name_servers,
-          [this](const std::string& document) { return sign_in_.adopt(document); }, [] {}) {
+          [this](const std::string& document) { return sign_in_.adopt(document); }, [] {},
+          [this] { sign_in_.forget_keys(); }) {
     workers_.each([this](Worker& worker) {
         worker.ask_for_keys_by([this] { base_.loop.post([this] { callers_.ask(); }); });
     });
     base_.exposition.read_key_set_failures_by([this] { return callers_.failures(); });
+    base_.exposition.read_key_set_age_by([this] { return callers_.age(); });
 }
 
 void Issuers::follow() {
@@ -46,11 +49,13 @@ void Issuers::follow() {
         url_ = settings.tokens.key_set_url;
         document_.clear();
     }
-    callers_.follow(settings.tokens.key_set_url, settings.tokens.key_set_refresh,
+    callers_.follow(settings.tokens.key_set_url,
+                    {settings.tokens.key_set_refresh, settings.tokens.key_set_age_max},
                     settings.key_set_tls);
     const control::SignInOptions& options = settings.admin_sign_in;
     sign_in_.configure(options);
-    operators_.follow(options.key_set_url, options.key_set_refresh, settings.sign_in_tls);
+    operators_.follow(options.key_set_url, {options.key_set_refresh, options.key_set_age_max},
+                      settings.sign_in_tls);
     publish();
 }
 
@@ -83,6 +88,13 @@ bool Issuers::adopt(const std::string& document) {
         changed_();
     }
     return true;
+}
+
+// What is fetched next is another document, be it the same.
+void Issuers::forget() {
+    document_.clear();
+    publish();
+    changed_();
 }
 
 net::Task<void> Issuers::stop() {

@@ -17,7 +17,7 @@ namespace gw::app {
 
 class Issuers {
   public:
-    // changed: callers' issuer has published other keys than before.
+    // changed: the keys of callers' issuer are others than before.
     Issuers(Foundation& base, Workers& workers, std::function<void()> changed);
     Issuers(const Issuers&) = delete;
     Issuers& operator=(const Issuers&) = delete;
@@ -33,6 +33,7 @@ class Issuers {
   private:
     void publish();
     bool adopt(const std::string& document);
+    void forget();
 
     Foundation& base_;
     Workers& workers_;

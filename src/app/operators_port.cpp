@@ -87,6 +87,12 @@ control::OperatedParts OperatorsPort::operated_parts() {
             .breakers = process_.services.breakers(),
             .answers = process_.shared.answers(),
             .knobs = process_.knobs.knobs(),
+            .token_life =
+                [this] {
+                    const identity::TokenOptions& tokens = base_.settings->tokens;
+                    return tokens.longest_life.value + std::chrono::seconds(tokens.clock_skew_s);
+                },
+            .api_keys = [this]() -> const identity::ApiKeys& { return base_.site->api_keys; },
             .status = [this] { return status(); }};
 }
 

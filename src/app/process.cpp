@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <optional>
 
 #include "app/descriptors.hpp"
@@ -28,8 +29,18 @@ namespace gw::app {
 namespace {
 
 constexpr Millis kNamesWait{1'000};  // of a start; then name servers are away
+constexpr Millis kBansWait{2'000};   // the same; then the store is, or it is very full
 constexpr Millis kLastTraces{1'000};
 constexpr Millis kLastLines{1'000};
+
+using AtStart = std::map<std::string, std::string>;  // by the setting's path
+
+AtStart at_start_of(const Settings& settings) {
+    AtStart found = settings.in_force.at_start;
+    // The first certificate opens a port, which only a start does.
+    found.emplace("tls.cert_file", settings.tls.configured() ? "there is one" : "there is none");
+    return found;
+}
 
 }  // namespace
 
@@ -78,7 +89,8 @@ class Process {
     std::optional<net::Handover> handover_;
 
     net::Scope scope_;
-    net::Pause names_pause_{base_.loop};
+    net::Pause start_pause_{base_.loop};
+    const AtStart began_with_ = at_start_of(*base_.settings);
     bool serving_ = false;  // all parts have started
     bool begun_ = false;    // workers accept
 };
@@ -125,13 +137,24 @@ void Process::run() {
     base_.loop.run();
 }
 
-// A worker that accepted before it knows where the services are would refuse its first requests.
-// Until then connections wait in the sockets' queues.
+// A worker that accepted before it knows where the services are would refuse its first requests,
+// and one that accepted before it knows who is banned would let him in. Until then connections wait
+// in the sockets' queues, or go to the process before this one.
 net::Task<void> Process::begin() {
-    const Instant latest = base_.loop.now() + kNamesWait;
-    while (!services_.settled() && base_.loop.now() < latest && !base_.stopping) {
-        co_await names_pause_.until(base_.loop.now() + Millis{2});
+    const Instant began = base_.loop.now();
+    const auto must_wait = [&] {
+        const Instant::duration waited = base_.loop.now() - began;
+        return !base_.stopping && ((waited < kNamesWait && !services_.settled()) ||
+                                   (waited < kBansWait && !shared_.told_all()));
+    };
+    while (must_wait()) {
+        co_await start_pause_.until(base_.loop.now() + Millis{2});
     }
+    if (!shared_.told_all() && !base_.stopping) {
+        base_.log.warn("requests are served before all bans and revocations are known",
+                       {{"waitedMs", kBansWait.count()}});
+    }
+    shared_.serve();
     workers_.start(base_.site, sockets_);
     begun_ = true;
     memory_.start();
@@ -211,6 +234,23 @@ bool says_the_same(const Settings& one, const Settings& other) {
            one.variables == other.variables && fingerprint_of(one) == fingerprint_of(other);
 }
 
+// What a reload cannot bring: of settings that are read at the start only, those that have changed
+// since.
+std::string wanting_a_restart(const AtStart& began, const AtStart& now) {
+    std::string paths;
+    const auto add = [&](const AtStart& those, const AtStart& others, bool gone_only) {
+        for (const auto& [path, value] : those) {
+            const auto other = others.find(path);
+            if (other == others.end() || (!gone_only && other->second != value)) {
+                paths += (paths.empty() ? "" : ", ") + path;
+            }
+        }
+    };
+    add(now, began, false);
+    add(began, now, true);
+    return paths;
+}
+
 std::vector<std::string> changes_between(const Settings& before, const Settings& after) {
     constexpr std::size_t kChangesMax = 40;
     std::vector<std::string> changes =
@@ -234,7 +274,10 @@ control::ReloadOutcome Process::reload(std::string_view cause) {
             base_.log.error("configuration refused, the old one stays",
                             {{"mistake", mistake.to_string()}});
         }
-        return reloaded(cause, loaded.error().front().to_string());
+        const std::size_t more = loaded.error().size() - 1;
+        return reloaded(
+            cause, loaded.error().front().to_string() +
+                       (more == 0 ? "" : "; and " + std::to_string(more) + " more, see the log"));
     }
     const bool asked_for = cause == "signal" || cause == "console";
     if (!asked_for && says_the_same(*loaded->settings, *base_.settings)) {
@@ -247,10 +290,17 @@ control::ReloadOutcome Process::reload(std::string_view cause) {
     publish_site();
     files_.watch_certificates();
     configure();
+    publish_health();
     base_.log.info("configuration reloaded",
                    {{"cause", cause},
                     {"configHash", base_.site->hash},
                     {"routes", static_cast<std::int64_t>(base_.site->routes.routes().size())}});
+    if (const std::string paths = wanting_a_restart(began_with_, at_start_of(*base_.settings));
+        !paths.empty()) {
+        base_.log.warn(
+            "settings that are read at the start only have changed; restart to have them",
+            {{"settings", paths}});
+    }
     return reloaded(cause, "", std::move(changes));
 }
 
@@ -274,7 +324,6 @@ void Process::publish_site() {
     base_.exposition.config_adopted(base_.site->hash);
     services_.follow();
     issuers_.follow();
-    publish_health();
     services_.warn_of_unverified();
     desk_.watch().configuration_changed();
 }
@@ -304,6 +353,7 @@ void Process::publish_health() {
                                 .upstreams = services_.endpoints().json(),
                                 .backend = shared_.store().backend(),
                                 .store_available = shared_.available(),
+                                .store_permits = !shared_.refused(),
                                 .maintenance = known->maintenance(now),
                                 .banner = known->banner(now),
                                 .services_in_maintenance = known->services_in_maintenance(now)});
@@ -351,7 +401,7 @@ int run_process(const RunArguments& arguments) {
         return 1;
     }
     raise_descriptor_limit();
-    Foundation base(std::move(*loaded));
+    Foundation base(std::move(*loaded), arguments.commit);
     std::optional<OpenSockets> sockets = open_sockets(*base.settings, base.environment, base.log);
     if (!sockets) {
         base.sink.drain(kLastLines);

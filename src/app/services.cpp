@@ -4,6 +4,12 @@
 #include <set>
 
 namespace gw::app {
+namespace {
+
+// While one of them is not closed.
+constexpr Millis kLookAtBreakers{500};
+
+}  // namespace
 
 Services::Services(Foundation& base, Workers& workers, std::function<void()> changed)
     : base_(base),
@@ -86,11 +92,11 @@ void Services::follow() {
 }
 
 void Services::configure_breakers() {
-    std::map<std::string, upstream::ServiceBreakerOptions> own;
+    std::map<std::string, upstream::ServiceBreakerOptions> services;
     for (const auto& [name, options] : base_.settings->services) {
-        own.emplace(name, options.breaker);
+        services.emplace(name, options.breaker);
     }
-    breakers_.configure(base_.settings->breaker, std::move(own));
+    breakers_.configure(base_.settings->breaker, std::move(services));
 }
 
 void Services::warn_of_unverified() {
@@ -143,16 +149,37 @@ void Services::tell_crowd(const std::string& service, std::size_t worker,
     }
 }
 
-std::string Services::breakers_json() const {
-    std::string text = "{";
+std::string Services::breakers_json() {
+    BreakerStates states = breaker_states();
+    told_breakers_ = std::move(states.json);
+    if (!states.closed) {
+        base_.loop.timers().arm(look_, base_.loop.now() + kLookAtBreakers);
+    }
+    return told_breakers_;
+}
+
+Services::BreakerStates Services::breaker_states() const {
+    BreakerStates states;
     breakers_.each([&](const upstream::Breaker& breaker) {
-        text += text.size() > 1 ? ",\"" : "\"";
-        text += breaker.name();
-        text += R"(":{"state":")";
-        text += upstream::name_of(breaker.snapshot(base_.loop.now()).state);
-        text += "\"}";
+        const upstream::BreakerState state = breaker.snapshot(base_.loop.now()).state;
+        states.closed = states.closed && state == upstream::BreakerState::closed;
+        states.json += states.json.size() > 1 ? ",\"" : "\"";
+        states.json += breaker.name();
+        states.json += R"(":{"state":")";
+        states.json += upstream::name_of(state);
+        states.json += "\"}";
     });
-    return text + "}";
+    states.json += "}";
+    return states;
+}
+
+void Services::look_at_breakers() {
+    const BreakerStates states = breaker_states();
+    if (states.json != told_breakers_) {
+        changed_();
+    } else if (!states.closed) {
+        base_.loop.timers().arm(look_, base_.loop.now() + kLookAtBreakers);
+    }
 }
 
 net::Task<void> Services::stop() {

@@ -13,6 +13,7 @@
 #include "control/health_checks.hpp"
 #include "control/name_watch.hpp"
 #include "net/task.hpp"
+#include "net/timer_wheel.hpp"
 #include "upstream/breaker_set.hpp"
 
 namespace gw::app {
@@ -35,10 +36,26 @@ class Services {
     [[nodiscard]] upstream::BreakerSet& breakers() { return breakers_; }
     [[nodiscard]] const control::EndpointBoard& endpoints() const { return endpoints_; }
     [[nodiscard]] const control::CrowdBoard& crowds() const { return crowds_; }
-    // As /health has them.
-    [[nodiscard]] std::string breakers_json() const;
+    // As /health has them. An open breaker becomes half open by time alone, and one that was forced
+    // closed: then `changed` is called.
+    [[nodiscard]] std::string breakers_json();
 
   private:
+    struct LookTimer : net::Timer {
+        explicit LookTimer(Services& s)
+            : Timer([](net::Timer& timer) {
+                  static_cast<LookTimer&>(timer).services.look_at_breakers();
+              }),
+              services(s) {}
+        Services& services;
+    };
+    struct BreakerStates {
+        std::string json = "{";
+        bool closed = true;  // all of them: time alone changes nothing
+    };
+    [[nodiscard]] BreakerStates breaker_states() const;
+    void look_at_breakers();
+
     void listen_to(Worker& worker, std::size_t number);
     void show_in(observe::Exposition& exposition);
     void adopt_members(const std::string& service, const std::vector<upstream::Member>& members);
@@ -51,6 +68,8 @@ class Services {
     Workers& workers_;
     const std::function<void()> changed_;
     upstream::BreakerSet breakers_;
+    std::string told_breakers_;  // to /health
+    LookTimer look_{*this};
     control::EndpointBoard endpoints_;
     control::CrowdBoard crowds_;
     control::HealthChecks checks_;

@@ -1,5 +1,5 @@
-// The whole configuration: the section of each owner in one struct, immutable once loaded.
-// Reloading makes a new one.
+// The whole configuration: the section of each owner in one struct, immutable once loaded and then
+// read by any thread. Reloading makes a new one.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "base/ip_address.hpp"
 #include "config/environment.hpp"
 #include "config/field.hpp"
+#include "config/in_force.hpp"
 #include "config/mistake.hpp"
 #include "control/sign_in_options.hpp"
 #include "control/trace_options.hpp"
@@ -41,8 +42,8 @@
 namespace gw::app {
 
 struct ShutdownOptions {
-    Millis drain{5'000};
-    Millis timeout{25'000};
+    Millis drain{5'000};     // 0: listeners close at once
+    Millis timeout{25'000};  // from the signal on; at least `drain`
 };
 
 template <class Visitor>
@@ -64,7 +65,7 @@ struct Settings {
     net::ConnectionOptions connections;
     http::MessageOptions messages;
     http::H2Options http2;
-    std::uint32_t workers = 0;
+    std::uint32_t workers = 0;  // 0: one for each CPU that the process may use
     observe::LogLevel log_level = observe::LogLevel::info;
     control::SampleShare log_success_share{.millionths = 1'000'000};
     std::string region;
@@ -73,8 +74,8 @@ struct Settings {
     bool drill_target = false;
     ShutdownOptions shutdown;
     std::vector<Cidr> trusted_proxies;
-    Millis request_timeout{10'000};
-    Millis payment_timeout{0};
+    Millis request_timeout{10'000};  // of routes that set none
+    Millis payment_timeout{0};       // of all routes of payment-service; 0: the routes' own
     std::uint64_t body_bytes_max = 10'485'760;
     net::DnsOptions dns;
     identity::TokenOptions tokens;
@@ -103,6 +104,7 @@ struct Settings {
     std::string source;                                 // the file
     std::string text;                                   // what it held
     std::string beside;                                 // what files held that it names
+    config::InForce in_force;                           // what all of it comes to
     config::Environment::Values variables;              // what the folder of VARIABLES_DIR held
 };
 
@@ -117,28 +119,35 @@ void fields(Visitor& field, Settings& o) {
     field("connections", o.connections, "limits on the connections of clients");
     field("messages", o.messages, "limits on the heads of messages");
     field("http2", o.http2, "HTTP/2 of clients");
-    field("workers", o.workers, Env{"WORKERS"}, Range{0, 256},
+    field("workers", o.workers, Env{"WORKERS"}, Range{0, 256}, AtStart{},
           "threads that serve; 0 is one for each CPU the process may use");
-    field("log_level", o.log_level, Env{"LOG_LEVEL"}, "least severe level that is logged");
+    field("log_level", o.log_level, Env{"LOG_LEVEL"},
+          "least severe level that is logged; lines of requests are INFO, of those with 5xx ERROR");
     field(
         "log_success_share", o.log_success_share, Env{"LOG_SUCCESS_SHARE"},
         "which part of the requests that went well (below 400, nothing to say of them) get a line "
         "in the log; all others do always");
-    field("region", o.region, Env{"REGION"}, "region of this deployment, for logs and metrics");
-    field("zone", o.zone, Env{"ZONE"},
+    field(
+        "region", o.region, Env{"REGION"}, OwnOfEach{},
+        "region of this deployment: on every line of the log, in `gateway_info`, in traces and in "
+        "`/health`");
+    field("zone", o.zone, Env{"ZONE"}, OwnOfEach{},
           "where this process stands: endpoints of the same `zone` are asked first");
-    field("instance_id", o.instance_id, Env{"INSTANCE_ID"},
-          "name of this process, for logs and metrics; default: the host's name");
+    field("instance_id", o.instance_id, Env{"INSTANCE_ID"}, OwnOfEach{},
+          "name of this process, where `region` is; default: the host's name");
     field("drill_target", o.drill_target, Env{"DRILL_TARGET"},
           "this is no production: `api-gateway drill` may play incidents here");
     field("shutdown", o.shutdown, "how the process stops");
     field("trusted_proxies", o.trusted_proxies, Env{"TRUSTED_PROXIES"},
           "addresses and blocks whose `X-Forwarded-For` is believed");
-    field("request_timeout_ms", o.request_timeout, Env{"TIMEOUT_DEFAULT"}, Range{1, 3'600'000},
-          "time for a whole request on routes that set none");
-    field("payment_timeout_ms", o.payment_timeout, Env{"TIMEOUT_PAYMENT"}, Range{0, 3'600'000},
-          "time for a whole request on every route of `payment-service`, whatever the route says; "
-          "0 leaves it to the routes");
+    field(
+        "request_timeout_ms", o.request_timeout, Env{"TIMEOUT_DEFAULT"}, Range{1, 3'600'000},
+        "`timeout_ms` of routes that set none: time for the answer's head, then the longest pause "
+        "in its body");
+    field(
+        "payment_timeout_ms", o.payment_timeout, Env{"TIMEOUT_PAYMENT"}, Range{0, 3'600'000},
+        "`timeout_ms` of every route of `payment-service`, whatever the route says; 0 leaves it to "
+        "the routes");
     field("body_bytes_max", o.body_bytes_max, Env{"MAX_REQUEST_SIZE"}, Range{1, 1'099'511'627'776},
           "largest request body on routes that set none");
     field("dns", o.dns, "how names of services are resolved");
@@ -166,8 +175,16 @@ void fields(Visitor& field, Settings& o) {
 
 using LoadedSettings = std::expected<std::shared_ptr<const Settings>, std::vector<config::Mistake>>;
 
-// Reads and checks all of it. Either everything is right, or all mistakes come at once, sorted by
-// place.
-LoadedSettings load_settings(const std::string& path, const config::Environment& environment);
+// A gateway that is to start with them needs keys as well, which a look at the file does not.
+enum class Purpose : std::uint8_t { look, start };
+
+// Reads and checks all of it, and the files that it names. Either everything is right, or all
+// mistakes come at once, sorted by place; a file that cannot be read is a mistake too. Blocks on
+// files: while starting and reloading, never on a worker.
+LoadedSettings load_settings(const std::string& path, const config::Environment& environment,
+                             Purpose purpose = Purpose::look);
+
+// What is missing where Settings::tokens has no keys: without one nobody could be let in.
+config::Mistake no_keys(const std::string& path);
 
 }  // namespace gw::app

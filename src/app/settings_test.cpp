@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 namespace gw::app {
 namespace {
@@ -80,6 +81,17 @@ TEST_F(SettingsTest, AreLoadedWithEveryDefaultResolved) {
     EXPECT_EQ(route(s, "process").methods, std::vector{http::Method::post});
 }
 
+TEST_F(SettingsTest, TellOfMissingKeysAmongAllElseThatKeepsAGatewayFromStarting) {
+    const std::string text = "listen: {port: x}\n" + good();
+    EXPECT_EQ(mistakes(text).size(), 1U);
+    const LoadedSettings settings =
+        load_settings(path_, Environment(Environment::Values{}), Purpose::start);
+    ASSERT_FALSE(settings.has_value());
+    ASSERT_EQ(settings.error().size(), 2U);
+    EXPECT_EQ(settings.error()[0].what, "listen.port is \"x\"");
+    EXPECT_EQ(settings.error()[1].what, "there is no key to verify tokens with");
+}
+
 TEST_F(SettingsTest, TakeTheEnvironmentOverTheFile) {
     const LoadedSettings loaded =
         load("listen: {port: 1}\n" + good(), {{"PORT", "8080"},
@@ -142,26 +154,25 @@ shutdwon: {}
 
 TEST_F(SettingsTest, ABrokenKeyIsAMistakeAmongTheOthers) {
     EXPECT_EQ(mistakes(good(), {{"JWT_PUBLIC_KEY", "foo"}, {"WORKERS", "many"}}),
-              (Mistakes{"1:1: tokens.public_key is not usable: it is no public key in PEM "
+              (Mistakes{"environment JWT_PUBLIC_KEY: tokens.public_key is not usable: it is no "
+                        "public key in PEM "
                         "(-----BEGIN PUBLIC KEY-----); see what JWT_PUBLIC_KEY or its like holds",
                         "environment WORKERS: WORKERS is \"many\"; use a whole number from 0 to "
                         "256"}));
 }
 
-// Each service reads the variable, and what is for all services does, within other bounds.
-TEST_F(SettingsTest, AVariableThatManyReadIsOneMistakeForEachBound) {
+// Each service reads the variable, and what is for all services does, within other bounds: what is
+// told has to do for all.
+TEST_F(SettingsTest, AVariableThatManyReadIsOneMistakeWithTheNarrowestBounds) {
     const std::string text =
         "circuit_breaker: {probes: 1}\nservices:\n"
         "  auth-service: {url: \"http://auth:4001\", circuit_breaker: {slow_ms: 1}}\n"
         "  payment-service: {url: \"http://pay:4005\", circuit_breaker: {slow_ms: 1}}\n" +
         std::string(kRoutes);
-    EXPECT_EQ(
-        mistakes(text, {{"CIRCUIT_BREAKER_ERROR_THRESHOLD", "x"}}),
-        (Mistakes{"environment CIRCUIT_BREAKER_ERROR_THRESHOLD: "
-                  "CIRCUIT_BREAKER_ERROR_THRESHOLD is \"x\"; use a whole number from 0 to 100",
-                  "environment CIRCUIT_BREAKER_ERROR_THRESHOLD: "
-                  "CIRCUIT_BREAKER_ERROR_THRESHOLD is \"x\"; use a whole number from 1 to "
-                  "100"}));
+    EXPECT_EQ(mistakes(text, {{"CIRCUIT_BREAKER_ERROR_THRESHOLD", "x"}}),
+              (Mistakes{"environment CIRCUIT_BREAKER_ERROR_THRESHOLD: "
+                        "CIRCUIT_BREAKER_ERROR_THRESHOLD is \"x\"; use a whole number from 1 to "
+                        "100"}));
 }
 
 TEST_F(SettingsTest, OfABrokenFileShowThePlaceAndTheEnvironmentsMistakes) {
@@ -221,7 +232,7 @@ TEST_F(SettingsTest, CheckWhatBelongsTogether) {
                  "dns: {ttl_min_ms: 2000, ttl_max_ms: 1000}\n" +
                  good()),
         (Mistakes{
-            "1:1: admin.port and listen.port are both 9300; give each its own",
+            "1:16: admin.port and listen.port are both 9300; give each its own",
             "2:40: shutdown.timeout_ms is less than drain_ms; the drain is part of it: use at "
             "least 9000",
             "3:37: dns.ttl_max_ms is less than ttl_min_ms; use at least 2000",
@@ -246,6 +257,34 @@ TEST_F(SettingsTest, CheckWhatBelongsTogether) {
                  "/a/**"});
 }
 
+TEST_F(SettingsTest, AnApiKeyIsOneCaller) {
+    const auto keys = [](char second) {
+        return "api_keys:\n  k1: {tenant: t1, hash: 'sha256:" + std::string(64, 'a') +
+               "'}\n  k2: {tenant: t2, hash: 'sha256:" + std::string(64, second) + "'}\n" + good();
+    };
+    EXPECT_EQ(mistakes(keys('b')), Mistakes{});
+    const Mistakes found = mistakes(keys('A'));  // the same number
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_TRUE(found[0].contains(R"(api_keys "k1" and "k2" have the same hash)")) << found[0];
+}
+
+TEST_F(SettingsTest, HaveRoomForTwoPoliciesOfARouteThatCountFailures) {
+    const std::string limits =
+        "limits: {policies: {a: {count: failures, mode: local}, b: {count: failures, mode: exact}, "
+        "c: {count: failures, mode: local}, d: {mode: local}}}\n";
+    const auto with = [&](const std::string& policies) {
+        return mistakes(limits + std::string(kServices) +
+                        "routes:\n  - {name: r, path: /a, service: auth-service, rate_limit: "
+                        "{policies: [" +
+                        policies + "]}}\n");
+    };
+    EXPECT_EQ(with("a, d, general, b"), Mistakes{});
+    EXPECT_EQ(
+        with("a, b, d, c"),
+        Mistakes{"6:71: rate_limit.policies names 3 policies that count failures only; name at "
+                 "most 2, or let one of them count `all`"});
+}
+
 TEST_F(SettingsTest, NeverSpeakPlainHttp2WhereTlsIsAskedFor) {
     const std::string route = "routes: [{name: a, path: /a, service: a}]\n";
     EXPECT_EQ(mistakes("services: {a: {url: 'https://a'}}\n" + route), Mistakes{});
@@ -255,6 +294,12 @@ TEST_F(SettingsTest, NeverSpeakPlainHttp2WhereTlsIsAskedFor) {
 TEST_F(SettingsTest, KeepWebSocketsFromServicesThatSpeakOnlyHttp2) {
     const std::string route =
         "routes: [{name: a, path: /a, service: a, websocket: {idle_timeout_ms: 5000}}]\n";
+    EXPECT_EQ(mistakes("services: {a: {url: 'http://a'}}\n" + route), Mistakes{});
+    EXPECT_EQ(mistakes("services: {a: {url: 'http://a', protocol: h2}}\n" + route).size(), 1U);
+}
+
+TEST_F(SettingsTest, KeepHedgesFromServicesThatSpeakOnlyHttp2) {
+    const std::string route = "routes: [{name: a, path: /a, service: a, hedge_after_ms: 50}]\n";
     EXPECT_EQ(mistakes("services: {a: {url: 'http://a'}}\n" + route), Mistakes{});
     EXPECT_EQ(mistakes("services: {a: {url: 'http://a', protocol: h2}}\n" + route).size(), 1U);
 }
@@ -274,6 +319,42 @@ TEST_F(SettingsTest, AskForOneWayOfSayingWhereAServiceIs) {
 
 TEST_F(SettingsTest, TakeTwoFreePorts) {
     EXPECT_TRUE(load(good(), {{"PORT", "0"}, {"ADMIN_PORT", "0"}}).has_value());
+}
+
+TEST_F(SettingsTest, GiveEachListenerItsOwnPort) {
+    EXPECT_EQ(mistakes("listen: {port: 6379}\n" + good()),
+              Mistakes{"1:16: state.resp_port and listen.port are both 6379; give each its own, or "
+                       "set state.resp_port (RESP_PORT) to 0 and go without redis-cli"});
+    EXPECT_EQ(mistakes(good(), {{"RESP_PORT", "9300"}}),
+              Mistakes{"environment RESP_PORT: state.resp_port and admin.port are both 9300; give "
+                       "each its own, or set state.resp_port (RESP_PORT) to 0 and go without "
+                       "redis-cli"});
+    EXPECT_EQ(mistakes(good(), {{"PORT", "6379"}, {"HOST", "192.0.2.1"}}), Mistakes{})
+        << "that one is on loopback alone";
+    EXPECT_EQ(mistakes(good(), {{"PORT", "6379"}, {"RESP_PORT", "0"}}), Mistakes{});
+}
+
+TEST_F(SettingsTest, BlameVariablesForWhatTheyGave) {
+    const auto places = [this](Environment::Values variables) {
+        const LoadedSettings settings = load(good(), std::move(variables));
+        std::set<std::string> found;
+        for (const config::Mistake& mistake :
+             settings ? std::vector<config::Mistake>{} : settings.error()) {
+            found.insert(mistake.place.to_string());
+        }
+        return found;
+    };
+    using Places = std::set<std::string>;
+    EXPECT_EQ(places({{"SHUTDOWN_DRAIN_MS", "30000"}}), Places{"environment SHUTDOWN_DRAIN_MS"});
+    EXPECT_EQ(places({{"ALLOWED_ORIGINS", "*"}}), Places{"environment ALLOWED_ORIGINS"});
+    EXPECT_EQ(places({{"TLS_CERT_FILE", "/etc/hostname"}}), Places{"environment TLS_CERT_FILE"});
+    EXPECT_EQ(places({{"TLS_TICKET_SECRET", "x"}}), Places{"environment TLS_TICKET_SECRET"});
+    EXPECT_EQ(places({{"JWT_PUBLIC_KEY", "garbage"}}), Places{"environment JWT_PUBLIC_KEY"});
+    EXPECT_EQ(places({{"ADMIN_OIDC_ISSUER", "https://x"}}),
+              Places{"environment ADMIN_OIDC_ISSUER"});
+    EXPECT_EQ(mistakes(good(), {{"CIRCUIT_BREAKER_ERROR_THRESHOLD", "101"}}),
+              Mistakes{"environment CIRCUIT_BREAKER_ERROR_THRESHOLD: "
+                       "CIRCUIT_BREAKER_ERROR_THRESHOLD is 101; use a whole number from 1 to 100"});
 }
 
 TEST_F(SettingsTest, KnowTheStagesOfARoute) {

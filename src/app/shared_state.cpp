@@ -7,6 +7,7 @@
 #include "app/state_file.hpp"
 #include "base/random.hpp"
 #include "state/embedded_store.hpp"
+#include "state/redis_complaint.hpp"
 #include "state/redis_store.hpp"
 
 namespace gw::app {
@@ -16,6 +17,17 @@ namespace {
 std::string unique_name(const std::string& instance) {
     return instance + "-" + std::to_string(::getpid()) + "-" +
            std::to_string(Random::fresh_seed() % 1'000'000);
+}
+
+const char* trouble_text(bool permitted, bool knows_some) {
+    if (knows_some) {
+        return permitted ? "the state backend does not answer; bans and revocations stay in force"
+                         : "the state backend refuses this gateway; "
+                           "bans and revocations stay in force";
+    }
+    return permitted ? "the state backend does not answer; no bans and revocations are known yet"
+                     : "the state backend refuses this gateway; "
+                       "no bans and revocations are known yet";
 }
 
 }  // namespace
@@ -33,6 +45,7 @@ SharedState::SharedState(Foundation& base, Workers& workers, SharedStateListener
                [this](const auto& keys) {
                    workers_.each([&](Worker& worker) { worker.adopt_tickets(keys); });
                }),
+      moments_(base.loop, base.log),
       keeper_(base.loop, Random::fresh_seed(), listener_of_state()),
       maintenance_(base, keeper_.state(), [this] { listener_.changed(); }) {
     share_answers();
@@ -46,6 +59,7 @@ SharedState::SharedState(Foundation& base, Workers& workers, SharedStateListener
     limit_link_.use_store(*store_);
     idempotency_link_.use_store(*store_);
     answer_link_.use_store(*store_);
+    moments_.use_store(*store_);
     maintenance_.plan();
 }
 
@@ -90,6 +104,11 @@ void SharedState::start(net::Fd resp) {
     }
 }
 
+bool SharedState::told_all() const {
+    return store_->told_all() && (regions_ == nullptr || regions_->told_all()) &&
+           keeper_.state().is_published();
+}
+
 state::Follower& SharedState::follower() {
     std::vector<state::RedisPlace> places;
     for (const std::string& url : base_.settings->state.peers) {
@@ -112,6 +131,7 @@ state::KnownStateListener SharedState::listener_of_state() {
         .complained = [this](std::string_view key, const char* why) { complain(key, why); },
         .backend_changed = [this](bool available,
                                   const char* why) { backend_changed(available, why); },
+        .refused = [this](std::string_view what) { refused(what); },
         .purged = [this](std::string_view what, std::string_view value) { purge(what, value); },
         .limit_forgotten = [this](std::string_view key,
                                   std::string_view /*value*/) { forget_limit(key); },
@@ -120,11 +140,23 @@ state::KnownStateListener SharedState::listener_of_state() {
                 if (const auto uri = answer_link_.outdated_elsewhere(value); !uri.empty()) {
                     answers_.forget(uri);
                 }
+            },
+        .moment_missing =
+            [this](std::string_view key, std::string_view value, std::string moment) {
+                moments_.write(std::string(key), std::string(value), std::move(moment));
             }};
 }
 
+// A worker that does not turn yet would keep every version of a long listing waiting for it.
+void SharedState::serve() {
+    serving_ = true;
+    workers_.each([this](Worker& worker) { worker.adopt_known(known()); });
+}
+
 void SharedState::published(const std::shared_ptr<const state::Known>& known) {
-    workers_.each([&](Worker& worker) { worker.adopt_known(known); });
+    if (serving_) {
+        workers_.each([&](Worker& worker) { worker.adopt_known(known); });
+    }
     maintenance_.look();
     listener_.published(*known);
 }
@@ -145,17 +177,39 @@ void SharedState::backend_changed(bool available, const char* why) {
     if (available) {
         base_.log.info("the state backend answers", {{"backend", store_->backend()}});
     } else {
-        base_.log.error("the state backend does not answer; bans and revocations stay in force",
+        const bool permitted = !std::string_view(why).starts_with(state::kNotPermitted);
+        base_.log.error(trouble_text(permitted, knows_some()),
                         {{"backend", store_->backend()}, {"reason", why}});
     }
     base_.exposition.state_backend(available);
     listener_.changed();
 }
 
+bool SharedState::knows_some() {
+    const auto now = known();
+    return store_->told_all() || now->bans.size() + now->revocations.size() > 0;
+}
+
+void SharedState::refused(std::string_view what) {
+    if (what == refused_) {
+        return;
+    }
+    refused_ = what;
+    if (what.empty()) {
+        base_.log.info("Redis permits what this gateway needs again",
+                       {{"backend", store_->backend()}});
+    } else {
+        base_.log.error("Redis does not permit what this gateway needs; it goes on without",
+                        {{"backend", store_->backend()}, {"reason", what}});
+    }
+    listener_.changed();
+}
+
 void SharedState::purge(std::string_view what, std::string_view value) {
     const auto purge = gateway::parse_purge(what);
     if (!purge) {
-        complain("cache:purge:" + std::string(what), "it names no path, tag or tenant");
+        complain("cache:purge:" + std::string(what),
+                 "it names no path (without a query; only /** at its end), tag or tenant");
         return;
     }
     if (answer_link_.note_purge(*purge, what, value)) {
@@ -172,11 +226,15 @@ void SharedState::forget_limit(std::string_view key) {
 }
 
 void SharedState::forget_answers() {
-    answers_.adopt_rules(base_.site->generation);
+    // The same configuration read again, as for a rotated log, makes no answer another one.
+    if (answers_by_ != base_.site->answers_hash) {
+        answers_.adopt_rules(base_.site->generation);
+    }
     share_answers();
 }
 
 void SharedState::share_answers() {
+    answers_by_ = base_.site->answers_hash;
     answers_.set_most(base_.settings->cache.bytes_max);
     answer_link_.configure({.on = base_.settings->cache.shared,
                             .body_bytes_max = base_.settings->cache.shared_body_bytes_max,
@@ -217,6 +275,8 @@ net::Task<void> SharedState::stop_links() {
     co_await idempotency_link_.all_done();
     answer_link_.stop();
     co_await answer_link_.all_done();
+    moments_.stop();
+    co_await moments_.all_done();
 }
 
 net::Task<void> SharedState::stop_store() {

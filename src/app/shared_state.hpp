@@ -14,6 +14,7 @@
 #include "control/answer_link.hpp"
 #include "control/idempotency_link.hpp"
 #include "control/limit_link.hpp"
+#include "control/moment_writer.hpp"
 #include "control/region_peers.hpp"
 #include "control/ticket_keeper.hpp"
 #include "gateway/answer_cache.hpp"
@@ -63,6 +64,12 @@ class SharedState {
     [[nodiscard]] state::Store& store() { return *store_; }
     [[nodiscard]] const state::Store& store() const { return *store_; }
     [[nodiscard]] bool available() const { return available_; }
+    // The store is there, but not all that we need of it is permitted.
+    [[nodiscard]] bool refused() const { return !refused_.empty(); }
+    // Workers begin: they are given what is known, and each later version.
+    void serve();
+    // The store, and those of other regions, have once told all that they know, and known() has it.
+    [[nodiscard]] bool told_all() const;
     [[nodiscard]] const state::KnownState& known_state() { return keeper_.state(); }
     [[nodiscard]] std::shared_ptr<const state::Known> known() { return keeper_.state().current(); }
     [[nodiscard]] MaintenanceNotice& maintenance() { return maintenance_; }
@@ -80,6 +87,9 @@ class SharedState {
     void published(const std::shared_ptr<const state::Known>& known);
     void complain(std::string_view key, const char* why);
     void backend_changed(bool available, const char* why);
+    void refused(std::string_view what);
+    // A ban or a revocation, or that there is none.
+    [[nodiscard]] bool knows_some();
     void purge(std::string_view what, std::string_view value);
     void forget_limit(std::string_view key);
 
@@ -97,9 +107,11 @@ class SharedState {
     control::IdempotencyLink idempotency_link_;
     control::AnswerLink answer_link_;
     gateway::AnswerCache answers_{0};
+    std::string answers_by_;  // Site::answers_hash of what is kept
     gateway::RateLimits limits_;
     LimitTimer limit_timer_{*this};
     control::TicketKeeper tickets_;
+    control::MomentWriter moments_;
     state::KnownKeeper keeper_;
     MaintenanceNotice maintenance_;
     std::unique_ptr<control::RegionPeers> regions_;  // null: there is one region
@@ -107,7 +119,9 @@ class SharedState {
     state::EmbeddedStore* embedded_ = nullptr;         // the store, where it is this one
     std::unique_ptr<state::SnapshotKeeper> snapshot_;  // null: nothing is kept
     std::unique_ptr<state::RespServer> resp_;
+    bool serving_ = false;
     bool available_ = true;
+    std::string refused_;                        // what the store does not permit
     std::optional<bool> told_available_ = true;  // nothing: how Redis is has not turned out yet
 };
 

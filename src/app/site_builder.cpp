@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "app/config_hash.hpp"
 #include "base/ensure.hpp"
 #include "base/version.hpp"
 #include "gateway/aggregate_options.hpp"
@@ -14,6 +15,7 @@
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/websocket_options.hpp"
 #include "observe/json_line.hpp"
+#include "observe/log.hpp"
 
 namespace gw::app {
 namespace {
@@ -136,17 +138,19 @@ void add_policies(Route& route, const gateway::Site& site) {
     }
 }
 
-// FNV-1a: tells configurations apart, no more.
-std::string hash_of(std::string_view text) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (const char c : text) {
-        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+// Who gives the answers and who says whose they are. Gateways that agree in these and in their
+// files give the same; where each of them runs is no part of it.
+std::string answered_by(const Settings& settings) {
+    std::string text = settings.tokens.issuer + '\n' + settings.tokens.audience + '\n' +
+                       settings.tokens.key_set_url + '\n';
+    for (const auto& [name, options] : settings.services) {
+        text += name + '=' + options.url.to_string();
+        for (const upstream::EndpointOptions& endpoint : options.endpoints) {
+            text += ',' + endpoint.url.to_string();
+        }
+        text += '\n';
     }
-    std::string digits(16, '0');
-    for (std::size_t i = 16; i-- > 0; hash >>= 4) {
-        digits[i] = "0123456789abcdef"[hash & 15];
-    }
-    return digits;
+    return text;
 }
 
 http::H1ServerLimits limits_of(const Settings& settings) {
@@ -175,18 +179,10 @@ std::optional<std::size_t> cgroup_cpus() {
     return static_cast<std::size_t>((quota + period - 1) / period);
 }
 
-// Without a key nobody could be let in.
-std::vector<identity::Key> keys_of(const identity::TokenOptions& options, const std::string& path,
-                                   std::vector<config::Mistake>& mistakes) {
+std::vector<identity::Key> keys_of(const identity::TokenOptions& options) {
     std::vector<identity::SkippedKey> skipped;
     std::vector<identity::Key> keys = identity::configured_keys(options, skipped);
     ensure(skipped.empty(), "settings with a broken key are no settings");
-    if (!options.has_keys()) {
-        mistakes.push_back(
-            {.place = {.source = path},
-             .what = "there is no key to verify tokens with",
-             .remedy = "set JWT_JWKS_URL, JWT_PUBLIC_KEY or JWT_SECRET (or JWT_SECRET_FILE, …)"});
-    }
     return keys;
 }
 
@@ -222,6 +218,7 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
     site->trusted_proxies = settings.trusted_proxies;
     site->proxy_protocol = settings.listen.proxy_protocol;
     site->instance_id = settings.instance_id;
+    site->log_origin = observe::origin_members(settings.region, settings.instance_id);
     site->signing = settings.signing;
     site->token_checks = {.issuer = settings.tokens.issuer,
                           .audience = settings.tokens.audience,
@@ -266,21 +263,18 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
             return gateway::websocket_of(route.stage_options) != nullptr;
         })};
     site->generation = generation;
-    site->hash = hash_of(settings.text + settings.beside);
+    site->hash = config_hash(settings);
+    site->answers_hash = hash_of(settings.text + settings.beside + answered_by(settings));
     return site;
 }
 
 std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
     const std::string& path, const config::Environment& environment, std::uint64_t generation) {
-    LoadedSettings settings = load_settings(path, environment);
+    LoadedSettings settings = load_settings(path, environment, Purpose::start);
     if (!settings) {
         return std::unexpected(std::move(settings.error()));
     }
-    std::vector<config::Mistake> mistakes;
-    std::vector<identity::Key> keys = keys_of((*settings)->tokens, path, mistakes);
-    if (!mistakes.empty()) {
-        return std::unexpected(std::move(mistakes));
-    }
+    std::vector<identity::Key> keys = keys_of((*settings)->tokens);
     std::shared_ptr<const gateway::Site> site =
         build_site(**settings, (*settings)->limits, generation);
     return LoadedSite{std::move(*settings), std::move(site), std::move(keys)};
@@ -311,7 +305,8 @@ std::vector<control::CheckedService> checks_of(const Settings& settings) {
         services.push_back({.name = name,
                             .named = options.named(),
                             .options = options.check,
-                            .tls = options.tls_client});
+                            .tls = options.tls_client,
+                            .h2 = options.protocol == upstream::ServiceProtocol::h2});
     }
     return services;
 }
@@ -319,9 +314,8 @@ std::vector<control::CheckedService> checks_of(const Settings& settings) {
 std::string health_body(const Settings& settings, const HealthFacts& facts) {
     std::string body;
     observe::JsonLine line(body);
-    line.add_plain("status", facts.draining          ? "draining"
-                             : facts.store_available ? "ok"
-                                                     : "degraded");
+    const bool whole = facts.store_available && facts.store_permits;
+    line.add_plain("status", facts.draining ? "draining" : whole ? "ok" : "degraded");
     line.add_plain("service", "api-gateway");
     line.add_plain("version", kVersion);
     line.add("instance", settings.instance_id);
@@ -334,7 +328,9 @@ std::string health_body(const Settings& settings, const HealthFacts& facts) {
     body += facts.upstreams;
     body += R"(,"state":{"backend":")";
     body += facts.backend;
-    body += facts.store_available ? R"(","status":"ok"})" : R"(","status":"down"})";
+    body += R"(","status":")";
+    body += !facts.store_available ? "down" : whole ? "ok" : "degraded";
+    body += R"("})";
     line.add_plain("maintenance", state::name_of(facts.maintenance));
     if (!facts.services_in_maintenance.empty()) {
         std::string services;

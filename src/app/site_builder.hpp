@@ -43,6 +43,7 @@ struct HealthFacts {
     std::string upstreams = "{}";         // JSON
     std::string_view backend;
     bool store_available = true;
+    bool store_permits = true;  // all that we need of it
     state::Maintenance maintenance = state::Maintenance::off;
     std::string_view banner;
     std::vector<state::Known::OfService> services_in_maintenance{};

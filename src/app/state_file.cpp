@@ -1,5 +1,6 @@
 #include "app/state_file.hpp"
 
+#include "control/contain_steps.hpp"
 #include "state/known_state.hpp"
 
 namespace gw::app {
@@ -28,8 +29,11 @@ void tell(observe::Log& log, const std::string& path, const state::SnapshotLoad&
 std::unique_ptr<state::SnapshotKeeper> keep_snapshot(net::Loop& loop, observe::Log& log,
                                                      state::EmbeddedStore& store,
                                                      const std::string& path) {
+    // Not only what is in force, but how it is undone.
+    std::vector<std::string> lasting = state::KnownState::prefixes();
+    lasting.emplace_back(control::kContainmentKeys);
     auto keeper = std::make_unique<state::SnapshotKeeper>(
-        loop, store, path, state::KnownState::prefixes(),
+        loop, store, path, std::move(lasting),
         state::SnapshotListener{
             .failed =
                 [&log, path](const char* why) {

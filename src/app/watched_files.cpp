@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "config/variable_folder.hpp"
 
@@ -21,7 +22,7 @@ void keep_first(std::map<std::string, WallTime>& ends, const std::string& name, 
 
 void WatchedFiles::watch_configuration(const std::string& path) {
     const auto changed = [this] { changed_("file"); };
-    file_ = std::make_unique<control::FileWatch>(base_.loop, path, changed);
+    file_ = watch(path, changed);
     const std::string* const folder = base_.environment.find(config::kVariablesDir);
     if (folder == nullptr) {
         return;
@@ -30,8 +31,22 @@ void WatchedFiles::watch_configuration(const std::string& path) {
     std::error_code unknown;
     if (!std::filesystem::equivalent(any.parent_path(), std::filesystem::path(path).parent_path(),
                                      unknown)) {
-        folder_ = std::make_unique<control::FileWatch>(base_.loop, any.string(), changed);
+        folder_ = watch(any.string(), changed);
     }
+}
+
+std::unique_ptr<control::FileWatch> WatchedFiles::watch(const std::string& file,
+                                                        std::function<void()> changed) {
+    auto made = std::make_unique<control::FileWatch>(base_.loop, file, std::move(changed));
+    // One line: where one has no watch, the others have none.
+    if (!made->trouble().empty() && !std::exchange(told_, true)) {
+        base_.log.warn(
+            "the system does not tell of changes of files; they are looked at every second",
+            {{"file", file},
+             {"reason", made->trouble()},
+             {"remedy", "raise fs.inotify.max_user_instances and max_user_watches, and restart"}});
+    }
+    return made;
 }
 
 // Keys and certificates may be replaced in any order: between the two they do not fit, which is
@@ -63,8 +78,7 @@ void WatchedFiles::watch_folder_of(
         folders.emplace(std::move(folder), std::move(known->second));
     } else if (!folders.contains(folder)) {
         // In a turn of its own: a reload may drop the watch that tells of it.
-        folders.emplace(std::move(folder),
-                        std::make_unique<control::FileWatch>(base_.loop, file, [this] {
+        folders.emplace(std::move(folder), watch(file, [this] {
                             base_.loop.post([this] { changed_("certificate"); });
                         }));
     }

@@ -29,6 +29,8 @@ class WatchedFiles {
   private:
     using Ends = std::map<std::string, WallTime>;  // of a name, the first to end
 
+    std::unique_ptr<control::FileWatch> watch(const std::string& file,
+                                              std::function<void()> changed);
     void watch_folder_of(const std::string& file,
                          std::map<std::string, std::unique_ptr<control::FileWatch>>& folders);
     [[nodiscard]] Ends expiries() const;
@@ -37,6 +39,7 @@ class WatchedFiles {
 
     Foundation& base_;
     const Changed changed_;
+    bool told_ = false;  // that files are not watched
     std::unique_ptr<control::FileWatch> file_;
     std::unique_ptr<control::FileWatch> folder_;  // of VARIABLES_DIR, where it is another one
     std::map<std::string, std::unique_ptr<control::FileWatch>> certificate_folders_;

@@ -30,6 +30,7 @@ void Worker::start(std::shared_ptr<const gateway::Site> site, std::vector<net::F
 }
 
 void Worker::adopt_limits(const gateway::Site& site) {
+    access_log_.set_origin(site.log_origin);
     shared_.limits = site.limits;
     shared_.proxy_protocol = site.proxy_protocol;
     shared_.proxies = site.trusted_proxies;
@@ -144,6 +145,7 @@ void Worker::end_all() {
         // First: requests that outlive their clients, and those that have none, end as well.
         shard_.cut_where([](const gateway::Exchange&) { return "the process ends"; });
         server_.end_all();
+        shard_.tunnels().cut_all();  // whose client has ended waits for its service alone
         shard_.access().keys_asked_for_ended();  // whoever waits for one waits for no socket
     });
 }

@@ -9,7 +9,7 @@ constexpr Millis kLastWord{2'000};
 }  // namespace
 
 Workers::Workers(Foundation& base, std::size_t count, std::size_t connections_max)
-    : loop_(base.loop), budget_(connections_max) {
+    : log_(base.log), loop_(base.loop), budget_(connections_max) {
     for (std::size_t i = 0; i < count; ++i) {
         workers_.push_back(std::make_unique<Worker>(base.sink, budget_));
         base.exposition.add_block(workers_.back()->metrics(), i);
@@ -34,7 +34,11 @@ net::Task<void> Workers::stop(Instant drained, Instant latest) {
     each([](Worker& worker) { worker.end_all(); });
     impatient_ = false;
     co_await wait_for_connections(loop_.now() + kLastWord);
-    ensure(connections() == 0, "a cancelled connection did not end");
+    if (connections() > 0) {
+        // A mistake of ours, which ends the process when the workers go: after what is to be
+        // written behind them.
+        log_.error("a cancelled connection did not end");
+    }
     each([](Worker& worker) { worker.stop(); });
 }
 

@@ -56,6 +56,7 @@ class Workers {
   private:
     net::Task<void> wait_for_connections(Instant until);
 
+    observe::Log& log_;
     net::Loop& loop_;
     net::ConnectionBudget budget_;
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -1,5 +1,6 @@
 #include "base/encoding.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -111,6 +112,17 @@ std::optional<std::string> percent_decode(std::string_view text) {
     return bytes;
 }
 
+std::string percent_decode_leniently(std::string_view text) {
+    std::string bytes;
+    bytes.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const int value = text[i] == '%' ? escape_value(text.substr(i)) : -1;
+        bytes += value < 0 ? text[i] : static_cast<char>(value);
+        i += value < 0 ? 0 : 2;
+    }
+    return bytes;
+}
+
 std::string percent_encode(std::string_view bytes) {
     std::string text;
     text.reserve(bytes.size());
@@ -181,6 +193,19 @@ bool is_utf8(std::string_view text) {
         text.remove_prefix(size);
     }
     return true;
+}
+
+std::string as_utf8(std::string text) {
+    if (is_utf8(text)) {
+        return text;
+    }
+    std::string out;
+    for (std::string_view left = text; !left.empty();) {
+        const std::size_t size = utf8_sequence(left);
+        out.append(size != 0 ? left.substr(0, size) : "\xEF\xBF\xBD");
+        left.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+    return out;
 }
 
 }  // namespace gw

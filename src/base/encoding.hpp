@@ -17,6 +17,8 @@ std::optional<std::string> from_hex(std::string_view text);
 int escape_value(std::string_view text);
 // RFC 3986, 2.1. Nothing if any '%' is not followed by two hexadecimal digits. '+' stays '+'.
 std::optional<std::string> percent_decode(std::string_view text);
+// As lenient readers do it: what is no escape stands for itself.
+std::string percent_decode_leniently(std::string_view text);
 // All but unreserved characters become escapes with upper-case digits.
 std::string percent_encode(std::string_view bytes);
 
@@ -28,5 +30,7 @@ std::optional<std::string> base64url_decode(std::string_view text);
 
 // Is this well-formed UTF-8 (RFC 3629: shortest forms, no surrogates, up to U+10FFFF)?
 bool is_utf8(std::string_view text);
+// With U+FFFD in the place of each byte that belongs to none (Unicode 15, 3.9).
+std::string as_utf8(std::string text);
 
 }  // namespace gw

@@ -39,6 +39,12 @@ TEST(Encoding, PercentDecodingIsStrict) {
     }
 }
 
+TEST(Encoding, PercentDecodingMayBeLenient) {
+    EXPECT_EQ(percent_decode_leniently("%74enantId[%zz]%"), "tenantId[%zz]%");
+    EXPECT_EQ(percent_decode_leniently("%2541+%4"), "%41+%4");
+    EXPECT_EQ(percent_decode_leniently(""), "");
+}
+
 // RFC 4648, 10, without the padding.
 TEST(Encoding, Base64UrlEncodesTheVectorsOfTheRfc) {
     const std::pair<const char*, const char*> vectors[] = {
@@ -57,6 +63,11 @@ TEST(Encoding, Base64UrlAcceptsOneSpellingOfEachValue) {
          {"A", "AAAAA", "Zg==", "Zg=", "+_8", "-/8", "Zm 9v", "Zm9v\n", "Z.", "Zh", "Zm9"}) {
         EXPECT_EQ(base64url_decode(text), std::nullopt) << text;
     }
+}
+
+TEST(Encoding, WhatIsNoUtf8IsReplacedByteByByte) {
+    EXPECT_EQ(as_utf8("venue \xC3\xA9"), "venue \xC3\xA9");
+    EXPECT_EQ(as_utf8("a\xFF\xC3(\xE2\x82"), "a\xEF\xBF\xBD\xEF\xBF\xBD(\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
 TEST(Encoding, Utf8IsWellFormedOrNot) {

@@ -29,9 +29,10 @@ enum class Errc : std::uint8_t {
 
 enum class Fault : std::uint8_t { client, upstream, store, self };
 
-// May the same thing be tried again? if_reused: only when it failed on a connection that had served
-// before, because then the other side may have closed it before it read anything.
-enum class Retry : std::uint8_t { never, if_reused, yes };
+// May the same thing be tried again? if_repeatable: only what is the same twice as once, because
+// the other side may have acted on it; at once where its connection had served before, because then
+// it most often has not.
+enum class Retry : std::uint8_t { never, if_repeatable, yes };
 
 struct Error {
     Errc code = Errc::system;

@@ -5,14 +5,15 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <filesystem>
 
 #include "base/text.hpp"
 #include "cli/ban_ledger.hpp"
-#include "config/reader.hpp"
+#include "cli/own_section.hpp"
+#include "control/admin_api.hpp"
 #include "http/h1_parser.hpp"
 
 namespace gw::cli {
@@ -22,12 +23,19 @@ constexpr std::size_t kAnswerMax = 16UL * 1024 * 1024;  // a list of 1,000 bans 
 constexpr Millis kWithin{5'000};
 
 // A gateway that listens everywhere is asked where we are.
-IpAddress address_of(const std::string& host) {
-    const auto parsed = IpAddress::parse(host);
-    if (!parsed || *parsed == IpAddress::parse("0.0.0.0") || *parsed == IpAddress::parse("::")) {
-        return IpAddress::parse("127.0.0.1").value_or(IpAddress{});
-    }
-    return *parsed;
+std::string asked_host(const std::string& host) {
+    return host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host;
+}
+
+// As a field `Host` has it.
+std::string authority_of(const std::string& host) {
+    return host.contains(':') ? "[" + host + "]" : host;
+}
+
+bool is_of_gateway(const http::ResponseHead& head) {
+    return std::ranges::any_of(head.headers, [](const http::Field& field) {
+        return equal_ignore_case(field.name, control::AdminApi::kMark);
+    });
 }
 
 }  // namespace
@@ -35,14 +43,14 @@ IpAddress address_of(const std::string& host) {
 void add_admin_options(CLI::App& command, AdminArguments& arguments) {
     command.add_option("--config", arguments.config, "Configuration file");
     command.add_option("--admin-host", arguments.host,
-                       "Address of the operators' port (default: ADMIN_HOST)");
+                       "Host of the operators' port, an address or a name (default: ADMIN_HOST)");
     command.add_option("--admin-port", arguments.port, "Operators' port (default: ADMIN_PORT)");
     command.add_flag("--json", arguments.json, "Print JSON");
 }
 
 void add_elsewhere_options(CLI::App& command, AdminArguments& arguments) {
     command.add_option("--admin-host", arguments.host,
-                       "Ask the admin API at this address instead, with ADMIN_TOKEN");
+                       "Ask the admin API at this host instead, with ADMIN_TOKEN");
     command.add_option("--admin-port", arguments.port,
                        "The same by its port (default: ADMIN_PORT)");
     command.add_flag("--json", arguments.json, "Print JSON");
@@ -50,22 +58,11 @@ void add_elsewhere_options(CLI::App& command, AdminArguments& arguments) {
 
 std::expected<AdminClient, int> AdminClient::make(const AdminArguments& arguments,
                                                   Terminal& terminal) {
-    // Only this section: an incident does not wait until the rest of the file is right.
-    const std::string path = find_config(arguments.config, terminal.environment);
-    auto reading = std::make_shared<config::Reading>();
-    reading->environment = terminal.environment;
-    std::error_code ignored;
-    if (!arguments.config.empty() || std::filesystem::exists(path, ignored)) {
-        reading->document = config::Document::load(path, reading->mistakes);
-    }
-    net::AdminOptions options;
-    config::read(config::Reader::root(reading).section("admin"), options);
-    for (const config::Mistake& mistake : reading->mistakes) {
-        terminal.err << mistake.to_string() << '\n';
-    }
-    if (!reading->mistakes.empty()) {
+    auto read = OwnSection(arguments.config, terminal).read<net::AdminOptions>("admin");
+    if (!read) {
         return std::unexpected(kFailed);
     }
+    net::AdminOptions options = *std::move(read);
     options.host = arguments.host.empty() ? options.host : arguments.host;
     options.port = arguments.port == 0 ? options.port : arguments.port;
     if (options.token.empty()) {
@@ -76,7 +73,13 @@ std::expected<AdminClient, int> AdminClient::make(const AdminArguments& argument
                         "(to look only: ADMIN_VIEWER_TOKEN)\n";
         return std::unexpected(kMisused);
     }
-    return AdminClient(std::move(options));
+    const auto found = net::find_host(asked_host(options.host), options.port, kWithin);
+    if (!found) {
+        terminal.err << "there is no host " << config::quote(options.host) << ": " << found.error()
+                     << '\n';
+        return std::unexpected(kUnreachable);
+    }
+    return AdminClient(std::move(options), *found);
 }
 
 std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
@@ -85,11 +88,11 @@ std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
                                                         Terminal& terminal) {
     const std::string text = body.is_null() ? "" : boost::json::serialize(body);
     const std::string request =
-        std::string(method) + " /admin/v1" + target + " HTTP/1.1\r\nHost: " + options_.host +
-        "\r\nAuthorization: Bearer " + options_.token +
-        "\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
-        text;
-    const auto answer = net::ask_and_wait(address(), request, kWithin, kAnswerMax);
+        std::string(method) + " /admin/v1" + target +
+        " HTTP/1.1\r\nHost: " + authority_of(options_.host) + "\r\nAuthorization: Bearer " +
+        options_.token + "\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) +
+        "\r\n\r\n" + text;
+    const auto answer = net::ask_and_wait(address_, request, kWithin, kAnswerMax);
     if (!answer) {
         terminal.err << options_.host << ':' << options_.port
                      << " does not answer: " << answer.error()
@@ -103,6 +106,14 @@ std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
         parsed.state == http::H1Parse::State::complete
             ? boost::json::parse(std::string_view(*answer).substr(parsed.consumed), error)
             : boost::json::value();
+    if (parsed.state == http::H1Parse::State::complete && !is_of_gateway(head)) {
+        terminal.err << options_.host << ':' << options_.port
+                     << " is no admin API of a gateway: its answer has no "
+                     << control::AdminApi::kMark
+                     << "\nIs this ADMIN_PORT? A gateway that is older than this command has none "
+                        "either: use the command of its own version.\n";
+        return std::unexpected(kUnreachable);
+    }
     if (error || !found.is_object()) {
         terminal.err << options_.host << ':' << options_.port << " is no admin API of a gateway\n";
         return std::unexpected(kUnreachable);
@@ -110,8 +121,9 @@ std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
     if (head.status >= 300) {
         const auto* detail = found.as_object().if_contains("detail");
         terminal.err << "the gateway refuses (" << head.status << "): "
-                     << (detail != nullptr && detail->is_string() ? shown(detail->as_string())
-                                                                  : "without a reason")
+                     << (detail != nullptr && detail->is_string()
+                             ? harmless(std::string(detail->as_string()))
+                             : "without a reason")
                      << '\n';
         return std::unexpected(kFailed);
     }
@@ -121,11 +133,11 @@ std::expected<boost::json::value, int> AdminClient::ask(std::string_view method,
 std::expected<net::Conversation, int> AdminClient::listen(const std::string& target,
                                                           Terminal& terminal) {
     // HTTP/1.0: the answer comes as it is, without chunks.
-    auto begun =
-        net::Conversation::begin({address_of(options_.host), options_.port},
-                                 "GET /admin/v1" + target + " HTTP/1.0\r\nHost: " + options_.host +
-                                     "\r\nAuthorization: Bearer " + options_.token + "\r\n\r\n",
-                                 kWithin);
+    auto begun = net::Conversation::begin(
+        address_,
+        "GET /admin/v1" + target + " HTTP/1.0\r\nHost: " + authority_of(options_.host) +
+            "\r\nAuthorization: Bearer " + options_.token + "\r\n\r\n",
+        kWithin);
     if (!begun) {
         terminal.err << options_.host << ':' << options_.port
                      << " does not answer: " << begun.error()
@@ -144,10 +156,6 @@ int AdminClient::turned_away(const std::string& answer, Terminal& terminal) cons
     }
     terminal.err << "the gateway refuses (" << head.status << ")\n";
     return kFailed;
-}
-
-net::Address AdminClient::address() const {
-    return {address_of(options_.host), options_.port};
 }
 
 std::string path_segment(std::string_view text) {

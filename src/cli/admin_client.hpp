@@ -33,13 +33,13 @@ void add_elsewhere_options(CLI::App& command, AdminArguments& arguments);
 
 class AdminClient {
   public:
-    // Or the status to end with, after saying why: the section `admin` has mistakes, or there is no
-    // token.
+    // Or the status to end with, after saying why: the section `admin` has mistakes, there is no
+    // token, or no such host.
     static std::expected<AdminClient, int> make(const AdminArguments& arguments,
                                                 Terminal& terminal);
 
     // target: below /admin/v1. body: null for none. The answer's JSON, or the status to end with,
-    // after saying why: nobody answers, or the gateway refuses.
+    // after saying why: nobody answers, who does is no gateway, or the gateway refuses.
     std::expected<boost::json::value, int> ask(std::string_view method, const std::string& target,
                                                const boost::json::value& body, Terminal& terminal);
 
@@ -48,12 +48,14 @@ class AdminClient {
     // What is said when an answer of it is no good, by its head.
     int turned_away(const std::string& answer, Terminal& terminal) const;
     // Of the operators' port.
-    [[nodiscard]] net::Address address() const;
+    [[nodiscard]] const net::Address& address() const { return address_; }
 
   private:
-    explicit AdminClient(net::AdminOptions options) : options_(std::move(options)) {}
+    AdminClient(net::AdminOptions options, const net::Address& address)
+        : options_(std::move(options)), address_(address) {}
 
     net::AdminOptions options_;
+    net::Address address_;
 };
 
 // What a path's segment may hold as it is stays, the rest is escaped (RFC 3986, 2.1).

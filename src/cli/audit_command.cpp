@@ -65,7 +65,7 @@ int verify(const VerifyArguments& arguments, Terminal& terminal) {
         line.add("why", report.why);
         line.add_plain("head", head);
         line.end();
-        terminal.out << text;
+        terminal.out << text << '\n';
         return whole ? kDone : kBroken;
     }
     if (whole) {
@@ -79,9 +79,19 @@ int verify(const VerifyArguments& arguments, Terminal& terminal) {
     return kBroken;
 }
 
-int make_api_key(Terminal& terminal) {
+int make_api_key(bool json, Terminal& terminal) {
     const std::string key = identity::new_api_key();
-    terminal.out << "key   " << key << "\nhash  " << identity::ApiKeyHash::of(key).to_string()
+    const std::string hash = identity::ApiKeyHash::of(key).to_string();
+    if (json) {
+        std::string text;
+        observe::JsonLine line(text);
+        line.add_plain("key", key);
+        line.add_plain("hash", hash);
+        line.end();
+        terminal.out << text << '\n';
+        return kDone;
+    }
+    terminal.out << "key   " << key << "\nhash  " << hash
                  << "\nGive the key to its owner: it is kept nowhere. Put the hash under "
                     "api_keys.<name>.hash.\n";
     return kDone;
@@ -124,15 +134,23 @@ void add_audit_command(CLI::App& app, Chosen& chosen) {
         "Examples:\n  api-gateway audit verify audit.log\n  api-gateway audit verify audit.log "
         "--json\n"
         "AUDIT_SECRET or AUDIT_SECRET_FILE: the secret of the chain, if it has one.\n"
-        "Status: 0 whole, 1 broken, 2 misused.");
+        "Status: 0 whole, 1 broken, not there or without a record, 2 misused.");
     command->callback([&chosen, arguments] {
         chosen = [arguments](Terminal& terminal) { return verify(*arguments, terminal); };
     });
 }
 
 void add_api_key_command(CLI::App& app, Chosen& chosen) {
-    app.add_subcommand("api-key", "Make a key for a machine, and the hash that stands for it")
-        ->callback([&chosen] { chosen = make_api_key; });
+    const auto json = std::make_shared<bool>(false);
+    CLI::App* command =
+        app.add_subcommand("api-key", "Make a key for a machine, and the hash that stands for it");
+    command->add_flag("--json", *json, "Print JSON");
+    command->footer(
+        "Examples:\n  api-gateway api-key\n  api-gateway api-key --json\nStatus: 0 done, 2 "
+        "misused.");
+    command->callback([&chosen, json] {
+        chosen = [json](Terminal& terminal) { return make_api_key(*json, terminal); };
+    });
 }
 
 }  // namespace gw::cli

@@ -104,13 +104,25 @@ void warn_of_cluster(RespClient& client, Terminal& terminal) {
     const auto info = client.run({"INFO", "cluster"});
     if (info && info->text.find("cluster_enabled:1") != std::string::npos) {
         terminal.err << "warning: this is a Redis Cluster, and only one of its servers was asked; "
-                        "GET /admin/v1/bans knows all bans\n";
+                        "`api-gateway bans --admin-port PORT` asks a gateway, which knows all bans "
+                        "and shows a thousand\n";
     }
 }
 
 std::string text_in(const boost::json::object& from, std::string_view name) {
     const auto* found = from.if_contains(name);
     return found != nullptr && found->is_string() ? shown(found->as_string()) : std::string();
+}
+
+// A gateway's answer has so many at most.
+void tell_of_more(const boost::json::object& answer, Terminal& terminal) {
+    const auto* const bans = answer.if_contains("bans");
+    const auto* const total = answer.if_contains("total");
+    const std::size_t shown = bans != nullptr && bans->is_array() ? bans->get_array().size() : 0;
+    if (total != nullptr && total->is_number() && total->to_number<std::size_t>() > shown) {
+        terminal.err << "warning: " << shown << " of " << boost::json::serialize(*total)
+                     << " bans are shown; `api-gateway bans` beside the gateway shows all\n";
+    }
 }
 
 int list_elsewhere(const BanArguments& arguments, Terminal& terminal) {
@@ -120,11 +132,12 @@ int list_elsewhere(const BanArguments& arguments, Terminal& terminal) {
     if (!found) {
         return found.error();
     }
+    tell_of_more(found->as_object(), terminal);
     if (arguments.admin.json) {
         terminal.out << boost::json::serialize(*found) << '\n';
         return kDone;
     }
-    const boost::json::array& bans = found->as_object().at("bans").as_array();
+    const boost::json::array& bans = found->at("bans").as_array();
     terminal.out << (bans.empty() ? "nobody is banned\n" : "");
     for (const boost::json::value& each : bans) {
         const boost::json::object& one = each.as_object();

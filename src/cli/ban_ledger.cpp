@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view kPrefix = state::BanWriter::kPrefix;
 constexpr std::string_view kNone = "-";
-constexpr std::size_t kWhoMax = 512;  // more than any sub or tenant has
 
 std::string remaining_text(Millis time) {
     const std::int64_t seconds = time.count() / 1'000;
@@ -82,6 +81,12 @@ std::string shown(std::string_view text) {
     std::string out;
     observe::append_escaped(out, text);
     return out;
+}
+
+std::string harmless(std::string line) {
+    std::ranges::replace_if(
+        line, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
+    return line;
 }
 
 BanLine read_ban_line(const std::string& key, std::string_view value,
@@ -198,12 +203,8 @@ std::optional<Millis> parse_lifetime(std::string_view text) {
 BanKey ban_key(std::string_view kind, std::string_view who) {
     const std::string prefix = std::string(kPrefix) + std::string(kind) + ":";
     if (kind != "ip") {
-        const bool plain = !who.empty() && who.size() <= kWhoMax && is_utf8(who) &&
-                           std::ranges::none_of(who, [](char c) {
-                               return static_cast<unsigned char>(c) < ' ' || c == '\x7F';
-                           });
-        return plain ? BanKey{prefix + std::string(who)}
-                     : BanKey{.key = {}, .flaw = "is no name of a user or tenant"};
+        return state::is_called(who) ? BanKey{prefix + std::string(who)}
+                                     : BanKey{.key = {}, .flaw = "is no name of a user or tenant"};
     }
     const auto block = state::parse_banned_block(who);
     if (!block) {

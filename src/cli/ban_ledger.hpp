@@ -46,5 +46,7 @@ BanKey ban_key(std::string_view kind, std::string_view who);
 std::string second_text(WallTime time);
 // For a terminal: no control characters, whatever somebody has written into the store.
 std::string shown(std::string_view text);
+// The same of a whole line, which is shown as it is but for them.
+std::string harmless(std::string line);
 
 }  // namespace gw::cli

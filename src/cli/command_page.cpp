@@ -99,7 +99,8 @@ std::string command_page(const CLI::App& app) {
     std::string page =
         "# The command line\n\nMade by `api-gateway reference --commands`; do not edit.\n\n"
         "Statuses of all commands: 0 done, 1 not done, 2 misused, 3 the gateway does not answer. "
-        "`evidence` has two\nmore: 4 data was accessed, 5 not known.\n";
+        "Two have more:\n`explain` 4, the request would be refused; `evidence` 4, something was "
+        "served, and 5, not known.\n";
     for (const CLI::App* command : commands_of(app)) {
         append_help(page, *command, "api-gateway");
     }

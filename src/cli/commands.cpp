@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
+#include <boost/json/system_error.hpp>
 #include <filesystem>
 #include <vector>
 
+#include "app/descriptors.hpp"
 #include "app/process.hpp"
 #include "app/settings.hpp"
 #include "app/settings_outline.hpp"
@@ -35,7 +37,7 @@ struct Arguments {
 };
 
 int run(const Arguments& arguments, Terminal& terminal) {
-    return app::run_process({find_config(arguments.config, terminal.environment)});
+    return app::run_process({find_config(arguments.config, terminal.environment), terminal.commit});
 }
 
 // What was found in a configuration, for programs.
@@ -57,6 +59,10 @@ int check_as_json(const Arguments& arguments, Terminal& terminal) {
     if (settings) {
         out["services"] = (*settings)->services.size();
         out["routes"] = (*settings)->routes.size();
+        if (!(*settings)->tokens.has_keys()) {
+            const config::Mistake missing = app::no_keys(path);
+            out["toStart"] = {{{"what", missing.what}, {"remedy", missing.remedy}}};
+        }
     }
     terminal.out << boost::json::serialize(out) << '\n';
     return settings ? kDone : kFailed;
@@ -88,6 +94,9 @@ int check(const Arguments& arguments, Terminal& terminal) {
     const auto settings = load(arguments, terminal);
     if (settings == nullptr) {
         return kFailed;
+    }
+    if (!settings->tokens.has_keys()) {
+        terminal.err << "to start with it: " << app::no_keys(settings->source).to_string() << '\n';
     }
     terminal.out << "OK " << settings->source << ": " << settings->services.size() << " services, "
                  << settings->routes.size() << " routes\n";
@@ -159,6 +168,18 @@ void pass_config(const CLI::App& of, const std::string& config) {
     }
 }
 
+// Answers are read as this version writes them.
+int run_tool(const Chosen& tool, Terminal& terminal) {
+    app::reserve_standard_descriptors();
+    try {
+        return tool(terminal);
+    } catch (const boost::system::system_error& error) {
+        terminal.err << "the answer is not as a gateway of this version gives it: "
+                     << error.code().message() << '\n';
+        return kUnreachable;
+    }
+}
+
 constexpr const char* kConfigHelp =
     "Configuration file (default: CONFIG_FILE, config/gateway.yaml, "
     "/etc/api-gateway/gateway.yaml)";
@@ -180,7 +201,9 @@ std::string find_config(const std::string& named, const config::Environment& env
                : kHere;
 }
 
-int run_command_line(std::span<const std::string> arguments, Terminal terminal) {
+namespace {
+
+int run_as_told(std::span<const std::string> arguments, Terminal& terminal) {
     Arguments read;
     CLI::App app{"Streaming HTTP gateway in front of the platform's services", "api-gateway"};
     app.set_version_flag("--version", "api-gateway " + std::string(kVersion));
@@ -232,8 +255,19 @@ int run_command_line(std::span<const std::string> arguments, Terminal terminal) 
         return chosen->run(read, terminal);
     }
     const config::Environment known = with_folder(terminal.environment);
-    Terminal informed{terminal.out, terminal.err, known};
-    return tool(informed);
+    Terminal informed{terminal.out, terminal.err, known, terminal.commit};
+    return run_tool(tool, informed);
+}
+
+}  // namespace
+
+int run_command_line(std::span<const std::string> arguments, Terminal terminal) {
+    const int status = run_as_told(arguments, terminal);
+    if (terminal.out.flush()) {
+        return status;
+    }
+    terminal.err << "standard output does not take what was to be written\n";
+    return status == kDone ? kFailed : status;
 }
 
 }  // namespace gw::cli

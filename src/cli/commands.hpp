@@ -4,6 +4,7 @@
 #include <ostream>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "config/environment.hpp"
 
@@ -14,6 +15,7 @@ struct Terminal {
     std::ostream& out;
     std::ostream& err;
     const config::Environment& environment;
+    std::string_view commit = "unknown";  // what this program was built from
 };
 
 // Statuses of the process.
@@ -22,7 +24,8 @@ inline constexpr int kFailed = 1;       // the configuration has mistakes, or it
 inline constexpr int kMisused = 2;      // the command line has
 inline constexpr int kUnreachable = 3;  // the gateway does not answer
 
-// arguments: without the program's name.
+// arguments: without the program's name. What could not be written is a failure, however well the
+// rest went.
 int run_command_line(std::span<const std::string> arguments, Terminal terminal);
 
 // The configuration file: as named, else CONFIG_FILE, else the first that exists of

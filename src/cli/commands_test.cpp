@@ -89,12 +89,37 @@ TEST(Commands, RefuseWhatTheyDoNotKnow) {
     }
 }
 
+// As a full disk does, or standard output that was closed.
+TEST(Commands, FailWhenWhatTheySayIsNotTaken) {
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"schema"}, {"reference"}, {"--help"}, {"--version"}}) {
+        std::ofstream out("/dev/full");
+        std::ostringstream err;
+        const config::Environment environment;
+        EXPECT_EQ(run_command_line(arguments, {out, err, environment}), kFailed) << arguments[0];
+        EXPECT_EQ(err.str(), "standard output does not take what was to be written\n");
+    }
+}
+
 TEST(Check, FindsTheShippedConfigurationRight) {
     const Outcome outcome =
-        call({"check", "--config", shipped()}, {{"OTEL_TRACES_SAMPLER_ARG", "1"}});
+        call({"check", "--config", shipped()},
+             {{"OTEL_TRACES_SAMPLER_ARG", "1"}, {"JWT_SECRET", std::string(32, 's')}});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
-    EXPECT_EQ(outcome.out, "OK " + shipped() + ": 19 services, 25 routes\n");
+    EXPECT_EQ(outcome.out, "OK " + shipped() + ": 19 services, 27 routes\n");
     EXPECT_EQ(outcome.err, "");
+}
+
+TEST(Check, SaysWhatAStartWouldMissBesides) {
+    const Outcome outcome = call({"check", "--config", shipped()});
+    EXPECT_EQ(outcome.status, kDone);
+    EXPECT_EQ(outcome.err, "to start with it: " + shipped() +
+                               ": there is no key to verify tokens with; set JWT_JWKS_URL, "
+                               "JWT_PUBLIC_KEY or JWT_SECRET (or JWT_SECRET_FILE, …)\n");
+    const Outcome json = call({"check", "--json", "--config", shipped()});
+    EXPECT_NE(json.out.find(R"("toStart":[{"what":"there is no key to verify tokens with")"),
+              std::string::npos)
+        << json.out;
 }
 
 TEST(Check, ShowsEveryMistake) {
@@ -127,7 +152,7 @@ TEST(Routes, AreShownAsATable) {
         rows.emplace_back(std::istream_iterator<std::string>(words),
                           std::istream_iterator<std::string>());
     }
-    ASSERT_EQ(rows.size(), 26U) << outcome.out;
+    ASSERT_EQ(rows.size(), 28U) << outcome.out;
     EXPECT_EQ(rows[0][0], "METHODS");
     EXPECT_EQ(rows[2], (std::vector<std::string>{"*", "*", "/api/v1/auth/**", "auth-service",
                                                  "/auth/**", "10000", "auth"}));
@@ -138,7 +163,7 @@ TEST(Routes, AreShownAsJson) {
     const Outcome outcome = call({"routes", "--json", "--config", shipped()});
     EXPECT_EQ(outcome.status, kDone) << outcome.err;
     const auto routes = boost::json::parse(outcome.out).as_array();
-    EXPECT_EQ(routes.size(), 25U);
+    EXPECT_EQ(routes.size(), 27U);
     EXPECT_EQ(routes[1], boost::json::parse(
                              R"({"name": "auth", "methods": [], "hosts": [],
                                  "path": "/api/v1/auth/**", "service": "auth-service",

@@ -38,11 +38,20 @@ array list_in(const object& from, std::string_view name) {
     return found != nullptr && found->is_array() ? found->as_array() : array();
 }
 
+std::string end_text(const object& from) {
+    const std::string until = text_in(from, "until");
+    return until.empty() ? ", without an end" : ", until " + until;
+}
+
+// What was there before is there again: whoever reads "lifted" believes that it works.
+std::string restored_line(const object& step) {
+    return "restored " + text_in(step, "key") + " as it was before" + end_text(step) + "\n";
+}
+
 // "  banned:ip:203.0.113.7  403 from now on…, until …; 12 users in the last hour"
 std::string step_line(const object& step) {
     std::string line = "  " + text_in(step, "key") + "  " + text_in(step, "effect");
-    const std::string until = text_in(step, "until");
-    line += until.empty() ? ", without an end" : ", until " + until;
+    line += end_text(step);
     if (const auto* users = step.if_contains("usersLastHour")) {
         line += "; " + boost::json::serialize(*users) + " users in the last hour";
     }
@@ -89,6 +98,9 @@ int undo(const ContainArguments& arguments, AdminClient& client, Terminal& termi
     } else {
         for (const value& key : list_in(answer, "lifted")) {
             terminal.out << "lifted " << (key.is_string() ? shown(key.as_string()) : "") << '\n';
+        }
+        for (const value& item : list_in(answer, "restored")) {
+            terminal.out << (item.is_object() ? restored_line(item.as_object()) : "");
         }
         const std::string left = problems_text(answer, "left");
         terminal.out << (left.empty() ? "" : "left as they are:\n" + left);

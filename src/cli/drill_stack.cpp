@@ -10,12 +10,11 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include "base/encoding.hpp"
-#include "config/reader.hpp"
+#include "cli/own_section.hpp"
 #include "net/ask.hpp"
 
 namespace gw::cli {
@@ -122,22 +121,18 @@ std::expected<DrillStack, int> DrillStack::make(const DrillArguments& arguments,
     if (!admin) {
         return std::unexpected(admin.error());
     }
-    auto reading = std::make_shared<config::Reading>();
-    reading->environment = terminal.environment;
-    const std::string path = find_config(arguments.admin.config, terminal.environment);
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) {
-        reading->document = config::Document::load(path, reading->mistakes);
+    const auto listen =
+        OwnSection(arguments.admin.config, terminal).read<net::ListenOptions>("listen");
+    if (!listen) {
+        return std::unexpected(kFailed);
     }
-    net::ListenOptions listen;
-    config::read(config::Reader::root(reading).section("listen"), listen);
     const auto host = IpAddress::parse(arguments.host.empty() ? "127.0.0.1" : arguments.host);
     if (!host) {
         terminal.err << "--host " << arguments.host << " is no IP address\n";
         return std::unexpected(kMisused);
     }
     return DrillStack(arguments, *std::move(admin),
-                      {*host, arguments.port == 0 ? listen.port : arguments.port}, terminal);
+                      {*host, arguments.port == 0 ? listen->port : arguments.port}, terminal);
 }
 
 DrillAnswer DrillStack::ask(const DrillRequest& request) const {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
+#include <initializer_list>
 #include <iterator>
 #include <optional>
+#include <tuple>
 
 namespace gw::cli {
 namespace {
@@ -13,6 +15,7 @@ using boost::json::object;
 
 constexpr std::string_view kRequest = "request";
 constexpr std::string_view kDropped = "log lines were dropped";
+constexpr std::string_view kLeftOut = "the log level left out lines of requests for a time";
 constexpr std::int64_t kRefusals = 400;
 
 std::optional<object> parsed(std::string_view line) {
@@ -54,6 +57,70 @@ void Evidence::keep(std::vector<std::string>& list, std::string_view line) {
     }
 }
 
+void Evidence::notice(const object& fields, const std::string& time) {
+    // Without a line of that level those of requests may have been left out as well.
+    informed_ = informed_ || (in_time(time) && text_in(fields, "level") == "INFO");
+    if (!time.empty() && (earliest_.empty() || time < earliest_)) {
+        earliest_ = time;
+    }
+    const auto look = [&](const std::string& wanted, std::string& named,
+                          std::initializer_list<std::string_view> places) {
+        for (const std::string_view place : places) {
+            if (named.empty() && is_same(wanted, text_in(fields, place))) {
+                named = wanted;
+            }
+        }
+    };
+    look(subject_.user, named_.user, {"userId"});
+    look(subject_.address, named_.address, {"ip"});
+    look(subject_.tenant, named_.tenant, {"tenantId", "sourceTenant", "targetTenant"});
+}
+
+// What is below WARN is left out until the level is another one again.
+void Evidence::note_level(const object& fields, const std::string& time) {
+    const auto leaves_out = [&](std::string_view end) {
+        const std::string level = text_in(fields, end);
+        return level == "WARN" || level == "ERROR";
+    };
+    if (in_time(time)) {
+        if (leaves_out("from") || leaves_out("to")) {
+            note_gap(std::string(kLeftOut));
+        }
+    } else if (time < since_) {
+        left_out_before_[text_in(fields, "instanceId")] = leaves_out("to");
+    }
+}
+
+std::set<std::string> Evidence::gaps() const {
+    std::set<std::string> gaps = gaps_;
+    if (std::ranges::any_of(left_out_before_, [](const auto& gateway) { return gateway.second; })) {
+        gaps.insert(std::string(kLeftOut));
+    }
+    if (earliest_.empty()) {
+        gaps.insert("no line of a gateway is there");
+        return gaps;
+    }
+    if (earliest_ > since_) {
+        gaps.insert("the lines begin at " + earliest_ +
+                    ", later than was asked for: give older files, or --since " + earliest_);
+    }
+    if (!informed_) {
+        gaps.insert("there is no INFO line of that time: LOG_LEVEL leaves out lines of requests");
+    }
+    for (const auto& [what, wanted, named] : {std::tuple{"user", &subject_.user, &named_.user},
+                                              {"tenant", &subject_.tenant, &named_.tenant},
+                                              {"address", &subject_.address, &named_.address}}) {
+        if (*wanted != *named) {
+            gaps.insert("no line names " + std::string(what) + " " + *wanted +
+                        ": is it spelt as lines have it?");
+        }
+    }
+    if (attempts_missing()) {
+        gaps.insert("the audit record has more attempts than the log");
+    }
+    return gaps;
+}
+
 void Evidence::find_attempts(std::string_view line) {
     const bool access = line.find(R"("durationMs":)") != std::string_view::npos;
     const auto fields = parsed(line);
@@ -65,7 +132,17 @@ void Evidence::find_attempts(std::string_view line) {
     }
     const std::string time = text_in(*fields, "time");
     const std::string message = text_in(*fields, "msg");
-    if (!in_time(time) || (access && message == kRequest)) {
+    notice(*fields, time);
+    if (message == "log level changed") {
+        note_level(*fields, time);
+    }
+    if (!in_time(time)) {
+        return;
+    }
+    if (access && message == kRequest) {
+        if (fields->contains("sampled")) {
+            note_gap("log_success_share left out lines of requests that went well");
+        }
         return;
     }
     if (message.starts_with(kDropped)) {
@@ -82,6 +159,7 @@ void Evidence::find_attempts(std::string_view line) {
                     .address = text_in(*fields, "ip"),
                     .source = text_in(*fields, cross_tenant ? "sourceTenant" : "tenantId"),
                     .target = text_in(*fields, "targetTenant"),
+                    .venue = text_in(*fields, "targetVenue"),
                     .resource = text_in(*fields, cross_tenant ? "resource" : "detail"),
                     .status = number_in(*fields, "status"),
                     .cross_tenant = cross_tenant};
@@ -175,22 +253,30 @@ Evidence::Verdict Evidence::verdict_on(const Attempt& attempt) const {
     return {.bytes = bytes, .why = "requests with the same id ended differently"};
 }
 
-Accessed Evidence::answer() const {
-    Accessed answer = gaps_.empty() ? Accessed::no : Accessed::unknown;
-    std::size_t attempts = 0;
+bool Evidence::attempts_missing() const {
+    return std::ranges::count(attempts_, true, &Attempt::cross_tenant) <
+           static_cast<std::ptrdiff_t>(recorded_);
+}
+
+Accessed Evidence::crossed() const {
+    Accessed answer = gaps().empty() ? Accessed::no : Accessed::unknown;
     for (const Attempt& attempt : attempts_) {
-        attempts += attempt.cross_tenant ? 1 : 0;
         answer = std::max(answer, verdict_on(attempt).accessed);
     }
-    return attempts < recorded_ ? std::max(answer, Accessed::unknown) : answer;
+    return answer;
+}
+
+Accessed Evidence::answer() const {
+    const bool served = std::ranges::any_of(requests_, [](const auto& request) {
+        return request.second.ours && request.second.status < kRefusals;
+    });
+    return served ? Accessed::yes : crossed();
 }
 
 object Evidence::report() const {
     array attempts;
-    std::size_t logged = 0;
     for (const Attempt& attempt : attempts_) {
         const Verdict verdict = verdict_on(attempt);
-        logged += attempt.cross_tenant ? 1 : 0;
         attempts.push_back({{"time", attempt.time},
                             {"requestId", attempt.id},
                             {"crossTenant", attempt.cross_tenant},
@@ -199,6 +285,7 @@ object Evidence::report() const {
                             {"ip", attempt.address},
                             {"sourceTenant", attempt.source},
                             {"targetTenant", attempt.target},
+                            {"targetVenue", attempt.venue},
                             {"resource", attempt.resource},
                             {"status", attempt.status},
                             {"accessed", name_of(verdict.accessed)},
@@ -212,6 +299,7 @@ object Evidence::report() const {
         std::string last;
     };
     std::map<std::pair<std::string, bool>, Sum> sums;
+    Sum served;
     for (const auto& [id, request] : requests_) {
         if (!request.ours) {
             continue;
@@ -219,6 +307,10 @@ object Evidence::report() const {
         Sum& sum = sums[{request.method + " " + request.route, request.status < kRefusals}];
         ++sum.requests;
         sum.bytes += request.bytes_out;
+        if (request.status < kRefusals) {
+            ++served.requests;
+            served.bytes += request.bytes_out;
+        }
         if (sum.first.empty() || request.time < sum.first) {
             sum.first = request.time;
         }
@@ -234,14 +326,13 @@ object Evidence::report() const {
                         {"first", sum.first},
                         {"last", sum.last}});
     }
-    array gaps;
-    for (const std::string& gap : gaps_) {
-        gaps.emplace_back(gap);
-    }
-    if (logged < recorded_) {
-        gaps.emplace_back("the audit record has more attempts than the log");
+    array missing;
+    for (const std::string& gap : gaps()) {
+        missing.emplace_back(gap);
     }
     return {{"accessed", name_of(answer())},
+            {"otherTenants", name_of(crossed())},
+            {"served", {{"requests", served.requests}, {"bytesOut", served.bytes}}},
             {"subject",
              {{"user", subject_.user}, {"tenant", subject_.tenant}, {"ip", subject_.address}}},
             {"since", since_},
@@ -250,7 +341,7 @@ object Evidence::report() const {
             {"allowed", std::move(allowed)},
             {"refused", std::move(refused)},
             {"auditRecords", records_.size()},
-            {"gaps", std::move(gaps)}};
+            {"gaps", std::move(missing)}};
 }
 
 }  // namespace gw::cli

@@ -1,6 +1,7 @@
 // "Was data accessed?", answered from what the gateway has logged: every request of a user, a
-// tenant or an address, and a verdict on each attempt. What cannot be proven is unknown, never no.
-// Pure.
+// tenant or an address, and a verdict on each attempt at another tenant's. Whatever was served to
+// them is a yes. What cannot be proven is unknown, never no: also not where the lines begin too
+// late, or nobody of that name is in them. Pure.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -44,6 +45,8 @@ class Evidence {
     // The answer, the attempts with their verdicts, the requests by route and status.
     [[nodiscard]] boost::json::object report() const;
     [[nodiscard]] Accessed answer() const;
+    // The same, of another tenant's data only.
+    [[nodiscard]] Accessed crossed() const;
 
     // The lines as they were, for the bundle.
     [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
@@ -70,6 +73,7 @@ class Evidence {
         std::string address;
         std::string source;
         std::string target;
+        std::string venue;  // instead of a target: whose it is, is not known
         std::string resource;
         std::int64_t status = 0;
         bool cross_tenant = false;
@@ -80,6 +84,11 @@ class Evidence {
         const char* why = "";
     };
     [[nodiscard]] bool in_time(std::string_view time) const;
+    // Who is named, and when, in time or not: what is never named may be misspelt.
+    void notice(const boost::json::object& fields, const std::string& time);
+    void note_level(const boost::json::object& fields, const std::string& time);
+    [[nodiscard]] std::set<std::string> gaps() const;
+    [[nodiscard]] bool attempts_missing() const;
     [[nodiscard]] Verdict verdict_on(const Attempt& attempt) const;
     void keep(std::vector<std::string>& list, std::string_view line);
 
@@ -90,6 +99,11 @@ class Evidence {
     std::set<std::string, std::less<>> ids_;  // of the attempts' requests
     std::multimap<std::string, Request, std::less<>> requests_;
     std::size_t recorded_ = 0;  // attempts on another tenant, by the audit record
+    std::string earliest_;      // line of all; empty: there is none
+    bool informed_ = false;
+    // By gateway: whether its log level left out lines of requests when the time began.
+    std::map<std::string, bool> left_out_before_;
+    Subject named_;  // what of the subject some line has
     std::set<std::string> gaps_;
     std::vector<std::string> lines_;
     std::vector<std::string> records_;

@@ -17,6 +17,7 @@
 #include "cli/log_lines.hpp"
 #include "observe/timestamp.hpp"
 #include "security/audit_chain.hpp"
+#include "state/banned_value.hpp"
 
 namespace gw::cli {
 namespace {
@@ -47,8 +48,19 @@ std::string text_in(const object& from, std::string_view name) {
                                 : boost::json::serialize(*found);
 }
 
+std::string target_in(const object& attempt) {
+    const std::string venue = text_in(attempt, "targetVenue");
+    return venue.empty() ? text_in(attempt, "targetTenant") : "venue " + venue;
+}
+
 std::string as_text(const object& report) {
-    std::string text = "was data accessed? " + text_in(report, "accessed") + "\n";
+    const object& served = report.at("served").as_object();
+    std::string text = "was data accessed? " + text_in(report, "accessed");
+    if (served.at("requests") != 0) {
+        text += ": " + text_in(served, "requests") + " answers, " + text_in(served, "bytesOut") +
+                " bytes";
+    }
+    text += "\nof another tenant? " + text_in(report, "otherTenants") + "\n";
     for (const value& item : report.at("attempts").as_array()) {
         const object& attempt = item.as_object();
         text += "  " + text_in(attempt, "time") + "  " + text_in(attempt, "why");
@@ -57,9 +69,8 @@ std::string as_text(const object& report) {
         }
         text += ": " + text_in(attempt, "kind") + ", user " + text_in(attempt, "userId") + " at " +
                 text_in(attempt, "ip") + ", tenant " + text_in(attempt, "sourceTenant") + " -> " +
-                text_in(attempt, "targetTenant") + ", " + text_in(attempt, "resource") +
-                ", status " + text_in(attempt, "status") + ", request " +
-                text_in(attempt, "requestId") + "\n";
+                target_in(attempt) + ", " + text_in(attempt, "resource") + ", status " +
+                text_in(attempt, "status") + ", request " + text_in(attempt, "requestId") + "\n";
     }
     for (const char* list : {"allowed", "refused"}) {
         for (const value& item : report.at(list).as_array()) {
@@ -112,11 +123,27 @@ void read_files(const EvidenceArguments& arguments, const std::string& secret, E
     }
 }
 
-int evidence(const EvidenceArguments& arguments, Terminal& terminal) {
-    const Subject& subject = arguments.subject;
+// Whom, as lines have it; empty text: all is well.
+std::string read_subject(const EvidenceArguments& arguments, Subject& subject) {
+    subject = arguments.subject;
     if ((subject.user.empty() && subject.tenant.empty() && subject.address.empty()) ||
         arguments.logs.empty()) {
-        terminal.err << "whose, and from what? --user, --tenant or --ip, and --log FILE\n";
+        return "whose, and from what? --user, --tenant or --ip, and --log FILE";
+    }
+    if (!subject.address.empty()) {
+        const auto address = IpAddress::parse(subject.address);
+        if (!address) {
+            return "one address, such as 203.0.113.7 or 2001:db8::7";
+        }
+        subject.address = address->to_string();
+    }
+    return {};
+}
+
+int evidence(const EvidenceArguments& arguments, Terminal& terminal) {
+    Subject subject;
+    if (const std::string wrong = read_subject(arguments, subject); !wrong.empty()) {
+        terminal.err << wrong << '\n';
         return kMisused;
     }
     const WallTime now = std::chrono::system_clock::now();
@@ -124,6 +151,11 @@ int evidence(const EvidenceArguments& arguments, Terminal& terminal) {
     const std::string until = moment_text(arguments.until, now);
     if (since.empty() || (until.empty() && !arguments.until.empty())) {
         terminal.err << "since when? --since 24h, 2026-11-23 or 2026-11-23T07:00:00Z\n";
+        return kMisused;
+    }
+    if (since > rfc3339(now) || (!until.empty() && until <= since)) {
+        terminal.err << "nothing was in that time: from " << since << " to "
+                     << (until.empty() ? "now" : until) << '\n';
         return kMisused;
     }
     const auto secret = read_audit_secret(terminal);
@@ -159,19 +191,24 @@ int verify(const EvidenceArguments& arguments, Terminal& terminal) {
         return kMisused;
     }
     const auto files = verify_bundle(arguments.folder, *secret);
+    if (arguments.json) {
+        terminal.out << boost::json::serialize(object{{"folder", shown(arguments.folder)},
+                                                      {"whole", files.has_value()},
+                                                      {"signed", !secret->empty()},
+                                                      {"files", files.value_or(0)},
+                                                      {"why", files ? "" : shown(files.error())}})
+                     << '\n';
+        return files ? kDone : kFailed;
+    }
     if (!files) {
         terminal.err << arguments.folder << ": " << shown(files.error()) << '\n';
         return kFailed;
     }
     terminal.out << "OK " << arguments.folder << ": " << *files << " files, whole\n";
+    terminal.err << (secret->empty() ? "warning: not signed: whoever can write there can have made "
+                                       "it anew; AUDIT_SECRET is not set\n"
+                                     : "");
     return kDone;
-}
-
-// A line as it is, but for what a terminal would obey: a file may be of anybody.
-std::string harmless(std::string line) {
-    std::ranges::replace_if(
-        line, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
-    return line;
 }
 
 struct WhyArguments {
@@ -207,7 +244,9 @@ std::string summary_of(const std::vector<std::string>& lines) {
                           " ms, decided by " + text_of(*line, "outcome");
         const std::string upstream = text_of(*line, "upstream");
         out += upstream.empty() ? "; no service was asked"
-                                : "; " + upstream + " took " + text_of(*line, "upstreamMs") + " ms";
+               : !line->contains("upstreamMs")
+                   ? "; " + upstream + " was not asked"
+                   : "; " + upstream + " took " + text_of(*line, "upstreamMs") + " ms";
         const std::string user = text_of(*line, "userId");
         out += user.empty() ? "; nobody was known" : "; user " + user;
         return out + "; trace " + text_of(*line, "traceId");
@@ -264,18 +303,10 @@ std::string moment_text(std::string_view text, WallTime now) {
     if (const auto ago = parse_lifetime(text)) {
         return rfc3339(now - *ago);
     }
-    constexpr std::string_view kForm = "0000-00-00T00:00:00";
-    const bool whole = text.size() == kForm.size() + 1 && text.back() == 'Z';
-    const std::string_view plain = whole ? text.substr(0, kForm.size()) : text;
-    if (plain.size() != 10 && !whole) {
-        return {};
-    }
-    for (std::size_t i = 0; i < plain.size(); ++i) {
-        if (kForm[i] == '0' ? !is_digit(plain[i]) : plain[i] != kForm[i]) {
-            return {};
-        }
-    }
-    return std::string(plain) + (whole ? ".000Z" : "T00:00:00.000Z");
+    constexpr std::size_t kDay = std::string_view("2026-11-23").size();
+    const auto moment = state::read_time(text.size() == kDay ? std::string(text) + "T00:00:00Z"
+                                                             : std::string(text));
+    return moment ? rfc3339(*moment) : std::string();
 }
 
 void add_evidence_command(CLI::App& app, Chosen& chosen) {
@@ -285,7 +316,7 @@ void add_evidence_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--user", arguments->subject.user, "The user's id (sub)");
     command->add_option("--tenant", arguments->subject.tenant,
                         "The tenant's id, whether it asked or was asked for");
-    command->add_option("--ip", arguments->subject.address, "The address, as lines have it");
+    command->add_option("--ip", arguments->subject.address, "The address");
     command->add_option("--since", arguments->since,
                         "24h ago, or a time: 2026-11-23, 2026-11-23T07:00:00Z");
     command->add_option("--until", arguments->until, "The same; default: the end of the files");
@@ -301,7 +332,10 @@ void add_evidence_command(CLI::App& app, Chosen& chosen) {
         "  api-gateway evidence --tenant t2 --since 2026-11-23 --log logs/*.gz --audit audit.log\n"
         "  api-gateway evidence verify incident-7\n"
         "AUDIT_SECRET or AUDIT_SECRET_FILE: signs the folder, and proves the audit record.\n"
-        "Status: 0 no data was accessed, 4 some was, 5 unknown, 1 not done, 2 misused.");
+        "Status: 0 nothing was served, 4 something was, 5 unknown, 1 not done, 2 misused.\n"
+        "`of another tenant?` is about attempts at what is not the caller's own; of a tenant that "
+        "was\n"
+        "asked for (--tenant), only that line counts: its own users are served all day.");
     command->require_subcommand(0, 1);
     command->callback([&chosen, arguments] {
         if (!chosen) {
@@ -310,7 +344,9 @@ void add_evidence_command(CLI::App& app, Chosen& chosen) {
     });
     CLI::App* verifying = command->add_subcommand("verify", "Check that a folder is whole");
     verifying->add_option("folder", arguments->folder, "As --out made it")->required();
+    verifying->add_flag("--json", arguments->json, "Print JSON");
     verifying->footer(
+        "Examples:\n  api-gateway evidence verify incident-7\n"
         "AUDIT_SECRET or AUDIT_SECRET_FILE: what it was signed with.\n"
         "Status: 0 whole, 1 not, 2 misused.");
     verifying->callback([&chosen, arguments] {

@@ -112,7 +112,11 @@ int explain(const ExplainArguments& arguments, Terminal& terminal) {
             terminal.err << "a header field is written -H 'Name: value'\n";
             return kMisused;
         }
-        headers[header.substr(0, colon)] = trim_ows(std::string_view(header).substr(colon + 1));
+        boost::json::value& lines = headers[header.substr(0, colon)];
+        if (lines.is_null()) {
+            lines.emplace_array();
+        }
+        lines.as_array().emplace_back(trim_ows(std::string_view(header).substr(colon + 1)));
     }
     auto client = AdminClient::make(arguments.admin, terminal);
     if (!client) {

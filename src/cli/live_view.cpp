@@ -261,6 +261,7 @@ std::optional<EventFeed::Event> EventFeed::next() {
             event.data = std::move(parsed.get_object());
             return event;
         }
+        unreadable_ = unreadable_ || event.name == "tick";
     }
 }
 

@@ -27,10 +27,13 @@ class EventFeed {
     };
     // The next whole one; what is no event is passed over.
     std::optional<Event> next();
+    // A tick has come that is no JSON object: who waits for one might wait for ever.
+    [[nodiscard]] bool unreadable() const { return unreadable_; }
 
   private:
     std::string held_;
     int status_ = 0;
+    bool unreadable_ = false;
 };
 
 struct ScreenSize {

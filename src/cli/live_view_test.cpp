@@ -25,6 +25,19 @@ boost::json::object tick() {
         .as_object();
 }
 
+TEST(EventFeed, KnowsATickThatCannotBeRead) {
+    EventFeed feed;
+    feed.take(std::string(kHead) + "event: hello\ndata: \n\n: still here\n\n");
+    EXPECT_FALSE(feed.next());
+    EXPECT_FALSE(feed.unreadable());
+    feed.take("event: tick\ndata: {\"banner\":\"Zur\xFC");
+    EXPECT_FALSE(feed.next());
+    EXPECT_FALSE(feed.unreadable());
+    feed.take("ck\"}\n\n");
+    EXPECT_FALSE(feed.next());
+    EXPECT_TRUE(feed.unreadable());
+}
+
 TEST(EventFeed, TakesEventsFromAnyParts) {
     const std::string text = std::string(kHead) +
                              "retry: 2000\nevent: hello\ndata: {\"tick\":1}\n\n: still here\n\n"

@@ -8,6 +8,7 @@
 
 #include "cli/admin_client.hpp"
 #include "cli/ban_ledger.hpp"
+#include "identity/api_key.hpp"
 
 namespace gw::cli {
 namespace {
@@ -29,10 +30,6 @@ struct OperateArguments {
     bool everywhere = false;
 };
 
-// Tokens live for minutes: a day holds every token that is out there, and the keys end by
-// themselves.
-constexpr std::int64_t kRevokedSeconds = 86'400;
-
 std::string text_of(const value& from) {
     return from.is_string() ? shown(from.as_string()) : boost::json::serialize(from);
 }
@@ -51,12 +48,16 @@ object signed_body(const OperateArguments& arguments, const Terminal& terminal) 
     return body;
 }
 
+enum class Endless : std::uint8_t { allowed, unknown };
+
 // False, after saying why: it was not said, or said twice.
-bool add_lifetime(const OperateArguments& arguments, object& body, Terminal& terminal) {
+bool add_lifetime(const OperateArguments& arguments, object& body, Terminal& terminal,
+                  Endless endless = Endless::allowed) {
     const auto lifetime = parse_lifetime(arguments.lifetime);
     if (arguments.endless == lifetime.has_value() ||
         (arguments.endless && !arguments.lifetime.empty())) {
-        terminal.err << "say for how long: --for 90s, 15m, 12h or 7d, or --endless\n";
+        terminal.err << "say for how long: --for 90s, 15m, 12h or 7d"
+                     << (endless == Endless::allowed ? ", or --endless\n" : "\n");
         return false;
     }
     if (lifetime) {
@@ -137,7 +138,13 @@ std::expected<value, int> revoke_one(AdminClient& client, object body, const std
                                      const std::string& who, Terminal& terminal) {
     body["kind"] = kind;
     body["who"] = who;
-    return client.ask("POST", "/revocations", body, terminal);
+    auto done = client.ask("POST", "/revocations", body, terminal);
+    if (done) {
+        if (const auto* warning = done->as_object().if_contains("warning")) {
+            terminal.err << "warning: " << text_of(*warning) << '\n';
+        }
+    }
+    return done;
 }
 
 int revoke(const OperateArguments& arguments, Terminal& terminal) {
@@ -151,9 +158,8 @@ int revoke(const OperateArguments& arguments, Terminal& terminal) {
         return kMisused;
     }
     object body = signed_body(arguments, terminal);
-    if (arguments.lifetime.empty() && !arguments.endless) {
-        body["seconds"] = kRevokedSeconds;
-    } else if (!add_lifetime(arguments, body, terminal)) {
+    const bool said = !arguments.lifetime.empty() || arguments.endless;
+    if (said && !add_lifetime(arguments, body, terminal)) {
         return kMisused;
     }
     auto client = AdminClient::make(arguments.admin, terminal);
@@ -166,11 +172,12 @@ int revoke(const OperateArguments& arguments, Terminal& terminal) {
     if (!done) {
         return done.error();
     }
+    const auto* warning = done->as_object().if_contains("warning");
     return print(
         *done, arguments.admin, terminal,
         "revoked " +
             (all ? "all tokens issued until now" : arguments.kind + " " + shown(arguments.who)) +
-            ", kept " + until_text(*done));
+            ", kept " + until_text(*done) + (warning != nullptr ? "\n" + text_of(*warning) : ""));
 }
 
 int disable(const OperateArguments& arguments, Terminal& terminal) {
@@ -188,6 +195,13 @@ int disable(const OperateArguments& arguments, Terminal& terminal) {
     if (!banned) {
         return banned.error();
     }
+    if (arguments.who.starts_with(identity::kApiKeyUser)) {
+        return print(object{{"ban", *banned}}, arguments.admin, terminal,
+                     "disabled user " + shown(arguments.who) + " " + until_text(*banned) +
+                         ": banned. Undo: api-gateway unban user " + shown(arguments.who));
+    }
+    // As long as tokens live, however short the ban is.
+    body.erase("seconds");
     const auto revoked = revoke_one(*client, std::move(body), "user", arguments.who, terminal);
     if (!revoked) {
         terminal.err << "the user is banned, but the tokens are not revoked\n";
@@ -235,7 +249,7 @@ int breaker(const OperateArguments& arguments, Terminal& terminal) {
     body["state"] = arguments.kind;
     body["everywhere"] = arguments.everywhere;
     if (!arguments.kind.empty() && arguments.kind != "auto" &&
-        !add_lifetime(arguments, body, terminal)) {
+        !add_lifetime(arguments, body, terminal, Endless::unknown)) {
         return kMisused;
     }
     auto client = AdminClient::make(arguments.admin, terminal);
@@ -278,7 +292,7 @@ int log_level(const OperateArguments& arguments, Terminal& terminal) {
     object body = signed_body(arguments, terminal);
     body["level"] = arguments.kind;
     body["everywhere"] = arguments.everywhere;
-    if (!arguments.lifetime.empty() && !add_lifetime(arguments, body, terminal)) {
+    if (!arguments.lifetime.empty() && !add_lifetime(arguments, body, terminal, Endless::unknown)) {
         return kMisused;
     }
     const auto done = client->ask("PUT", "/log-level", body, terminal);
@@ -329,6 +343,8 @@ void add_operate_commands(CLI::App& app, Chosen& chosen) {
         ->check(CLI::IsMember({"token", "user", "tenant", "all"}));
     revoking->add_option("who", arguments->who, "The token's jti, or the id of a user or tenant");
     add_lifetime_options(*revoking, *arguments);
+    revoking->get_option("--for")->description(
+        "How long: 90s, 15m, 12h, 7d (default: as long as tokens live)");
     revoking->add_flag("--yes", arguments->yes, "Yes, everybody");
     add_author(*revoking, *arguments);
 

@@ -27,14 +27,16 @@ Editors that speak YAML complete and check the file when it begins with
 - A setting has its default unless the file gives it; a variable wins over both. A variable set to nothing counts as
   not set.
 - Whatever is unknown, out of bounds or contradictory is a mistake, in the file as in the environment, and the gateway
-  does not start. On a reload (`SIGHUP`, or when the file changes) it keeps the old configuration instead. What it
-  listens on, the number of workers and `connections_max` are read only at the start.
+  does not start. On a reload (`SIGHUP`, or when the file changes) it keeps the old configuration instead.
+- Settings that say "read at the start only" stay as they were when the gateway started: a reload that changes one
+  takes the rest, and one `WARN` line of the log names those that wait for a restart. So does the first certificate, which
+  opens the port for TLS.
 - Variables whose names begin with `JWT_`, `REDIS_`, `RATE_LIMIT_`, `CIRCUIT_BREAKER_`, `TIMEOUT_`, `SHUTDOWN_`,
   `ADMIN_`, `TLS_`, `RESP_`, `INTERNAL_HMAC_`, `TRUSTED_PROX` or `ALLOWED_ORIGIN`, or end in `_SERVICE_URL`, must be ones
   that are listed here. The service links which Kubernetes adds by itself (`REDIS_PORT=tcp://…`,
   `AUTH_SERVICE_SERVICE_HOST` and their like) are ignored.
-- A secret may also come from a file: `ADMIN_TOKEN_FILE=/run/secrets/admin-token`. One line break at its end is cut
-  off. Secrets are never shown, not even in messages about mistakes.
+- A secret may also come from a file: `ADMIN_TOKEN_FILE=/run/secrets/admin-token`. One line break at its end (LF or
+  CR LF) is cut off. Secrets are never shown, not even in messages about mistakes.
 - `VARIABLES_DIR` names a folder whose files are variables: `RATE_LIMIT_MAX` in it holds the value of that one. The
   process's own environment wins over them. A change in the folder reloads, as one of the file does: so a ConfigMap or a
   Secret that Kubernetes mounts there takes effect without a restart.

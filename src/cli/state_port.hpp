@@ -1,4 +1,5 @@
-// How commands reach the state: the loopback port of the gateway on this machine.
+// How commands reach the state: the loopback port of the gateway on this machine, or the Redis that
+// the configuration names where that has the port; never another Redis.
 #pragma once
 
 #include <cstdint>

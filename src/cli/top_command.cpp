@@ -91,6 +91,12 @@ class Top {
             if ((heard->other && RawTerminal::asked_to_end()) || show_events()) {
                 return kDone;
             }
+            if (feed_.unreadable()) {
+                raw.reset();
+                terminal_.err << "what the gateway tells is no JSON: a service, a user or a banner "
+                                 "may have a name that is no UTF-8\n";
+                return kFailed;
+            }
             if (heard->ended) {
                 raw.reset();
                 terminal_.err << "the gateway has ended the connection\n";
@@ -104,7 +110,8 @@ class Top {
     bool show_events() {
         bool fresh = false;
         while (auto event = feed_.next()) {
-            if (const auto* list = event->data.if_contains("events")) {
+            if (const auto* list = event->data.if_contains("events");
+                list != nullptr && list->is_array()) {
                 for (const boost::json::value& each : list->as_array()) {
                     events_.push_back(each);
                 }

@@ -9,11 +9,11 @@
 //         accepted");
 //     }
 //
-// The Reader (reader.hpp) fills the struct by it, and the Outline (outline.hpp) makes the JSON
-// Schema and the reference page of it. A member may be: bool; an integer; std::chrono::milliseconds
-// (its key ends in _ms); std::string; Cidr; an enum with names_of(); a type that parses itself
-// (TextValue); a vector of these; a struct with fields(), a vector of such, or a map from names to
-// such.
+// The Reader (reader.hpp) fills the struct by it, the Outline (outline.hpp) makes the JSON Schema
+// and the reference page of it, and InForce (in_force.hpp) tells what came of it. A member may be:
+// bool; an integer; std::chrono::milliseconds (its key ends in _ms); std::string; Cidr; an enum
+// with names_of(); a type that parses itself (TextValue); a vector of these; a struct with
+// fields(), a vector of such, or a map from names to such.
 #pragma once
 
 #include <chrono>
@@ -42,9 +42,11 @@ struct Env {  // the variable that wins over the file; in a map <NAME> is the ke
               // auth-service
     std::string_view name;
 };
-struct Secret {};    // never shown; NAME_FILE names a file that holds it
-struct Required {};  // a mistake when neither file nor environment gives it
-struct Check {       // of a string, of each string of a list, or of the keys of a map
+struct Secret {};     // never shown; NAME_FILE names a file that holds it
+struct Required {};   // a mistake when neither file nor environment gives it
+struct AtStart {};    // a reload changes it for the next start only; of a section: all of it
+struct OwnOfEach {};  // gateways that should agree may differ in it: where each of them stands
+struct Check {        // of a string, of each string of a list, or of the keys of a map
     std::optional<Flaw> (*of)(std::string_view) = nullptr;
     std::string_view pattern;  // the same for editors, as a regular expression
 };
@@ -57,6 +59,8 @@ struct Field {
     Check check;
     bool secret = false;
     bool required = false;
+    bool at_start = false;
+    bool own_of_each = false;
 
     template <class... Options>
     static Field of(std::string_view name, const Options&... options) {
@@ -73,6 +77,8 @@ struct Field {
     void take(const Check& c) { check = c; }
     void take(const Secret&) { secret = true; }
     void take(const Required&) { required = true; }
+    void take(const AtStart&) { at_start = true; }
+    void take(const OwnOfEach&) { own_of_each = true; }
 };
 
 // An enum of which `constexpr std::array<std::pair<std::string_view, E>, N> names_of(E)` stands

@@ -35,6 +35,7 @@ OutlineField Outline::begin(const Field& field) {
     out.environment = field.env;
     out.secret = field.secret;
     out.required = field.required;
+    out.at_start = field.at_start;
     return out;
 }
 

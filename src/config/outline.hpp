@@ -30,11 +30,37 @@ struct OutlineField {
     std::string default_json;  // "" if there is none worth showing
     bool secret = false;
     bool required = false;
+    bool at_start = false;              // of a section: all that is in it
     std::vector<OutlineField> members;  // of a section
 };
 
 // A JSON string.
 std::string json_text(std::string_view text);
+
+// A single value as JSON has it.
+template <class T>
+std::string json_of(const T& value) {
+    if constexpr (std::same_as<T, bool>) {
+        return value ? "true" : "false";
+    } else if constexpr (std::integral<T>) {
+        return std::to_string(value);
+    } else if constexpr (std::same_as<T, std::chrono::milliseconds>) {
+        return std::to_string(value.count());
+    } else if constexpr (Named<T>) {
+        for (const auto& [name, known] : names_of(T{})) {
+            if (known == value) {
+                return json_text(name);
+            }
+        }
+        return "";
+    } else if constexpr (std::same_as<T, std::string>) {
+        return json_text(value);
+    } else if constexpr (std::same_as<T, Cidr>) {
+        return json_text(value.base.to_string() + "/" + std::to_string(value.bits));
+    } else {
+        return json_text(value.to_string());
+    }
+}
 
 // The visitor that collects.
 class Outline {
@@ -55,8 +81,6 @@ class Outline {
     static OutlineField outline_of(const Field& field, T& value);
     template <class T>
     static void describe_value(const Field& field, OutlineField& out);
-    template <class T>
-    static std::string json_of(const T& value);
     static OutlineField begin(const Field& field);
 };
 
@@ -120,30 +144,6 @@ void Outline::describe_value(const Field& field, OutlineField& out) {
         out.pattern = T::kPattern;
     } else {
         out.pattern = field.check.pattern;
-    }
-}
-
-template <class T>
-std::string Outline::json_of(const T& value) {
-    if constexpr (std::same_as<T, bool>) {
-        return value ? "true" : "false";
-    } else if constexpr (std::integral<T>) {
-        return std::to_string(value);
-    } else if constexpr (std::same_as<T, std::chrono::milliseconds>) {
-        return std::to_string(value.count());
-    } else if constexpr (Named<T>) {
-        for (const auto& [name, known] : names_of(T{})) {
-            if (known == value) {
-                return json_text(name);
-            }
-        }
-        return "";
-    } else if constexpr (std::same_as<T, std::string>) {
-        return json_text(value);
-    } else if constexpr (std::same_as<T, Cidr>) {
-        return json_text(value.base.to_string() + "/" + std::to_string(value.bits));
-    } else {
-        return json_text(value.to_string());
     }
 }
 

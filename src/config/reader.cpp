@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "config/variable_folder.hpp"
+
 namespace gw::config {
 namespace {
 
@@ -38,6 +40,20 @@ std::string variable_part(std::string_view key) {
 void Reading::blame_variable(std::string_view name, std::string what, std::string remedy) {
     mistakes.push_back(
         {{"environment " + std::string(name), 0, 0}, std::move(what), std::move(remedy)});
+}
+
+void Reading::blame_value(const std::string& name, Flaw flaw, const std::optional<Range>& range) {
+    const auto [known, fresh] =
+        told_.try_emplace(name + " " + flaw.what, Told{mistakes.size(), range});
+    if (fresh) {
+        blame_variable(name, name + " " + flaw.what, std::move(flaw.remedy));
+        return;
+    }
+    std::optional<Range>& widest = known->second.range;
+    if (range && (!widest || (range->min >= widest->min && range->max <= widest->max))) {
+        widest = range;
+        mistakes[known->second.at].remedy = std::move(flaw.remedy);
+    }
 }
 
 std::vector<std::string_view> split_list(std::string_view text) {
@@ -116,10 +132,25 @@ void Reader::blame_all(std::vector<Mistake> mistakes) {
     std::ranges::move(mistakes, std::back_inserter(reading_->mistakes));
 }
 
+bool Reader::is_given(std::string_view name) const {
+    return gives(name) || reading_->given_by.contains(label_of(name));
+}
+
 void Reader::blame(std::string_view name, std::string what, std::string remedy) {
+    const auto& given_by = reading_->given_by;
+    auto variable = given_by.find(label_of(name));
     Place place = place_;
     if (const Entry* entry = node_ != nullptr ? node_->find(name) : nullptr) {
         place = place_of(entry->value.line, entry->value.column);
+    } else if (variable == given_by.end() && node_ == nullptr && !path_.empty()) {
+        const auto first = given_by.lower_bound(path_ + ".");
+        variable = first != given_by.end() && first->first.starts_with(path_ + ".")
+                       ? first
+                       : given_by.end();
+    }
+    if (variable != given_by.end()) {
+        reading_->blame_variable(variable->second.name, std::move(what), std::move(remedy));
+        return;
     }
     reading_->mistakes.push_back({std::move(place), std::move(what), std::move(remedy)});
 }
@@ -181,9 +212,7 @@ std::optional<std::string> Reader::secret_file(const std::string& name, const st
                                  "name a file that holds only the secret");
         return std::nullopt;
     }
-    if (content.ends_with('\n')) {
-        content.pop_back();
-    }
+    cut_line_break(content);
     return content;
 }
 

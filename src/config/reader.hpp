@@ -7,7 +7,9 @@
 // what they read.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,9 +31,25 @@ struct Reading {
     std::set<std::string, std::less<>>
         variables;       // every environment variable that a field declared
     std::string beside;  // what other files hold that the document names
+    struct Variable {
+        std::string name;
+        std::string value;
+    };
+    // Which variable gave a setting, by its path: mistakes in it are that one's.
+    std::map<std::string, Variable, std::less<>> given_by;
 
     // As environment variables are named in messages.
     void blame_variable(std::string_view name, std::string what, std::string remedy);
+    // The same of a value that was not taken. One that several settings take is told once, with
+    // what the strictest of them wants.
+    void blame_value(const std::string& name, Flaw flaw, const std::optional<Range>& range);
+
+  private:
+    struct Told {
+        std::size_t at;  // in `mistakes`
+        std::optional<Range> range;
+    };
+    std::map<std::string, Told, std::less<>> told_;
 };
 
 class Reader {
@@ -50,7 +68,12 @@ class Reader {
     // Reports the keys that nothing has named.
     void finish();
 
-    // A mistake at that setting of this section, or at the section when the file does not give it.
+    // Does the document give this setting, or a variable?
+    [[nodiscard]] bool is_given(std::string_view name) const;
+
+    // A mistake at that setting of this section: at the variable that gave it, else where it
+    // stands. When nobody gives it, at the section; of one that only variables made, at the first
+    // of these.
     void blame(std::string_view name, std::string what, std::string remedy);
 
     // The same where it is missing, though not required of every section.
@@ -78,10 +101,7 @@ class Reader {
     [[nodiscard]] bool kept_open() const { return kept_open_; }
 
   private:
-    struct Variable {
-        std::string name;
-        std::string value;
-    };
+    using Variable = Reading::Variable;
 
     Reader(std::shared_ptr<Reading> reading, const Node* node, std::string path, Place place,
            std::string key);
@@ -142,6 +162,7 @@ void Reader::visit(const Field& field, T& value) {
         }
         const std::optional<Variable> variable = variable_of(field);
         if (variable) {
+            reading_->given_by.emplace(label_of(field.name), *variable);
             read_variable(*variable, field, value);
         }
         if (field.required && node == nullptr && !variable) {
@@ -199,8 +220,7 @@ void Reader::read_variable(const Variable& variable, const Field& field, T& valu
         if (auto parsed = parse_scalar<T>(text, field)) {
             value = *std::move(parsed);
         } else {
-            reading_->blame_variable(variable.name, variable.name + " " + parsed.error().what,
-                                     std::move(parsed.error().remedy));
+            reading_->blame_value(variable.name, std::move(parsed.error()), field.range);
         }
     } else if constexpr (kIsVector<T>) {
         if constexpr (Scalar<typename T::value_type>) {

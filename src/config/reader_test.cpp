@@ -217,6 +217,13 @@ TEST_F(SecretFile, IsReadWithoutItsLastLineBreak) {
     EXPECT_EQ(outcome.options.inner.token, "line one\nline two\n");
 }
 
+TEST_F(SecretFile, MayBeWrittenBySystemsThatEndLinesByTwoCharacters) {
+    write("s3cret\r\n");
+    EXPECT_EQ(read_text("", {{"TOKEN_FILE", path_}}).options.inner.token, "s3cret");
+    write("s3cret\r");
+    EXPECT_EQ(read_text("", {{"TOKEN_FILE", path_}}).options.inner.token, "s3cret\r");
+}
+
 TEST_F(SecretFile, AndVariableMustNotBothBeSet) {
     write("s3cret");
     const Outcome outcome = read_text("", {{"TOKEN_FILE", path_}, {"TOKEN", "oth3r"}});
@@ -236,6 +243,54 @@ TEST_F(SecretFile, MustBeReadable) {
 TEST_F(SecretFile, HasABoundedSize) {
     write(std::string(65'537, 'x'));
     EXPECT_EQ(read_text("", {{"TOKEN_FILE", path_}}).mistakes.size(), 1U);
+}
+
+// What is wrong together is found after all has been read.
+TEST(Reader, BlamesTheVariableThatGaveAValue) {
+    const auto blamed = [](const std::string& text, Environment::Values variables,
+                           std::string_view name) {
+        const Outcome outcome = read_text(text, std::move(variables));
+        Reader inner = Reader::root(outcome.reading).section("inner");
+        inner.blame(name, "it is wrong", "change it");
+        return outcome.reading->mistakes.back().place.to_string();
+    };
+    EXPECT_EQ(blamed("inner: {port: 9}\n", {{"PORT", "7"}}, "port"), "environment PORT");
+    EXPECT_EQ(blamed("inner: {port: 9}\n", {{"TOKEN", "t"}}, "port"), "f.yaml:1:15");
+    EXPECT_EQ(blamed("inner: {port: 9}\n", {{"TOKEN", "t"}}, "others"), "f.yaml:1:1");
+    EXPECT_EQ(blamed("", {{"TOKEN", "t"}}, "port"), "environment TOKEN") << "made the section";
+    EXPECT_EQ(blamed("", {}, "port"), "f.yaml:1:1");
+}
+
+struct Strict {
+    std::uint32_t share = 50;
+};
+template <class Visitor>
+void fields(Visitor& field, Strict& o) {
+    field("share", o.share, Env{"SHARE"}, Range{1, 100}, "share");
+}
+struct Lax {
+    std::uint32_t share = 0;
+};
+template <class Visitor>
+void fields(Visitor& field, Lax& o) {
+    field("share", o.share, Env{"SHARE"}, Range{0, 100}, "share; 0: as for all");
+}
+
+TEST(Reader, TellsOfAVariableOfSeveralSettingsOnceByTheStrictest) {
+    for (const bool strict_first : {true, false}) {
+        auto reading = std::make_shared<Reading>();
+        reading->environment = Environment({{"SHARE", "101"}});
+        Strict strict;
+        Lax lax;
+        if (strict_first) {
+            read(Reader::root(reading).section("a"), strict);
+        }
+        read(Reader::root(reading).section("b"), lax);
+        read(Reader::root(reading).section("c"), strict);
+        ASSERT_EQ(reading->mistakes.size(), 1U);
+        EXPECT_EQ(reading->mistakes[0].to_string(),
+                  "environment SHARE: SHARE is 101; use a whole number from 1 to 100");
+    }
 }
 
 TEST(Reader, OfAFileThatIsAListSaysSo) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <regex>
 
 namespace gw::config {
 namespace {
@@ -12,8 +13,53 @@ using Shape = OutlineField::Shape;
 
 json::object object_schema(const std::vector<OutlineField>& members);
 
+// What it is for; of what a reload does not change, that, too.
+std::string help_of(const OutlineField& field) {
+    return field.help + (field.at_start ? "; read at the start only" : "");
+}
+
 bool needs_file(const OutlineField& field) {
     return field.required && field.environment.empty();
+}
+
+// Editors know of `1.2` and `true` only that they are no text; the reader takes them as one.
+bool fits(const std::string& pattern, std::initializer_list<const char*> samples) {
+    const std::regex allowed(pattern, std::regex::ECMAScript);
+    return std::ranges::any_of(samples,
+                               [&](const char* one) { return std::regex_search(one, allowed); });
+}
+
+json::value types_of_text(const std::string& pattern) {
+    json::array types{"string"};
+    if (fits(pattern, {"1", "0.5", "900", "8080"})) {
+        types.emplace_back("number");
+    }
+    if (fits(pattern, {"true", "false"})) {
+        types.emplace_back("boolean");
+    }
+    return types.size() == 1 ? types.front() : json::value(std::move(types));
+}
+
+// Names in any case of letters, and those that editors read as a number, such as 1.2.
+json::object choice_schema(const std::vector<std::string>& choices) {
+    json::array names(choices.begin(), choices.end());
+    std::string any_case;
+    for (const std::string& choice : choices) {
+        any_case += any_case.empty() ? "^(" : "|";
+        for (const char c : choice) {
+            const char other = static_cast<char>(c ^ 0x20);
+            const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+            any_case += letter     ? std::string{'[', std::min(c, other), std::max(c, other), ']'}
+                        : c == '.' ? "\\."
+                                   : std::string(1, c);
+        }
+        boost::system::error_code no_number;
+        if (json::value read = json::parse(choice, no_number); !no_number && !read.is_null()) {
+            names.push_back(std::move(read));
+        }
+    }
+    return {{"anyOf", json::array{json::object{{"enum", std::move(names)}},
+                                  json::object{{"type", "string"}, {"pattern", any_case + ")$"}}}}};
 }
 
 json::object value_schema(const OutlineField& field) {
@@ -29,14 +75,13 @@ json::object value_schema(const OutlineField& field) {
             out["maximum"] = field.range.max;
             break;
         case Kind::text:
-            out["type"] = "string";
+            out["type"] = types_of_text(field.pattern);
             if (!field.pattern.empty()) {
                 out["pattern"] = field.pattern;
             }
             break;
         case Kind::choice:
-            out["enum"] = json::array(field.choices.begin(), field.choices.end());
-            break;
+            return choice_schema(field.choices);
         case Kind::section:
             return object_schema(field.members);
     }
@@ -46,14 +91,14 @@ json::object value_schema(const OutlineField& field) {
 json::object field_schema(const OutlineField& field) {
     json::object out;
     if (!field.help.empty()) {
-        out["description"] = field.help;
+        out["description"] = help_of(field);
     }
     json::object value = value_schema(field);
     if (field.shape == Shape::list) {
         out["type"] = "array";
         out["items"] = std::move(value);
     } else if (field.shape == Shape::map) {
-        out["type"] = "object";
+        out["type"] = json::array{"object", "null"};
         if (!field.key_pattern.empty()) {
             out["propertyNames"] = json::object{{"pattern", field.key_pattern}};
         }
@@ -208,7 +253,7 @@ void print_table(const std::vector<OutlineField>& members, std::string& out) {
         if (field.kind != Kind::section) {
             out += "| " + code(field.name) + " | " + kind_text(field) + " | " +
                    default_text(field) + " | " + environment_text(field) + " | " +
-                   escaped(field.help) + " |\n";
+                   escaped(help_of(field)) + " |\n";
         }
     }
     out += "\n";
@@ -222,7 +267,7 @@ void print_sections(const std::vector<OutlineField>& members, const std::string&
         }
         std::string name = path + field.name;
         name += field.shape == Shape::map ? ".<name>" : field.shape == Shape::list ? "[]" : "";
-        out += "## " + code(name) + "\n\n" + sentence(field.help);
+        out += "## " + code(name) + "\n\n" + sentence(help_of(field));
         if (!field.members.empty()) {
             print_table(field.members, out);
             print_sections(field.members, name + ".", out);

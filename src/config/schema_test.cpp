@@ -7,9 +7,9 @@
 namespace gw::config {
 namespace {
 
-enum class Size { small, large };
-constexpr std::array<std::pair<std::string_view, Size>, 2> names_of(Size) {
-    return {{{"small", Size::small}, {"large", Size::large}}};
+enum class Size { small, large, between };
+constexpr std::array<std::pair<std::string_view, Size>, 3> names_of(Size) {
+    return {{{"small", Size::small}, {"large", Size::large}, {"1.2", Size::between}}};
 }
 
 struct Part {
@@ -36,7 +36,7 @@ template <class Visitor>
 void fields(Visitor& field, Whole& o) {
     field("wait_ms", o.wait, Range{1, 9}, "time");
     field("port", o.port, Env{"PORT"}, "port");
-    field("size", o.size, "size");
+    field("size", o.size, AtStart{}, "size");
     field("token", o.token, Env{"TOKEN"}, Secret{}, "token");
     field("tags", o.tags, "tags");
     field("part", o.part, "one part");
@@ -66,9 +66,15 @@ TEST(Schema, DescribesEveryKindOfField) {
                           "default": 250})");
     expect("port", R"({"description": "port", "type": "integer", "minimum": 0, "maximum": 65535,
                        "default": 3000})");
-    expect("size", R"({"description": "size", "enum": ["small", "large"], "default": "large"})");
-    expect("token", R"({"description": "token", "type": "string"})");
-    expect("tags", R"({"description": "tags", "type": "array", "items": {"type": "string"},
+    expect("size", R"({"description": "size; read at the start only",
+                       "anyOf": [{"enum": ["small", "large", "1.2", 1.2]},
+                                 {"type": "string",
+                                  "pattern":
+                            "^([Ss][Mm][Aa][Ll][Ll]|[Ll][Aa][Rr][Gg][Ee]|1\\.2)$"}],
+                       "default": "large"})");
+    expect("token", R"({"description": "token", "type": ["string", "number", "boolean"]})");
+    expect("tags", R"({"description": "tags", "type": "array",
+                       "items": {"type": ["string", "number", "boolean"]},
                        "default": ["a", "b\""]})");
     const std::string part =
         R"("type": "object", "required": ["url"], "additionalProperties": false, "properties": {
@@ -77,7 +83,7 @@ TEST(Schema, DescribesEveryKindOfField) {
     expect("part", (R"({"description": "one part", )" + part + "}").c_str());
     expect("list",
            (R"({"description": "parts", "type": "array", "items": {)" + part + "}}").c_str());
-    expect("map", (R"({"description": "named parts", "type": "object",
+    expect("map", (R"({"description": "named parts", "type": ["object", "null"],
                        "propertyNames": {"pattern": "^[a-z]+$"}, "additionalProperties": {)" +
                    part + "}}")
                       .c_str());
@@ -85,12 +91,13 @@ TEST(Schema, DescribesEveryKindOfField) {
 
 TEST(ReferenceTables, ShowValueDefaultAndVariable) {
     const std::string page = reference_tables(outline());
-    for (const char* line : {"| `wait_ms` | milliseconds, 1 to 9 | `250` |  | time |\n",
-                             "| `port` | integer, 0 to 65535 | `3000` | `PORT` | port |\n",
-                             "| `size` | `small`, `large` | `large` |  | size |\n",
-                             "| `token` | text, secret | – | `TOKEN`, `TOKEN_FILE` | token |\n",
-                             "| `url` | text | **required** |  | where \\| it is |\n",
-                             "## `list[]`\n\nParts.\n", "## `map.<name>`\n\nNamed parts.\n"}) {
+    for (const char* line :
+         {"| `wait_ms` | milliseconds, 1 to 9 | `250` |  | time |\n",
+          "| `port` | integer, 0 to 65535 | `3000` | `PORT` | port |\n",
+          "| `size` | `small`, `large`, `1.2` | `large` |  | size; read at the start only |\n",
+          "| `token` | text, secret | – | `TOKEN`, `TOKEN_FILE` | token |\n",
+          "| `url` | text | **required** |  | where \\| it is |\n", "## `list[]`\n\nParts.\n",
+          "## `map.<name>`\n\nNamed parts.\n"}) {
         EXPECT_NE(page.find(line), std::string::npos) << line << page;
     }
     EXPECT_EQ(page.find("never shown"), std::string::npos);

@@ -32,13 +32,20 @@ bool read_value(const fs::path& path, std::string& value) {
         return false;
     }
     value.resize(static_cast<std::size_t>(file.gcount()));
-    if (value.ends_with('\n')) {
-        value.pop_back();
-    }
+    cut_line_break(value);
     return true;
 }
 
 }  // namespace
+
+void cut_line_break(std::string& text) {
+    if (text.ends_with('\n')) {
+        text.pop_back();
+        if (text.ends_with('\r')) {
+            text.pop_back();
+        }
+    }
+}
 
 std::expected<Environment::Values, Flaw> read_variable_folder(const Environment& environment) {
     Environment::Values values;

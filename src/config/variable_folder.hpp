@@ -14,10 +14,13 @@ namespace gw::config {
 // The variable that names the folder.
 inline constexpr const char* kVariablesDir = "VARIABLES_DIR";
 
-// What the files of that folder say; nothing where `environment` names none. One line break at the
-// end of a file is not part of the value. Files with other names (gateway.yaml, ..data), folders
-// and devices are passed over; one that cannot be read or is larger than 64 KiB is a flaw. Blocks
-// for the reading; while starting and reloading.
+// One line break at the end of a file is no part of the value that it holds, as other systems write
+// it (CR LF), too.
+void cut_line_break(std::string& text);
+
+// What the files of that folder say; nothing where `environment` names none. Files with other names
+// (gateway.yaml, ..data), folders and devices are passed over; one that cannot be read or is larger
+// than 64 KiB is a flaw. Blocks for the reading; while starting and reloading.
 std::expected<Environment::Values, Flaw> read_variable_folder(const Environment& environment);
 
 }  // namespace gw::config

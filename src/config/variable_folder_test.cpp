@@ -32,11 +32,13 @@ TEST_F(VariableFolder, HasOneVariableAFile) {
     write("RATE_LIMIT_MAX", "50");
     write("JWT_PUBLIC_KEY", "one\ntwo\n\n");
     write("REGION", "");
+    write("ZONE", "eu-1\r\n");
     const auto values = read();
     ASSERT_TRUE(values);
-    EXPECT_EQ(*values,
-              (Environment::Values{
-                  {"RATE_LIMIT_MAX", "50"}, {"JWT_PUBLIC_KEY", "one\ntwo\n"}, {"REGION", ""}}));
+    EXPECT_EQ(*values, (Environment::Values{{"RATE_LIMIT_MAX", "50"},
+                                            {"JWT_PUBLIC_KEY", "one\ntwo\n"},
+                                            {"REGION", ""},
+                                            {"ZONE", "eu-1"}}));
 }
 
 TEST_F(VariableFolder, PassesOverWhatIsNoVariable) {

@@ -38,12 +38,12 @@ AuthFailure failure_of(TokenFault fault) {
     }
 }
 
-// What somebody who guesses meets, and hardly anybody else.
+// What somebody who guesses meets, and hardly anybody else. A key that is not known is met by all
+// whose issuer is away or has just changed its keys.
 bool is_a_guess(TokenFault fault) {
     switch (fault) {
         case TokenFault::malformed:
         case TokenFault::algorithm:
-        case TokenFault::unknown_key:
         case TokenFault::signature:
         case TokenFault::api_key:
             return true;
@@ -134,8 +134,11 @@ void AccessWatch::take(const AccessNote& note) {
 }
 
 void AccessWatch::count_failure(const AccessNote& note, std::optional<std::uint64_t> account) {
+    // A shared address is not banned blindly.
+    const bool bans =
+        note.ban && store_ != nullptr && users_of(note.address) < options_.shared_users;
     const security::FailedLogins::Verdict verdict =
-        logins_.failed(note.address, account, loop_.now());
+        logins_.failed(state::banned_form(note.address), account, bans, loop_.now());
     if (verdict.address) {
         found(*verdict.address, note);
     }
@@ -148,29 +151,36 @@ void AccessWatch::found(const security::BruteForce& attack, const AccessNote& no
     const bool by_address = attack.kind == security::LoginKey::address;
     const std::string who = by_address ? block_text(attack.address) : note.address.to_string();
     const std::uint32_t users = users_of(note.address);
-    const bool shared = users >= options_.shared_users;
-    const bool bans = by_address && note.ban && !shared && store_ != nullptr;
+    const bool bans = attack.ban.count() > 0;
     const std::string_view decision = bans ? "banned" : "logged";
     const char* const what = by_address ? "sign-ins from an address fail again and again"
                                         : "sign-ins to an account fail again and again";
+    const gateway::FailedRequest nobody;
+    const gateway::FailedRequest& last = note.request != nullptr ? *note.request : nobody;
     ports_.count(observe::Violation::brute_force);
-    log_.warn("security violation", {{"violationType", "brute_force"},
+    log_.warn("security violation", {{"requestId", last.request_id},
+                                     {"traceId", last.trace_id},
+                                     {"violationType", "brute_force"},
                                      {"detail", what},
                                      {"decision", decision},
                                      {"ip", who},
+                                     {"userId", last.user},
+                                     {"tenantId", last.tenant},
+                                     {"method", last.method},
+                                     {"route", last.route},
                                      {"failures", std::int64_t{attack.failures}},
                                      {"usersLastHour", std::int64_t{users}},
-                                     {"banSeconds", bans ? attack.ban.count() : 0}});
+                                     {"banSeconds", attack.ban.count()}});
     ports_.keep({.time = loop_.clock().wall,
                  .kind = "brute_force",
-                 .user = {},
-                 .tenant = {},
+                 .user = last.user,
+                 .tenant = last.tenant,
                  .address = who,
-                 .resource = {},
+                 .resource = last.method + " " + last.path,
                  .decision = decision,
                  .status = 0,
                  .detail = std::string(what) + ", " + std::to_string(attack.failures) + " times",
-                 .request_id = {}});
+                 .request_id = last.request_id});
     if (bans && !stopping_) {
         scope_.spawn(ban(attack.address, attack.ban, attack.failures));
     }
@@ -188,6 +198,7 @@ net::Task<void> AccessWatch::ban(IpAddress address, std::chrono::seconds length,
         "banned:ip:" + block_text(address), std::move(value),
         {.ttl = std::chrono::duration_cast<Millis>(length), .when = state::SetIf::absent});
     if (!done) {
+        logins_.not_banned(address, loop_.now());
         log_.error("an address could not be banned",
                    {{"ip", block_text(address)}, {"reason", done.error().detail}});
     }

@@ -2,6 +2,7 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "base/encoding.hpp"
 #include "base/text.hpp"
 #include "gateway/refusal.hpp"
 
@@ -73,7 +74,7 @@ net::Task<std::expected<Admin::Answer, Admin::Refusal>> Admin::call_api(http::St
         co_return std::unexpected(
             Refusal{*answer.code, std::move(answer.detail), std::move(answer.allow)});
     }
-    co_return Answer{.status = answer.status, .body = boost::json::serialize(answer.body)};
+    co_return Answer{.status = answer.status, .body = as_utf8(boost::json::serialize(answer.body))};
 }
 
 net::Task<std::expected<Admin::Answer, Admin::Refusal>> Admin::answer(http::Stream& stream) {
@@ -82,9 +83,7 @@ net::Task<std::expected<Admin::Answer, Admin::Refusal>> Admin::answer(http::Stre
         co_return std::unexpected(Refusal{gateway::code_for_status(defect->status), defect->detail,
                                           std::string(defect->status == 405 ? kRead : "")});
     }
-    const bool api =
-        head.path == AdminApi::kBase || head.path.starts_with(std::string(AdminApi::kBase) + "/");
-    if (api) {
+    if (AdminApi::is_below_base(head.path)) {
         co_return co_await call_api(stream);
     }
     co_return answer_to(head);
@@ -122,10 +121,14 @@ net::Task<void> Admin::serve(http::Stream& stream) {
     out.reason = http::reason_phrase(made->status);
     out.framing = http::Framing::length;
     out.content_length = made->body.size();
+    const std::string date(date_.at(loop_.clock().wall));
     bool added = out.headers.add("Content-Type", made->content_type) &&
-                 out.headers.add("Cache-Control", "no-store") &&
+                 out.headers.add("Date", date) && out.headers.add("Cache-Control", "no-store") &&
                  out.headers.add("X-Request-Id", request_id) &&
                  out.headers.add("X-Correlation-Id", request_id);
+    if (AdminApi::is_below_base(stream.head().path)) {
+        added = added && out.headers.add(AdminApi::kMark, AdminApi::kMarkValue);
+    }
     // RFC 9110, 15.5.2 and 15.5.6.
     if (made->status == 401) {
         added = added && out.headers.add("WWW-Authenticate", "Bearer");
@@ -133,7 +136,7 @@ net::Task<void> Admin::serve(http::Stream& stream) {
     if (!allow.empty()) {
         added = added && out.headers.add("Allow", allow);
     }
-    ensure(added, "six fields fit");
+    ensure(added, "seven fields fit");
     [[maybe_unused]] const Result<void> sent = co_await stream.send(out, made->body, true, nullptr);
 }
 

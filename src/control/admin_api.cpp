@@ -1,11 +1,14 @@
 #include "control/admin_api.hpp"
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <iterator>
 
 #include "base/encoding.hpp"
 #include "base/ensure.hpp"
 #include "base/text.hpp"
+#include "config/mistake.hpp"
 
 namespace gw::control {
 namespace {
@@ -60,6 +63,64 @@ std::string text_in(const boost::json::object& body, std::string_view name) {
     }
     const std::string_view text = value->get_string();
     return std::string(text.substr(0, text.find('?')).substr(0, 1'024));
+}
+
+// What bodies may have, of any operation. A member that is misspelt must not be done without.
+struct Member {
+    std::string_view name;
+    bool truth = false;
+    bool text = false;
+};
+constexpr Member kMembers[] = {
+    {.name = "address", .text = true},
+    {.name = "addresses"},
+    {.name = "all", .truth = true},
+    {.name = "banner", .text = true},
+    {.name = "blockMs"},
+    {.name = "by", .text = true},
+    {.name = "dryRun", .truth = true},
+    {.name = "endless", .truth = true},
+    {.name = "enforcement"},
+    {.name = "everywhere", .truth = true},
+    {.name = "headers"},
+    {.name = "kind", .text = true},
+    {.name = "level", .text = true},
+    {.name = "method", .text = true},
+    {.name = "mode", .text = true},
+    {.name = "path", .text = true},
+    {.name = "reason", .text = true},
+    {.name = "requests"},
+    {.name = "seconds"},
+    {.name = "service", .text = true},
+    {.name = "shorten", .truth = true},
+    {.name = "state", .text = true},
+    {.name = "tag", .text = true},
+    {.name = "tenant", .text = true},
+    {.name = "tenants"},
+    {.name = "tiers"},
+    {.name = "tokens"},
+    {.name = "url", .text = true},
+    {.name = "users"},
+    {.name = "who", .text = true},
+    {.name = "windowMs"},
+};
+
+// What is wrong with a body whatever it is for; empty: nothing.
+std::string mistake_in(const boost::json::object& body) {
+    for (const auto& [name, value] : body) {
+        const auto* const member =
+            std::ranges::find(kMembers, std::string_view(name), &Member::name);
+        if (member == std::end(kMembers)) {
+            return "no operation has a member " + config::quote(name) + "; see docs/admin-api.json";
+        }
+        if (member->truth && !value.is_bool()) {
+            return config::quote(name) + ": write true or false";
+        }
+        if (member->text && !value.is_string()) {
+            return config::quote(name) + ": write a text";
+        }
+    }
+    return {};
 }
 
 std::string_view token_in(std::string_view authorization) {
@@ -199,6 +260,9 @@ net::Task<AdminAnswer> AdminApi::serve(const http::RequestHead* head, std::strin
             co_return AdminAnswer::refused(Code::bad_request, "the body must be a JSON object");
         }
         call.body = std::move(value.as_object());
+        if (std::string mistake = mistake_in(call.body); !mistake.empty()) {
+            co_return AdminAnswer::refused(Code::bad_request, std::move(mistake));
+        }
     }
     const auto* const dry_run = call.body.if_contains("dryRun");
     const bool looks =

@@ -77,6 +77,9 @@ struct AdminTokens {
 class AdminApi {
   public:
     static constexpr std::string_view kBase = "/admin/v1";
+    // A field that every answer under kBase has: by it a client knows what it talks to.
+    static constexpr std::string_view kMark = "X-Admin-Api";
+    static constexpr std::string_view kMarkValue = "v1";
     static constexpr std::size_t kBodyBytesMax = 64UL * 1024;
 
     // keep: for the audit record.
@@ -96,6 +99,9 @@ class AdminApi {
 
     // Of whoever sends this Authorization field; nothing: nobody who may look.
     [[nodiscard]] std::optional<AdminCaller> caller_of(std::string_view authorization) const;
+    static bool is_below_base(std::string_view path) {
+        return path == kBase || path.starts_with(std::string(kBase) + "/");
+    }
     // Anything under kBase. body: whole. address: of the caller.
     net::Task<AdminAnswer> serve(const http::RequestHead* head, std::string body,
                                  std::string address);

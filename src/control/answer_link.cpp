@@ -49,17 +49,20 @@ return {now, 'e'}
 // KEYS[1]: the URI's answers. ARGV: the field, the caller's digest, milliseconds since it came,
 // since it was asked for, to live, the answer, the names that it varies by, the field for those.
 // 1: kept; 0: it was outdated meanwhile; 2: Redis has no room to spare: what matters more is there.
+// Who may not ask Redis for INFO keeps within its own maxmemory only.
 constexpr std::string_view kKeepScript = R"(
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('DEL', KEYS[1] .. ':fetch:' .. ARGV[2])
 local outdated = redis.call('GET', KEYS[1] .. ':outdated')
 if outdated and tonumber(outdated) >= now - tonumber(ARGV[4]) then return 0 end
-local memory = redis.call('INFO', 'memory')
-local used = tonumber(string.match(memory, '\nused_memory:(%d+)'))
-local most = tonumber(string.match(memory, '\nmaxmemory:(%d+)'))
-if most == 0 then most = 1073741824 end
-if used > most * 3 / 4 then return 2 end
+local memory = redis.pcall('INFO', 'memory')
+if type(memory) == 'string' then
+  local used = tonumber(string.match(memory, '\nused_memory:(%d+)'))
+  local most = tonumber(string.match(memory, '\nmaxmemory:(%d+)'))
+  if most == 0 then most = 1073741824 end
+  if used > most * 3 / 4 then return 2 end
+end
 if redis.call('HLEN', KEYS[1]) >= 64 then redis.call('DEL', KEYS[1]) end
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[1], ARGV[8], 'v' .. ARGV[7]) end
 local ttl = tonumber(ARGV[5])
@@ -190,8 +193,7 @@ net::Task<void> AnswerLink::ask_now(SharedPlace place, std::string selection, To
             told(std::move(found));
             co_return;
         }
-        [[maybe_unused]] const Result<state::RedisReply> dropped =
-            co_await store_->run_script(kDropScript, key, {field});
+        co_await take_out_now(key, field);
     }
 }
 
@@ -221,7 +223,7 @@ Found AnswerLink::read(const SharedPlace& place, const state::RedisReply& reply,
     const Millis since{now - static_cast<std::int64_t>(*came)};
     const auto began =
         static_cast<std::int64_t>(*came) - record->fetched_in.count() - kMargin.count();
-    if (since > kKeptMost || purges_.covers(*record->answer, began)) {
+    if (since > kKeptMost || purges_.covers(*record->answer, began, loop_.now())) {
         purged = true;
         return {};
     }
@@ -278,6 +280,20 @@ void AnswerLink::release(SharedPlace place) {
 net::Task<void> AnswerLink::release_now(SharedPlace place) {
     [[maybe_unused]] const Result<state::RedisReply> reply = co_await store_->run_script(
         kReleaseScript, key_of(place.site, place.uri), {field_of(place.who, ""), name_});
+}
+
+void AnswerLink::take_out(SharedPlace place, gateway::StoredPtr answer) {
+    loop_.post([this, place = std::move(place), answer = std::move(answer)] {
+        if (ready()) {
+            scope_.spawn(take_out_now(key_of(place.site, place.uri),
+                                      field_of(place.who, gateway::selection_of(answer->vary))));
+        }
+    });
+}
+
+net::Task<void> AnswerLink::take_out_now(std::string key, std::string field) {
+    [[maybe_unused]] const Result<state::RedisReply> reply =
+        co_await store_->run_script(kDropScript, std::move(key), {std::move(field)});
 }
 
 void AnswerLink::forget(std::string site, std::string uri) {

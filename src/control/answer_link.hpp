@@ -44,6 +44,7 @@ class AnswerLink final : public gateway::SharedAnswers {
     void waited_in_vain(Instant now) override;
     void keep(gateway::SharedPlace place, gateway::StoredPtr answer, Instant began) override;
     void release(gateway::SharedPlace place) override;
+    void take_out(gateway::SharedPlace place, gateway::StoredPtr answer) override;
     void forget(std::string site, std::string uri) override;
 
     struct Settings {
@@ -79,6 +80,7 @@ class AnswerLink final : public gateway::SharedAnswers {
     net::Task<void> keep_now(std::string key, std::vector<std::string> arguments,
                              std::size_t bytes);
     net::Task<void> release_now(gateway::SharedPlace place);
+    net::Task<void> take_out_now(std::string key, std::string field);
     net::Task<void> forget_now(std::string key, std::string uri);
     net::Task<void> stamp(gateway::Purge purge, std::string what, std::string value);
 

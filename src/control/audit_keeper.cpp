@@ -29,7 +29,15 @@ void AuditKeeper::configure(const security::AuditOptions& options) {
 }
 
 bool AuditKeeper::open() {
-    const bool opened = chain_->is_open() || chain_->open(loop_.clock().wall).has_value();
+    if (chain_->is_open()) {
+        return true;
+    }
+    const bool opened = chain_->open(loop_.clock().wall).has_value();
+    if (opened && !chain_->put_away().empty()) {
+        log_.warn(
+            "the audit record was written with another secret and is put away; a new one begins",
+            {{"path", options_.path}, {"before", chain_->put_away()}});
+    }
     return opened;
 }
 
@@ -88,7 +96,7 @@ void AuditKeeper::keep(const gateway::SecurityEvent& event) {
                              "decision",
                              std::string(event.decision),
                              "status",
-                             std::to_string(event.status),
+                             event.status != 0 ? std::to_string(event.status) : "",
                              "detail",
                              event.detail,
                              "requestId",
@@ -128,7 +136,8 @@ void AuditKeeper::write_waiting() {
 
 net::Task<void> AuditKeeper::stream(std::vector<std::string> command) {
     ++streaming_;
-    [[maybe_unused]] const std::string reply = co_await store_->run_command(std::move(command));
+    [[maybe_unused]] const Result<state::RedisReply> reply =
+        co_await store_->run_own(std::move(command));
     --streaming_;
 }
 

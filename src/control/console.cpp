@@ -4,6 +4,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/encoding.hpp"
 #include "base/ensure.hpp"
 #include "base/text.hpp"
 #include "control/console_assets.hpp"
@@ -24,7 +25,10 @@ std::string_view authorization_of(const http::Stream& stream) {
 
 std::string event_text(std::string_view name, const boost::json::object& data) {
     std::string text = "event: ";
-    text.append(name).append("\ndata: ").append(boost::json::serialize(data)).append("\n\n");
+    text.append(name)
+        .append("\ndata: ")
+        .append(as_utf8(boost::json::serialize(data)))
+        .append("\n\n");
     return text;
 }
 
@@ -62,8 +66,9 @@ bool matches_etag(const http::Headers& headers, std::string_view etag) {
 }
 
 // What every answer of the console has.
-bool add_common(http::Headers& headers, std::string_view request_id) {
-    return headers.add("X-Request-Id", request_id) && headers.add("X-Correlation-Id", request_id) &&
+bool add_common(http::Headers& headers, std::string_view request_id, std::string_view date) {
+    return headers.add("Date", date) && headers.add("X-Request-Id", request_id) &&
+           headers.add("X-Correlation-Id", request_id) &&
            headers.add("Content-Security-Policy", kPolicy) &&
            headers.add("X-Content-Type-Options", "nosniff") &&
            headers.add("X-Frame-Options", "DENY") &&
@@ -158,9 +163,10 @@ net::Task<void> Console::serve_asset(http::Stream& stream, std::string_view requ
     out.reason = http::reason_phrase(out.status);
     out.framing = known ? http::Framing::none : http::Framing::length;
     out.content_length = body.size();
-    bool added = out.headers.add("ETag", asset.etag) &&
-                 out.headers.add("Cache-Control", "no-cache") &&
-                 out.headers.add("Vary", "Accept-Encoding") && add_common(out.headers, request_id);
+    const std::string date(date_.at(parts_.loop.clock().wall));
+    bool added =
+        out.headers.add("ETag", asset.etag) && out.headers.add("Cache-Control", "no-cache") &&
+        out.headers.add("Vary", "Accept-Encoding") && add_common(out.headers, request_id, date);
     if (!known) {
         added = added && out.headers.add("Content-Type", asset.content_type) &&
                 (!packed || out.headers.add("Content-Encoding", "gzip"));
@@ -190,9 +196,10 @@ net::Task<Result<void>> Console::begin_events(http::Stream& stream, std::string_
     out.status = 200;
     out.reason = http::reason_phrase(200);
     out.framing = http::Framing::chunked;
+    const std::string date(date_.at(parts_.loop.clock().wall));
     const bool added = out.headers.add("Content-Type", "text/event-stream") &&
                        out.headers.add("Cache-Control", "no-store") &&
-                       add_common(out.headers, request_id);
+                       add_common(out.headers, request_id, date);
     ensure(added, "a dozen fields fit");
     co_return co_await stream.send(out, first, false, nullptr);
 }

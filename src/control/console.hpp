@@ -14,6 +14,7 @@
 #include "control/admin_api.hpp"
 #include "control/console_json.hpp"
 #include "control/console_record.hpp"
+#include "http/date.hpp"
 #include "http/stream.hpp"
 #include "net/loop.hpp"
 #include "observe/history.hpp"
@@ -114,6 +115,7 @@ class Console {
     ConsoleRecord record_;
     Timer timer_{*this};
     Instant timer_due_{};
+    http::DateText date_;
     std::vector<Listener*> listeners_;  // of ticks
     std::vector<Listener*> readers_;    // of lines
     std::uint64_t tick_ = 0;

@@ -43,7 +43,6 @@ void ConsoleRecord::note(gateway::SecurityEvent event) {
 }
 
 void ConsoleRecord::note(const ReloadOutcome& outcome) {
-    ++reload_count_;
     reloads_.push_back({{"time", epoch_millis(outcome.time)},
                         {"taken", outcome.taken},
                         {"cause", outcome.cause},

@@ -36,14 +36,11 @@ class ConsoleRecord {
     // Those from that number on, as far as they are remembered.
     [[nodiscard]] boost::json::array events_since(std::uint64_t number) const;
     [[nodiscard]] boost::json::array reloads() const;
-    // Changes with each reload.
-    [[nodiscard]] std::uint64_t reload_count() const { return reload_count_; }
 
   private:
     std::deque<gateway::SecurityEvent> events_;
     std::uint64_t next_ = 0;
     std::deque<boost::json::object> reloads_;
-    std::uint64_t reload_count_ = 0;
 };
 
 // Milliseconds since the epoch, as pages reckon.

@@ -5,7 +5,6 @@
 #include <boost/json/value.hpp>
 #include <utility>
 
-#include "base/encoding.hpp"
 #include "state/banned_value.hpp"
 #include "state/revoked.hpp"
 
@@ -16,16 +15,9 @@ using std::chrono::seconds;
 
 // More than an incident has; what is larger is a change of configuration.
 constexpr std::size_t kTargetsMax = 100;
-constexpr std::size_t kNameMax = 512;
 
 std::int64_t millis_of(WallTime time) {
     return std::chrono::duration_cast<Millis>(time.time_since_epoch()).count();
-}
-
-bool is_name(std::string_view text) {
-    return !text.empty() && text.size() <= kNameMax && is_utf8(text) &&
-           std::ranges::none_of(
-               text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; });
 }
 
 std::expected<void, std::string> read_names(const boost::json::object& body, std::string_view name,
@@ -38,7 +30,7 @@ std::expected<void, std::string> read_names(const boost::json::object& body, std
         return std::unexpected(std::string(name) + " is a list of at most 100 texts");
     }
     for (const boost::json::value& item : list->as_array()) {
-        if (!item.is_string() || !is_name(item.as_string())) {
+        if (!item.is_string() || !state::is_called(item.as_string())) {
             return std::unexpected(std::string(name) + " names nobody");
         }
         out.emplace_back(item.as_string());
@@ -110,22 +102,25 @@ std::vector<ContainStep> contain_steps(const ContainTargets& targets, const std:
     return steps;
 }
 
-void meet(ContainStep& step, std::optional<state::KnownEntry> before, WallTime now) {
-    if (!before || (before->expires && *before->expires <= now)) {
+void meet(ContainStep& step, std::optional<Standing> before, WallTime now) {
+    if (!before || (before->until && *before->until <= now)) {
         return;
     }
-    const bool holds_longer = !before->expires || (step.until && *before->expires >= *step.until);
-    if (!names_a_moment(step.key)) {
-        step.kept = holds_longer;
-    } else {
-        if (holds_longer) {
-            step.until = before->expires;
-        }
+    const bool holds_longer = !before->until || (step.until && *before->until >= *step.until);
+    const bool shared = !before->containment.empty();
+    if (holds_longer && (names_a_moment(step.key) || shared)) {
+        step.until = before->until;
+    }
+    if (names_a_moment(step.key)) {
         // A later moment revokes more tokens than ours would.
         if (const auto moment = state::parse_revoked_until(before->value);
             moment && *moment > millis_of(now)) {
             step.value = before->value;
         }
+    } else if (holds_longer && shared) {
+        step.value = before->value;
+    } else {
+        step.kept = holds_longer;
     }
     step.before = std::move(before);
 }

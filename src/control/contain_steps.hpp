@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
-#include "state/store.hpp"
+#include "control/contain_record.hpp"
 
 namespace gw::control {
 
@@ -17,7 +17,7 @@ struct ContainStep {
     std::string key;
     std::string value;  // to be written
     std::optional<WallTime> until = std::nullopt;
-    std::optional<state::KnownEntry> before = std::nullopt;
+    std::optional<Standing> before = std::nullopt;
     bool kept = false;  // what is there holds as long or longer: nothing is written
 };
 
@@ -33,8 +33,19 @@ std::expected<ContainTargets, std::string> read_contain_targets(const boost::jso
 // Of all targets, without what is there already.
 std::vector<ContainStep> contain_steps(const ContainTargets& targets, const std::string& reason,
                                        const std::string& by, WallTime now, WallTime until);
-// Takes in what stands under the step's key: a ban or revocation in force is never shortened.
-void meet(ContainStep& step, std::optional<state::KnownEntry> before, WallTime now);
+// Takes in what stands under the step's key: a ban or revocation in force is never shortened. What
+// another containment holds as long or longer is written as it is: from then on it is this one's
+// too, and the undo of the other leaves it.
+void meet(ContainStep& step, std::optional<Standing> before, WallTime now);
+
+// Of all keys of containments: their records, and who holds what.
+inline constexpr std::string_view kContainmentKeys = "containment:";
+
+// The key beside a ban or revocation that says which containment holds it. Whoever sets the ban or
+// revocation for another reason takes it away.
+inline std::string holder_key(std::string_view key) {
+    return std::string(kContainmentKeys) + "of:" + std::string(key);
+}
 
 inline bool is_ban(std::string_view key) {
     return key.starts_with("banned:");

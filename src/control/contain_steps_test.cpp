@@ -18,9 +18,10 @@ std::vector<ContainStep> steps_for(std::string_view json) {
     return contain_steps(*read(json), "incident 7", "ana", kNow, kNow + kHour);
 }
 
-ContainStep meeting(const char* key, const char* value, std::optional<WallTime> end) {
+ContainStep meeting(const char* key, const char* value, std::optional<WallTime> end,
+                    const char* of = "") {
     ContainStep step{.key = key, .value = "1800000000", .until = kNow + kHour};
-    meet(step, state::KnownEntry{.key = key, .value = value, .expires = end}, kNow);
+    meet(step, Standing{.value = value, .until = end, .containment = of}, kNow);
     return step;
 }
 
@@ -55,6 +56,18 @@ TEST(ContainSteps, NeverShortenWhatIsInForce) {
     EXPECT_FALSE(longer.until.has_value());
     EXPECT_EQ(longer.value, "1800000000");
     EXPECT_EQ(meeting("revoked:user:42", "1800000060", std::nullopt).value, "1800000060");
+}
+
+TEST(ContainSteps, HoldTogetherWhatAnotherContainmentHoldsLonger) {
+    for (const char* key : {"revoked:jti:j", "banned:user:42"}) {
+        const ContainStep step = meeting(key, "as it was", kNow + 2 * kHour, "another");
+        EXPECT_FALSE(step.kept);
+        EXPECT_EQ(step.value, "as it was");
+        EXPECT_EQ(step.until, kNow + 2 * kHour);
+        EXPECT_EQ(step.before->containment, "another");
+    }
+    EXPECT_EQ(meeting("revoked:jti:j", "1", kNow + std::chrono::minutes(30), "another").until,
+              kNow + kHour);
 }
 
 TEST(ContainSteps, RememberOnlyWhatIsStillInForce) {

@@ -1,8 +1,10 @@
 #include "control/containment.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <iterator>
 
 #include "observe/timestamp.hpp"
 #include "state/banned_value.hpp"
@@ -17,15 +19,12 @@ using std::chrono::seconds;
 constexpr std::int64_t kSecondsMax = 365LL * 86'400;
 // The report outlives the containment: somebody will ask.
 constexpr seconds kReportKept{30LL * 86'400};
-constexpr std::string_view kPrefix = "containment:";
+// More than were ever done on top of each other; what is further back is in force.
+constexpr std::size_t kRecordsMax = 64;
 
 std::string rfc3339(WallTime time) {
     observe::Timestamp timestamp;
     return std::string(timestamp.text(time));
-}
-
-std::int64_t millis_of(WallTime time) {
-    return std::chrono::duration_cast<Millis>(time.time_since_epoch()).count();
 }
 
 boost::json::value time_or_null(const std::optional<WallTime>& time) {
@@ -57,36 +56,10 @@ const char* effect_of(const ContainStep& step) {
     return names_a_moment(step.key) ? "401 for tokens issued until now" : "401 for this token";
 }
 
-boost::json::value before_json(const std::optional<state::KnownEntry>& before) {
-    if (!before) {
-        return nullptr;
-    }
-    boost::json::object out{{"value", before->value}, {"untilMs", nullptr}};
-    if (before->expires) {
-        out["untilMs"] = millis_of(*before->expires);
-    }
-    return out;
-}
-
-struct Previous {
-    std::string value;
-    std::optional<WallTime> until;
-};
-std::optional<Previous> previous_of(const boost::json::object& step) {
-    const auto* before = step.if_contains("before");
-    if (before == nullptr || !before->is_object()) {
-        return std::nullopt;
-    }
-    const auto value = text_in(before->as_object(), "value");
-    if (!value) {
-        return std::nullopt;
-    }
-    Previous out{.value = *value, .until = std::nullopt};
-    if (const auto* until = before->as_object().if_contains("untilMs");
-        until != nullptr && until->is_int64()) {
-        out.until = WallTime(Millis(until->as_int64()));
-    }
-    return out;
+std::optional<Millis> left_until(const std::optional<WallTime>& until, WallTime now) {
+    return until ? std::optional(
+                       std::max(Millis(1), std::chrono::duration_cast<Millis>(*until - now)))
+                 : std::nullopt;
 }
 
 }  // namespace
@@ -110,13 +83,70 @@ void Containment::add_to(AdminApi& api) {
 
 Task<Result<void>> Containment::look(std::vector<ContainStep>* steps) {
     for (ContainStep& step : *steps) {
-        Result<std::optional<state::KnownEntry>> found = co_await store_.get(step.key);
+        Result<std::optional<Standing>> found = co_await standing(step.key);
         if (!found) {
             co_return std::unexpected(found.error());
         }
         meet(step, std::move(*found), loop_.clock().wall);
     }
     co_return Result<void>{};
+}
+
+Task<Result<std::optional<Standing>>> Containment::standing(std::string key) {
+    Result<std::optional<state::KnownEntry>> there = co_await store_.get(key);
+    if (!there) {
+        co_return std::unexpected(there.error());
+    }
+    if (!*there) {
+        co_return std::optional<Standing>();
+    }
+    Result<std::optional<state::KnownEntry>> holder = co_await store_.get(holder_key(key));
+    if (!holder) {
+        co_return std::unexpected(holder.error());
+    }
+    co_return Standing{.value = std::move((*there)->value),
+                       .until = (*there)->expires,
+                       .containment = *holder ? std::move((*holder)->value) : std::string()};
+}
+
+Task<Result<void>> Containment::write(std::string key, Standing what) {
+    const auto ttl = left_until(what.until, loop_.clock().wall);
+    const Result<bool> done = co_await store_.set(key, std::move(what.value), {.ttl = ttl});
+    if (!done) {
+        co_return std::unexpected(done.error());
+    }
+    if (what.containment.empty()) {
+        const Result<std::int64_t> gone = co_await store_.erase({holder_key(key)});
+        co_return gone ? Result<void>{} : std::unexpected(gone.error());
+    }
+    const Result<bool> noted =
+        co_await store_.set(holder_key(key), std::move(what.containment), {.ttl = ttl});
+    co_return noted ? Result<void>{} : std::unexpected(noted.error());
+}
+
+Task<Result<ContainRecords>> Containment::records_before(std::vector<std::string> wanted) {
+    ContainRecords records;
+    while (!wanted.empty() && records.size() < kRecordsMax) {
+        const std::string id = std::move(wanted.back());
+        wanted.pop_back();
+        if (records.contains(id)) {
+            continue;
+        }
+        const Result<std::optional<state::KnownEntry>> found =
+            co_await store_.get(std::string(kContainmentKeys) + id);
+        if (!found) {
+            co_return std::unexpected(found.error());
+        }
+        boost::system::error_code error;
+        const boost::json::value value =
+            *found ? boost::json::parse((*found)->value, error) : boost::json::value();
+        if (error || !value.is_object()) {
+            continue;
+        }
+        const auto& read = records.emplace(id, read_contain_record(value.as_object()));
+        std::ranges::copy(held_before(read.first->second), std::back_inserter(wanted));
+    }
+    co_return records;
 }
 
 boost::json::array Containment::shown(const std::vector<ContainStep>& steps) const {
@@ -127,7 +157,11 @@ boost::json::array Containment::shown(const std::vector<ContainStep>& steps) con
                                   {"until", time_or_null(step.until)},
                                   {"kept", step.kept},
                                   {"written", step.kept ? "" : step.value},
-                                  {"before", before_json(step.before)}};
+                                  {"untilMs", nullptr},
+                                  {"before", standing_json(step.before)}};
+        if (step.until && !step.kept) {
+            entry["untilMs"] = epoch_ms(*step.until);
+        }
         constexpr std::string_view kAddress = "banned:ip:";
         if (step.key.starts_with(kAddress)) {
             if (const auto block = state::parse_banned_block(step.key.substr(kAddress.size()))) {
@@ -135,8 +169,8 @@ boost::json::array Containment::shown(const std::vector<ContainStep>& steps) con
             }
         }
         if (step.kept) {
-            entry["until"] = time_or_null(step.before ? step.before->expires : std::nullopt);
-        } else if (is_ban(step.key) && step.before) {
+            entry["until"] = time_or_null(step.before ? step.before->until : std::nullopt);
+        } else if (is_ban(step.key) && step.before && step.value != step.before->value) {
             entry["extends"] = true;
         }
         out.push_back(std::move(entry));
@@ -179,9 +213,10 @@ Task<AdminAnswer> Containment::contain(AdminCall call) {
                                {"undone", nullptr},
                                {"steps", shown(steps)}};
     // First, so that what an unlucky end leaves half done can still be undone.
-    const Result<bool> noted = co_await store_.set(
-        std::string(kPrefix) + std::string(id.data(), id.size()), boost::json::serialize(report),
-        {.ttl = std::chrono::duration_cast<Millis>(until - now + kReportKept)});
+    const Result<bool> noted =
+        co_await store_.set(std::string(kContainmentKeys) + std::string(id.data(), id.size()),
+                            boost::json::serialize(report),
+                            {.ttl = std::chrono::duration_cast<Millis>(until - now + kReportKept)});
     if (!noted) {
         co_return store_failed(noted.error());
     }
@@ -190,11 +225,10 @@ Task<AdminAnswer> Containment::contain(AdminCall call) {
         if (step.kept) {
             continue;
         }
-        std::optional<Millis> ttl;
-        if (step.until) {
-            ttl = std::chrono::duration_cast<Millis>(*step.until - now);
-        }
-        const Result<bool> done = co_await store_.set(step.key, step.value, {.ttl = ttl});
+        const Result<void> done =
+            co_await write(step.key, {.value = step.value,
+                                      .until = step.until,
+                                      .containment = std::string(id.data(), id.size())});
         if (!done) {
             failed.push_back({{"key", step.key}, {"why", done.error().detail}});
         }
@@ -206,7 +240,7 @@ Task<AdminAnswer> Containment::contain(AdminCall call) {
 
 Task<AdminAnswer> Containment::report(AdminCall call) {
     const Result<std::optional<state::KnownEntry>> found =
-        co_await store_.get(std::string(kPrefix) + call.parameters[0]);
+        co_await store_.get(std::string(kContainmentKeys) + call.parameters[0]);
     if (!found) {
         co_return store_failed(found.error());
     }
@@ -220,61 +254,55 @@ Task<AdminAnswer> Containment::report(AdminCall call) {
 }
 
 Task<AdminAnswer> Containment::undo(AdminCall call) {
-    const std::string key = std::string(kPrefix) + call.parameters[0];
+    const std::string id = call.parameters[0];
     AdminAnswer found = co_await report(std::move(call));
-    const auto* steps = found.code ? nullptr : found.body.as_object().if_contains("steps");
-    if (steps == nullptr || !steps->is_array()) {
+    if (found.code) {
         co_return found;
+    }
+    boost::json::object& report = found.body.as_object();
+    const ContainRecord record = read_contain_record(report);
+    const Result<ContainRecords> records = co_await records_before(held_before(record));
+    if (!records) {
+        co_return store_failed(records.error());
     }
     const WallTime now = loop_.clock().wall;
     boost::json::array lifted;
+    boost::json::array restored;
     boost::json::array left;
-    for (const boost::json::value& item : steps->as_array()) {
-        const boost::json::object* step = item.if_object();
-        const auto name = step == nullptr ? std::nullopt : text_in(*step, "key");
-        const auto written = step == nullptr ? std::nullopt : text_in(*step, "written");
-        // The record is a key like others: whoever can write it must not make us write any key.
-        if (!name || !written || written->empty() ||
-            !(is_ban(*name) || name->starts_with("revoked:"))) {
-            continue;
-        }
-        const Result<std::optional<state::KnownEntry>> there = co_await store_.get(*name);
+    for (const RecordedStep& step : record.steps) {
+        const Result<std::optional<Standing>> there = co_await standing(step.key);
         if (!there) {
             co_return store_failed(there.error());
         }
-        if (!*there || (*there)->value != *written) {
-            left.push_back({{"key", *name}, {"why", "it was changed since"}});
+        if (const std::string why = why_not_its_own(step, *there, id); !why.empty()) {
+            left.push_back({{"key", step.key}, {"why", why}});
             continue;
         }
-        const auto before = previous_of(*step);
-        if (before && (!before->until || *before->until > now)) {
-            std::optional<Millis> ttl;
-            if (before->until) {
-                ttl = std::chrono::duration_cast<Millis>(*before->until - now);
-            }
-            const Result<bool> done = co_await store_.set(*name, before->value, {.ttl = ttl});
+        if (std::optional<Standing> back = what_comes_back(step, *records, now)) {
+            restored.push_back({{"key", step.key}, {"until", time_or_null(back->until)}});
+            const Result<void> done = co_await write(step.key, std::move(*back));
             if (!done) {
                 co_return store_failed(done.error());
             }
-        } else {
-            const Result<std::int64_t> done = co_await store_.erase({*name});
-            if (!done) {
-                co_return store_failed(done.error());
-            }
+            continue;
         }
-        lifted.push_back(boost::json::string(*name));
+        const Result<std::int64_t> done = co_await store_.erase({step.key, holder_key(step.key)});
+        if (!done) {
+            co_return store_failed(done.error());
+        }
+        lifted.push_back(boost::json::string(step.key));
     }
-    boost::json::object& report = found.body.as_object();
     report["undone"] = rfc3339(now);
     const Result<bool> noted =
-        co_await store_.set(key, boost::json::serialize(report),
+        co_await store_.set(std::string(kContainmentKeys) + id, boost::json::serialize(report),
                             {.ttl = std::chrono::duration_cast<Millis>(kReportKept)});
     if (!noted) {
         co_return store_failed(noted.error());
     }
-    co_return AdminAnswer::ok({{"id", key.substr(kPrefix.size())},
+    co_return AdminAnswer::ok({{"id", id},
                                {"undone", rfc3339(now)},
                                {"lifted", std::move(lifted)},
+                               {"restored", std::move(restored)},
                                {"left", std::move(left)}});
 }
 

@@ -9,6 +9,7 @@
 #include "base/random.hpp"
 #include "control/access_watch.hpp"
 #include "control/admin_api.hpp"
+#include "control/contain_record.hpp"
 #include "control/contain_steps.hpp"
 #include "state/store.hpp"
 
@@ -32,6 +33,12 @@ class Containment {
     Answer undo(AdminCall call);
     // Reads what is there into each step. An error: the store does not answer.
     net::Task<Result<void>> look(std::vector<ContainStep>* steps);
+    // What is there and which containment holds it. An error: the store does not answer.
+    net::Task<Result<std::optional<Standing>>> standing(std::string key);
+    // A key and who holds it; the key first, for it is what counts.
+    net::Task<Result<void>> write(std::string key, Standing what);
+    // Of the containments whose keys this one took over, and of those before them.
+    net::Task<Result<ContainRecords>> records_before(std::vector<std::string> wanted);
     boost::json::array shown(const std::vector<ContainStep>& steps) const;
 
     net::Loop& loop_;

@@ -82,8 +82,13 @@ std::expected<gateway::ExplainRequest, std::string> supposed_request(const objec
     const value* const headers = body.if_contains("headers");
     if (headers != nullptr && headers->is_object()) {
         for (const auto& [name, text] : headers->as_object()) {
-            if (!text.is_string() || !append_field(fields, name, text.as_string(), host)) {
-                return Wrong("a header field is a name and a text of one line");
+            // A list: as many lines of that name.
+            const boost::json::array lines =
+                text.is_array() ? text.as_array() : boost::json::array{text};
+            for (const value& line : lines) {
+                if (!line.is_string() || !append_field(fields, name, line.as_string(), host)) {
+                    return Wrong("a header field is a name and a text of one line, or several");
+                }
             }
         }
     } else if (headers != nullptr && !headers->is_null()) {
@@ -120,12 +125,12 @@ Task<array> ExplainOperation::ask_limits(Explanation* found) {
     const auto stage = std::ranges::find(found->stages, "rate_limit", &StageFinding::stage);
     for (const gateway::LimitToAsk& limit : found->limits) {
         const auto standing = co_await standing_of(&parts_.loop, &parts_.limits, limit.key,
-                                                   limit.policy, found->tenant);
+                                                   limit.policy, limit.quota);
         object one{{"policy", limit.policy->name()},
                    {"who", plain(readable_key(limit.key))},
                    {"windowMs", limit.policy->window().count()},
                    {"dryRun", limit.policy->dry_run()},
-                   {"requests", limit.policy->quota(found->tenant).limit()},
+                   {"requests", limit.quota->limit()},
                    {"remaining", nullptr},
                    {"blocked", false},
                    {"retryAfterSeconds", 0}};

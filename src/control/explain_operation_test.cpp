@@ -22,6 +22,8 @@ TEST(SupposedRequest, IsWrittenAsAClientWould) {
               read(R"({"method":"GET","url":"http://h"})")->text);
     EXPECT_EQ("GET /x HTTP/1.1\r\nhost: b\r\n\r\n",
               read(R"({"method":"GET","url":"/x","headers":{"host":"b"}})")->text);
+    EXPECT_EQ("GET /x HTTP/1.1\r\nHost: b\r\nA: 1\r\nA: 2\r\n\r\n",
+              read(R"({"method":"GET","url":"/x","headers":{"Host":"b","A":["1","2"]}})")->text);
 }
 
 TEST(SupposedRequest, IsOneRequestAndNoMore) {

@@ -1,5 +1,7 @@
 // Tells when a file may have changed, however it was replaced: written in place, renamed over, or
-// through a symbolic link whose target moved, as Kubernetes does with a ConfigMap. Control thread.
+// through a symbolic link whose target moved, as Kubernetes does with a ConfigMap. Where the system
+// gives no watches (fs.inotify.max_user_instances), the directory is looked at every second
+// instead. Control thread.
 #pragma once
 
 #include <functional>
@@ -18,14 +20,19 @@ class FileWatch final : net::Pollable {
     FileWatch& operator=(const FileWatch&) = delete;
     ~FileWatch();
 
-    // False where the system gives no watches: then only a signal reloads.
-    [[nodiscard]] bool works() const { return inotify_.valid(); }
+    // Empty: the system tells of changes. Else why it does not, in its words.
+    [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
   private:
     static constexpr Millis kQuiet{
         150};  // a writer that takes longer between two writes is read half-way, and refused
     static constexpr Millis kLongest{2'000};  // in a directory that is never quiet
+    static constexpr Millis kLook{1'000};
     void on_events(std::uint32_t events) override;
+    void note_change();
+    void look();
+    // Of all that is in the directory: other files, or other bytes in them, have another one.
+    [[nodiscard]] std::uint64_t mark() const;
     struct QuietTimer : net::Timer {
         explicit QuietTimer(FileWatch& owner)
             : Timer([](net::Timer& t) { static_cast<QuietTimer&>(t).watch.changed_(); }),
@@ -33,9 +40,19 @@ class FileWatch final : net::Pollable {
         FileWatch& watch;
     };
 
+    struct LookTimer : net::Timer {
+        explicit LookTimer(FileWatch& owner)
+            : Timer([](net::Timer& t) { static_cast<LookTimer&>(t).watch.look(); }), watch(owner) {}
+        FileWatch& watch;
+    };
+
     net::Loop& loop_;
+    const std::string directory_;
     std::function<void()> changed_;
     net::Fd inotify_;
+    std::string trouble_;
+    LookTimer look_{*this};
+    std::uint64_t mark_ = 0;  // while it is looked at: what was found last
     QuietTimer quiet_{*this};
     Instant latest_{};  // while it is armed: when it fires even if it is not quiet
 };

@@ -68,8 +68,10 @@ void HealthChecks::match(Service& service) {
             fresh.push_back(checked);
         }
         checked->options = service.is.options;
-        checked->target = {
-            .server = service.is.named, .path = service.is.options.path, .tls = service.is.tls};
+        checked->target = {.server = service.is.named,
+                           .path = service.is.options.path,
+                           .tls = service.is.tls,
+                           .h2 = service.is.h2};
     }
     for (auto& [address, checked] : service.checks) {
         if (next.contains(address)) {

@@ -22,6 +22,7 @@ struct CheckedService {
     upstream::ServiceUrl named;  // what requests call it
     upstream::CheckOptions options;
     std::shared_ptr<const net::TlsClient> tls = nullptr;  // null: plain HTTP
+    bool h2 = false;
 };
 
 class HealthChecks {

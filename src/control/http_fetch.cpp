@@ -2,28 +2,16 @@
 
 #include "base/ensure.hpp"
 #include "http/h1_client.hpp"
+#include "http/h2_client.hpp"
 #include "net/connector.hpp"
+#include "net/scope.hpp"
 
 namespace gw::control {
 
-net::Task<Result<Fetched>> fetch_from(net::Loop& loop, http::H1Pool& pool, net::Address address,
-                                      const FetchTarget* target, Instant deadline,
-                                      std::size_t bytes_max) {
-    Result<net::Fd> made = co_await net::connect(loop, address, deadline);
-    if (!made) {
-        co_return std::unexpected(made.error());
-    }
-    std::string spare;
-    net::Stream stream(loop, std::move(*made), Fault::upstream);
-    if (target->tls != nullptr) {
-        stream.use_tls(*target->tls, spare);
-        if (const Result<void> done = co_await stream.handshake(deadline); !done) {
-            co_return std::unexpected(done.error());
-        }
-    }
-    const http::H1Limits limits;
-    const net::PaceLimits pace;
-    http::H1Client client(stream, pool, limits, pace, false);
+namespace {
+
+net::Task<Result<Fetched>> ask(net::Loop& loop, http::ClientStream& client,
+                               const FetchTarget* target, Instant deadline, std::size_t bytes_max) {
     const std::string authority = target->server.authority();
     http::RequestHead head;
     head.method = http::Method::get;
@@ -57,6 +45,55 @@ net::Task<Result<Fetched>> fetch_from(net::Loop& loop, http::H1Pool& pool, net::
         part = co_await client.read_body(left);
     }
     co_return std::unexpected(part.error());
+}
+
+net::Task<void> run(http::H2ClientConnection& connection) {
+    co_await connection.run();
+}
+
+net::Task<Result<Fetched>> ask_over_h2(net::Loop& loop, http::H1Pool& pool, net::Fd fd,
+                                       const FetchTarget* target, Instant deadline,
+                                       std::size_t bytes_max) {
+    const http::H1Limits limits;
+    const net::PaceLimits pace;
+    const auto left = std::chrono::ceil<Millis>(deadline - loop.now());
+    http::H2ClientConnection connection(loop, std::move(fd), pool, pace, left);
+    net::Scope scope;
+    scope.spawn(run(connection));
+    Result<Fetched> fetched;
+    {
+        http::H2ClientStream client(connection, limits, pace);
+        fetched = co_await ask(loop, client, target, deadline, bytes_max);
+    }
+    connection.end();
+    co_await scope.all_done();
+    co_return fetched;
+}
+
+}  // namespace
+
+net::Task<Result<Fetched>> fetch_from(net::Loop& loop, http::H1Pool& pool, net::Address address,
+                                      const FetchTarget* target, Instant deadline,
+                                      std::size_t bytes_max) {
+    Result<net::Fd> made = co_await net::connect(loop, address, deadline);
+    if (!made) {
+        co_return std::unexpected(made.error());
+    }
+    if (target->h2) {
+        co_return co_await ask_over_h2(loop, pool, std::move(*made), target, deadline, bytes_max);
+    }
+    std::string spare;
+    net::Stream stream(loop, std::move(*made), Fault::upstream);
+    if (target->tls != nullptr) {
+        stream.use_tls(*target->tls, spare);
+        if (const Result<void> done = co_await stream.handshake(deadline); !done) {
+            co_return std::unexpected(done.error());
+        }
+    }
+    const http::H1Limits limits;
+    const net::PaceLimits pace;
+    http::H1Client client(stream, pool, limits, pace);
+    co_return co_await ask(loop, client, target, deadline, bytes_max);
 }
 
 net::Task<Result<Fetched>> fetch(net::Loop& loop, net::Resolver& resolver, http::H1Pool& pool,

@@ -16,6 +16,7 @@ struct FetchTarget {
     upstream::ServiceUrl server;
     std::string path = "/";
     std::shared_ptr<const net::TlsClient> tls = nullptr;  // null: plain HTTP
+    bool h2 = false;  // in HTTP/2 without being asked, and without TLS
 };
 
 struct Fetched {

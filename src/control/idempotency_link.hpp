@@ -17,9 +17,10 @@ class IdempotencyLink final : public gateway::IdempotencyStore {
     IdempotencyLink& operator=(const IdempotencyLink&) = delete;
 
     // Any thread.
-    void claim(std::string key, std::string value, Millis ttl, Answered answered) override;
-    void keep(std::string key, std::string value, Millis ttl) override;
-    void release(std::string key) override;
+    void claim(std::string key, std::string claim, Millis ttl, Answered answered) override;
+    void renew(std::string key, std::string claim, Millis ttl) override;
+    void keep(std::string key, std::string claim, std::string value, Millis ttl) override;
+    void release(std::string key, std::string claim) override;
 
     // Before the first request; must outlive stop().
     void use_store(state::Store& store) { store_ = &store; }
@@ -36,9 +37,11 @@ class IdempotencyLink final : public gateway::IdempotencyStore {
     [[nodiscard]] bool open() const {
         return !stopping_ && store_ != nullptr && store_->available() && scope_.live() < kAtOnceMax;
     }
-    net::Task<void> claim_now(std::string key, std::string value, Millis ttl, Answered answered);
-    net::Task<void> keep_now(std::string key, std::string value, Millis ttl);
-    net::Task<void> release_now(std::string key);
+    net::Task<void> claim_now(std::string key, std::string claim, Millis ttl, Answered answered);
+    net::Task<void> keep_now(std::string key, std::string claim, std::string value, Millis ttl);
+    // The claim becomes `value`, or goes.
+    net::Task<void> change_now(std::string key, std::string claim, std::optional<std::string> value,
+                               Millis ttl);
 
     net::Loop& loop_;
     state::Store* store_ = nullptr;

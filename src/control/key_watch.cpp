@@ -21,14 +21,18 @@ FetchTarget target_of(const std::string& url) {
 
 }  // namespace
 
-void KeyWatch::follow(const std::string& url, Millis refresh,
+void KeyWatch::follow(const std::string& url, Pace pace,
                       std::shared_ptr<const net::TlsClient> tls) {
     const auto id_of = [](const auto& client) { return client != nullptr ? client->id() : 0; };
-    if (url == url_ && refresh == refresh_ && id_of(tls) == id_of(target_.tls)) {
+    if (url == url_ && pace == pace_ && id_of(tls) == id_of(target_.tls)) {
         return;
     }
+    if (url != url_) {
+        read_at_.reset();
+        too_old_ = false;
+    }
     url_ = url;
-    refresh_ = refresh;
+    pace_ = pace;
     ++turn_;
     failing_ = false;
     reading_ = false;  // the one on its way is nobody's now
@@ -76,10 +80,24 @@ net::Task<void> KeyWatch::keep_reading(std::uint64_t turn) {
         if (std::exchange(asked_, false)) {
             answered_();
         }
-        const Millis pause = good ? refresh_ : retry;
+        end_if_too_old();
+        Instant next = loop_.now() + (good ? pace_.refresh : retry);
         retry = good ? kRetryFirst : std::min(retry * 2, kRetryMost);
-        co_await pause_.until(loop_.now() + pause);
+        if (may_grow_too_old()) {
+            next = std::min(next, *read_at_ + pace_.age_max);
+        }
+        co_await pause_.until(next);
     }
+}
+
+void KeyWatch::end_if_too_old() {
+    if (!may_grow_too_old() || loop_.now() < *read_at_ + pace_.age_max) {
+        return;
+    }
+    too_old_ = true;
+    log_.error("the key set could not be read for too long; its keys are trusted no longer",
+               {{"url", url_}, {"ageMs", age().count()}});
+    outdated_();
 }
 
 net::Task<bool> KeyWatch::read(std::uint64_t turn) {
@@ -88,7 +106,7 @@ net::Task<bool> KeyWatch::read(std::uint64_t turn) {
     if (turn != turn_) {
         co_return false;  // of an issuer that may not be trusted any more
     }
-    const char* why = "the answer holds no key that can be used";
+    const char* why = "";
     bool good = false;
     if (!fetched) {
         why = fetched.error().detail;
@@ -97,13 +115,22 @@ net::Task<bool> KeyWatch::read(std::uint64_t turn) {
     } else {
         good = adopt_(fetched->body);
     }
+    const bool empty = !good && *why == '\0';
     if (good && failing_) {
         log_.info("the key set can be read again", {{"url", url_}});
-    } else if (!good && !failing_) {
+    } else if (empty && !(failing_ && empty_)) {
+        log_.warn("the key set has no key that can be used; keys that are known stay in force",
+                  {{"url", url_}});
+    } else if (!good && !empty && (!failing_ || empty_)) {
         log_.warn("the key set cannot be read; keys that are known stay in force",
                   {{"url", url_}, {"reason", why}});
     }
+    if (good) {
+        read_at_ = loop_.now();
+        too_old_ = false;
+    }
     failing_ = !good;
+    empty_ = empty;
     failures_ += good ? 0 : 1;
     co_return good;
 }

@@ -29,15 +29,15 @@ void Knobs::adopt(const std::shared_ptr<const state::KnobTexts>& texts) {
         return;
     }
     texts_ = texts;
-    read();
+    read("lifted");
 }
 
 void Knobs::reloaded() {
     std::erase_if(here_, [](const auto& knob) { return knob.second.until_reload; });
-    read();
+    read("reloaded");
 }
 
-void Knobs::read() {
+void Knobs::read(std::string_view why) {
     Set found;
     const state::KnobTexts none;
     for (const auto& [name, text] : texts_ != nullptr ? *texts_ : none) {
@@ -63,7 +63,7 @@ void Knobs::read() {
     std::erase_if(here_, [&](const auto& knob) {
         return ports_.check(knob.first, knob.second.value.setting).has_value();
     });
-    settle("lifted");
+    settle(why);
 }
 
 void Knobs::set_here(const std::string& name, KnobValue value, bool until_reload) {
@@ -100,11 +100,6 @@ void Knobs::settle(std::string_view why) {
     for (const auto& [name, knob] : in_force_) {
         next = std::min(next, end_of(knob));
     }
-    for (const auto& [name, knob] : before) {
-        if (!in_force_.contains(name)) {
-            tell_lapsed(name, knob, was_over(knob) ? "expired" : why);
-        }
-    }
     for (const auto& [name, knob] : in_force_) {
         const auto at = before.find(name);
         if (at == before.end() || at->second != knob) {
@@ -112,6 +107,12 @@ void Knobs::settle(std::string_view why) {
         }
     }
     act(before);
+    // Not before: it may have been a log level that leaves this out.
+    for (const auto& [name, knob] : before) {
+        if (!in_force_.contains(name)) {
+            tell_lapsed(name, knob, was_over(knob) ? "expired" : why);
+        }
+    }
     // Far ends are looked at again in between: the wall clock may be set.
     constexpr auto kLookAgain = std::chrono::hours(1);
     loop_.timers().arm(timer_, next == WallTime::max()

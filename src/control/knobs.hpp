@@ -79,8 +79,8 @@ class Knobs {
     };
     using Set = std::map<std::string, Knob, std::less<>>;
 
-    // Reads and checks what the state says.
-    void read();
+    // Reads and checks what the state says. why: as for settle().
+    void read(std::string_view why);
     // Brings into force what is to be by now. why: of those that end, a literal.
     void settle(std::string_view why);
     void act(const Set& before);

@@ -42,6 +42,7 @@ class KnobsTest : public testing::Test {
     int limit_changes_ = 0;
     std::string missing_ = "none";  // a policy that is not there
     std::vector<gateway::SecurityEvent> kept_;
+    std::vector<std::optional<observe::LogLevel>> levels_told_at_;  // in force when each was kept
     Knobs knobs_{
         loop_,
         log_,
@@ -58,7 +59,11 @@ class KnobsTest : public testing::Test {
          .breaker = [this](const std::string& service, std::optional<BreakerState> state,
                            WallTime) { breakers_[service] = state; },
          .log_level = [this](std::optional<observe::LogLevel> level) { level_ = level; },
-         .keep = [this](const gateway::SecurityEvent& event) { kept_.push_back(event); }}};
+         .keep =
+             [this](const gateway::SecurityEvent& event) {
+                 kept_.push_back(event);
+                 levels_told_at_.push_back(level_);
+             }}};
 };
 
 TEST_F(KnobsTest, WhatKeysSayActsAndGoesBackWhenTheyAreGone) {
@@ -112,6 +117,19 @@ TEST_F(KnobsTest, WhatCannotBeHasNoEffectUntilTheConfigurationHasIt) {
     missing_ = "none";
     knobs_.reloaded();
     EXPECT_TRUE(limits_.empty());
+    // Nobody has lifted it: its key is there yet.
+    EXPECT_EQ("500 requests, reloaded", kept_.back().detail);
+    keys({{"limit:some", "500"}});
+    keys({});
+    EXPECT_EQ("500 requests, lifted", kept_.back().detail);
+}
+
+TEST_F(KnobsTest, ALogLevelIsToldOfWhereItLeavesNothingOut) {
+    knobs_.set_here("log-level", here(observe::LogLevel::error));
+    knobs_.lift_here("log-level");
+    ASSERT_EQ(2U, kept_.size());
+    EXPECT_EQ((std::vector<std::optional<observe::LogLevel>>{std::nullopt, std::nullopt}),
+              levels_told_at_);
 }
 
 TEST_F(KnobsTest, OneUntilTheReloadEndsWithIt) {

@@ -76,11 +76,12 @@ net::Task<void> LimitLink::put(Question question) {
 
 void LimitLink::use_store(state::Store& store) {
     store_ = &store;
+    shared_.store(store.backend() == "redis", std::memory_order_relaxed);
     store_changed(store.available());
 }
 
 void LimitLink::store_changed(bool available) {
-    const bool counts = available && store_ != nullptr && store_->backend() == "redis";
+    const bool counts = available && shared();
     available_.store(counts, std::memory_order_relaxed);
     if (counts) {
         say_alive();

@@ -21,6 +21,7 @@ class LimitLink final : public gateway::LimitStore {
     LimitLink& operator=(const LimitLink&) = delete;
 
     // Any thread.
+    [[nodiscard]] bool shared() const override { return shared_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool available() const override {
         return available_.load(std::memory_order_relaxed) &&
                !stalled_.load(std::memory_order_relaxed);
@@ -71,6 +72,7 @@ class LimitLink final : public gateway::LimitStore {
     net::Loop& loop_;
     const std::string name_;
     state::Store* store_ = nullptr;
+    std::atomic<bool> shared_{false};
     std::atomic<bool> available_{false};
     std::atomic<std::uint32_t> gateways_{1};
     std::mutex mutex_;

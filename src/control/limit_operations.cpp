@@ -54,20 +54,16 @@ struct StoreWait {
 
 Task<std::optional<LimitStanding>> standing_of(net::Loop* loop, gateway::RateLimits* limits,
                                                std::string key, const limits::Policy* policy,
-                                               std::string tenant) {
-    const limits::Quota& quota = policy->quota(tenant);
-    const Mode mode = limits->mode_of(*policy);
-    if (mode == Mode::local) {
-        const limits::Outcome out =
-            limits->look_alone(key, quota, policy->mode() != Mode::local, loop->now());
+                                               const limits::Quota* quota) {
+    if (const auto out = limits->look_alone(key, *policy, *quota, loop->now())) {
         // It is what the next request would be told, which is counted there.
-        co_return LimitStanding{out.limit, out.admitted ? out.remaining + 1 : 0, out.blocked,
-                                out.retry_after};
+        co_return LimitStanding{out->limit, out->admitted ? out->remaining + 1 : 0, out->blocked,
+                                out->retry_after};
     }
     net::Pause pause(*loop);
     const auto wait = std::make_shared<StoreWait>();
     wait->pause = &pause;
-    limits->ask_store(key, quota, limits::StoreAsk{.permits = 0},
+    limits->ask_store(key, *quota, limits::StoreAsk{.permits = 0},
                       [wait](const std::optional<limits::StoreAnswer>& answer, Instant) {
                           wait->answer = answer;
                           wait->told = true;
@@ -83,8 +79,10 @@ Task<std::optional<LimitStanding>> standing_of(net::Loop* loop, gateway::RateLim
     if (!wait->answer) {
         co_return std::nullopt;
     }
-    const std::uint32_t here = mode == Mode::leased ? limits->permits_here(key, quota) : 0;
-    co_return LimitStanding{quota.limit(), std::min(quota.limit(), wait->answer->remaining + here),
+    const std::uint32_t here =
+        policy->mode() == Mode::leased ? limits->permits_here(key, *quota) : 0;
+    co_return LimitStanding{quota->limit(),
+                            std::min(quota->limit(), wait->answer->remaining + here),
                             wait->answer->blocked, wait->answer->retry_after};
 }
 
@@ -182,8 +180,8 @@ Task<AdminAnswer> LimitOperations::list(AdminCall) {
                                     {"remaining", nullptr},
                                     {"blockedSeconds", nullptr}};
             if (answers && found != site->policies.end()) {
-                const auto standing =
-                    co_await standing_of(&parts_.loop, &parts_.limits, entry.key, found->get(), "");
+                const auto standing = co_await standing_of(&parts_.loop, &parts_.limits, entry.key,
+                                                           found->get(), &(*found)->quota({}));
                 answers = standing.has_value();
                 if (standing) {
                     one["remaining"] = standing->remaining;
@@ -290,8 +288,13 @@ Task<AdminAnswer> LimitOperations::look(AdminCall call) {
     if (!one) {
         co_return bad_request(kWhom);
     }
-    const std::string tenant = one->kind == LimitedOne::Kind::tenant ? one->who : "";
     const std::shared_ptr<const gateway::Site> site = parts_.site();
+    const identity::Identity* const key_of =
+        one->kind == LimitedOne::Kind::api_key ? site->api_keys.named(one->who) : nullptr;
+    const std::string tenant = one->kind == LimitedOne::Kind::tenant ? one->who
+                               : key_of != nullptr                   ? key_of->tenant
+                                                                     : "";
+    const std::string tier = key_of != nullptr ? key_of->limit_tier : "";
     const std::vector<std::string> keys = keys_of(*one);
     boost::json::array shown;
     for (const std::string& key : keys) {
@@ -300,8 +303,8 @@ Task<AdminAnswer> LimitOperations::look(AdminCall call) {
         if (policy == site->policies.end()) {
             continue;
         }
-        const auto standing =
-            co_await standing_of(&parts_.loop, &parts_.limits, key, policy->get(), tenant);
+        const auto standing = co_await standing_of(&parts_.loop, &parts_.limits, key, policy->get(),
+                                                   &(*policy)->quota(tenant, tier));
         if (!standing) {
             co_return AdminAnswer::refused(Code::no_healthy_upstream,
                                            "the state store does not answer");

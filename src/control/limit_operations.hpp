@@ -39,7 +39,7 @@ struct LimitStanding {
 // Asks the store where the policy counts there. Nothing is counted. Nothing: the store is away.
 net::Task<std::optional<LimitStanding>> standing_of(net::Loop* loop, gateway::RateLimits* limits,
                                                     std::string key, const limits::Policy* policy,
-                                                    std::string tenant);
+                                                    const limits::Quota* quota);
 
 // Pinned; outlives the API that it was added to.
 class LimitOperations {

@@ -1,5 +1,6 @@
 #include "control/operate.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "control/admin_body.hpp"
@@ -13,6 +14,10 @@ using gateway::Code;
 using net::Task;
 
 constexpr std::size_t kBansShown = 1'000;
+// The keys of revocations end by themselves; a day holds whatever somebody's clock says.
+constexpr std::chrono::hours kRevokedLeast{24};
+constexpr const char* kNameWanted =
+    "a name has 1 to 512 bytes of UTF-8, none of them a control character";
 
 // The key of a ban, or nothing.
 std::optional<std::string> ban_key(const std::string& kind, const std::string& who) {
@@ -35,6 +40,11 @@ bool lasts_longer(const state::KnownEntry& there, std::optional<WallTime> until,
     return until && (!there.expires || (*there.expires > now && *there.expires > *until));
 }
 
+// Are there API keys that somebody may think revoked with these tokens?
+bool keys_outlive(const identity::ApiKeys& keys, const std::string& kind, const std::string& who) {
+    return kind == "all" ? !keys.empty() : kind == "tenant" && keys.any_of_tenant(who);
+}
+
 }  // namespace
 
 void Operations::add_to(AdminApi& api) {
@@ -53,7 +63,8 @@ void Operations::add_to(AdminApi& api) {
     on(put, "/bans/{kind}/{who}", "ban an ip, user or tenant: {seconds | endless, shorten, reason}",
        &Operations::ban);
     on(delete_, "/bans/{kind}/{who}", "lift a ban", &Operations::unban);
-    on(post, "/revocations", "revoke: {kind: jti|user|tenant|all, who, seconds | endless}",
+    on(post, "/revocations",
+       "revoke: {kind: jti|user|tenant|all, who}, {seconds | endless} or as long as tokens live",
        &Operations::revoke);
     on(put, "/maintenance", "{mode: off|read-only|down, service, banner, seconds | endless}",
        &Operations::set_maintenance);
@@ -121,6 +132,31 @@ Task<AdminAnswer> Operations::set(std::string key, std::string value, std::optio
     co_return AdminAnswer::ok(std::move(body));
 }
 
+// Whoever asks for what a containment holds wants it also when that is undone. A store that does
+// not take this takes the ban or revocation no better, and says so then.
+Task<void> Operations::claim(std::string key) {
+    [[maybe_unused]] const Result<std::int64_t> done =
+        co_await parts_.store.erase({holder_key(key)});
+}
+
+std::vector<std::string> Operations::other_spellings(const AdminCall& call) const {
+    const auto block =
+        call.parameters[0] == "ip" ? state::parse_banned_block(call.parameters[1]) : std::nullopt;
+    return block ? parts_.known.other_spellings(*block) : std::vector<std::string>();
+}
+
+// What was banned by them is let in again, and held by no containment; how many there were.
+Task<Result<std::int64_t>> Operations::erase_bans(std::vector<std::string> keys) {
+    Result<std::int64_t> done = co_await parts_.store.erase(keys);
+    if (done && *done > 0) {
+        std::ranges::transform(keys, keys.begin(), holder_key);
+        if (const auto held = co_await parts_.store.erase(std::move(keys)); !held) {
+            done = std::unexpected(held.error());
+        }
+    }
+    co_return done;
+}
+
 Task<AdminAnswer> Operations::ban(AdminCall call) {
     const std::string& kind = call.parameters[0];
     const std::string& who = call.parameters[1];
@@ -129,6 +165,10 @@ Task<AdminAnswer> Operations::ban(AdminCall call) {
         co_return bad_request(
             "whom? /bans/ip/203.0.113.7, /bans/ip/203.0.113.0%2F24, /bans/user/42 or "
             "/bans/tenant/t1");
+    }
+    // What was written by hand may be called otherwise, and is lifted all the same.
+    if (kind != "ip" && !state::is_called(who)) {
+        co_return bad_request(kNameWanted);
     }
     if (hits_everybody(kind, who)) {
         co_return bad_request("that block holds half the world; name a smaller one");
@@ -141,6 +181,7 @@ Task<AdminAnswer> Operations::ban(AdminCall call) {
     const auto until = lifetime->ttl ? std::optional(now + *lifetime->ttl) : std::nullopt;
     // What cannot be read is no reason to let somebody in: then the ban is set.
     const Result<std::optional<state::KnownEntry>> there = co_await parts_.store.get(*key);
+    co_await claim(*key);
     AdminAnswer answer;
     if (there && *there && !truth_of(call.body, "shorten") && lasts_longer(**there, until, now)) {
         answer = AdminAnswer::ok(
@@ -152,6 +193,12 @@ Task<AdminAnswer> Operations::ban(AdminCall call) {
                                                 .since = now,
                                                 .until = until}),
                               lifetime->ttl);
+        std::vector<std::string> others = other_spellings(call);
+        if (!answer.code && truth_of(call.body, "shorten") && !others.empty()) {
+            if (const auto gone = co_await erase_bans(std::move(others)); !gone) {
+                answer = store_away(gone.error());
+            }
+        }
     }
     const auto block = kind == "ip" ? state::parse_banned_block(who) : std::nullopt;
     if (block && answer.body.is_object()) {
@@ -165,10 +212,11 @@ Task<AdminAnswer> Operations::unban(AdminCall call) {
     if (!key) {
         co_return bad_request("whom? /bans/ip/203.0.113.7, /bans/user/42 or /bans/tenant/t1");
     }
-    const Result<std::int64_t> done = co_await parts_.store.erase({*key});
+    std::vector<std::string> keys = other_spellings(call);
+    keys.push_back(*key);
+    const Result<std::int64_t> done = co_await erase_bans(std::move(keys));
     if (!done) {
-        co_return AdminAnswer::refused(Code::no_healthy_upstream,
-                                       std::string("the state store: ") + done.error().detail);
+        co_return store_away(done.error());
     }
     if (*done == 0) {
         co_return AdminAnswer::refused(Code::not_found, "there is no such ban");
@@ -184,9 +232,20 @@ Task<AdminAnswer> Operations::revoke(AdminCall call) {
         co_return bad_request(
             R"(what? {"kind": "user", "who": "42"}; kinds are jti, user, tenant and all)");
     }
-    const auto lifetime = lifetime_of(call.body);
+    if (!all && !state::is_called(who)) {
+        co_return bad_request(kNameWanted);
+    }
+    const std::chrono::seconds token_life = parts_.token_life();
+    auto lifetime = lifetime_of(call.body);
+    if (!lifetime && !call.body.contains("seconds") && !call.body.contains("endless")) {
+        lifetime = Lifetime{std::max<std::chrono::seconds>(kRevokedLeast, token_life)};
+    }
     if (!lifetime) {
         co_return bad_request(kLifetimeWanted);
+    }
+    if (kind == "user" && who.starts_with(identity::kApiKeyUser)) {
+        co_return bad_request("an API key is no token, and goes on; ban it instead: ban user " +
+                              who);
     }
     const WallTime now = parts_.loop.clock().wall;
     const auto second =
@@ -194,17 +253,35 @@ Task<AdminAnswer> Operations::revoke(AdminCall call) {
     ContainStep step{.key = all ? "revoked:all" : "revoked:" + kind + ":" + who,
                      .value = kind == "jti" ? "1" : std::to_string(second),
                      .until = lifetime->ttl ? std::optional(now + *lifetime->ttl) : std::nullopt};
-    if (Result<std::optional<state::KnownEntry>> there = co_await parts_.store.get(step.key)) {
-        meet(step, std::move(*there), now);
+    Result<std::optional<state::KnownEntry>> there = co_await parts_.store.get(step.key);
+    if (there && *there) {
+        meet(step, Standing{.value = std::move((*there)->value), .until = (*there)->expires}, now);
     }
+    co_await claim(step.key);
+    std::optional<Millis> lasts;
+    AdminAnswer answer;
     if (step.kept) {
-        co_return AdminAnswer::ok(
-            {{"key", step.key}, {"until", time_or_null(step.before->expires)}, {"kept", true}});
+        answer = AdminAnswer::ok(
+            {{"key", step.key}, {"until", time_or_null(step.before->until)}, {"kept", true}});
+    } else {
+        if (step.until) {
+            lasts = std::chrono::duration_cast<Millis>(*step.until - now);
+        }
+        answer = co_await set(std::move(step.key), std::move(step.value), lasts);
     }
-    const auto ttl = step.until
-                         ? std::optional(std::chrono::duration_cast<Millis>(*step.until - now))
-                         : std::nullopt;
-    co_return co_await set(std::move(step.key), std::move(step.value), ttl);
+    std::string warning;
+    if (lasts && *lasts < token_life) {
+        warning = "tokens live up to " + std::to_string(token_life.count()) +
+                  " s: some of those revoked are good again after it";
+    }
+    if (keys_outlive(parts_.api_keys(), kind, who)) {
+        warning += warning.empty() ? "" : "; ";
+        warning += "API keys go on: ban them or their tenant";
+    }
+    if (!answer.code && !warning.empty()) {
+        answer.body.as_object()["warning"] = warning;
+    }
+    co_return answer;
 }
 
 Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
@@ -215,9 +292,12 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
         co_return bad_request(R"(which? {"mode": "read-only"}, "down" or "off")");
     }
     const std::string service = text_of(call.body, "service");
-    bool known = service.empty();
-    parts_.breakers.each(
-        [&](const upstream::Breaker& breaker) { known = known || breaker.name() == service; });
+    const state::Known& known_now = *parts_.known.current();
+    const WallTime now = parts_.loop.clock().wall;
+    // A service that is no longer configured may still be closed.
+    const bool known = service.empty() || parts_.breakers.find(service) != nullptr ||
+                       (*mode == state::Maintenance::off &&
+                        known_now.maintenance_of(service, now).mode != state::Maintenance::off);
     if (!known) {
         co_return bad_request(
             "there is no such service; without `service` it is the whole platform");
@@ -230,8 +310,13 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
                 "off takes the banner down; a banner without maintenance is the key "
                 "maintenance:banner of the state");
         }
+        // The banner is of everything: it stays while something else is closed.
+        const bool others_closed =
+            std::ranges::any_of(known_now.services_in_maintenance(now),
+                                [&](const auto& one) { return one.service != service; }) ||
+            known_now.maintenance(now) != state::Maintenance::off;
         std::vector<std::string> keys{key};
-        if (service.empty()) {
+        if (service.empty() || !others_closed) {
             keys.emplace_back("maintenance:banner");
         }
         const Result<std::int64_t> done = co_await parts_.store.erase(std::move(keys));
@@ -278,11 +363,11 @@ Task<AdminAnswer> Operations::list_breakers(AdminCall) {
 
 // Here, or, with `everywhere`, by a key that all gateways follow.
 Task<AdminAnswer> Operations::force_breaker(AdminCall call) {
+    const std::string knob = std::string(kBreakerKnob) + call.parameters[0];
+    const std::string state = text_of(call.body, "state");
     if (parts_.breakers.find(call.parameters[0]) == nullptr) {
         co_return AdminAnswer::refused(Code::not_found, "there is no service of that name");
     }
-    const std::string knob = std::string(kBreakerKnob) + call.parameters[0];
-    const std::string state = text_of(call.body, "state");
     if (state == "auto") {
         AdminAnswer lifted = co_await lift(knob, call);
         if (!lifted.code) {
@@ -354,7 +439,8 @@ Task<AdminAnswer> Operations::purge_cache(AdminCall call) {
     const auto purge = gateway::parse_purge(what);
     if (said != 1 || !purge) {
         co_return bad_request(
-            R"(what? {"path": "/api/v1/events/**"}, "tag", "tenant", or {"all": true})");
+            R"(what? {"path": "/api/v1/events/42"} without its query, "/api/v1/events/**" for all )"
+            R"(below, "tag", "tenant", or {"all": true})");
     }
     const std::size_t count = parts_.answers.purge(*purge);
     constexpr std::chrono::seconds kSeen{60};  // by gateways that are away for a moment

@@ -9,6 +9,7 @@
 #include "control/admin_body.hpp"
 #include "control/knobs.hpp"
 #include "gateway/answer_cache.hpp"
+#include "identity/api_key.hpp"
 #include "state/known_state.hpp"
 #include "state/store.hpp"
 #include "upstream/breaker_set.hpp"
@@ -24,6 +25,10 @@ struct OperatedParts {
     upstream::BreakerSet& breakers;
     gateway::AnswerCache& answers;
     Knobs& knobs;
+    // How long a token that was issued until now is accepted at most.
+    std::function<std::chrono::seconds()> token_life;
+    // The API keys in force; revocations of tokens leave them alone.
+    std::function<const identity::ApiKeys&()> api_keys;
     // The facts of GET /status.
     std::function<boost::json::object()> status;
 };
@@ -54,6 +59,10 @@ class Operations {
     Answer turn(std::string knob, KnobSetting setting, Lifetime lifetime, AdminCall call,
                 bool until_reload = false);
     Answer lift(std::string knob, AdminCall call);
+    net::Task<void> claim(std::string key);
+    // The keys that ban the address or block that is called for, besides the one that is set here.
+    [[nodiscard]] std::vector<std::string> other_spellings(const AdminCall& call) const;
+    net::Task<Result<std::int64_t>> erase_bans(std::vector<std::string> keys);
     // Sets a key, or refuses with what the store said.
     Answer set(std::string key, std::string value, std::optional<Millis> ttl);
 

@@ -1,6 +1,9 @@
 #include "control/region_peers.hpp"
 
+#include <algorithm>
+
 #include "base/random.hpp"
+#include "state/redis_complaint.hpp"
 
 namespace gw::control {
 
@@ -27,10 +30,17 @@ void RegionPeers::changed(std::size_t peer, bool available, const char* why) {
     tell_(names_[peer], available);
     if (available) {
         log_.info("the state of another region is followed", {{"peer", names_[peer]}});
+    } else if (std::string_view(why).starts_with(state::kNotPermitted)) {
+        log_.warn("the state of another region may not be read; what is known of it stays in force",
+                  {{"peer", names_[peer]}, {"reason", why}});
     } else {
         log_.warn("the state of another region does not answer; what is known of it stays in force",
                   {{"peer", names_[peer]}, {"reason", why}});
     }
+}
+
+bool RegionPeers::told_all() const {
+    return std::ranges::all_of(stores_, [](const auto& store) { return store->told_all(); });
 }
 
 net::Task<void> RegionPeers::stop() {

@@ -28,6 +28,8 @@ class RegionPeers {
 
     // What our own store tells.
     [[nodiscard]] state::Follower& own() { return union_.own(); }
+    // All of the others have once told all that they know.
+    [[nodiscard]] bool told_all() const;
     net::Task<void> stop();
 
   private:

@@ -25,13 +25,13 @@ void SecurityDesk::keep(gateway::SecurityEvent event) {
     wake();
 }
 
-void SecurityDesk::note(const gateway::AccessNote& note) {
+void SecurityDesk::note(gateway::AccessNote note) {
     const std::scoped_lock lock(mutex_);
     if (notes_.size() >= kWaitingMax) {
         ++dropped_;
         return;
     }
-    notes_.push_back(note);
+    notes_.push_back(std::move(note));
     wake();
 }
 

@@ -20,7 +20,7 @@ class SecurityDesk final : public gateway::SecurityRecord {
 
     // Any thread.
     void keep(gateway::SecurityEvent event) override;
-    void note(const gateway::AccessNote& note) override;
+    void note(gateway::AccessNote note) override;
     [[nodiscard]] std::uint64_t hash(std::string_view name) const override { return hash_(name); }
 
     // Control thread, as everything below.

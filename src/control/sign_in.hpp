@@ -25,6 +25,8 @@ class SignIn {
     void configure(const SignInOptions& options);
     // False: it is no key set of any use, and the last one stays.
     bool adopt(const std::string& document);
+    // Nobody comes by the last one any more.
+    void forget_keys() { keys_ = {}; }
 
     // Nothing: there is no issuer, or the token does not look like one of an issuer at all.
     std::optional<std::expected<AdminCaller, identity::TokenFault>> caller_of(

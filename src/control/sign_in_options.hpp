@@ -19,6 +19,7 @@ struct SignInOptions {
     std::string key_set_url;
     std::string key_set_ca_file;
     std::chrono::milliseconds key_set_refresh{300'000};
+    std::chrono::milliseconds key_set_age_max = identity::kKeySetAgeMax;
     std::string claim = "groups";
     std::vector<std::string> operators;
     std::vector<std::string> viewers;
@@ -47,6 +48,8 @@ void fields(Visitor& field, SignInOptions& o) {
           "system does");
     field("key_set_refresh_ms", o.key_set_refresh, Range{1'000, 86'400'000},
           "how often the key set is read again");
+    field("key_set_age_max_ms", o.key_set_age_max, identity::kKeySetAgeRange,
+          "how long its keys are trusted while it cannot be read; 0: for ever");
     field("claim", o.claim, Env{"ADMIN_OIDC_CLAIM"},
           "the claim that says what somebody may: a text, or a list of texts, at the top of the "
           "token");

@@ -21,6 +21,7 @@ class MoodyStore final : public state::Store {
     explicit MoodyStore(net::Loop& loop) : inner(loop) {}
     [[nodiscard]] std::string_view backend() const override { return "redis"; }
     [[nodiscard]] bool available() const override { return there; }
+    [[nodiscard]] bool told_all() const override { return true; }
     [[nodiscard]] Millis lag() const override { return inner.lag(); }
     net::Task<Result<bool>> set(std::string key, std::string value,
                                 state::SetOptions options) override {
@@ -35,12 +36,20 @@ class MoodyStore final : public state::Store {
         }
         co_return co_await inner.get(std::move(key));
     }
+    net::Task<Result<bool>> replace(std::string key, std::string expected,
+                                    std::optional<std::string> value,
+                                    std::optional<Millis> ttl) override {
+        return inner.replace(std::move(key), std::move(expected), std::move(value), ttl);
+    }
     net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) override {
         return inner.erase(std::move(keys));
     }
     net::Task<Result<state::RedisReply>> run_script(std::string_view script, std::string key,
                                                     std::vector<std::string> arguments) override {
         return inner.run_script(script, std::move(key), std::move(arguments));
+    }
+    net::Task<Result<state::RedisReply>> run_own(state::RedisCommand command) override {
+        return inner.run_own(std::move(command));
     }
     void follow(std::vector<std::string> prefixes, state::Follower& follower) override {
         inner.follow(std::move(prefixes), follower);

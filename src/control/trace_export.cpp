@@ -1,6 +1,8 @@
 #include "control/trace_export.hpp"
 
 #include <algorithm>
+#include <boost/json/parse.hpp>
+#include <charconv>
 #include <iterator>
 
 #include "base/ensure.hpp"
@@ -16,6 +18,26 @@ constexpr Millis kSendLimit{5'000};
 constexpr Millis kRetryMost{30'000};
 constexpr std::size_t kBatchMost = 512;
 constexpr std::size_t kAnswerMost = 64UL * 1024;
+constexpr Millis kQuiet{10'000};  // without a loss: it is over
+
+// What a collector says to have refused of what it took otherwise (OTLP/HTTP, "Partial Success").
+std::uint64_t refused_spans(std::string_view answer) {
+    boost::system::error_code error;
+    const boost::json::value root = boost::json::parse(answer, error);
+    const boost::json::value* const found =
+        error ? nullptr : root.find_pointer("/partialSuccess/rejectedSpans", error);
+    if (found == nullptr) {
+        return 0;
+    }
+    if (found->is_int64()) {
+        return static_cast<std::uint64_t>(std::max<std::int64_t>(0, found->as_int64()));
+    }
+    std::uint64_t count = 0;  // JSON of protobuf writes such numbers as text
+    if (const auto* const text = found->if_string()) {
+        std::from_chars(text->data(), text->data() + text->size(), count);
+    }
+    return count;
+}
 
 }  // namespace
 
@@ -27,6 +49,7 @@ void TraceExport::offer(observe::TraceBatch batch) {
     if (taken < count) {
         waiting_.fetch_sub(count - taken, std::memory_order_relaxed);
         dropped_.fetch_add(count - taken, std::memory_order_relaxed);
+        lost_.fetch_add(count - taken, std::memory_order_relaxed);
         batch.resize(taken);
     }
     if (batch.empty()) {
@@ -34,7 +57,9 @@ void TraceExport::offer(observe::TraceBatch batch) {
     }
     loop_.post([this, batch = std::move(batch)]() mutable {
         std::ranges::move(batch, std::back_inserter(queue_));
-        if (queue_.size() >= kBatchMost && !failing_) {
+        // A queue that takes no batch leaves before it is full.
+        const std::size_t enough = std::min<std::size_t>(kBatchMost, options_.queue_max / 2);
+        if (queue_.size() >= enough && !failing_) {
             pause_.wake();
         }
     });
@@ -61,7 +86,9 @@ net::Task<void> TraceExport::keep_sending() {
         bool good = true;
         while (good && !queue_.empty() && options_.endpoint.set() && loop_.now() < latest_) {
             good = co_await send_some();
+            tell_of_lost();
         }
+        tell_of_lost();
         if (stopping_) {
             break;
         }
@@ -74,28 +101,47 @@ net::Task<void> TraceExport::keep_sending() {
 
 net::Task<bool> TraceExport::send_some() {
     const std::size_t count = std::min(queue_.size(), kBatchMost);
-    const Result<int> status =
+    const Result<Answer> answer =
         co_await post(observe::otlp_request({queue_.data(), count}, resource_),
                       std::min(loop_.now() + kSendLimit, latest_));
+    const int status = answer ? answer->status : 0;
     // What a collector may take later (OTLP/HTTP, "Retryable Response Codes") stays and waits, as
     // long as there is room; what it never will is dropped.
-    const bool later =
-        !status || *status == 429 || *status == 502 || *status == 503 || *status == 504;
-    const bool good = status && *status >= 200 && *status < 300;
+    const bool later = !answer || status == 429 || status == 502 || status == 503 || status == 504;
+    const bool good = status >= 200 && status < 300;
+    const std::uint64_t refused = good ? refused_spans(answer->body) : 0;
     if (!later) {
         queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
         waiting_.fetch_sub(count, std::memory_order_relaxed);
-        if (good) {
-            sent_ += count;
-        } else {
-            dropped_.fetch_add(count, std::memory_order_relaxed);
-        }
+        // It does not say of which traces the spans were: of as many as there are, at the most.
+        const std::uint64_t lost = good ? std::min<std::uint64_t>(refused, count) : count;
+        sent_ += count - lost;
+        dropped_.fetch_add(lost, std::memory_order_relaxed);
     }
-    told(good, status ? "its answer's status is not 2xx" : status.error().detail);
+    told(good && refused == 0, !answer ? std::string(answer.error().detail)
+                               : good  ? "it refused " + std::to_string(refused) + " spans"
+                                       : "its answer is " + std::to_string(status));
     co_return !later;
 }
 
-void TraceExport::told(bool good, const char* why) {
+void TraceExport::tell_of_lost() {
+    const std::uint64_t lost = lost_.load(std::memory_order_relaxed);
+    if (lost != lost_seen_) {
+        lost_at_ = loop_.now();
+        if (!lost_before_ && options_.endpoint.set()) {
+            lost_before_ = lost_seen_;
+            log_.warn("traces are lost: they come faster than they can be sent",
+                      {{"queueMax", std::int64_t{options_.queue_max}}});
+        }
+    } else if (lost_before_ && loop_.now() - lost_at_ >= kQuiet) {
+        log_.info("traces are no longer lost",
+                  {{"lost", static_cast<std::int64_t>(lost - *lost_before_)}});
+        lost_before_.reset();
+    }
+    lost_seen_ = lost;
+}
+
+void TraceExport::told(bool good, const std::string& why) {
     if (good && failing_) {
         log_.info("traces can be sent again", {{"endpoint", options_.endpoint.to_string()}});
     } else if (!good && !failing_) {
@@ -105,7 +151,7 @@ void TraceExport::told(bool good, const char* why) {
     failing_ = !good;
 }
 
-net::Task<Result<int>> TraceExport::post(std::string body, Instant deadline) {
+net::Task<Result<TraceExport::Answer>> TraceExport::post(std::string body, Instant deadline) {
     const OtlpEndpoint endpoint = options_.endpoint;
     const Result<net::Resolution> names = co_await resolver_.resolve(endpoint.host);
     if (!names) {
@@ -122,7 +168,7 @@ net::Task<Result<int>> TraceExport::post(std::string body, Instant deadline) {
     net::Stream stream(loop_, std::move(*made), Fault::upstream);
     const http::H1Limits limits;
     const net::PaceLimits pace;
-    http::H1Client client(stream, pool_, limits, pace, false);
+    http::H1Client client(stream, pool_, limits, pace);
     const std::string authority = endpoint.host + ":" + std::to_string(endpoint.port);
     const std::string path = endpoint.path + "/v1/traces";
     http::RequestHead head;
@@ -138,21 +184,24 @@ net::Task<Result<int>> TraceExport::post(std::string body, Instant deadline) {
     if (const Result<void> sent = co_await client.send(head, body, true, nullptr); !sent) {
         co_return std::unexpected(sent.error());
     }
-    int status = 0;
-    while (status < 200) {
-        const Result<const http::ResponseHead*> answer = co_await client.read_head(deadline);
-        if (!answer) {
-            co_return std::unexpected(answer.error());
+    Answer answer;
+    while (answer.status < 200) {
+        const Result<const http::ResponseHead*> head_read = co_await client.read_head(deadline);
+        if (!head_read) {
+            co_return std::unexpected(head_read.error());
         }
-        status = (*answer)->status;
+        answer.status = (*head_read)->status;
     }
     Result<http::BodyPart> part = client.body_at_hand();
-    for (std::size_t read = 0; part && !part->last && read < kAnswerMost;) {
-        read += part->bytes.size();
+    while (part && answer.body.size() < kAnswerMost) {
+        answer.body += part->bytes;
+        if (part->last) {
+            break;
+        }
         const auto left = std::chrono::duration_cast<Millis>(deadline - loop_.now());
         part = co_await client.read_body(left);
     }
-    co_return status;
+    co_return answer;
 }
 
 }  // namespace gw::control

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "control/trace_options.hpp"
 #include "http/h1_pool.hpp"
@@ -37,10 +39,15 @@ class TraceExport {
     [[nodiscard]] std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
   private:
+    struct Answer {
+        int status = 0;
+        std::string body;
+    };
     net::Task<void> keep_sending();
     net::Task<bool> send_some();
-    net::Task<Result<int>> post(std::string body, Instant deadline);
-    void told(bool good, const char* why);
+    net::Task<Result<Answer>> post(std::string body, Instant deadline);
+    void told(bool good, const std::string& why);
+    void tell_of_lost();
 
     net::Loop& loop_;
     observe::Log& log_;
@@ -52,6 +59,10 @@ class TraceExport {
     std::atomic<std::size_t> waiting_{0};  // in the queue, or on the way there
     std::atomic<std::size_t> most_{0};
     std::atomic<std::uint64_t> dropped_{0};
+    std::atomic<std::uint64_t> lost_{0};  // of these, those for which there was no room
+    std::uint64_t lost_seen_ = 0;
+    Instant lost_at_{};                         // when that was
+    std::optional<std::uint64_t> lost_before_;  // while some are: how many before
     std::uint64_t sent_ = 0;
     bool failing_ = false;
     bool stopping_ = false;

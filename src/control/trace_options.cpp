@@ -30,13 +30,18 @@ std::string SampleShare::to_string() const {
 
 std::expected<OtlpEndpoint, config::Flaw> OtlpEndpoint::parse(std::string_view text) {
     const std::string remedy = "write http://host:port of a collector near by";
+    // The address may carry a password by mistake: then nothing of it is shown.
+    const auto refuse = [&] {
+        return text.contains('@') ? std::unexpected(config::Flaw{"holds an '@'", remedy})
+                                  : flaw(text, remedy);
+    };
     constexpr std::string_view kScheme = "http://";
     OtlpEndpoint endpoint;
     if (text.empty()) {
         return endpoint;
     }
     if (!starts_with_ignore_case(text, kScheme)) {
-        return flaw(text, remedy);
+        return refuse();
     }
     std::string_view rest = text.substr(kScheme.size());
     const std::size_t slash = std::min(rest.find('/'), rest.size());
@@ -51,7 +56,7 @@ std::expected<OtlpEndpoint, config::Flaw> OtlpEndpoint::parse(std::string_view t
     if (colon != std::string_view::npos) {
         const auto port = parse_decimal(rest.substr(std::min(colon + 1, rest.size())));
         if (!port || *port == 0 || *port > 65'535) {
-            return flaw(text, remedy);
+            return refuse();
         }
         endpoint.port = static_cast<std::uint16_t>(*port);
         rest = rest.substr(0, colon);
@@ -62,7 +67,7 @@ std::expected<OtlpEndpoint, config::Flaw> OtlpEndpoint::parse(std::string_view t
     endpoint.host = rest;
     const bool fit = endpoint.path.find_first_of(" ?#\t\r\n\"") == std::string::npos &&
                      endpoint.host.find_first_of(" ?#@\t\r\n\"") == std::string::npos;
-    return endpoint.host.empty() || !fit ? flaw(text, remedy)
+    return endpoint.host.empty() || !fit ? refuse()
                                          : std::expected<OtlpEndpoint, config::Flaw>(endpoint);
 }
 

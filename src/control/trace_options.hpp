@@ -49,7 +49,7 @@ struct TraceOptions {
 template <class Visitor>
 void fields(Visitor& field, TraceOptions& o) {
     using namespace config;
-    field("endpoint", o.endpoint, Env{"OTEL_EXPORTER_OTLP_ENDPOINT"},
+    field("endpoint", o.endpoint, Env{"OTEL_EXPORTER_OTLP_ENDPOINT"}, OwnOfEach{},
           "where traces are sent, as OTLP over HTTP in JSON: `http://collector:4318`; not set: "
           "nowhere");
     field("share", o.share, Env{"OTEL_TRACES_SAMPLER_ARG"},

@@ -36,5 +36,15 @@ TEST(OtlpEndpoint, IsAPlainHttpUrl) {
     }
 }
 
+TEST(OtlpEndpoint, IsNotShownWhereItMayHoldAPassword) {
+    for (const char* text : {"http://u:sesame@otel:4318", "https://u:sesame@otel",
+                             "http://u:se/same@otel", "u:sesame@otel", "http://u:sesame@"}) {
+        const auto refused = OtlpEndpoint::parse(text);
+        ASSERT_FALSE(refused) << text;
+        EXPECT_FALSE(refused.error().what.contains("same")) << refused.error().what;
+    }
+    EXPECT_EQ(OtlpEndpoint::parse("http://otel:0").error().what, "is \"http://otel:0\"");
+}
+
 }  // namespace
 }  // namespace gw::control

@@ -7,7 +7,6 @@
 #include "gateway/aggregate_options.hpp"
 #include "gateway/answer_parts.hpp"
 #include "gateway/arrival.hpp"
-#include "gateway/claimed_fields.hpp"
 #include "gateway/client_watch.hpp"
 #include "gateway/detached_stream.hpp"
 #include "gateway/forward.hpp"
@@ -296,6 +295,7 @@ void Whole::begin(std::size_t index) {
         return;
     }
     if (is_closed(x_, service_of(index), until)) {
+        part.retry_after_s = seconds_closed(x_, until);
         end(index, Code::maintenance);
         return;
     }
@@ -333,9 +333,12 @@ void Whole::begin(std::size_t index) {
 }
 
 net::Task<void> Whole::ask(std::size_t index) {
+    // What the service is waited for ends at the deadline by itself, and is told as its fault: this
+    // is for the rest.
+    constexpr Millis kRest{50};
     Part& part = parts_[index];
     Asked& asked = *part.asked;
-    x_.shard.loop().timers().arm(asked.end, asked.x.deadline);
+    x_.shard.loop().timers().arm(asked.end, asked.x.deadline + kRest);
     const Result<void> done = co_await forward(asked.x);
     asked.end.disarm();
     end(index, outcome_of(index, done));
@@ -426,7 +429,6 @@ std::string_view Whole::parts_text() const {
 }  // namespace
 
 net::Task<void> answer_in_parts(Exchange& x) {
-    tell_of_claims(x);
     Whole whole(x);
     co_await whole.run();
 }

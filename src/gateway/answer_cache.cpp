@@ -1,8 +1,11 @@
 #include "gateway/answer_cache.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "base/encoding.hpp"
 #include "base/text.hpp"
+#include "http/uri.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -34,6 +37,36 @@ bool same_selection(const StoredAnswer& a, const StoredAnswer& b) {
     });
 }
 
+// As the router writes paths, whether or not `text` has its escapes. Nothing: no path is so, and
+// who asks for it would believe it gone.
+std::optional<std::string> purged_path(std::string_view text) {
+    constexpr std::string_view kBelow = "/**";
+    const bool below = text.ends_with(kBelow);
+    text.remove_suffix(below ? kBelow.size() : 0);
+    if (text.find_first_of("?#*") != std::string_view::npos || (!below && text.empty())) {
+        return std::nullopt;
+    }
+    std::string path;
+    for (const char c : text) {
+        const bool plain = c > ' ' && c < '\x7F';
+        path += plain ? std::string(1, c) : percent_encode({&c, 1});
+    }
+    std::string normal;
+    http::PathRefusal refusal;
+    if (!path.empty()) {
+        switch (http::normalise_path(path, normal, refusal)) {
+            case http::PathOutcome::refused:
+                return std::nullopt;
+            case http::PathOutcome::rewritten:
+                path = normal;
+                break;
+            case http::PathOutcome::unchanged:
+                break;
+        }
+    }
+    return path + std::string(below ? kBelow : "");
+}
+
 }  // namespace
 
 std::optional<Purge> parse_purge(std::string_view text) {
@@ -47,7 +80,8 @@ std::optional<Purge> parse_purge(std::string_view text) {
         return std::nullopt;
     }
     if (of == "path" && what.starts_with('/')) {
-        return Purge{Purge::Of::path, what};
+        auto path = purged_path(what);
+        return path ? std::optional(Purge{Purge::Of::path, *std::move(path)}) : std::nullopt;
     }
     if (of == "tag" || of == "tenant") {
         return Purge{of == "tag" ? Purge::Of::tag : Purge::Of::tenant, what};
@@ -98,7 +132,7 @@ std::size_t AnswerCache::adopt_rules(std::uint64_t generation) {
 }
 
 AnswerCache::Lead AnswerCache::lead(CacheKey key, std::uint64_t generation, Instant now,
-                                    const std::shared_ptr<FillWait>& wait) {
+                                    const std::shared_ptr<FillWait>& wait, Millis overdue) {
     const Hashed uri = hashed(key.uri);
     Part& part = part_of(uri);
     const std::scoped_lock lock(part.mutex);
@@ -114,12 +148,14 @@ AnswerCache::Lead AnswerCache::lead(CacheKey key, std::uint64_t generation, Inst
     }
     auto slot = place->second.find(key.who);
     if (slot == place->second.end()) {
+        // Of a fill from before there was this slot nobody knows whether it is outdated.
         slot = place->second.emplace(std::string(key.who), Slot{}).first;
+        slot->second.doomed = newest_fill();
     }
     Slot& found = slot->second;
-    if (found.fill == 0) {
+    if (found.fill == 0 || found.since + overdue <= now) {
         found.fill = fills_.fetch_add(1, std::memory_order_relaxed) + 1;
-        found.doomed = false;
+        found.since = now;
         return {.fill = found.fill, .passes = passes};
     }
     if (passes) {
@@ -128,7 +164,25 @@ AnswerCache::Lead AnswerCache::lead(CacheKey key, std::uint64_t generation, Inst
     if (wait != nullptr) {
         found.waiting.push_back(wait);
     }
-    return {};
+    return {.overdue = found.since + overdue};
+}
+
+void AnswerCache::leave(CacheKey key, const std::shared_ptr<FillWait>& wait) {
+    const Hashed uri = hashed(key.uri);
+    Part& part = part_of(uri);
+    const std::scoped_lock lock(part.mutex);
+    if (Slot* const slot = find_slot(part, uri, key.who)) {
+        std::erase(slot->waiting, wait);
+    }
+}
+
+bool AnswerCache::take_room(std::uint64_t bytes) {
+    const std::uint64_t before = on_the_way_.fetch_add(bytes, std::memory_order_relaxed);
+    if (before + bytes <= 2 * answer_max()) {
+        return true;
+    }
+    give_room(bytes);
+    return false;
 }
 
 // The node goes; the slot that named it no longer does.
@@ -185,18 +239,25 @@ bool AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
     {
         const std::scoped_lock lock(part.mutex);
         Slot* const slot = find_slot(part, uri, key.who);
-        if (slot == nullptr || slot->fill != fill) {
+        if (slot == nullptr) {
             return false;
         }
-        const std::uint64_t most = part_bytes_max_.load(std::memory_order_relaxed);
+        // Another has taken its place: of the two the younger answer stays.
+        const bool overtaken = slot->fill != fill;
+        const auto is_younger = [&](const Nodes::iterator& node) {
+            return node->answer->came >= answer->came && same_selection(*node->answer, *answer);
+        };
+        const std::uint64_t most = answer_max();
         const std::size_t bytes = answer->bytes() + key.uri.size() + key.who.size();
-        kept = !slot->doomed && bytes <= most;
+        kept = fill > slot->doomed && bytes <= most &&
+               !(overtaken && std::ranges::any_of(slot->variants, is_younger));
         if (kept) {
+            std::vector<Nodes::iterator> replaces;
             for (std::size_t i = slot->variants.size(); i-- > 0;) {
                 const Nodes::iterator node = slot->variants[i];
                 if (node->answer == replaced || same_selection(*node->answer, *answer) ||
                     (i == 0 && slot->variants.size() >= kVariantsMax)) {
-                    drop(part, node);
+                    replaces.push_back(node);
                 }
             }
             const auto place = part.places.find(uri);
@@ -205,11 +266,19 @@ bool AnswerCache::store(CacheKey key, std::uint64_t fill, StoredPtr answer,
             slot->variants.push_back(part.nodes.begin());
             part.bytes += bytes;
             bytes_.fetch_add(bytes, std::memory_order_relaxed);
+            // Not before: a slot that holds nothing and is filled by nobody is none.
+            for (const Nodes::iterator node : replaces) {
+                drop(part, node);
+            }
             while (part.bytes > most) {
                 drop(part, std::prev(part.nodes.end()));
             }
         }
-        waiting = finish(part, *slot, key);
+        if (!overtaken) {
+            waiting = finish(part, *slot, key);
+        } else if (kept) {
+            waiting = std::exchange(slot->waiting, {});
+        }
     }
     wake(waiting);
     return kept;
@@ -235,6 +304,21 @@ void AnswerCache::end(CacheKey key, std::uint64_t fill, bool not_kept, Instant n
     wake(waiting);
 }
 
+void AnswerCache::take_out(CacheKey key, const StoredPtr& answer) {
+    const Hashed uri = hashed(key.uri);
+    Part& part = part_of(uri);
+    const std::scoped_lock lock(part.mutex);
+    Slot* const slot = find_slot(part, uri, key.who);
+    if (slot == nullptr) {
+        return;
+    }
+    const auto found = std::ranges::find(slot->variants, answer,
+                                         [](const Nodes::iterator& node) { return node->answer; });
+    if (found != slot->variants.end()) {
+        drop(part, *found);
+    }
+}
+
 void AnswerCache::forget(std::string_view uri) {
     const Hashed hashed_uri = hashed(uri);
     Part& part = part_of(hashed_uri);
@@ -245,7 +329,7 @@ void AnswerCache::forget(std::string_view uri) {
     }
     std::vector<Nodes::iterator> nodes;
     for (auto& [who, slot] : place->second) {
-        slot.doomed = true;
+        slot.doomed = newest_fill();
         nodes.insert(nodes.end(), slot.variants.begin(), slot.variants.end());
     }
     for (const Nodes::iterator node : nodes) {
@@ -259,7 +343,8 @@ std::size_t AnswerCache::purge(const Purge& purge) {
         const std::scoped_lock lock(part.mutex);
         for (auto& [uri, place] : part.places) {
             for (auto& [who, slot] : place) {
-                slot.doomed = true;  // whatever it is: it may be what is not wanted any more
+                slot.doomed =
+                    newest_fill();  // whatever it is: it may be what is not wanted any more
             }
         }
         for (auto node = part.nodes.begin(); node != part.nodes.end();) {

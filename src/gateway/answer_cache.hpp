@@ -101,27 +101,46 @@ class AnswerCache {
     // any more. How many answers there were.
     std::size_t adopt_rules(std::uint64_t generation);
 
+    // A filling that takes longer holds nobody up any more: whoever asks next takes the place. It
+    // may be a client that reads slowly, and not the service, that it waits for.
+    static constexpr Millis kOverdue{4'000};
     // May I, who began by the rules of that generation, fill it? A number other than 0: yes, until
-    // end() or store() with it. 0: somebody does, and `wait`, unless null, is woken when they end.
+    // end() or store() with it. 0: somebody does, and `wait`, unless null, is woken when they end;
+    // overdue: when to ask again if they have not.
     // passes: it has turned out of late that it can not be kept; then nobody is waited for.
     struct Lead {
         std::uint64_t fill = 0;
         bool passes = false;
+        Instant overdue{};
     };
     Lead lead(CacheKey key, std::uint64_t generation, Instant now,
-              const std::shared_ptr<FillWait>& wait);
+              const std::shared_ptr<FillWait>& wait, Millis overdue = kOverdue);
+    // Who waits for that place waits no longer.
+    void leave(CacheKey key, const std::shared_ptr<FillWait>& wait);
     // Ends a filling and wakes those who wait. replaced: what it takes the place of, or null.
-    // False: it is not kept: there is no room, or it was outdated while it was fetched.
+    // False: it is not kept: there is no room, it was outdated while it was fetched, or another one
+    // that has taken its place was quicker.
     bool store(CacheKey key, std::uint64_t fill, StoredPtr answer, const StoredPtr& replaced);
     // Without an answer. not_kept: it is not one to keep; for a while nobody waits for it.
     void end(CacheKey key, std::uint64_t fill, bool not_kept, Instant now);
 
+    // This one answer, if it is still there.
+    void take_out(CacheKey key, const StoredPtr& answer);
     // Everything kept under this URI, for whomever, and what is being fetched now.
     void forget(std::string_view uri);
     // How many there were.
     std::size_t purge(const Purge& purge);
 
     [[nodiscard]] std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+    // The largest answer that is kept, its key included.
+    [[nodiscard]] std::uint64_t answer_max() const {
+        return part_bytes_max_.load(std::memory_order_relaxed);
+    }
+
+    // Bodies that are on their way take room as well, as much as two of the largest answers: many
+    // clients that read slowly would hold a multiple of what is kept. False: there is none left.
+    bool take_room(std::uint64_t bytes);
+    void give_room(std::uint64_t bytes) { on_the_way_.fetch_sub(bytes, std::memory_order_relaxed); }
 
   private:
     static constexpr std::size_t kParts = 8;
@@ -136,8 +155,9 @@ class AnswerCache {
     using Nodes = std::list<Node>;
     struct Slot {
         std::vector<Nodes::iterator> variants;  // the newest last
-        std::uint64_t fill = 0;                 // 0: nobody fills it
-        bool doomed = false;                    // what is being fetched is outdated already
+        std::uint64_t fill = 0;                 // who fills it now; 0: nobody
+        Instant since{};                        // when they began
+        std::uint64_t doomed = 0;               // what fills up to this one fetch is outdated
         std::vector<std::shared_ptr<FillWait>> waiting;
     };
     // A URI with its hash: one look-up needs it twice.
@@ -174,6 +194,9 @@ class AnswerCache {
 
     static Hashed hashed(std::string_view uri) { return {uri, Hash{}(uri)}; }
     Part& part_of(Hashed uri) { return parts_[uri.hash % kParts]; }
+    [[nodiscard]] std::uint64_t newest_fill() const {
+        return fills_.load(std::memory_order_relaxed);
+    }
     static PassMark& mark_of(Part& part, CacheKey key, std::size_t& hash);
     static Slot* find_slot(Part& part, Hashed uri, std::string_view who);
     void drop(Part& part, Nodes::iterator node);
@@ -184,6 +207,7 @@ class AnswerCache {
     std::array<Part, kParts> parts_;
     std::atomic<std::uint64_t> part_bytes_max_{0};
     std::atomic<std::uint64_t> bytes_{0};
+    std::atomic<std::uint64_t> on_the_way_{0};
     std::atomic<std::uint64_t> fills_{0};
     std::atomic<std::uint64_t> rules_{0};
 };

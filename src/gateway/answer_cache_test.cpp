@@ -102,8 +102,8 @@ TEST_F(Answers, AWriteForgetsThemForEverybody) {
 }
 
 TEST_F(Answers, ArePurgedByWhatTheyAre) {
-    for (const char* hit :
-         {"all", "path:/api/v1/events/7", "path:/api/v1/**", "tag:hot", "tenant:t1"}) {
+    for (const char* hit : {"all", "path:/api/v1/events/7", "path:/api/v1/**", "tag:hot",
+                            "tenant:t1", "path:/**", "path:/api/./v1//events/%37"}) {
         keep({"u", ""}, answer("one"));
         EXPECT_EQ(cache_.purge(*parse_purge(hit)), 1U) << hit;
         EXPECT_EQ(found({"u", ""}), "");
@@ -114,9 +114,11 @@ TEST_F(Answers, ArePurgedByWhatTheyAre) {
         EXPECT_EQ(cache_.purge(*parse_purge(miss)), 0U) << miss;
     }
     EXPECT_EQ(found({"u", ""}), "one");
-    for (const char* odd : {"", "path:", "path:x", "tag", ":", "user:1"}) {
+    for (const char* odd : {"", "path:", "path:x", "tag", ":", "user:1", "path:/a?b=1", "path:/a/*",
+                            "path:/a**", "path:/*/a/**", "path:/../a", "path:/a%"}) {
         EXPECT_FALSE(parse_purge(odd).has_value()) << odd;
     }
+    EXPECT_EQ(parse_purge("path:/caf\xC3\xA9 1/**")->what, "/caf%C3%A9%201/**");
 }
 
 TEST_F(Answers, WhatWasUsedLongestAgoGoesFirst) {
@@ -135,6 +137,99 @@ TEST_F(Answers, WhatWasUsedLongestAgoGoesFirst) {
     keep({"u", "5"}, answer(std::string(20'000, 'x')));
     EXPECT_EQ(found({"u", "5"}), "");
     EXPECT_EQ(*held->body, big);
+}
+
+TEST_F(Answers, WhoFillsForTooLongHoldsNobodyUp) {
+    const CacheKey key{"u", ""};
+    const auto first = cache_.lead(key, kRules, kNow, nullptr);
+    const auto waits = cache_.lead(key, kRules, kNow, nullptr);
+    EXPECT_EQ(waits.fill, 0U);
+    EXPECT_EQ(waits.overdue, kNow + AnswerCache::kOverdue);
+    const auto second = cache_.lead(key, kRules, waits.overdue, nullptr);
+    EXPECT_NE(second.fill, 0U);
+    EXPECT_NE(second.fill, first.fill);
+    EXPECT_EQ(cache_.lead(key, kRules, waits.overdue, nullptr).fill, 0U) << "one of them";
+}
+
+TEST_F(Answers, WhoWasOvertakenMayStillFillWhatNobodyElseHas) {
+    const CacheKey key{"u", ""};
+    const auto first = cache_.lead(key, kRules, kNow, nullptr);
+    const auto second = cache_.lead(key, kRules, kNow + AnswerCache::kOverdue, nullptr);
+    EXPECT_TRUE(cache_.store(key, first.fill, answer("slow"), nullptr));
+    EXPECT_EQ(found(key), "slow");
+    EXPECT_TRUE(cache_.store(key, second.fill, answer("newer"), nullptr));
+    EXPECT_EQ(found(key), "newer");
+}
+
+TEST_F(Answers, WhoWasOvertakenReplacesNothingThatCameLater) {
+    const CacheKey key{"u", ""};
+    const auto first = cache_.lead(key, kRules, kNow, nullptr);
+    const auto second = cache_.lead(key, kRules, kNow + AnswerCache::kOverdue, nullptr);
+    auto newer = std::make_shared<StoredAnswer>(*answer("newer"));
+    newer->came = kNow + std::chrono::seconds{2};
+    EXPECT_TRUE(cache_.store(key, second.fill, newer, nullptr));
+    EXPECT_FALSE(cache_.store(key, first.fill, answer("slow"), nullptr));
+    EXPECT_EQ(found(key), "newer");
+    // What has been there for longer it does replace, also where nobody fills the place now.
+    auto last = std::make_shared<StoredAnswer>(*answer("last"));
+    last->came = kNow + std::chrono::seconds{3};
+    const auto third = cache_.lead(key, kRules, kNow, nullptr);
+    const auto fourth = cache_.lead(key, kRules, kNow + AnswerCache::kOverdue, nullptr);
+    cache_.end(key, fourth.fill, false, kNow);
+    EXPECT_TRUE(cache_.store(key, third.fill, last, nullptr));
+    EXPECT_EQ(found(key), "last");
+}
+
+TEST_F(Answers, WhoWasOvertakenFillsNothingThatWasOutdatedMeanwhile) {
+    const CacheKey key{"u", ""};
+    const auto first = cache_.lead(key, kRules, kNow, nullptr);
+    cache_.forget("u");
+    const auto second = cache_.lead(key, kRules, kNow + AnswerCache::kOverdue, nullptr);
+    EXPECT_FALSE(cache_.store(key, first.fill, answer("old"), nullptr));
+    cache_.end(key, second.fill, false, kNow);
+    // Nobody fills the place and it holds nothing: there is nothing left that could have been told.
+    cache_.forget("u");
+    const auto third = cache_.lead(key, kRules, kNow, nullptr);
+    EXPECT_FALSE(cache_.store(key, first.fill, answer("old"), nullptr));
+    EXPECT_TRUE(cache_.store(key, third.fill, answer("new"), nullptr));
+    EXPECT_EQ(found(key), "new");
+}
+
+TEST_F(Answers, WhoWaitsNoLongerIsForgotten) {
+    const CacheKey key{"u", ""};
+    net::Loop loop;
+    const auto wait = std::make_shared<FillWait>(loop, nullptr);
+    const auto first = cache_.lead(key, kRules, kNow, nullptr);
+    EXPECT_EQ(cache_.lead(key, kRules, kNow, wait).fill, 0U);
+    EXPECT_EQ(wait.use_count(), 2);
+    cache_.leave(key, wait);
+    EXPECT_EQ(wait.use_count(), 1);
+    cache_.end(key, first.fill, false, kNow);
+    cache_.leave(key, wait);
+}
+
+TEST_F(Answers, BodiesOnTheirWayTakeTheRoomOfTwoAnswers) {
+    const std::uint64_t most = cache_.answer_max();
+    EXPECT_TRUE(cache_.take_room(most));
+    EXPECT_TRUE(cache_.take_room(most));
+    EXPECT_FALSE(cache_.take_room(1));
+    cache_.give_room(most);
+    EXPECT_TRUE(cache_.take_room(most));
+}
+
+TEST_F(Answers, OneIsTakenOutAndTheOthersStay) {
+    keep({"u", ""}, answer("de", "Accept-Language", "de"));
+    keep({"u", ""}, answer("none", "Accept-Language", ""));
+    keep({"u", "t1"}, answer("one"));
+    const StoredPtr stored = cache_.find({"u", ""}, {});
+    cache_.take_out({"u", ""}, stored);
+    cache_.take_out({"u", ""}, stored);
+    cache_.take_out({"v", ""}, stored);
+    http::Headers german;
+    ASSERT_TRUE(german.add("Accept-Language", "de"));
+    EXPECT_EQ(found({"u", ""}), "");
+    EXPECT_EQ(found({"u", ""}, german), "de");
+    EXPECT_EQ(found({"u", "t1"}), "one");
 }
 
 TEST_F(Answers, OneReplacesWhatAnswersTheSame) {

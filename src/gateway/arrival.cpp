@@ -24,6 +24,15 @@ std::string_view trim(std::string_view text) {
     return text;
 }
 
+// Of several, nobody knows which one the others on the way have taken.
+std::optional<observe::TraceContext> trace_of(const http::Headers& headers) {
+    if (!headers.has(http::Known::traceparent) ||
+        std::ranges::count(headers, http::Known::traceparent, &http::Field::known) != 1) {
+        return std::nullopt;
+    }
+    return observe::parse_traceparent(headers.value(http::Known::traceparent));
+}
+
 }  // namespace
 
 bool acceptable_id(std::string_view id) {
@@ -62,6 +71,11 @@ IpAddress client_address(const IpAddress& peer, const http::Headers& headers,
     return client;
 }
 
+bool came_over_tls(const Exchange& x) {
+    return x.stream.secure() ||
+           (x.peer_trusted && x.head().headers.value(http::Known::x_forwarded_proto) == "https");
+}
+
 void identify(Exchange& x) {
     constexpr std::uint64_t kMillion = 1'000'000;
     const http::Headers& headers = x.head().headers;
@@ -79,8 +93,8 @@ void identify(Exchange& x) {
     const std::string_view correlation = headers.value(http::Known::x_correlation_id);
     x.correlation_id = acceptable_id(correlation) ? correlation : x.request_id;
 
-    const std::string_view parent = headers.value(http::Known::traceparent);
-    const auto given = parent.empty() ? std::nullopt : observe::parse_traceparent(parent);
+    const auto given = trace_of(headers);
+    x.trace_continued = given.has_value();
     if (given) {
         x.trace = *given;
     } else {

@@ -13,6 +13,9 @@ struct Exchange;
 
 void identify(Exchange& x);
 
+// Over TLS, as far as is known: to us, or to a trusted proxy that says so.
+[[nodiscard]] bool came_over_tls(const Exchange& x);
+
 // The client's address: the peer, or, when the peer is a trusted proxy, the right-most hop of
 // X-Forwarded-For that is not one. Anything unreadable in that list ends the walk at the last hop
 // that was understood. Pure.

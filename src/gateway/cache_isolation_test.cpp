@@ -47,6 +47,7 @@ class BadStore final : public SharedAnswers {
     void ask(SharedPlace, std::string, Told) override { FAIL() << "the test asks itself"; }
     void waited_in_vain(Instant) override {}
     void release(SharedPlace) override {}
+    void take_out(SharedPlace, StoredPtr) override {}
 
     std::shared_ptr<StoredAnswer> find(const SharedPlace& place, const http::Headers& request) {
         const auto index = names_.find(place.uri + "\n\n" + place.who);
@@ -59,7 +60,7 @@ class BadStore final : public SharedAnswers {
         auto record = read_shared(entry.text, place, "secret");
         const std::int64_t began =
             ms(entry.came) - (record ? record->fetched_in.count() : 0) - 1'000;
-        if (!record || purges.covers(*record->answer, began)) {
+        if (!record || purges.covers(*record->answer, began, loop_.now())) {
             ++misses;
             return nullptr;
         }

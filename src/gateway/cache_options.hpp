@@ -36,6 +36,9 @@ struct CacheOptions : StageOptions {
     }
 };
 
+// Null where the route has no such section.
+const CacheOptions* cache_of(const StageOptionsList& options);
+
 std::optional<config::Flaw> check_parameter_name(std::string_view name);
 
 template <class Visitor>

@@ -5,6 +5,7 @@
 
 #include "base/encoding.hpp"
 #include "base/text.hpp"
+#include "gateway/event_stream.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/unseen_variance.hpp"
@@ -81,6 +82,9 @@ CacheWork::~CacheWork() {
     if (fill_ != 0) {
         cache_.end(key(), fill_, false, now_);
     }
+    if (!body_.empty()) {
+        cache_.give_room(body_.size());
+    }
     let_others_fetch();
 }
 
@@ -91,13 +95,26 @@ void CacheWork::let_others_fetch() {
 }
 
 // Ends the filling.
-void CacheWork::keep(StoredPtr answer, const StoredPtr& replaced) {
+bool CacheWork::keep(StoredPtr answer, const StoredPtr& replaced) {
     const bool kept = cache_.store(key(), std::exchange(fill_, 0), answer, replaced);
     if (kept && shares()) {
         fetches_for_all_ = false;
         shared_->keep(shared_place(), std::move(answer), began_);
     }
     let_others_fetch();
+    return kept;
+}
+
+std::string CacheWork::take_collected() {
+    cache_.give_room(body_.size());
+    return std::exchange(body_, {});
+}
+
+void CacheWork::take_out_stored() {
+    cache_.take_out(key(), stored_);
+    if (shares()) {
+        shared_->take_out(shared_place(), stored_);
+    }
 }
 
 void CacheWork::forget(std::string_view uri) {
@@ -120,12 +137,12 @@ bool CacheWork::adopt(Exchange& x, std::shared_ptr<StoredAnswer> answer) {
     return cache_.store(key(), std::exchange(fill_, 0), std::move(answer), stored_);
 }
 
-std::string_view CacheWork::uri_of(Exchange& x, std::string_view path,
-                                   std::string_view query) const {
+std::string_view CacheWork::uri_of(Exchange& x, std::size_t service, const CacheOptions& options,
+                                   std::string_view path, std::string_view query) const {
     Arena& arena = x.memory.arena;
-    const std::string& service = x.generation.site->services[x.service_index].name;
-    return arena.join(service, kSeparator, scheme_, kSeparator, host_, kSeparator, path, kSeparator,
-                      options_.query.empty() ? query : chosen(arena, query, options_.query));
+    return arena.join(x.generation.site->services[service].name, kSeparator, scheme_, kSeparator,
+                      host_, kSeparator, path, kSeparator,
+                      options.query.empty() ? query : chosen(arena, query, options.query));
 }
 
 void CacheWork::let_go(Exchange& x) {
@@ -144,10 +161,10 @@ bool CacheWork::begin(Exchange& x) {
         head.method == Method::connect) {
         return false;
     }
-    site_ = x.generation.site->hash;
+    site_ = x.generation.site->answers_hash;
     host_ = lower_copy(x.memory.arena, head.authority);
     scheme_ = scheme_of(x);
-    uri_ = uri_of(x, x.path, x.query());
+    uri_ = uri_of(x, x.service_index, options_, x.path, x.query());
     if (x.identity != nullptr) {
         // A role sees what another may not, whoever asks.
         who_ = options_.share == Share::user
@@ -186,10 +203,13 @@ CacheWork::Found CacheWork::look_up(Exchange& x) {
     if (stored_ != nullptr) {
         const http::Reuse reuse = http::reuse_of(stored_->freshness, stored_->age(now_), request_);
         if (reuse != http::Reuse::validate) {
-            serve(kHit);
+            serves_ = true;
+            status_ = kHit;
             return reuse == http::Reuse::fresh ? Found::serve : Found::serve_and_refresh;
         }
-        status_ = stored_->age(now_) < stored_->freshness.lifetime ? "fwd=request" : "fwd=stale";
+        const http::Freshness& kept = stored_->freshness;
+        status_ = !kept.always_validate && stored_->age(now_) < kept.lifetime ? "fwd=request"
+                                                                              : "fwd=stale";
         asks_ = x.head().method == Method::get;
     }
     return request_.only_if_cached ? Found::refused : Found::nothing;
@@ -210,7 +230,8 @@ bool CacheWork::look_for_part(Exchange& x) {
         return false;
     }
     stored_ = std::move(whole);
-    serve(kHit);
+    serves_ = true;
+    status_ = kHit;
     return true;
 }
 
@@ -219,10 +240,13 @@ CacheWork::Role CacheWork::take_role(Exchange& x, const std::shared_ptr<FillWait
     if (!reads_ || !plain_ || x.head().method != Method::get || request_.no_store) {
         return Role::passes;
     }
+    // Who waits for another has to have some time left for the service.
     const AnswerCache::Lead lead =
-        cache_.lead(key(), x.generation.site->generation, now_, request_.no_cache ? nullptr : wait);
+        cache_.lead(key(), x.generation.site->generation, now_, request_.no_cache ? nullptr : wait,
+                    std::min(AnswerCache::kOverdue, x.route->timeout * 3 / 4));
     fill_ = lead.fill;
     passes_ = lead.passes;
+    overdue_ = lead.overdue;
     if (fill_ != 0) {
         return Role::fills;
     }
@@ -235,7 +259,7 @@ bool CacheWork::take_over(Exchange& from, Exchange& x) {
     Arena& arena = x.memory.arena;
     host_ = arena.copy(other.host_);
     scheme_ = other.scheme_;
-    site_ = x.generation.site->hash;
+    site_ = x.generation.site->answers_hash;
     uri_ = arena.copy(other.uri_);
     who_ = arena.copy(other.who_);
     reads_ = true;
@@ -256,7 +280,8 @@ void CacheWork::amend_request(Headers& out) const {
         [[maybe_unused]] const bool told =
             out.add("Surrogate-Capability", "api-gateway=\"Surrogate/1.0\"");
     }
-    if (fill_ == 0 && !asks_whether_it_holds()) {
+    // What will not be kept need not come whole.
+    if (!judges_conditions()) {
         return;
     }
     out.erase_if(http::is_condition);
@@ -279,17 +304,19 @@ http::Asked CacheWork::asked(const Exchange& x) const {
 }
 
 // What is kept of a head; the body comes later.
-std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::ResponseHead& head) const {
+std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::ResponseHead& head,
+                                                const http::Asked& asked) const {
     // Beside our own fields it has to fit a message, and its head a buffer.
     constexpr std::size_t kFieldsKept = Headers::kFieldsMax - 40;
     constexpr std::size_t kHeadBytesKept = 8'192;
-    if (head.headers.size() > kFieldsKept) {
+    // A recording of events is no stream of them, and who waits for its end waits for long.
+    if (head.headers.size() > kFieldsKept || is_event_stream(head.headers)) {
         return nullptr;
     }
     http::CacheRules rules = options_.rules();
     // Those whom nobody knows share a place: what is one's own among them is not kept.
     rules.of_one = rules.of_one && x.identity != nullptr;
-    const auto freshness = http::freshness_of(asked(x), head, rules, x.shard.loop().now() - began_,
+    const auto freshness = http::freshness_of(asked, head, rules, x.shard.loop().now() - began_,
                                               x.shard.loop().clock().wall);
     if (!freshness || varies_by_ours(x, head.headers, options_.share)) {
         return nullptr;
@@ -318,22 +345,37 @@ std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::Respons
     return answer->lines.size() <= kHeadBytesKept ? answer : nullptr;
 }
 
+std::uint64_t CacheWork::body_max(const StoredAnswer& answer) const {
+    const std::uint64_t beside = answer.bytes() + uri_.size() + who_.size();
+    const std::uint64_t most = cache_.answer_max();
+    return std::min(options_.body_bytes_max, most - std::min(most, beside));
+}
+
 void CacheWork::take_head(Exchange& x, http::ResponseHead& out) {
     if (!reads_) {
         outdate(x, out);
     }
+    const bool judges = has_all_ && judges_conditions() && !x.behind && !x.part;
+    unchanged_ = false;
     if (fill_ != 0) {
-        const bool bounded =
-            out.framing == http::Framing::chunked || out.framing == http::Framing::none ||
-            (out.framing == http::Framing::length && out.content_length <= options_.body_bytes_max);
-        filling_ = bounded ? record(x, out) : nullptr;
-        keeps_ = filling_ != nullptr;
+        filling_ = record(x, out, asked(x));
+        body_max_ = filling_ != nullptr ? body_max(*filling_) : 0;
+        keeps_ = filling_ != nullptr &&
+                 (out.framing == http::Framing::chunked || out.framing == http::Framing::none ||
+                  (out.framing == http::Framing::length && out.content_length <= body_max_));
         kept_ = keeps_;
         if (!keeps_) {
-            give_up(x, true);
+            // A failure, or an answer to the client's own condition, says nothing of the next one.
+            give_up(x, out.status < 500 && out.status != 304);
         }
     }
     out.headers.erase_if(is_for_us);
+    if (keeps_ && judges && out.status == 200 &&
+        http::not_modified(x.head().headers, filling_->validators(), x.shard.loop().clock().wall)) {
+        unchanged_ = true;
+        detail_ = "; fwd-status=200";
+        leave_out_body(out);
+    }
 }
 
 void CacheWork::give_up(Exchange& x, bool not_kept) {
@@ -342,30 +384,30 @@ void CacheWork::give_up(Exchange& x, bool not_kept) {
     let_others_fetch();
     keeps_ = false;
     filling_.reset();
-    body_ = {};
+    [[maybe_unused]] const std::string freed = take_collected();
 }
 
 void CacheWork::take_body(Exchange& x, const http::BodyPart& part) {
     if (!keeps_) {
         return;
     }
-    if (body_.size() + part.bytes.size() > options_.body_bytes_max) {
+    if (body_.size() + part.bytes.size() > body_max_ || !cache_.take_room(part.bytes.size())) {
         give_up(x, true);
         return;
     }
     body_ += part.bytes;
     if (part.last) {
         keeps_ = false;
-        filling_->body = std::make_shared<const std::string>(std::move(body_));
-        keep(std::move(filling_), stored_);
+        filling_->body = std::make_shared<const std::string>(take_collected());
+        kept_ = keep(std::move(filling_), stored_);
     }
 }
 
 std::string_view CacheWork::status(Exchange& x) const {
-    if (serves_ && status_ == kHit) {
+    if (status_ == kHit) {
         return "api-gateway; hit";
     }
-    return x.memory.arena.join("api-gateway; ", status_, kept_ && !serves_ ? "; stored" : "");
+    return x.memory.arena.join("api-gateway; ", status_, detail_, kept_ ? "; stored" : "");
 }
 
 }  // namespace gw::gateway

@@ -17,19 +17,22 @@ struct ClaimWait {
 }  // namespace
 
 net::Task<std::optional<IdempotencyStore::Claimed>> ask_claim(Exchange& x, std::string key,
-                                                              std::string value, Millis ttl) {
+                                                              std::string claim, Millis ttl) {
     net::Loop& loop = x.shard.loop();
     IdempotencyStore& store = *x.shard.idempotency_store();
     net::Pause pause(loop);
     const auto wait = std::make_shared<ClaimWait>(&pause);
-    store.claim(key, std::move(value), ttl,
-                [wait, &loop, &store, key](std::optional<IdempotencyStore::Claimed> claimed) {
-                    loop.post([wait, &store, key, claimed = std::move(claimed)]() mutable {
+    store.claim(key, claim, ttl,
+                [wait, &loop, &store, key,
+                 claim](std::optional<IdempotencyStore::Claimed> claimed) mutable {
+                    loop.post([wait, &store, key = std::move(key), claim = std::move(claim),
+                               claimed = std::move(claimed)]() mutable {
                         if (wait->pause != nullptr) {
                             wait->claimed = std::move(claimed);
                             wait->pause->wake();
                         } else if (claimed && claimed->mine) {
-                            store.release(key);  // too late to be of use
+                            store.release(std::move(key),
+                                          std::move(claim));  // too late to be of use
                         }
                     });
                 });

@@ -9,10 +9,10 @@
 
 namespace gw::gateway {
 
-// Puts `value` under `key` if nothing is there, for as long as `ttl`. Nothing: the store does not
+// Puts `claim` under `key` if nothing is there, for as long as `ttl`. Nothing: the store does not
 // answer in time; what it puts there later is taken away again. The shard has an
 // idempotency_store().
 net::Task<std::optional<IdempotencyStore::Claimed>> ask_claim(Exchange& x, std::string key,
-                                                              std::string value, Millis ttl);
+                                                              std::string claim, Millis ttl);
 
 }  // namespace gw::gateway

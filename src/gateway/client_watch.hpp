@@ -60,6 +60,9 @@ class ClientWatch final : public net::Stream::Watcher {
     };
     void give_up() {
         x_.client_gone = true;
+        if (waiting_ != nullptr) {
+            waiting_->give_up();
+        }
         if (x_.idempotency && x_.idempotency->outlives_client() && x_.cut_why == nullptr) {
             return;  // what was begun is ended: it will be asked for again
         }
@@ -69,9 +72,6 @@ class ClientWatch final : public net::Stream::Watcher {
         if (connecting_ != nullptr) {
             connecting_->cancel();
         }
-        if (waiting_ != nullptr) {
-            waiting_->give_up();
-        }
     }
 
     Exchange& x_;
@@ -79,6 +79,22 @@ class ClientWatch final : public net::Stream::Watcher {
     net::Attempt* connecting_ = nullptr;
     Waiting* waiting_ = nullptr;
     Grace grace_{*this};
+};
+
+// A wait that ends early with the client, for as long as this lives.
+class ClientPause final : public net::Pause, ClientWatch::Waiting {
+  public:
+    ClientPause(net::Loop& loop, ClientWatch& watch) : Pause(loop), watch_(watch) {
+        watch_.also(this);
+    }
+    ClientPause(const ClientPause&) = delete;
+    ClientPause& operator=(const ClientPause&) = delete;
+    ~ClientPause() { watch_.also(nullptr); }
+
+  private:
+    void give_up() override { wake(); }
+
+    ClientWatch& watch_;
 };
 
 }  // namespace gw::gateway

@@ -55,6 +55,13 @@ void DetachedStream::cut() {
     }
 }
 
+void DetachedStream::watch_peer(net::Stream::Watcher* watcher) {
+    watcher_ = watcher;
+    if (watcher_ != nullptr && cut_) {
+        watcher_->peer_left(false);
+    }
+}
+
 Result<void> DetachedStream::alive() const {
     return cut_ ? Result<void>(fail(Errc::cancelled, Fault::self, "it was ended")) : Result<void>{};
 }

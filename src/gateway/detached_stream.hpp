@@ -39,7 +39,7 @@ class DetachedStream : public http::Stream {
     void abort() override {}
     void close_after() override {}
     void cancel_read() override {}
-    void watch_peer(net::Stream::Watcher* watcher) override { watcher_ = watcher; }
+    void watch_peer(net::Stream::Watcher* watcher) override;
     [[nodiscard]] bool responded() const override { return responded_; }
     [[nodiscard]] std::uint64_t bytes_in() const override { return 0; }
     [[nodiscard]] std::uint64_t bytes_out() const override { return 0; }

@@ -64,6 +64,10 @@ bool is_preflight(const http::RequestHead& head) {
     return false;
 }
 
+bool answers_preflight(const Edge* edge, const http::RequestHead& head) {
+    return edge != nullptr && edge->cors && is_preflight(head);
+}
+
 bool add_edge_fields(const Edge& edge, const http::RequestHead& request, http::Headers& headers) {
     return (!edge.cors || add_cors(*edge.cors, request, headers)) && edge.security.add_to(headers);
 }

@@ -20,6 +20,10 @@ struct Edge {
 // Is it the question that browsers ask before a request of another origin (Fetch, 3.2.2)?
 bool is_preflight(const http::RequestHead& head);
 
+// Does the gateway answer it itself, whatever it names? edge: null where nothing of it is
+// configured.
+bool answers_preflight(const Edge* edge, const http::RequestHead& head);
+
 // To the fields of an answer to this request, whoever made it. False: there is no room.
 [[nodiscard]] bool add_edge_fields(const Edge& edge, const http::RequestHead& request,
                                    http::Headers& headers);

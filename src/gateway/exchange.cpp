@@ -2,6 +2,7 @@
 
 #include "gateway/aggregate.hpp"
 #include "gateway/arrival.hpp"
+#include "gateway/claimed_fields.hpp"
 #include "gateway/compression.hpp"
 #include "gateway/finish.hpp"
 #include "gateway/forward.hpp"
@@ -49,6 +50,7 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
         verdict = co_await wait_and_decide(x);
     }
     if (!verdict.goes_on()) {
+        tell_of_dropped(x);
         co_await respond(x, verdict);  // the only writer of responses of our own
         co_return;
     }
@@ -58,6 +60,7 @@ net::Task<void> serve(http::Stream& stream, Shard& shard) {
         co_return;
     }
     if (x.aggregate != nullptr) [[unlikely]] {
+        tell_of_dropped(x);
         co_await answer_in_parts(x);
         co_return;
     }

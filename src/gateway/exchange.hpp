@@ -11,12 +11,14 @@
 #include "base/arena.hpp"
 #include "base/ip_address.hpp"
 #include "gateway/cache_work.hpp"
+#include "gateway/held_claim.hpp"
 #include "gateway/idempotency_work.hpp"
 #include "gateway/path_pattern.hpp"
+#include "gateway/rate_limit_options.hpp"
 #include "gateway/stage.hpp"
 #include "http/message.hpp"
 #include "http/stream.hpp"
-#include "limits/exact.hpp"
+#include "limits/in_flight.hpp"
 #include "limits/policy.hpp"
 #include "observe/trace.hpp"
 #include "observe/trace_record.hpp"
@@ -36,6 +38,7 @@ class Shard;
 struct Route;
 struct Generation;
 struct AggregateOptions;
+struct LimitQuestion;
 struct MirrorOptions;
 struct TransformOptions;
 struct WebSocketOptions;
@@ -80,10 +83,20 @@ struct Limited {
 // Of a policy that counts failures only: goes back if the request succeeds.
 struct HeldPermit {
     const limits::Policy* policy = nullptr;
-    limits::Mode mode{};
-    limits::PermitId id = 0;
+    std::shared_ptr<LimitQuestion> question;  // to the store, if it was asked
+    bool counted_here = false;                // in this gateway's own windows
     Instant at{};
+    limits::InFlight::Pass in_flight;
 };
+
+// What an administrator was let through for: venues that are not his own, by comma.
+struct Visit {
+    std::string_view venues;    // empty: none
+    std::string_view named_in;  // a literal
+};
+
+// Who decided where a request was to be forwarded and came to nothing.
+inline constexpr std::string_view kForward = "forward";
 
 // How a request ended, for its access line and its counters.
 struct Outcome {
@@ -106,7 +119,6 @@ struct Exchange {
 
     [[nodiscard]] const http::RequestHead& head() const { return head_; }
     [[nodiscard]] std::string_view query() const { return head_.query; }
-    [[nodiscard]] std::string_view request_id_view() const { return request_id; }
 
     http::Stream& stream;
     Shard& shard;
@@ -118,6 +130,7 @@ struct Exchange {
     observe::TraceContext trace;
     // Where this request is traced; null where not.
     std::unique_ptr<observe::TraceRecord> traced;
+    bool trace_continued = false;        // it is the one that the client has named
     std::array<char, 16> parent_span{};  // of the client's; all zero: there is none
     char* forwarded_span = nullptr;      // the id in the traceparent that goes to the service
     IpAddress client;                    // who asks, after trusted proxies
@@ -146,7 +159,7 @@ struct Exchange {
     std::size_t policies_passed = 0;
     bool waits_for_lease = false;
     std::uint8_t permits_held = 0;
-    std::array<HeldPermit, 2> permits;
+    std::array<HeldPermit, kFailurePoliciesMax> permits;
     Limited limited;
     std::array<std::string_view, 2> body_parameters;  // Route::body_parameters
     const WebSocketOptions* websocket = nullptr;      // a WebSocket is asked for, in due form
@@ -156,12 +169,13 @@ struct Exchange {
     std::string_view websocket_key;
     OwnAnswer own;
     std::optional<http::BodyPart> held;  // of the request's body, see held_body.hpp
-    std::optional<Error> broken_body;    // why it could not be held
+    std::optional<Error> broken_body;    // why the client's was not read to its end
     std::string_view body_hash;          // of the signature; empty: no body
     std::optional<Verdict> withheld;     // instead of the service's answer
     Outcome outcome;
     std::optional<CacheWork> cache;              // on routes that keep answers
     std::optional<IdempotencyWork> idempotency;  // of a request that has a key, where it counts
+    std::unique_ptr<HeldClaim> webhook;          // of one that is signed for a moment
     std::unique_ptr<Compression> compression;    // of an answer that goes out in a content coding
 
     upstream::Service* service = nullptr;
@@ -169,10 +183,12 @@ struct Exchange {
     std::optional<Instant> upstream_began;
     Instant upstream_ended{};
     bool client_gone = false;
+    bool dropped_fields_told = false;       // see claimed_fields.hpp
     bool tunnelled = false;                 // what follows, and its access line, is a Tunnel's
     bool behind = false;                    // nobody waits for its answer, see refresh.hpp
     bool part = false;                      // its answer goes into another's, see aggregate.hpp
     const MirrorOptions* copied = nullptr;  // it is a copy, see request_copy.hpp
+    Visit visit;                            // an administrator's, until it is told of
     std::string_view parts;  // of an answer that was put together, for the access line
     const char* cut_why = nullptr;
 

@@ -227,7 +227,8 @@ bool ask_stage(Exchange& x, std::size_t index, const ExplainParts& parts,
     }
     if (stage.name == "rate_limit" && x.generation.site->rate_limited) {
         for (const limits::Policy* const policy : x.route->policies) {
-            out.limits.push_back({policy, std::string(rate_limit_key(x, *policy).view())});
+            out.limits.push_back({policy, &rate_limit_quota(x, *policy),
+                                  std::string(rate_limit_key(x, *policy).view())});
         }
     }
     struct None : StageOptions {};

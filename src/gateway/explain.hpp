@@ -56,6 +56,7 @@ std::string_view name_of(StageFinding::Is is);
 // Under which keys the request would be counted, by the policies of its route in their order.
 struct LimitToAsk {
     const limits::Policy* policy = nullptr;  // of the site
+    const limits::Quota* quota = nullptr;    // of the policy, for this caller
     std::string key;
 };
 

@@ -49,6 +49,12 @@ std::string folded(std::string_view name) {
     return out;
 }
 
+bool same_name(std::string_view a, std::string_view b) {
+    return std::ranges::equal(a, b, [](char x, char y) {
+        return (x == '_' ? '-' : lower(x)) == (y == '_' ? '-' : lower(y));
+    });
+}
+
 bool is_protected(std::string_view name, Towards towards) {
     const std::string plain = folded(name);
     const auto among = [&](const auto& names) {
@@ -156,7 +162,7 @@ std::vector<FieldFlaw> flaws_of(const FieldChanges& changes, Towards towards, bo
 
 bool change_fields(const Exchange& x, const FieldChanges& changes, http::Headers& headers) {
     headers.erase_if([&](const http::Field& field) {
-        const auto is = [&](std::string_view name) { return equal_ignore_case(field.name, name); };
+        const auto is = [&](std::string_view name) { return same_name(field.name, name); };
         return std::ranges::any_of(changes.remove, is) ||
                std::ranges::any_of(changes.set,
                                    [&](const FieldTemplate& set) { return is(set.name); });

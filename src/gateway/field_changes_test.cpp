@@ -63,8 +63,11 @@ TEST(FieldChanges, RemoveThenSetThenAdd) {
     x.route = fixture.shard.current().site->routes.routes().front().get();
     x.request_id = "r-1";
     http::Headers headers;
-    for (const auto& [name, value] :
-         {std::pair{"X-Debug", "1"}, {"x-source", "client"}, {"Accept", "a"}}) {
+    for (const auto& [name, value] : {std::pair{"X-Debug", "1"},
+                                      {"X_Debug", "1"},
+                                      {"x-source", "client"},
+                                      {"X_Source", "client"},
+                                      {"Accept", "a"}}) {
         ASSERT_TRUE(headers.add(name, value));
     }
     FieldChanges changes;

@@ -1,6 +1,9 @@
 #include "gateway/finish.hpp"
 
+#include "gateway/claimed_fields.hpp"
+#include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/stages.hpp"
 #include "gateway/trace_notes.hpp"
 #include "identity/identity.hpp"
 #include "net/tls_session.hpp"
@@ -25,20 +28,27 @@ observe::AccessRecord record_of(const Exchange& x, const Outcome& outcome, Insta
     const http::RequestHead& head = x.head();
     observe::AccessRecord record{};
     record.time = x.shard.loop().clock().wall;
-    record.level = outcome.status >= 500 ? observe::LogLevel::error : observe::LogLevel::info;
+    // What is no request of a client is no failure of ours, whatever its status (501, 505), and a
+    // probe that hears of a planned end (503) has not failed.
+    const bool planned = outcome.decided_by == stages::health.name && x.shard.health().draining;
+    const bool failed = outcome.status >= 500 && x.stream.defect() == nullptr && !planned;
+    record.level = failed ? observe::LogLevel::error : observe::LogLevel::info;
     record.request_id = x.request_id;
     record.trace_id = {x.trace.trace_id.data(), x.trace.trace_id.size()};
     record.method = head.method_text;
     record.path = head.path;
     record.query = head.query;
     record.has_query = head.has_query;
-    record.route = x.route != nullptr ? std::string_view{x.route->path} : "none";
+    record.route = x.route != nullptr ? std::string_view{x.route->path} : observe::kNoRoute;
     record.status = outcome.status;
     record.duration = now - x.stream.began();
     if (x.upstream_began) {
         record.upstream = x.service->name();
         record.upstream_duration =
             (x.upstream_ended != Instant{} ? x.upstream_ended : now) - *x.upstream_began;
+    } else if (x.service != nullptr && outcome.decided_by == kForward) {
+        // It was not asked, but it is the one that cannot be: whoever looks for it finds the line.
+        record.upstream = x.service->name();
     }
     record.parts = x.parts;
     record.ip = x.client_text;
@@ -51,6 +61,7 @@ observe::AccessRecord record_of(const Exchange& x, const Outcome& outcome, Insta
             record.client_cert = peer->subject;
         }
     }
+    record.sampled = x.generation.site->log_success_share != kMillion;
     record.bytes_in = x.stream.bytes_in();
     record.bytes_out = x.stream.bytes_out();
     record.protocol = http::protocol_name(x.stream.protocol());
@@ -75,6 +86,11 @@ Finish::~Finish() {
         outcome.status = x_.stream.responded() ? outcome.status : kClientClosedRequest;
     }
     const Instant::duration took = now - x_.stream.began();
+    tell_of_dropped(x_);
+    report_visit(x_, outcome.status);
+    if (has_malformed_body(x_)) [[unlikely]] {
+        report_malformed_body(x_, outcome.status);
+    }
 
     shard.gauges(x_.stream.protocol()).in_progress.sub(1);
     observe::RouteSeries& series = x_.route != nullptr

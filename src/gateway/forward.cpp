@@ -17,31 +17,43 @@
 namespace gw::gateway {
 
 net::Task<Result<upstream::Lease>> open(Exchange& x, ClientWatch& watch,
-                                        upstream::Endpoint* endpoint, std::uint64_t key) {
-    Error last{Errc::unreachable, Fault::upstream, Retry::never,
-               "no address of the service is known"};
-    for (std::uint32_t attempt = 0;
-         endpoint != nullptr && attempt <= x.service->options().retry.retries_max; ++attempt) {
+                                        upstream::Endpoint* endpoint, std::uint64_t key,
+                                        Resend& resend) {
+    while (endpoint != nullptr) {
         Result<upstream::Lease> opened = co_await endpoint->open(x.deadline, watch.connecting());
         if (opened) {
             co_return opened;
         }
-        if (opened.error().fault == Fault::upstream && opened.error().code != Errc::cancelled) {
-            x.service->failed(*endpoint);
-        }
-        if (opened.error().retry != Retry::yes || x.client_gone ||
-            x.shard.loop().now() >= x.deadline) {
+        endpoint = next_place(x, *endpoint, opened.error(), key, resend);
+        if (endpoint == nullptr) {
             co_return opened;
         }
-        last = opened.error();
-        upstream::Endpoint* const other = x.service->pick(endpoint, key);
-        if (other == endpoint && !x.service->retries().take(x.shard.loop().now())) {
-            break;
-        }
-        endpoint = other;
-        x.generation.service_series[x.service_index]->failed(error_label(last));
     }
-    co_return std::unexpected(last);
+    co_return fail(Errc::unreachable, Fault::upstream, "no address of the service is known");
+}
+
+upstream::Endpoint* next_place(Exchange& x, upstream::Endpoint& failed, const Error& error,
+                               std::uint64_t key, Resend& resend) {
+    if (is_the_services(error)) {
+        x.service->failed(failed);
+    }
+    upstream::Endpoint* const other = x.service->pick(&failed, key);
+    if (other == nullptr || !resend.at_once(error, other != &failed)) {
+        return nullptr;
+    }
+    observe::UpstreamSeries& series = *x.generation.service_series[x.service_index];
+    series.failed(error_label(error));
+    series.retried();
+    return other;
+}
+
+void tell_unconnected(Exchange& x, upstream::BreakerCall& call, const Error& error) {
+    if (error.code != Errc::cancelled) {
+        x.generation.service_series[x.service_index]->failed(error_label(error));
+    }
+    if (is_the_services(error)) {
+        call.tell(upstream::Breaker::Result::failure, x.shard.loop().now());
+    }
 }
 
 std::unexpected<Error> refused_by_breaker(Exchange& x, const upstream::BreakerCall& call) {
@@ -75,6 +87,13 @@ net::Task<Result<void>> forward(Exchange& x) {
             co_return hashed;
         }
     }
+    // Over HTTP/2 the end of a body without a byte may still be to come, or something worse.
+    if (head.framing == http::Framing::length && head.content_length == 0 && !hold_what_is_here(x))
+        [[unlikely]] {
+        if (const Result<void> ended = co_await hold_body(x, 0); !ended) {
+            co_return ended;
+        }
+    }
     Turn turn(x, watch);
     if (!turn.enter()) {
         if (const Result<void> mine = co_await turn.wait(); !mine) {
@@ -89,7 +108,6 @@ net::Task<Result<void>> forward(Exchange& x) {
     const std::uint64_t key =
         x.service->by_key() ? balance_key(x, x.service->options().balance.key) : 0;
     Resend resend(x);
-    net::Pause pause(x.shard.loop());
     upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
     for (std::uint32_t attempt = 0;; ++attempt) {
         if (const Result<void> wanted = watch.still_there(); !wanted) {
@@ -117,7 +135,7 @@ net::Task<Result<void>> forward(Exchange& x) {
                 co_return done;
             }
             series.retried();
-            co_await pause.until(x.shard.loop().now() + resend.pause());
+            co_await resend.pause(watch);
             tried = endpoint;
             continue;
         }
@@ -126,15 +144,14 @@ net::Task<Result<void>> forward(Exchange& x) {
                                                   ? endpoint->reuse(!http::idempotent(head.method))
                                                   : std::nullopt;
         Result<upstream::Lease> leased = idle ? Result<upstream::Lease>{std::move(*idle)}
-                                              : co_await open(x, watch, endpoint, key);
+                                              : co_await open(x, watch, endpoint, key, resend);
         if (!leased) {
             note_tried(x, nullptr, std::unexpected(leased.error()));
-            if (leased.error().code != Errc::cancelled) {
+            if (endpoint != nullptr) {
+                tell_unconnected(x, call, leased.error());
+            } else {
+                // Nothing was asked: an address is found as soon as there is one.
                 series.failed(error_label(leased.error()));
-            }
-            // Without an address nothing was asked: it is found as soon as there is one.
-            if (endpoint != nullptr && is_the_services(leased.error())) {
-                call.tell(upstream::Breaker::Result::failure, x.shard.loop().now());
             }
             co_return std::unexpected(leased.error());
         }
@@ -142,8 +159,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             renew_signature(x);
         }
         upstream::Endpoint& asked = leased->endpoint();
-        http::H1Client service(leased->stream(), x.shard.h1(), limits.message, limits.pace,
-                               leased->reused());
+        http::H1Client service(leased->stream(), x.shard.h1(), limits.message, limits.pace);
         watch.on(&service);
         Relay relay(x, service, first, call, resend);
         const Result<void> done = co_await relay.run();
@@ -179,7 +195,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (stale) {
             series.retried_stale();
         } else {
-            co_await pause.until(x.shard.loop().now() + resend.pause());
+            co_await resend.pause(watch);
         }
         tried = &asked;
     }

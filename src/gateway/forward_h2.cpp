@@ -19,6 +19,9 @@ namespace {
 // A call of gRPC says itself how long it may take, its messages included.
 Instant latest_answer(const Exchange& x) {
     Instant latest = kNever;
+    if (!asks_grpc(x)) {
+        return latest;
+    }
     for (const http::Field& field : x.head().headers) {
         if (equal_ignore_case(field.name, "grpc-timeout")) {
             if (const auto timeout = grpc_timeout(field.value)) {
@@ -44,19 +47,26 @@ net::Task<Result<void>> prepare_signature(Exchange& x) {
 
 struct Attempt {
     Result<void> done;
+    upstream::Endpoint* place = nullptr;  // that was asked; null: no connection was made
     bool reused = false;
     bool passed_over = false;
     bool body_read = false;
 };
 
-net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoint& endpoint,
-                              http::BodyPart first, upstream::BreakerCall& call, Resend& resend,
-                              Instant latest) {
+net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoint* endpoint,
+                              std::uint64_t key, http::BodyPart first, upstream::BreakerCall& call,
+                              Resend& resend, Instant latest) {
     const http::H1ServerLimits& limits = x.generation.site->limits;
-    const Result<upstream::SharedLease> lease =
-        co_await endpoint.share(x.shard.h1(), limits.pace, x.deadline, watch.connecting());
-    if (!lease) {
-        co_return Attempt{.done = std::unexpected(lease.error())};
+    Result<upstream::SharedLease> lease =
+        co_await endpoint->share(x.shard.h1(), limits.pace, x.deadline, watch.connecting());
+    while (!lease) {
+        endpoint = x.shard.loop().now() < latest
+                       ? next_place(x, *endpoint, lease.error(), key, resend)
+                       : nullptr;
+        if (endpoint == nullptr) {
+            co_return Attempt{.done = std::unexpected(lease.error())};
+        }
+        lease = co_await endpoint->share(x.shard.h1(), limits.pace, x.deadline, watch.connecting());
     }
     const bool reused = lease->connection().reused();
     http::H2ClientStream service(lease->connection(), limits.message, limits.pace);
@@ -65,6 +75,7 @@ net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoin
     const Result<void> done = co_await relay.run();
     watch.on(nullptr);
     co_return Attempt{.done = done,
+                      .place = endpoint,
                       .reused = reused,
                       .passed_over = relay.passed_over(),
                       .body_read = relay.body_read()};
@@ -83,7 +94,12 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
         co_return prepared;
     }
     const Instant latest = latest_answer(x);
+    const bool hurried = latest < x.deadline;
     x.deadline = std::min(x.deadline, latest);
+    if (latest <= x.shard.loop().now()) {
+        co_return fail(Errc::timeout, Fault::upstream,
+                       "the client's own time (grpc-timeout) is over");
+    }
     Turn turn(x, watch);
     if (!turn.enter()) {
         if (const Result<void> mine = co_await turn.wait(); !mine) {
@@ -97,7 +113,6 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
     const std::uint64_t key =
         x.service->by_key() ? balance_key(x, x.service->options().balance.key) : 0;
     Resend resend(x);
-    net::Pause pause(x.shard.loop());
     upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
     while (true) {
         if (const Result<void> wanted = watch.still_there(); !wanted) {
@@ -120,15 +135,24 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
         if (tried != nullptr) {
             renew_signature(x);
         }
-        const Attempt made = co_await attempt_at(x, watch, *endpoint, first, call, resend, latest);
-        note_tried(x, &endpoint->address(), made.done);
+        const Attempt made =
+            co_await attempt_at(x, watch, endpoint, key, first, call, resend, latest);
+        note_tried(x, made.place != nullptr ? &made.place->address() : nullptr, made.done);
+        if (hurried && !made.done && x.shard.loop().now() >= latest) {
+            // Less time than the route gives says nothing of the service, however it ended.
+            co_return made.done;
+        }
+        if (made.place == nullptr) {
+            tell_unconnected(x, call, made.done.error());
+            co_return made.done;
+        }
         learn_from_answer(x, !made.done && made.done.error().code == Errc::timeout &&
                                  made.done.error().fault == Fault::upstream);
         if (made.done) {
             if (x.outcome.status < 500) {
-                x.service->succeeded(*endpoint);
+                x.service->succeeded(*made.place);
             } else {
-                x.service->failed(*endpoint);
+                x.service->failed(*made.place);
             }
             co_return made.done;
         }
@@ -141,7 +165,7 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
             }
         }
         if (made.passed_over || (is_the_services(error) && !stale)) {
-            x.service->failed(*endpoint);
+            x.service->failed(*made.place);
         }
         if (!made.passed_over && !resend.after(error, made.reused, !made.body_read)) {
             co_return made.done;
@@ -150,9 +174,9 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
         if (stale) {
             series.retried_stale();
         } else {
-            co_await pause.until(x.shard.loop().now() + resend.pause());
+            co_await resend.pause(watch);
         }
-        tried = endpoint;
+        tried = made.place;
     }
 }
 

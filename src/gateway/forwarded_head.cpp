@@ -1,14 +1,20 @@
 #include "gateway/forwarded_head.hpp"
 
+#include <algorithm>
 #include <array>
+#include <limits>
+#include <utility>
 
+#include "base/copy_text.hpp"
 #include "base/ensure.hpp"
 #include "base/text.hpp"
 #include "gateway/claimed_fields.hpp"
 #include "gateway/mirror_options.hpp"
+#include "gateway/public_location.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/signing.hpp"
 #include "gateway/transform_options.hpp"
+#include "http/hop_by_hop.hpp"
 #include "http/line_writer.hpp"
 #include "http/protected_names.hpp"
 #include "identity/identity.hpp"
@@ -21,26 +27,6 @@ namespace {
 using http::Field;
 using http::Headers;
 using http::Known;
-
-// Fields that belong to one connection (RFC 9110, 7.6.1), whether Connection names them or not.
-constexpr bool hop_by_hop(Known known) {
-    switch (known) {
-        case Known::connection:
-        case Known::keep_alive:
-        case Known::proxy_connection:
-        case Known::proxy_authenticate:
-        case Known::proxy_authorization:
-        case Known::te:
-        case Known::trailer:
-        case Known::transfer_encoding:
-        case Known::content_length:  // written anew from the framing
-        case Known::upgrade:
-        case Known::http2_settings:
-            return true;
-        default:
-            return false;
-    }
-}
 
 // Fields of requests that the gateway answers for itself, or that could name another target behind
 // its back.
@@ -63,7 +49,7 @@ constexpr bool replaced_in_request(Known known) {
         case Known::traceparent:
             return true;
         default:
-            return hop_by_hop(known);
+            return http::hop_by_hop(known);
     }
 }
 
@@ -74,7 +60,7 @@ constexpr std::size_t kOwnFieldsMax = 16 + Edge::kFieldsMax;
 // Names, punctuation and numbers of the lines that we write; what else stands in them is added.
 constexpr std::size_t kOwnRequestBytes = 320;
 constexpr std::size_t kOwnResponseBytes = 512;
-constexpr std::size_t kOwnRequestFields = 9;
+constexpr std::size_t kOwnRequestFields = 10;
 
 // Fields of responses that tell of what is behind us, or that the gateway sets.
 constexpr bool replaced_in_response(Known known) {
@@ -86,45 +72,8 @@ constexpr bool replaced_in_response(Known known) {
         case Known::x_correlation_id:
             return true;
         default:
-            return hop_by_hop(known);
+            return http::hop_by_hop(known);
     }
-}
-
-// Does a Connection field name this one? Fields that carry meaning end to end stay, whoever lists
-// them.
-bool listed_in_connection(const Headers& headers, const Field& field) {
-    switch (field.known) {
-        case Known::host:
-        case Known::content_type:
-        case Known::content_encoding:
-        case Known::date:
-        case Known::location:
-        case Known::set_cookie:
-        case Known::cache_control:
-            return false;
-        default:
-            break;
-    }
-    for (const Field& connection : headers) {
-        if (connection.known == Known::connection && list_contains(connection.value, field.name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// True when Connection says more than the usual "keep-alive" or "close".
-bool connection_lists_fields(const Headers& headers) {
-    if (!headers.has(Known::connection)) {
-        return false;
-    }
-    for (const Field& field : headers) {
-        if (field.known == Known::connection && !equal_ignore_case(field.value, "keep-alive") &&
-            !equal_ignore_case(field.value, "close")) {
-            return true;
-        }
-    }
-    return false;
 }
 
 // Of a token that has said who asks: does the service do without it?
@@ -142,25 +91,36 @@ bool is_own_api_key(const Exchange& x, std::string_view key) {
 
 bool copy_request_fields(Exchange& x, Headers& out) {
     const Headers& in = x.head().headers;
-    const bool lists = connection_lists_fields(in);
+    const auto listed = http::ConnectionNames::of(in);
     const bool withholds = withholds_token(x);
+    const bool tells = !std::exchange(x.dropped_fields_told, true);
     bool claims = false;
     for (const Field& field : in) {
-        if (replaced_in_request(field.known) ||
-            (field.known == Known::authorization && withholds) ||
-            (field.known == Known::x_api_key && is_own_api_key(x, field.value))) {
+        if (replaced_in_request(field.known)) {
+            if (tells) {
+                count_hop_by_hop(x, field);
+            }
+            continue;
+        }
+        // A tracestate speaks of the trace in its traceparent, and of no other (W3C, 3.3).
+        if ((field.known == Known::authorization && withholds) ||
+            (field.known == Known::x_api_key && is_own_api_key(x, field.value)) ||
+            (field.known == Known::tracestate && !x.trace_continued)) {
             continue;
         }
         if (field.known == Known::other) {
             if (const std::string_view name = http::identity_name(field.name); !name.empty()) {
-                claims = count_dropped(x, name) || claims;
+                claims = (tells && count_dropped(x, name)) || claims;
                 continue;
             }
             if (http::names_override(field.name)) {
                 continue;
             }
         }
-        if (lists && listed_in_connection(in, field)) {
+        if (listed && listed->list(field)) {
+            if (tells) {
+                count_dropped(x, http::kConnection);
+            }
             continue;
         }
         if (!out.add(field)) {
@@ -173,6 +133,23 @@ bool copy_request_fields(Exchange& x, Headers& out) {
     return true;
 }
 
+// All lines of that name as the one list that they are (RFC 9110, 5.3); empty: there is none.
+std::string_view joined(Arena& arena, const Headers& headers, Known known) {
+    constexpr std::string_view kComma = ", ";
+    std::size_t size = 0;
+    for (const Field& field : headers) {
+        size += field.known == known ? field.value.size() + kComma.size() : 0;
+    }
+    char* const begin = arena.take(size);
+    char* end = begin;
+    for (const Field& field : headers) {
+        if (field.known == known && !field.value.empty()) {
+            end = copy_text(end == begin ? end : copy_text(end, kComma), field.value);
+        }
+    }
+    return {begin, end};
+}
+
 std::string_view forwarded_for(Exchange& x) {
     Arena& arena = x.memory.arena;
     if (!x.peer_trusted) {
@@ -180,12 +157,7 @@ std::string_view forwarded_for(Exchange& x) {
     }
     char* const at = arena.take(IpAddress::kTextMax);
     const std::string_view peer{at, x.stream.peer().ip.write(at)};
-    std::string_view chain;
-    for (const Field& field : x.head().headers) {
-        if (field.known == Known::x_forwarded_for) {
-            chain = chain.empty() ? field.value : arena.join(chain, ", ", field.value);
-        }
-    }
+    const std::string_view chain = joined(arena, x.head().headers, Known::x_forwarded_for);
     return chain.empty() ? peer : arena.join(chain, ", ", peer);
 }
 
@@ -200,13 +172,14 @@ std::string_view forwarded_proto(const Exchange& x) {
 bool add_via(Exchange& x, Headers& out) {
     const Site& site = *x.generation.site;
     const http::Protocol protocol = x.stream.protocol();
-    const Field* const via = x.head().headers.find(Known::via);
-    if (via == nullptr) [[likely]] {
+    const Headers& in = x.head().headers;
+    const std::string_view before =
+        in.has(Known::via) ? joined(x.memory.arena, in, Known::via) : std::string_view{};
+    if (before.empty()) [[likely]] {
         return site.via_fields[static_cast<std::size_t>(protocol)].add_to(out);
     }
-    return out.add(
-        Known::via,
-        x.memory.arena.join(via->value, ", ", http::protocol_version(protocol), " ", site.via));
+    return out.add(Known::via, x.memory.arena.join(before, ", ", http::protocol_version(protocol),
+                                                   " ", site.via));
 }
 
 bool add_request_fields(Exchange& x, Headers& out) {
@@ -231,6 +204,9 @@ bool add_request_fields(Exchange& x, Headers& out) {
     if (!authority.empty()) {
         lines.line("X-Forwarded-Host: ", Known::x_forwarded_host, authority);
     }
+    if (const auto hops = hops_left(x.head()); hops && *hops > 0) [[unlikely]] {
+        lines.line("Max-Forwards: ", Known::max_forwards).number(*hops - 1).end();
+    }
     lines.line("X-Original-Ip: ", Known::other, x.client_text);
     lines.line("X-Request-Id: ", Known::x_request_id, x.request_id);
     lines.line("X-Correlation-Id: ", Known::x_correlation_id, x.correlation_id);
@@ -248,39 +224,19 @@ bool add_request_fields(Exchange& x, Headers& out) {
     return true;
 }
 
-// A Location that names the service itself would lead clients past the gateway: it becomes a path
-// of ours.
-std::string_view public_location(Exchange& x, std::string_view location) {
-    const std::string_view authority = x.generation.site->services[x.service_index].authority;
-    std::string_view path = location;
-    if (path.starts_with("http://")) {
-        path.remove_prefix(7);
-    } else if (path.starts_with("https://")) {
-        path.remove_prefix(8);
-    } else if (path.starts_with("//")) {
-        path.remove_prefix(2);
-    } else {
-        return location;
-    }
-    if (!path.starts_with(authority) ||
-        (path.size() > authority.size() && path[authority.size()] != '/' &&
-         path[authority.size()] != '?')) {
-        return location;
-    }
-    path.remove_prefix(authority.size());
-    const Route& route = *x.route;
-    if (route.prefix && !route.same_path && route.rewrite.size() == 1) {
-        const std::string_view base = route.rewrite.front().text;
-        if (path.starts_with(base)) {
-            const std::string_view prefix =
-                std::string_view(route.path).substr(0, route.path.size() - 3);
-            return x.memory.arena.join(prefix, path.substr(base.size()));
-        }
-    }
-    return path.empty() ? std::string_view{"/"} : path;
-}
-
 }  // namespace
+
+std::optional<std::int64_t> hops_left(const http::RequestHead& head) {
+    if (head.method != http::Method::options || !head.headers.has(Known::max_forwards)) [[likely]] {
+        return std::nullopt;
+    }
+    if (std::ranges::count(head.headers, Known::max_forwards, &Field::known) != 1) {
+        return std::nullopt;
+    }
+    const auto hops = parse_decimal(head.headers.value(Known::max_forwards));
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+    return hops ? std::optional(static_cast<std::int64_t>(std::min(*hops, kMost))) : std::nullopt;
+}
 
 bool build_request_head(Exchange& x, http::Framing framing, std::uint64_t content_length) {
     const http::RequestHead& in = x.head();
@@ -337,8 +293,7 @@ void add_limit_fields(const Limited& limited, http::LineWriter& lines) {
     const std::string_view limit = lines.end();
     lines.line("X-RateLimit-Remaining: ").number(outcome.remaining);
     const std::string_view remaining = lines.end();
-    lines.line("X-RateLimit-Reset: ")
-        .number(limit_seconds(policy, outcome.admitted ? outcome.reset : outcome.retry_after));
+    lines.line("X-RateLimit-Reset: ").number(limit_seconds(policy, outcome));
     const std::string_view reset = lines.end();
     const std::string& name = policy.quoted_name();
     lines.line("RateLimit-Policy: ")
@@ -353,10 +308,12 @@ void add_limit_fields(const Limited& limited, http::LineWriter& lines) {
 
 }  // namespace
 
-std::int64_t limit_seconds(const limits::Policy& policy, Instant::duration time) {
-    const Instant::duration late = Instant::duration(policy.window()) / 8'192;
-    return std::chrono::ceil<std::chrono::seconds>(std::max(Instant::duration::zero(), time - late))
-        .count();
+std::int64_t limit_seconds(const limits::Policy& policy, const limits::Outcome& outcome) {
+    using std::chrono::ceil;
+    using std::chrono::seconds;
+    const Millis nominal = outcome.blocked ? policy.block() : policy.window();
+    const Instant::duration time = outcome.admitted ? outcome.reset : outcome.retry_after;
+    return std::clamp<std::int64_t>(ceil<seconds>(time).count(), 0, ceil<seconds>(nominal).count());
 }
 
 void add_own_fields(Exchange& x, http::ResponseHead& head) {
@@ -367,6 +324,8 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     const limits::Policy* const policy = x.limited.policy;
     const std::size_t limit_bytes =
         policy != nullptr ? 2 * policy->quoted_name().size() + policy->window_text().size() : 0;
+    const bool with_hsts =
+        !site.hsts.empty() && x.stream.secure() && !keeps_hsts(site.hsts, head.headers);
     http::LineWriter lines(
         head.headers,
         x.memory.arena.take(kOwnResponseBytes + x.request_id.size() + x.correlation_id.size() +
@@ -382,7 +341,7 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     if (!banner.empty()) {
         lines.line("X-Maintenance-Banner: ", Known::other, banner);
     }
-    if (!site.hsts.empty() && x.stream.secure()) {
+    if (with_hsts) {
         lines.line("Strict-Transport-Security: ", Known::other, site.hsts);
     }
     bool added = true;
@@ -395,8 +354,19 @@ void add_own_fields(Exchange& x, http::ResponseHead& head) {
     ensure(added, "no room was kept for our own fields");
 }
 
-bool goes_to_client(const Headers& headers, const Field& field) {
-    return !replaced_in_response(field.known) && !listed_in_connection(headers, field);
+bool goes_to_client(const std::optional<http::ConnectionNames>& listed, const Field& field) {
+    return !replaced_in_response(field.known) && !(listed && listed->list(field));
+}
+
+http::Field as_for_client(Exchange& x, const http::Field& field) {
+    if (field.known != Known::location &&
+        (field.known != Known::other || !equal_ignore_case(field.name, "Content-Location"))) {
+        return field;
+    }
+    const std::string_view seen = public_location(x, field.value);
+    return seen.data() == field.value.data() && seen.size() == field.value.size()
+               ? field
+               : Field{field.name, seen, field.known};
 }
 
 bool build_response_head(Exchange& x, const http::ResponseHead& from) {
@@ -406,7 +376,7 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
     out.framing = from.framing;
     out.content_length = from.content_length;
     out.headers.clear();
-    const bool lists = connection_lists_fields(from.headers);
+    const auto listed = http::ConnectionNames::of(from.headers);
     for (const Field& field : from.headers) {
         if (field.known == Known::content_length && from.framing == http::Framing::none) {
             // Of an answer without a body (HEAD, 304): the length that a GET would have.
@@ -415,18 +385,13 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
             }
             continue;
         }
-        if (replaced_in_response(field.known) ||
-            (lists && listed_in_connection(from.headers, field))) {
+        if (!goes_to_client(listed, field)) {
             continue;
         }
         if (out.headers.size() + kOwnFieldsMax > Headers::kFieldsMax) {
             return false;
         }
-        const bool added =
-            field.known == Known::location
-                ? out.headers.add(field.name, public_location(x, field.value), field.known)
-                : out.headers.add(field);
-        if (!added) {
+        if (!out.headers.add(as_for_client(x, field))) {
             return false;
         }
     }
@@ -437,6 +402,9 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
     }
     if (x.idempotency) [[unlikely]] {
         x.idempotency->take_head(out);
+    }
+    if (x.webhook != nullptr) [[unlikely]] {
+        x.webhook->answered(from.status);
     }
     if (!change_answer(x, out)) {
         return false;
@@ -468,8 +436,9 @@ bool build_interim_head(Exchange& x, const http::ResponseHead& from) {
     out.reason = from.reason;
     out.framing = http::Framing::none;
     out.headers.clear();
+    const auto listed = http::ConnectionNames::of(from.headers);
     for (const Field& field : from.headers) {
-        if (!replaced_in_response(field.known) && !out.headers.add(field)) {
+        if (goes_to_client(listed, field) && !out.headers.add(as_for_client(x, field))) {
             return false;
         }
     }

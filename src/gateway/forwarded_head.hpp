@@ -2,7 +2,11 @@
 // client sees, and what the gateway says itself.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "gateway/exchange.hpp"
+#include "http/hop_by_hop.hpp"
 
 namespace gw::gateway {
 
@@ -10,8 +14,17 @@ namespace gw::gateway {
 [[nodiscard]] bool build_request_head(Exchange& x, http::Framing framing,
                                       std::uint64_t content_length);
 
-// Is it one of the fields of a service's answer that clients see?
-[[nodiscard]] bool goes_to_client(const http::Headers& headers, const http::Field& field);
+// How often an OPTIONS may still be passed on (RFC 9110, 7.6.2): Max-Forwards, where it is one
+// number. Nothing of other methods: TRACE is not served, and for the others it has no meaning.
+std::optional<std::int64_t> hops_left(const http::RequestHead& head);
+
+// Is it one of the fields of a service's answer that clients see? listed: what that answer's
+// Connection names.
+[[nodiscard]] bool goes_to_client(const std::optional<http::ConnectionNames>& listed,
+                                  const http::Field& field);
+
+// Such a field as clients see it: what names the service as a place names the gateway.
+[[nodiscard]] http::Field as_for_client(Exchange& x, const http::Field& field);
 
 // Fills x.memory.response from the service's head. False: there are more fields than a message may
 // have.
@@ -24,8 +37,9 @@ namespace gw::gateway {
 // The fields that every response carries, whoever made it.
 void add_own_fields(Exchange& x, http::ResponseHead& head);
 
-// What clients are told of a time until a limit has room: whole seconds, without the two ticks by
-// which windows are late (limits/window.hpp).
-std::int64_t limit_seconds(const limits::Policy& policy, Instant::duration time);
+// What clients are told of a limit: whole seconds until it has room again, rounded up. Never more
+// than its window, or its block while that lasts, though what is counted here may leave two ticks
+// later (limits/window.hpp).
+std::int64_t limit_seconds(const limits::Policy& policy, const limits::Outcome& outcome);
 
 }  // namespace gw::gateway

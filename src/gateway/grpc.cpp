@@ -47,7 +47,8 @@ std::optional<Millis> grpc_timeout(std::string_view text) {
         return std::nullopt;
     }
     const auto of = [&](auto unit) {
-        return std::chrono::ceil<Millis>(unit * static_cast<std::int64_t>(*number));
+        const auto time = std::chrono::ceil<Millis>(unit * static_cast<std::int64_t>(*number));
+        return std::min(time, kGrpcTimeoutMost);
     };
     switch (text.back()) {
         case 'H':

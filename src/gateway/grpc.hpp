@@ -26,7 +26,9 @@ inline bool asks_grpc(const Exchange& x) {
 // The code of gRPC for a refusal's status.
 int grpc_status(int status);
 
-// "100m": up to eight digits and a unit (H, M, S, m, u, n). Nothing for anything else. Rounded up.
+// "100m": up to eight digits and a unit (H, M, S, m, u, n). Nothing for anything else. Rounded up,
+// and at most kGrpcTimeoutMost: clients write hundreds of years where they set none.
+constexpr Millis kGrpcTimeoutMost = std::chrono::hours{24 * 365};
 std::optional<Millis> grpc_timeout(std::string_view text);
 
 }  // namespace gw::gateway

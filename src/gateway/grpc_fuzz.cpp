@@ -1,5 +1,5 @@
-// Any text as `grpc-timeout`: nothing, or a time that is not below zero and not beyond what eight
-// digits of hours can say.
+// Any text as `grpc-timeout`: nothing, or a time that is not below zero and that may be added to
+// any moment.
 #include "base/ensure.hpp"
 #include "gateway/grpc.hpp"
 
@@ -7,7 +7,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     if (const auto timeout = gw::gateway::grpc_timeout(text)) {
         gw::ensure(size >= 2 && size <= 9, "a timeout of that size");
-        gw::ensure(timeout->count() >= 0 && *timeout <= std::chrono::hours(99'999'999),
+        gw::ensure(timeout->count() >= 0 && *timeout <= gw::gateway::kGrpcTimeoutMost,
                    "a timeout out of bounds");
     }
     gw::gateway::is_grpc(text);

@@ -31,8 +31,7 @@ net::Task<Result<void>> Hedge::run(upstream::Endpoint& first, Resend& resend) {
             cancel(each);
         }
         if (best != nullptr && &each != best && each.began) {
-            // An answer may go on for hours, and so long a probe would be waited for.
-            each.call->tell(upstream::Breaker::Result::ignored, loop.now());
+            lost(each);
         }
     }
     Result<void> done = best != nullptr && best->answer ? co_await pass_on(*best, resend)
@@ -90,8 +89,7 @@ net::Task<Result<const http::ResponseHead*>> Hedge::answer_of(Try& each) {
         renew_signature(x_);
     }
     const http::H1ServerLimits& limits = x_.generation.site->limits;
-    each.client.emplace(each.lease->stream(), x_.shard.h1(), limits.message, limits.pace,
-                        each.lease->reused());
+    each.client.emplace(each.lease->stream(), x_.shard.h1(), limits.message, limits.pace);
     if (const Result<void> sent = co_await each.client->send(x_.memory.request, {}, true, nullptr);
         !sent) {
         co_return std::unexpected(sent.error());
@@ -119,6 +117,23 @@ void Hedge::failed(const Try& each, const Error& error) {
     if (!stale) {
         x_.service->failed(*each.endpoint);
         each.call->tell(upstream::Breaker::Result::failure, x_.shard.loop().now());
+    }
+}
+
+// The other one is passed on, which may go on for hours: nothing waits for that.
+void Hedge::lost(Try& each) {
+    const Instant now = x_.shard.loop().now();
+    const bool answered = each.done && each.answer;
+    if (answered && !each.good()) {
+        x_.service->failed(*each.endpoint);
+        each.call->tell(upstream::Breaker::Result::failure, now);
+        x_.generation.service_series[x_.service_index]->answered((*each.answer)->status,
+                                                                 now - *x_.upstream_began);
+    }
+    each.call->tell(upstream::Breaker::Result::ignored, now);
+    if (answered) {
+        each.client.reset();
+        each.lease.reset();
     }
 }
 

@@ -59,6 +59,7 @@ class Hedge final : ClientWatch::Waiting {
     [[nodiscard]] Try* winner();
     net::Task<Result<void>> pass_on(Try& each, Resend& resend);
     void failed(const Try& each, const Error& error);
+    void lost(Try& each);
 
     Exchange& x_;
     ClientWatch& watch_;

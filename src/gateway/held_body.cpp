@@ -84,11 +84,38 @@ bool is_plain(const http::RequestHead& head) {
     return !(head.headers.has(http::Known::content_encoding) && has_coding(head.headers));
 }
 
+// A charset of which ASCII is no part: nothing that is looked for would be found in it.
+bool is_wide(std::string_view type) {
+    constexpr std::string_view kName = "charset=";
+    for (std::size_t at = type.find(';'); at < type.size(); at = type.find(';', at + 1)) {
+        std::string_view parameter = trim_ows(type.substr(at + 1));
+        if (parameter.size() > kName.size() &&
+            equal_ignore_case(parameter.substr(0, kName.size()), kName)) {
+            parameter.remove_prefix(kName.size());
+            parameter.remove_prefix(parameter.front() == '"' ? 1 : 0);
+            return equal_ignore_case(parameter.substr(0, 6), "utf-16") ||
+                   equal_ignore_case(parameter.substr(0, 6), "utf-32") ||
+                   equal_ignore_case(parameter.substr(0, 5), "utf-7") ||
+                   equal_ignore_case(parameter.substr(0, 4), "ucs-");
+        }
+    }
+    return false;
+}
+
+bool has_values(const http::RequestHead& head, std::uint64_t most) {
+    return is_small(head, most) && body_kind(head) != BodyKind::other &&
+           !is_grpc(head.headers.value(http::Known::content_type));
+}
+
 }  // namespace
 
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most) {
-    return is_small(head, most) && body_kind(head) != BodyKind::other &&
-           !is_grpc(head.headers.value(http::Known::content_type)) && is_plain(head);
+    return has_values(head, most) && is_plain(head);
+}
+
+bool has_unreadable_body(const http::RequestHead& head, std::uint64_t most) {
+    return has_values(head, most) &&
+           (!is_plain(head) || is_wide(head.headers.value(http::Known::content_type)));
 }
 
 bool has_untyped_body(const http::RequestHead& head, std::uint64_t most) {

@@ -24,8 +24,12 @@ BodyKind body_kind(const http::RequestHead& head);
 // its values? Not so messages of gRPC, of which each may wait for an answer to the one before.
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most);
 
-// The same of one whose type nobody has said: it may be JSON, and services that know their clients
-// take it as such.
+// Would it be, if it were not compressed or in another charset than UTF-8? A service may read it
+// all the same.
+bool has_unreadable_body(const http::RequestHead& head, std::uint64_t most);
+
+// The same as has_readable_body() of one whose type nobody has said: it may be JSON, and services
+// that know their clients take it as such.
 bool has_untyped_body(const http::RequestHead& head, std::uint64_t most);
 
 // What goes to the service first.

@@ -50,8 +50,8 @@ bool read_lines(std::string_view lines, StoredAnswer& answer) {
 
 }  // namespace
 
-std::string write_running(std::string_view request) {
-    return joined(kRunning, request);
+std::string write_running(std::string_view request, std::string_view nonce) {
+    return joined(kRunning, request).append(" ").append(nonce);
 }
 
 std::string write_too_large(std::string_view request) {
@@ -75,6 +75,9 @@ std::optional<IdempotencyRecord> read_idempotency(std::string_view text) {
     record.request = word(text);
     if (record.request.empty()) {
         return std::nullopt;
+    }
+    if (is == kRunning) {
+        word(text);  // the nonce, which gateways of before do not write
     }
     if (is == kRunning || is == kTooLarge) {
         record.is =

@@ -20,7 +20,8 @@ struct IdempotencyRecord {
     StoredAnswer answer{};
 };
 
-std::string write_running(std::string_view request);
+// nonce: of one claim among all, one word.
+std::string write_running(std::string_view request, std::string_view nonce);
 std::string write_too_large(std::string_view request);
 // status, lines and body of `answer`.
 std::string write_answered(std::string_view request, const StoredAnswer& answer);

@@ -18,7 +18,8 @@ StoredAnswer answer_of(int status, std::string body) {
 }
 
 TEST(IdempotencyRecord, IsReadAsItWasWritten) {
-    EXPECT_EQ(read_idempotency(write_running("abc"))->is, Is::running);
+    EXPECT_EQ(read_idempotency(write_running("abc", "1f"))->is, Is::running);
+    EXPECT_EQ(read_idempotency(write_running("abc", "1f"))->request, "abc");
     EXPECT_EQ(read_idempotency(write_too_large("abc"))->is, Is::too_large);
     const std::string body("a \r\n\0 body", 10);
     const std::string text = write_answered("abc", answer_of(201, body));
@@ -44,7 +45,7 @@ TEST(IdempotencyRecord, WithoutABodyOrFieldsIsOneToo) {
 
 TEST(IdempotencyRecord, WhatNobodyWroteIsNone) {
     for (const char* text :
-         {"", "1", "running", "running ", "running abc more", "answered abc", "answered abc 200",
+         {"", "1", "running", "running ", "running abc 1f more", "answered abc", "answered abc 200",
           "answered abc 200 99 X: y\r\n", "answered abc 99 0 ", "answered abc 600 0 ",
           "answered abc 2x0 0 ", "answered abc 200 -1 ", "answered abc 200 4 X: y\r\n",
           "answered abc 200 3 X:y", "answered abc 200 5 : y\r\n",

@@ -19,11 +19,14 @@ class IdempotencyStore {
     // Nothing: the store did not answer. On the control thread.
     using Answered = std::move_only_function<void(std::optional<Claimed>)>;
 
-    // Puts `value` there if nothing is, for as long as `ttl`.
-    virtual void claim(std::string key, std::string value, Millis ttl, Answered answered) = 0;
-    // Replaces what was claimed.
-    virtual void keep(std::string key, std::string value, Millis ttl) = 0;
-    virtual void release(std::string key) = 0;
+    // Puts `claim` there if nothing is, for as long as `ttl`. No two requests have the same claim.
+    virtual void claim(std::string key, std::string claim, Millis ttl, Answered answered) = 0;
+    // It holds for `ttl` from now, if it still does.
+    virtual void renew(std::string key, std::string claim, Millis ttl) = 0;
+    // Replaces it, unless somebody else has claimed the key meanwhile.
+    virtual void keep(std::string key, std::string claim, std::string value, Millis ttl) = 0;
+    // Takes it away, if it still stands there.
+    virtual void release(std::string key, std::string claim) = 0;
 
   protected:
     ~IdempotencyStore() = default;

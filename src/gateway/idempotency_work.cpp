@@ -1,9 +1,11 @@
 #include "gateway/idempotency_work.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/ensure.hpp"
 #include "gateway/forwarded_head.hpp"
+#include "gateway/held_claim.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
 #include "identity/identity.hpp"
@@ -12,11 +14,6 @@
 
 namespace gw::gateway {
 namespace {
-
-// What a service said once and would say again. The others say: try again, or fail.
-bool is_final(int status) {
-    return status < 500 && status != 408 && status != 425 && status != 429;
-}
 
 // One behind the other, each with its end; "" where there is none.
 std::string lines_of(const http::Headers& headers, std::initializer_list<http::Known> names) {
@@ -33,7 +30,9 @@ std::string lines_of(const http::Headers& headers, std::initializer_list<http::K
 
 IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
                                  const IdempotencyOptions& options)
-    : store_(store), options_(options) {
+    : store_(store),
+      options_(options),
+      claimed_until_(x.shard.loop().now() + claim_time(x.route->timeout)) {
     const http::RequestHead& head = x.head();
     const std::string_view tenant = x.identity ? x.identity->tenant : std::string_view{};
     // Where nobody says who calls, one address does not meet another's keys.
@@ -61,11 +60,14 @@ IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
         cookies.empty()
             ? security::digest_of({head.method_text, x.path, x.query(), type, body})
             : security::digest_of({head.method_text, x.path, x.query(), type, body, cookies});
+    std::array<char, 16> nonce;
+    x.shard.random().hex(nonce.data(), nonce.size() / 2);
+    claim_ = write_running(request_, {nonce.data(), nonce.size()});
 }
 
 IdempotencyWork::~IdempotencyWork() {
     if (mine_) {
-        store_.release(std::move(key_));
+        store_.release(std::move(key_), std::move(claim_));
     }
 }
 
@@ -132,10 +134,19 @@ void IdempotencyWork::take_body(const http::BodyPart& part) {
     }
 }
 
+void IdempotencyWork::renew(Instant now, Millis service) {
+    const Instant until = now + claim_time(service);
+    if (mine_ && until - claimed_until_ >= kRenewalMin) {
+        claimed_until_ = until;
+        store_.renew(key_, claim_, claim_time(service));
+    }
+}
+
 void IdempotencyWork::settle(std::string value) {
     mine_ = takes_ = false;
     body_ = {};
-    store_.keep(std::move(key_), std::move(value), std::chrono::seconds(options_.ttl_s));
+    store_.keep(std::move(key_), std::move(claim_), std::move(value),
+                std::chrono::seconds(options_.ttl_s));
 }
 
 Verdict prepare_replay(Exchange& x) {

@@ -26,7 +26,10 @@ class IdempotencyWork {
 
     // In the store: of the caller, the route and the key, so that nobody meets another's.
     [[nodiscard]] const std::string& key() const { return key_; }
-    [[nodiscard]] std::string running() const { return write_running(request_); }
+    // What stands there while this request is served.
+    [[nodiscard]] const std::string& claim() const { return claim_; }
+    // How long the claim has to hold: `service` is what the service may take for what comes next.
+    [[nodiscard]] static Millis claim_time(Millis service) { return service + kClaimSpare; }
 
     // What the store said of the claim.
     Verdict claimed(Exchange& x, const IdempotencyStore::Claimed& found);
@@ -36,17 +39,26 @@ class IdempotencyWork {
     // The head as the client gets it, before our own fields.
     void take_head(const http::ResponseHead& head);
     void take_body(const http::BodyPart& part);
+    // The service is still at it, and may take `service` for what comes next.
+    void renew(Instant now, Millis service);
 
     // Not null: what the client gets.
     [[nodiscard]] const StoredAnswer* replays() const { return replay_ ? &*replay_ : nullptr; }
 
   private:
+    // A claim outlives the service's time by this, should we end without a word.
+    static constexpr Millis kClaimSpare{30'000};
+    // It is not renewed for less.
+    static constexpr Millis kRenewalMin{10'000};
+
     void settle(std::string value);
 
     IdempotencyStore& store_;
     const IdempotencyOptions& options_;
     std::string key_;
     std::string request_;  // its digest
+    std::string claim_;
+    Instant claimed_until_;
     bool mine_ = false;
     bool takes_ = false;
     StoredAnswer answer_;

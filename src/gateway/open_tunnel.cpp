@@ -56,11 +56,23 @@ bool build_agreement(Exchange& x, const http::ResponseHead& head) {
     return true;
 }
 
-// Did the client offer the subprotocol that the service has chosen?
+constexpr std::string_view kProtocolField = "Sec-WebSocket-Protocol";
+
+// Did the client offer the subprotocol that the service has chosen? They differ by case (RFC 6455,
+// 4.1).
 bool was_offered(const http::Headers& request, std::string_view protocol) {
     return std::ranges::any_of(request, [&](const http::Field& field) {
-        return equal_ignore_case(field.name, "Sec-WebSocket-Protocol") &&
-               list_contains(field.value, protocol);
+        if (!equal_ignore_case(field.name, kProtocolField)) {
+            return false;
+        }
+        CommaList offered(field.value);
+        std::string_view one;
+        while (offered.next(one)) {
+            if (one == protocol) {
+                return true;
+            }
+        }
+        return false;
     });
 }
 
@@ -69,6 +81,7 @@ bool was_offered(const http::Headers& request, std::string_view protocol) {
 const char* flaw_of(const Exchange& x, const http::ResponseHead& head) {
     int accepts = 0;
     int upgrades = 0;
+    int protocols = 0;
     bool connection = false;
     for (const http::Field& field : head.headers) {
         if (field.known == Known::upgrade) {
@@ -78,9 +91,13 @@ const char* flaw_of(const Exchange& x, const http::ResponseHead& head) {
         } else if (equal_ignore_case(field.name, kAcceptField)) {
             const bool right = field.value == security::websocket_accept(x.websocket_key);
             accepts += right ? 1 : 2;
-        } else if (equal_ignore_case(field.name, "Sec-WebSocket-Protocol") &&
-                   !was_offered(x.head().headers, field.value)) {
-            return "the service chose a subprotocol that was not offered";
+        } else if (equal_ignore_case(field.name, kProtocolField)) {
+            if (++protocols > 1) {
+                return "the service chose more than one subprotocol";
+            }
+            if (!was_offered(x.head().headers, field.value)) {
+                return "the service chose a subprotocol that was not offered";
+            }
         }
     }
     return upgrades != 1 || !connection ? "the service switched to another protocol than WebSocket"
@@ -126,9 +143,9 @@ net::Task<Result<void>> agree(Exchange& x, http::H1Client& service, upstream::Le
 
 // Sends the request and passes on whatever comes of it.
 net::Task<Result<void>> ask(Exchange& x, ClientWatch& watch, upstream::Lease& lease,
-                            upstream::BreakerCall& call) {
+                            upstream::BreakerCall& call, Resend& resend) {
     const http::H1ServerLimits& limits = x.generation.site->limits;
-    http::H1Client service(lease.stream(), x.shard.h1(), limits.message, limits.pace, false);
+    http::H1Client service(lease.stream(), x.shard.h1(), limits.message, limits.pace);
     watch.on(&service);
     Result<void> done = co_await service.send(x.memory.request, {}, true, nullptr);
     if (done) {
@@ -147,7 +164,6 @@ net::Task<Result<void>> ask(Exchange& x, ClientWatch& watch, upstream::Lease& le
                      "the service answered a WebSocket's handshake with success and without one");
         } else {
             // No WebSocket, but an answer as any other.
-            Resend resend(x);
             Relay relay(x, service, {{}, true}, call, resend, *head);
             done = co_await relay.run();
         }
@@ -179,11 +195,12 @@ net::Task<Result<void>> open_tunnel(Exchange& x) {
         x.upstream_began = x.shard.loop().now();
         x.service->retries().sent();
     }
-    Result<upstream::Lease> lease = co_await open(x, watch, endpoint, key);
+    Resend resend(x);
+    Result<upstream::Lease> lease = co_await open(x, watch, endpoint, key, resend);
     Result<void> done = lease ? Result<void>{} : std::unexpected(lease.error());
     if (lease) {
         upstream::Endpoint& asked = lease->endpoint();
-        done = co_await ask(x, watch, *lease, call);
+        done = co_await ask(x, watch, *lease, call, resend);
         if (done ? x.outcome.status >= 500 : is_the_services(done.error())) {
             x.service->failed(asked);
         } else if (done) {

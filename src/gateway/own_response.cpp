@@ -7,6 +7,7 @@
 #include "gateway/forwarded_head.hpp"
 #include "gateway/grpc.hpp"
 #include "gateway/pipeline.hpp"
+#include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
 
 namespace gw::gateway {
@@ -128,9 +129,13 @@ net::Task<void> respond(Exchange& x, Verdict verdict) {
 
 net::Task<void> respond_to(Exchange& x, Error error) {
     Code code{};
-    x.outcome.why = error.detail;
+    // What was cancelled because the client left says nothing of why the request ended.
+    const bool left = x.client_gone && error.code == Errc::cancelled;
+    x.outcome.why = left ? "" : error.detail;
     if (x.stream.responded()) {
-        x.outcome.decided_by = error.fault == Fault::client ? "client" : "upstream cut short";
+        x.outcome.decided_by = has_malformed_body(x)          ? "protocol"
+                               : error.fault == Fault::client ? "client"
+                                                              : "upstream cut short";
         x.stream.abort();
         co_return;
     }
@@ -140,7 +145,9 @@ net::Task<void> respond_to(Exchange& x, Error error) {
         co_return;
     }
     const bool of_the_body = error.fault == Fault::client && error.code != Errc::head_too_large;
-    x.outcome.decided_by = of_the_body ? "request_body" : "forward";
+    x.outcome.decided_by = has_malformed_body(x) ? "protocol"
+                           : of_the_body         ? "request_body"
+                                                 : kForward;
     // The detail of a failure may name what is behind us; the client learns only its kind.
     co_await respond(x,
                      refuse(code, error.fault == Fault::client ? error.detail : kind_detail(code)));

@@ -60,7 +60,7 @@ Verdict decide(Exchange& x) {
     if (const http::H1Refusal* defect = x.stream.defect(); defect != nullptr) {
         x.outcome.decided_by = "protocol";
         if (defect->status == 405) {
-            x.allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+            x.allow = kServedMethods;
         }
         if (defect->status == 400) {
             report_violation(x, observe::Violation::protocol_abuse, defect->detail, "blocked", 400);

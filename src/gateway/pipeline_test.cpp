@@ -86,6 +86,25 @@ TEST_F(Pipeline, BytesThatAreNoRequestMeetNoStage) {
     EXPECT_EQ(d.by, "protocol");
 }
 
+TEST_F(Pipeline, WhatTheGatewayAsAWholeTakesIsAskedOfNoRoute) {
+    EXPECT_EQ(decided("OPTIONS *").kind, Verdict::Kind::answer);
+    EXPECT_EQ(decided("OPTIONS *").by, "route");
+    EXPECT_EQ(decided("OPTIONS http://a").kind, Verdict::Kind::answer);
+    EXPECT_EQ(decided("GET *").by, "protocol");
+}
+
+TEST_F(Pipeline, OptionsThatMayGoNoFurtherAreAnsweredHere) {
+    const std::string_view line = "OPTIONS /api/v1/events/7";
+    EXPECT_EQ(decided(line, "Max-Forwards: 0\r\n").by, "max_forwards");
+    EXPECT_EQ(decided(line, "Max-Forwards: 1\r\n").kind, Verdict::Kind::go_on);
+    EXPECT_EQ(decided(line, "Max-Forwards: x\r\n").kind, Verdict::Kind::go_on);
+    EXPECT_EQ(decided(line).kind, Verdict::Kind::go_on);
+    EXPECT_EQ(decided("GET /api/v1/events/7", "Max-Forwards: 0\r\n").kind, Verdict::Kind::go_on);
+    EXPECT_EQ(decided("OPTIONS /nowhere", "Max-Forwards: 0\r\n").code, Code::no_route);
+    EXPECT_EQ(decided("OPTIONS /api/v1/events/internal", "Max-Forwards: 0\r\n").code,
+              Code::no_route);
+}
+
 TEST_F(Pipeline, HealthIsAnsweredBeforeAnyRoute) {
     EXPECT_EQ(decided("GET /health/live").kind, Verdict::Kind::answer);
     EXPECT_EQ(decided("GET /health").by, "health");

@@ -49,10 +49,21 @@ bool PurgeLog::note(const Purge& purge, std::int64_t at, Instant now) {
     place->second = at;
     noted_.push_back({now, kind, std::move(what), at});
     if (noted_.size() > kMost) {
-        all_before_ = std::max(all_before_, noted_.front().at);
-        forget_oldest();
+        make_room();
     }
     return !known;
+}
+
+void PurgeLog::make_room() {
+    const Noted& oldest = noted_.front();
+    if (oldest.at != kNotKnown) {
+        all_before_ = std::max(all_before_, oldest.at);
+    } else if (const auto place = times(oldest.kind).find(oldest.what);
+               place != times(oldest.kind).end() && place->second == kNotKnown) {
+        // Else its time came to be known, and stands further behind.
+        all_until_ = oldest.when + kept_for_;
+    }
+    forget_oldest();
 }
 
 void PurgeLog::forget_oldest() {
@@ -72,8 +83,8 @@ bool PurgeLog::hit(Kind kind, std::string_view what, std::int64_t began) const {
     return place != known.end() && place->second >= began;
 }
 
-bool PurgeLog::covers(const StoredAnswer& answer, std::int64_t began) const {
-    if (all_before_ >= began || hit(Kind::all, "", began) ||
+bool PurgeLog::covers(const StoredAnswer& answer, std::int64_t began, Instant now) const {
+    if (all_before_ >= began || now < all_until_ || hit(Kind::all, "", began) ||
         hit(Kind::tenant, answer.tenant, began) || hit(Kind::path, answer.path, began)) {
         return true;
     }

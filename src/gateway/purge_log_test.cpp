@@ -26,9 +26,9 @@ TEST(PurgeLog, CoversWhatWasAskedForBeforeAPurgeThatNamesIt) {
           "path:/api/v1/events/7/seats/**", "path:/api/v1/events/**", "path:/**"}) {
         PurgeLog log(kHour);
         EXPECT_TRUE(log.note(purge(text), 1'000, kNow));
-        EXPECT_TRUE(log.covers(answer(), 1'000)) << text;
-        EXPECT_TRUE(log.covers(answer(), 1)) << text;
-        EXPECT_FALSE(log.covers(answer(), 1'001)) << text;
+        EXPECT_TRUE(log.covers(answer(), 1'000, kNow)) << text;
+        EXPECT_TRUE(log.covers(answer(), 1, kNow)) << text;
+        EXPECT_FALSE(log.covers(answer(), 1'001, kNow)) << text;
     }
 }
 
@@ -39,18 +39,18 @@ TEST(PurgeLog, CoversNothingElse) {
           "path:/api/v1/events/7/seats/1/**", "path:/api/v1/events/7/sea/**"}) {
         EXPECT_TRUE(log.note(purge(text), 1'000, kNow));
     }
-    EXPECT_FALSE(log.covers(answer(), 1));
+    EXPECT_FALSE(log.covers(answer(), 1, kNow));
 }
 
 TEST(PurgeLog, OneWhoseTimeIsNotKnownCoversEverythingUntilItIs) {
     PurgeLog log(kHour);
     EXPECT_TRUE(log.note(purge("tag:hot"), PurgeLog::kNotKnown, kNow));
-    EXPECT_TRUE(log.covers(answer(), 9'000'000));
+    EXPECT_TRUE(log.covers(answer(), 9'000'000, kNow));
     EXPECT_FALSE(log.note(purge("tag:hot"), 1'000, kNow)) << "the same one";
-    EXPECT_FALSE(log.covers(answer(), 1'001));
+    EXPECT_FALSE(log.covers(answer(), 1'001, kNow));
     EXPECT_FALSE(log.note(purge("tag:hot"), 1'000, kNow)) << "told again";
     EXPECT_TRUE(log.note(purge("tag:hot"), 2'000, kNow)) << "another one";
-    EXPECT_TRUE(log.covers(answer(), 1'500));
+    EXPECT_TRUE(log.covers(answer(), 1'500, kNow));
 }
 
 TEST(PurgeLog, ForgetsWhatTheStoreCannotHoldAnyMore) {
@@ -58,9 +58,9 @@ TEST(PurgeLog, ForgetsWhatTheStoreCannotHoldAnyMore) {
     log.note(purge("tag:hot"), 1'000, kNow);
     log.note(purge("tag:hot"), 5'000, kNow + kHour / 2);
     log.note(purge("tag:other"), 1'000, kNow + kHour);
-    EXPECT_TRUE(log.covers(answer(), 4'000)) << "the later one is still of use";
+    EXPECT_TRUE(log.covers(answer(), 4'000, kNow)) << "the later one is still of use";
     log.note(purge("tag:other"), 9'000, kNow + 2 * kHour);
-    EXPECT_FALSE(log.covers(answer(), 4'000));
+    EXPECT_FALSE(log.covers(answer(), 4'000, kNow));
 }
 
 TEST(PurgeLog, WhatThereIsNoRoomForCountsForEverything) {
@@ -69,8 +69,29 @@ TEST(PurgeLog, WhatThereIsNoRoomForCountsForEverything) {
         log.note({Purge::Of::tag, "x" + std::to_string(i)}, 1'000 + static_cast<std::int64_t>(i),
                  kNow);
     }
-    EXPECT_TRUE(log.covers(answer(), 1'000));
-    EXPECT_FALSE(log.covers(answer(), 1'001));
+    EXPECT_TRUE(log.covers(answer(), 1'000, kNow));
+    EXPECT_FALSE(log.covers(answer(), 1'001, kNow));
+}
+
+TEST(PurgeLog, OneOfAnUnknownTimeThatThereIsNoRoomForCountsForEverythingForAWhile) {
+    PurgeLog log(kHour);
+    EXPECT_TRUE(log.note(purge("tag:other"), PurgeLog::kNotKnown, kNow));
+    for (std::size_t i = 0; i < PurgeLog::kMost; ++i) {
+        log.note({Purge::Of::tag, "x" + std::to_string(i)}, 1'000, kNow + Millis{1});
+    }
+    EXPECT_TRUE(log.covers(answer(), 9'000'000, kNow + Millis{1}));
+    EXPECT_FALSE(log.covers(answer(), 9'000'000, kNow + kHour)) << "the store holds none of it";
+}
+
+TEST(PurgeLog, OneWhoseTimeCameToBeKnownIsLeftOutInSilence) {
+    PurgeLog log(kHour);
+    for (const std::int64_t at : {PurgeLog::kNotKnown, std::int64_t{2'000}}) {
+        log.note(purge("tag:other"), at, kNow);
+    }
+    for (std::size_t i = 0; i < PurgeLog::kMost - 1; ++i) {
+        log.note({Purge::Of::tag, "x" + std::to_string(i)}, 1'000, kNow);
+    }
+    EXPECT_FALSE(log.covers(answer(), 9'000'000, kNow));
 }
 
 }  // namespace

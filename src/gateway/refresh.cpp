@@ -24,7 +24,8 @@ struct Behind {
 
 net::Task<void> fetch(std::unique_ptr<Behind> behind) {
     Exchange& x = behind->x;
-    if (const Result<void> done = co_await forward(x); !done && !x.withheld) {
+    const Result<void> done = co_await forward(x);
+    if ((!done || x.cache->met_failure()) && !x.withheld) {
         x.shard.metrics().cache_failed(observe::Cache::response).add();
     }
 }

@@ -26,7 +26,7 @@ const char* kind_detail(Code code) {
         case Code::upstream_timeout:
             return "the service did not answer in time";
         case Code::overloaded:
-            return "the gateway is out of capacity; try again";
+            return "there is no room for this request at the moment; try again";
         case Code::no_healthy_upstream:
             return "no address of the service is known";
         default:

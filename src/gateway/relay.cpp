@@ -4,8 +4,8 @@
 
 #include "base/text.hpp"
 #include "gateway/compression.hpp"
+#include "gateway/event_stream.hpp"
 #include "gateway/forwarded_head.hpp"
-#include "gateway/grpc.hpp"
 #include "gateway/pipeline.hpp"
 #include "gateway/shard.hpp"
 
@@ -15,12 +15,6 @@ namespace {
 using upstream::Breaker;
 
 constexpr int kInterimHeadsMax = 32;  // more 1xx heads than this before an answer is a flood
-
-// An answer that goes on for as long as there is something to tell: events, or messages.
-bool is_event_stream(const http::Headers& headers) {
-    const std::string_view type = headers.value(http::Known::content_type);
-    return starts_with_ignore_case(type, "text/event-stream") || is_grpc(type);
-}
 
 // The longest pause between two parts of this answer.
 Millis pause_max(const Route& route, const http::Headers& headers) {
@@ -90,19 +84,27 @@ net::Task<Result<void>> Relay::transfer() {
         co_return std::unexpected(part.error());
     }
     x_.upstream_ended = x_.shard.loop().now();
+    if (x_.cache && part->last) [[unlikely]] {
+        x_.cache->has_all();
+    }
     if (!build_response_head(x_, *head)) {
         co_return fail(Errc::too_large, Fault::upstream, "the service sent too many header fields");
     }
     x_.outcome.status = x_.memory.response.status;
     on_response(x_);
+    const int status = head->status;  // as the service has said it
+    const http::Headers* trailers = part->last ? service_.trailers() : nullptr;
     if (x_.cache) [[unlikely]] {
         x_.cache->take_body(x_, *part);
+        if (x_.cache->unchanged()) {
+            part->bytes = {};
+            trailers = nullptr;
+        }
     }
     if (x_.idempotency) [[unlikely]] {
         x_.idempotency->take_body(*part);
     }
-    sent = co_await send_answer(x_, part->bytes, part->last,
-                                part->last ? service_.trailers() : nullptr);
+    sent = co_await send_answer(x_, part->bytes, part->last, trailers);
     Millis pause{0};
     if (!part->last) {
         pause = pause_max(*x_.route, head->headers);
@@ -114,7 +116,10 @@ net::Task<Result<void>> Relay::transfer() {
         }
     }
     while ((sent || wanted_without_client()) && !part->last) {
-        part = co_await service_.read_body(pause);
+        if (x_.idempotency) [[unlikely]] {
+            x_.idempotency->renew(x_.shard.loop().now(), pause);
+        }
+        part = co_await service_.read_body(x_.part ? until_deadline(pause) : pause);
         if (!part) {
             co_return std::unexpected(part.error());
         }
@@ -133,9 +138,16 @@ net::Task<Result<void>> Relay::transfer() {
     }
     if (sent) {
         x_.generation.service_series[x_.service_index]->answered(
-            x_.outcome.status, x_.upstream_ended - *x_.upstream_began);
+            status, x_.upstream_ended - *x_.upstream_began);
     }
     co_return sent;
+}
+
+// A part of an answer is of use only as a whole, and in time: what comes late is the service's
+// timeout, as a head that comes late is.
+Millis Relay::until_deadline(Millis pause) const {
+    const auto left = std::chrono::ceil<Millis>(x_.deadline - x_.shard.loop().now());
+    return std::clamp(left, Millis{0}, pause);
 }
 
 bool Relay::wanted_without_client() const {
@@ -143,7 +155,7 @@ bool Relay::wanted_without_client() const {
 }
 
 bool Relay::pass_over(const http::ResponseHead& head) {
-    if (!resend_.after(head, first_.last)) {
+    if (!resend_.after(head, all_here_)) {
         return false;
     }
     x_.generation.service_series[x_.service_index]->answered(
@@ -170,19 +182,24 @@ net::Task<Result<void>> Relay::transfer_with_upload() {
 // The rest of the client's body, to the service. Ends early when either side fails; the other
 // direction then decides what that means.
 net::Task<void> Relay::upload() {
-    while (true) {
-        const Result<http::BodyPart> part = co_await x_.stream.read_body();
+    for (bool from_client = held_.bytes.empty();; from_client = true) {
+        const Result<http::BodyPart> part =
+            from_client ? co_await x_.stream.read_body() : Result<http::BodyPart>{held_};
         if (!part) {
             if (part.error().code != Errc::cancelled) {
                 client_error_ = part.error();
+                x_.broken_body = client_error_;
                 service_.cancel();
             }
             break;
         }
-        body_read_ = true;
+        body_read_ = from_client;
         const Result<void> sent = co_await service_.send_body(
             part->bytes, part->last, part->last ? x_.stream.trailers() : nullptr);
         uploaded_ = x_.shard.loop().now();
+        if (x_.idempotency) [[unlikely]] {
+            x_.idempotency->renew(uploaded_, x_.route->timeout);
+        }
         // A service that reads no further may have answered already; and what was to cancel the
         // next read may have come before it, while the last bytes left.
         if (!sent || part->last || over_) {

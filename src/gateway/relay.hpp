@@ -14,7 +14,7 @@ namespace gw::gateway {
 // Lives as long as its run(), which is called once.
 class Relay {
   public:
-    // first: the part of the client's body that is already here.
+    // first: the part of the client's body that is already here; it outlives run().
     // call: is told of the answer, also when its body breaks off. resend: may want it sent again
     // instead. answer: its head, if the request has been sent and answered already. latest: when
     // its head must be there however long the client sends.
@@ -23,7 +23,12 @@ class Relay {
           Instant latest = kNever)
         : x_(x),
           service_(service),
-          first_(first),
+          first_(first.bytes.substr(0, kSentAtOnce),
+                 first.last && first.bytes.size() <= kSentAtOnce),
+          held_(first.bytes.size() <= kSentAtOnce
+                    ? http::BodyPart{}
+                    : http::BodyPart{first.bytes.substr(kSentAtOnce), first.last}),
+          all_here_(first.last),
           call_(call),
           resend_(resend),
           answer_(answer),
@@ -39,7 +44,12 @@ class Relay {
     [[nodiscard]] bool passed_over() const { return passed_over_; }
 
   private:
+    // The service takes that much before it reads; behind more of a body its answer would have to
+    // wait, which may come early.
+    static constexpr std::size_t kSentAtOnce = 16UL * 1024;
+
     net::Task<Result<void>> transfer();
+    [[nodiscard]] Millis until_deadline(Millis pause) const;
     // The answer is an error that the request is sent again for.
     bool pass_over(const http::ResponseHead& head);
     // Though nobody reads it any more, the answer is kept for who asks again.
@@ -51,6 +61,8 @@ class Relay {
     Exchange& x_;
     http::ClientStream& service_;
     http::BodyPart first_;
+    http::BodyPart held_;  // what goes behind it, if anything of that is here
+    bool all_here_;        // nothing of the body is to be read from the client
     upstream::BreakerCall& call_;
     Resend& resend_;
     const http::ResponseHead* answer_;

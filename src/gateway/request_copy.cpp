@@ -4,6 +4,7 @@
 #include "gateway/detached_stream.hpp"
 #include "gateway/forward.hpp"
 #include "gateway/held_body.hpp"
+#include "gateway/service_maintenance.hpp"
 #include "gateway/shard.hpp"
 
 namespace gw::gateway {
@@ -101,6 +102,11 @@ void mirror(Exchange& from, const MirrorOptions& options) {
     const auto count = [&](Mirrored what) {
         from.generation.service_series[service]->mirrored[static_cast<std::size_t>(what)].add();
     };
+    // Closed, it is its operators' alone.
+    if (WallTime until{}; is_closed(from, service, until)) {
+        count(Mirrored::skipped_closed);
+        return;
+    }
     std::uint32_t& in_flight = from.generation.mirrors[from.route->index];
     if (in_flight >= options.in_flight_max || shard.draining()) {
         count(Mirrored::skipped_busy);

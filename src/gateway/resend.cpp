@@ -11,7 +11,7 @@ bool Resend::repeatable() const {
 
 bool Resend::was_stale(const Error& error, bool reused) const {
     return reused &&
-           (error.retry == Retry::yes || (error.retry == Retry::if_reused && repeatable()));
+           (error.retry == Retry::yes || (error.retry == Retry::if_repeatable && repeatable()));
 }
 
 bool Resend::after(const Error& error, bool reused, bool body_held) {
@@ -29,6 +29,23 @@ bool Resend::after(const http::ResponseHead& head, bool body_held) {
                    .retries = retries_,
                    .status = static_cast<std::uint32_t>(head.status),
                    .asked_to_wait = head.headers.has(http::Known::retry_after)});
+}
+
+bool Resend::at_once(const Error& error, bool elsewhere) {
+    const Instant now = x_.shard.loop().now();
+    if (error.retry != Retry::yes || x_.client_gone || now >= x_.deadline ||
+        retries_ >= x_.service->options().retry.retries_max ||
+        (!x_.service->retries().take(now) && !elsewhere)) {
+        return false;
+    }
+    ++retries_;
+    return true;
+}
+
+net::Task<void> Resend::pause(ClientWatch& watch) {
+    net::Loop& loop = x_.shard.loop();
+    ClientPause pause(loop, watch);
+    co_await pause.until(loop.now() + pause_);
 }
 
 bool Resend::decide(const upstream::Attempt& attempt) {

@@ -2,6 +2,7 @@
 // upstream/retry.hpp; here is what it has to know.
 #pragma once
 
+#include "gateway/client_watch.hpp"
 #include "gateway/exchange.hpp"
 #include "upstream/retry.hpp"
 
@@ -18,10 +19,14 @@ class Resend {
     // After an answer of which nothing has gone to the client.
     bool after(const http::ResponseHead& head, bool body_held);
 
+    // After a failure to connect, of which the service knows nothing: whether to try again without
+    // a pause. elsewhere: at another endpoint, which the budget does not keep from being asked.
+    bool at_once(const Error& error, bool elsewhere);
+
     // The connection was closed as the request left: that says nothing of the service.
     [[nodiscard]] bool was_stale(const Error& error, bool reused) const;
-    // Before it is sent again.
-    [[nodiscard]] Instant::duration pause() const { return pause_; }
+    // Before it is sent again; ends early with the client, which is to be asked for then.
+    net::Task<void> pause(ClientWatch& watch);
 
   private:
     // May be sent twice and is the same as once (RFC 9110, 9.2.2), by its method or because the

@@ -73,7 +73,8 @@ template <class Visitor>
 void fields(Visitor& field, RouteOptions& o) {
     using namespace config;
     field("name", o.name, Required{}, Check{check_route_name, "^[a-z0-9][a-z0-9._-]{0,63}$"},
-          "unique; its name in logs and in the output of `routes`");
+          "unique; its name in messages about the configuration and in the output of `routes` and "
+          "`explain`; log lines and metrics name it by `path`");
     field("path", o.path, Required{},
           "`/a/b` is that path, `/a/{id}` any one segment, `/a/**` that path and all below it");
     field("methods", o.methods, "methods it takes; none listed: all");
@@ -87,8 +88,9 @@ void fields(Visitor& field, RouteOptions& o) {
           "default: the same path");
     field(
         "timeout_ms", o.timeout, Range{0, 3'600'000},
-        "time for the whole request, from its head to the end of the answer; 0 is `timeout_ms` of "
-        "the service");
+        "time for the answer's head, from the request's first byte or, if that is later, the last "
+        "one of its body; then the longest pause in the answer's body, which as a whole may take "
+        "longer; 0 is `timeout_ms` of the service");
     field("body_bytes_max", o.body_bytes_max, Range{0, 1'099'511'627'776},
           "largest request body, else 413; 0 is the general `body_bytes_max`");
     field("hedge_after_ms", o.hedge_after, Range{0, 3'600'000},

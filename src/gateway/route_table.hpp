@@ -108,6 +108,8 @@ class RouteTable {
 constexpr std::uint16_t method_bit(http::Method method) {
     return static_cast<std::uint16_t>(1U << static_cast<unsigned>(method));
 }
+// Of the gateway as a whole, for an Allow field.
+inline constexpr std::string_view kServedMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 // "GET, HEAD, POST" for an Allow field.
 std::string allow_list(std::uint16_t methods);
 

@@ -118,6 +118,19 @@ TEST(RouteTable, TheMoreSpecificHostWins) {
     EXPECT_EQ(name("/b/c", "api.example.com"), "only any");
 }
 
+TEST(RouteTable, AHostIsItselfInAnyCaseAtAnyPortAndWithItsLastDot) {
+    Builder b;
+    b.add("/a", {}, {"api.test"});
+    const RouteTable table = b.table();
+    for (const char* host :
+         {"api.test", "API.Test", "api.test.", "api.test:9999", "api.test.:80"}) {
+        EXPECT_EQ(found(table, "/a", Method::get, host), "/a") << host;
+    }
+    for (const char* host : {"", "test", "x.api.test", "api.test.evil", "api.test.."}) {
+        EXPECT_EQ(found(table, "/a", Method::get, host), "") << host;
+    }
+}
+
 TEST(RouteTable, FindsEachOfTenThousandRoutes) {
     Builder b;
     for (int i = 0; i < 10'000; ++i) {

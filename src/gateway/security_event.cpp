@@ -1,7 +1,11 @@
 #include "gateway/security_event.hpp"
 
+#include <optional>
+#include <utility>
+
 #include "gateway/shard.hpp"
 #include "identity/identity.hpp"
+#include "observe/masked_target.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -13,7 +17,7 @@ std::string_view tenant_of(const Exchange& x) {
     return x.identity ? std::string_view{x.identity->tenant} : std::string_view{};
 }
 std::string_view route_of(const Exchange& x) {
-    return x.route != nullptr ? std::string_view{x.route->path} : "none";
+    return x.route != nullptr ? std::string_view{x.route->path} : observe::kNoRoute;
 }
 std::string_view trace_of(const Exchange& x) {
     return {x.trace.trace_id.data(), x.trace.trace_id.size()};
@@ -25,24 +29,39 @@ void keep(Exchange& x, std::string_view kind, std::string_view decision, int sta
     if (record == nullptr) {
         return;
     }
-    record->keep({.time = x.shard.loop().clock().wall,
-                  .kind = kind,
-                  .user = std::string(user_of(x)),
-                  .tenant = std::string(tenant_of(x)),
-                  .address = std::string(x.client_text),
-                  .resource = std::string(x.head().method_text) + " " + std::string(x.head().path),
-                  .decision = decision,
-                  .status = status,
-                  .detail = std::move(detail),
-                  .request_id = std::string(x.request_id)});
+    record->keep(
+        {.time = x.shard.loop().clock().wall,
+         .kind = kind,
+         .user = std::string(user_of(x)),
+         .tenant = std::string(tenant_of(x)),
+         .address = std::string(x.client_text),
+         .resource = std::string(x.head().method_text) + " " + observe::masked_path(x.head().path),
+         .decision = decision,
+         .status = status,
+         .detail = std::move(detail),
+         .request_id = std::string(x.request_id)});
 }
 
 void note(Exchange& x, AccessNote note) {
     SecurityRecord* const record = x.shard.security_record();
     if (record != nullptr) {
         note.address = x.client;
-        record->note(note);
+        record->note(std::move(note));
     }
+}
+
+std::unique_ptr<const FailedRequest> failed_request(const Exchange& x, std::string_view user) {
+    if (x.shard.security_record() == nullptr) {
+        return nullptr;
+    }
+    return std::make_unique<FailedRequest>(
+        FailedRequest{.request_id = std::string(x.request_id),
+                      .trace_id = std::string(trace_of(x)),
+                      .method = std::string(x.head().method_text),
+                      .path = observe::masked_path(x.head().path),
+                      .route = std::string(route_of(x)),
+                      .user = std::string(user),
+                      .tenant = std::string(tenant_of(x))});
 }
 
 }  // namespace
@@ -51,18 +70,29 @@ void report_violation(Exchange& x, observe::Violation violation, std::string_vie
                       std::string_view decision, int status) {
     const std::string_view kind = observe::kViolations[static_cast<std::size_t>(violation)];
     x.shard.metrics().violation(violation).add();
+    const auto answered = status != 0 ? std::optional(std::int64_t{status}) : std::nullopt;
     x.shard.log_warn("security violation", {{"requestId", x.request_id},
                                             {"traceId", trace_of(x)},
                                             {"violationType", kind},
                                             {"detail", what},
                                             {"decision", decision},
-                                            {"status", std::int64_t{status}},
+                                            {"status", answered},
                                             {"ip", x.client_text},
                                             {"userId", user_of(x)},
                                             {"tenantId", tenant_of(x)},
                                             {"method", x.head().method_text},
                                             {"route", route_of(x)}});
     keep(x, kind, decision, status, std::string(what));
+}
+
+bool has_malformed_body(const Exchange& x) {
+    return x.broken_body && x.broken_body->code == Errc::malformed;
+}
+
+void report_malformed_body(Exchange& x, int status) {
+    // Behind any other status the answer had begun, and what was left of both was cut.
+    report_violation(x, observe::Violation::protocol_abuse, x.broken_body->detail,
+                     status == 400 ? "blocked" : "disconnected", status);
 }
 
 void report_abuse(Shard& shard, const IpAddress& address, std::string_view what) {
@@ -105,7 +135,9 @@ void report_failed_authentication(Exchange& x, std::size_t cause, std::string_vi
                                                {"userId", user},
                                                {"method", x.head().method_text},
                                                {"route", route_of(x)}});
-    note(x, {.kind = AccessNote::Kind::token_refused, .cause = cause});
+    note(x, {.kind = AccessNote::Kind::token_refused,
+             .cause = cause,
+             .request = failed_request(x, user)});
 }
 
 void report_verified_token(Exchange& x) {
@@ -129,10 +161,13 @@ void report_failed_sign_in(Exchange& x, bool ban) {
                                                {"ip", x.client_text},
                                                {"method", x.head().method_text},
                                                {"route", route_of(x)}});
-    note(x, {.kind = AccessNote::Kind::sign_in_failed, .ban = ban, .account = x.account});
+    note(x, {.kind = AccessNote::Kind::sign_in_failed,
+             .ban = ban,
+             .account = x.account,
+             .request = failed_request(x, user_of(x))});
 }
 
-void report_cross_tenant(Exchange& x, std::string_view target, std::string_view where, bool allowed,
+void report_cross_tenant(Exchange& x, const Target& target, std::string_view where, bool allowed,
                          int status) {
     observe::MetricBlock& metrics = x.shard.metrics();
     metrics
@@ -149,9 +184,10 @@ void report_cross_tenant(Exchange& x, std::string_view target, std::string_view 
                       {"traceId", trace_of(x)},
                       {"violationType", "tenant_bypass"},
                       {"sourceTenant", tenant_of(x)},
-                      {"targetTenant", target},
+                      {"targetTenant", target.tenant},
+                      {"targetVenue", target.venue},
                       {"userId", user_of(x)},
-                      {"resource", x.head().path},
+                      {"resource", observe::masked_path(x.head().path)},
                       {"namedIn", where},
                       {"outcome", outcome},
                       {"status", std::int64_t{status}},
@@ -159,7 +195,17 @@ void report_cross_tenant(Exchange& x, std::string_view target, std::string_view 
                       {"method", x.head().method_text},
                       {"route", route_of(x)}});
     keep(x, "tenant_bypass", outcome, status,
-         "target " + std::string(target) + " by " + std::string(where));
+         "target " +
+             (target.venue.empty() ? std::string(target.tenant)
+                                   : "venue " + std::string(target.venue)) +
+             " by " + std::string(where));
+}
+
+void report_visit(Exchange& x, int status) {
+    if (!x.visit.venues.empty()) {
+        const Visit visit = std::exchange(x.visit, {});
+        report_cross_tenant(x, {.venue = visit.venues}, visit.named_in, true, status);
+    }
 }
 
 }  // namespace gw::gateway

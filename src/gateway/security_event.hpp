@@ -2,6 +2,7 @@
 // and the audit record.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -19,9 +20,20 @@ struct SecurityEvent {
     std::string address;
     std::string resource;       // method and path, without the query
     std::string_view decision;  // a literal: "blocked", "logged" or "allowed"
-    int status = 0;             // of the answer, where it is known
+    int status = 0;             // of the answer; 0: there is none yet
     std::string detail;
     std::string request_id;
+};
+
+// The request that failed at the door: whoever is found to guess is told of by the last of his.
+struct FailedRequest {
+    std::string request_id;
+    std::string trace_id;
+    std::string method;
+    std::string path;  // without the query
+    std::string route;
+    std::string user;  // empty: nobody was known
+    std::string tenant;
 };
 
 // What is counted over all workers: how people and tokens fare at the door.
@@ -38,13 +50,15 @@ struct AccessNote {
     IpAddress address{};
     std::uint64_t account = 0;  // SecurityRecord::hash of the user or account; 0: none was named
     WallTime issued_at{};       // of token_verified
+    // Of token_refused and sign_in_failed only: what goes well pays nothing for it.
+    std::unique_ptr<const FailedRequest> request{};
 };
 
 // Keeps security events. Called by workers; must not wait.
 class SecurityRecord {
   public:
     virtual void keep(SecurityEvent event) = 0;
-    virtual void note(const AccessNote& note) = 0;
+    virtual void note(AccessNote note) = 0;
     // The same for the same name as long as the process lives; strangers cannot tell it.
     [[nodiscard]] virtual std::uint64_t hash(std::string_view name) const = 0;
 
@@ -52,9 +66,15 @@ class SecurityRecord {
     ~SecurityRecord() = default;
 };
 
-// One "security violation" line, one count, one record. what: a literal.
+// One "security violation" line, one count, one record. what: a literal. status: of the answer; 0:
+// there is none yet, and nothing is said of it.
 void report_violation(Exchange& x, observe::Violation violation, std::string_view what,
                       std::string_view decision, int status);
+
+// Was the client's body no body of HTTP, as far as somebody has read it?
+[[nodiscard]] bool has_malformed_body(const Exchange& x);
+// Tells of that; once, at the request's end. status: of its answer.
+void report_malformed_body(Exchange& x, int status);
 
 // The same for what a connection did outside of any request: it was ended for it.
 void report_abuse(Shard& shard, const IpAddress& address, std::string_view what);
@@ -71,10 +91,20 @@ void report_verified_token(Exchange& x);
 void report_failed_sign_in(Exchange& x, bool ban);
 void report_sign_in(Exchange& x);
 
+// Whose a request's aim is: a tenant, or a venue of which it is not known whose it is.
+struct Target {
+    std::string_view tenant{};
+    std::string_view venue{};
+};
+
 // A request for what belongs to another tenant: one line with "cross-tenant", one count, one
-// record. target: the tenant or venue that was named. where: in what part of the request, or in its
-// answer (a literal). Also counts a violation (tenant_bypass) unless `allowed`.
-void report_cross_tenant(Exchange& x, std::string_view target, std::string_view where, bool allowed,
+// record. where: in what part of the request it was named, or in its answer (a literal). Also
+// counts a violation (tenant_bypass) unless `allowed`.
+void report_cross_tenant(Exchange& x, const Target& target, std::string_view where, bool allowed,
                          int status);
+
+// The same of what an administrator was let through for, once it has been answered with `status`;
+// nothing where there is no such thing, or it has been told.
+void report_visit(Exchange& x, int status);
 
 }  // namespace gw::gateway

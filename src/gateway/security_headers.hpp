@@ -54,6 +54,10 @@ void fields(Visitor& field, SecurityHeaderOptions& o) {
           "`Cross-Origin-Opener-Policy`, where the service says none");
 }
 
+// Browsers obey the first Strict-Transport-Security of an answer alone (RFC 6797, 8.1). True: a
+// service's own asks for all that ours does; it stays, and alone. Else none of them is left.
+bool keeps_hsts(std::string_view ours, http::Headers& headers);
+
 class SecurityHeaders {
   public:
     static constexpr std::size_t kMost = 7;

@@ -14,5 +14,7 @@ inline bool writes(http::Method method) {
 // service: in Site::services. until: when that ends, if it does by itself.
 bool is_closed(const Exchange& x, std::size_t service, WallTime& until);
 Verdict refuse_closed(Exchange& x, WallTime until);
+// Until then, for Retry-After; 0: nobody knows.
+std::int64_t seconds_closed(const Exchange& x, WallTime until);
 
 }  // namespace gw::gateway

@@ -6,6 +6,7 @@
 
 #include "gateway/security_event.hpp"
 #include "gateway/websocket_options.hpp"
+#include "http/method_names.hpp"
 #include "identity/identity.hpp"
 
 namespace gw::gateway {
@@ -28,6 +29,18 @@ const char* why(Hit hit) {
             return "the account was banned";
     }
     std::unreachable();
+}
+
+// Of a route that lists no methods, what is asked for most.
+void await_answers(const Route& route, observe::RouteSeries& series) {
+    constexpr auto kMost =
+        static_cast<std::uint16_t>(method_bit(http::Method::get) | method_bit(http::Method::post));
+    const std::uint16_t methods = route.methods != 0 ? route.methods : kMost;
+    for (const auto& [name, method] : http::names_of(http::Method{})) {
+        if ((methods & method_bit(method)) != 0) {
+            series.awaits(name);
+        }
+    }
 }
 
 }  // namespace
@@ -53,6 +66,15 @@ void Shard::abused(const net::Address& peer, const char* what) {
     report_abuse(*this, peer.ip, what);
 }
 
+void Shard::out_of_connections() {
+    constexpr std::chrono::seconds kTellEvery{60};
+    if (!out_of_connections_told_ || loop_.now() - *out_of_connections_told_ >= kTellEvery) {
+        out_of_connections_told_ = loop_.now();
+        log_warn("as many clients are connected as may be; further ones wait until one leaves",
+                 {{"remedy", "raise connections.connections_max, or lower idle_timeout_ms there"}});
+    }
+}
+
 void Shard::shook_hands(const net::Address& peer, observe::Handshake outcome, const char* why) {
     metrics_.handshake(outcome).add();
     if (outcome == observe::Handshake::unverified) {
@@ -72,6 +94,10 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     }
     Generation next;
     next.site = std::move(site);
+    // All of them first: the series for which there was no room may be of several.
+    for (const auto& service : services_) {
+        metrics_.upstream(service->name()).configured(false);
+    }
     for (const ServiceEntry& entry : next.site->services) {
         auto known = std::ranges::find_if(
             services_, [&](const auto& service) { return service->name() == entry.name; });
@@ -83,10 +109,13 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
         next.services.push_back(known->get());
         next.breakers.push_back(&breakers_->of(entry.name));
         next.service_series.push_back(&metrics_.upstream(entry.name));
+        next.service_series.back()->configured(true);
+        next.service_series.back()->concurrency_limit.set((*known)->bulkhead().limit());
     }
-    next.unrouted = &metrics_.route("none");  // first: it has room, whatever comes
+    next.unrouted = &metrics_.route(observe::kNoRoute);  // first: it has room, whatever comes
     for (const auto& route : next.site->routes.routes()) {
         next.route_series.push_back(&metrics_.route(route->path));
+        await_answers(*route, *next.route_series.back());
         for (const std::size_t service : route->canaries) {
             next.service_series[service]->takes(observe::UpstreamSeries::kCanary);
         }
@@ -188,14 +217,25 @@ void Shard::close_tunnels_without_route() {
     });
 }
 
+std::optional<Tunnel::End> Shard::why_to_end(const Tunnel& tunnel) const {
+    if (tunnels_closed_) {
+        return Tunnel::End::draining;
+    }
+    const bool open = std::ranges::any_of(current_->site->routes.routes(), [&](const auto& route) {
+        return route->name == tunnel.route() && websocket_of(route->options) != nullptr;
+    });
+    return open ? std::nullopt : std::optional(Tunnel::End::reconfigured);
+}
+
 void Shard::end_revoked_keys() {
     const identity::ApiKeys& keys = current_->site->api_keys;
     const WallTime now = loop_.clock().wall;
+    keys_end_ = keys.next_end(now);
     const auto revoked = [&](const identity::Identity* caller) {
         return caller != nullptr && caller->by_api_key && !keys.still_give(*caller, now);
     };
     cut_where([&](const Exchange& x) -> const char* {
-        return revoked(x.identity.get()) ? "the API key was revoked" : nullptr;
+        return revoked(x.identity.get()) ? "the API key was revoked or has ended" : nullptr;
     });
     tunnels_.close_where(
         http::kPolicyViolation, [&](const Tunnel& tunnel) -> std::optional<Tunnel::End> {
@@ -205,6 +245,7 @@ void Shard::end_revoked_keys() {
 }
 
 void Shard::close_tunnels() {
+    tunnels_closed_ = true;
     tunnels_.close_where(http::kGoingAway, [](const Tunnel&) {
         return std::optional<Tunnel::End>(Tunnel::End::draining);
     });
@@ -239,10 +280,10 @@ void Shard::leave(Exchange& x) {
 void Shard::sweep() {
     for (const auto& service : services_) {
         service->sweep();
-        const upstream::Service::Count count = service->connections();
+        const upstream::Endpoint::Count count = service->connections();
         observe::UpstreamSeries& series = metrics_.upstream(service->name());
         series.connections_idle.set(count.idle);
-        series.connections_active.set(count.lent);
+        series.connections_active.set(count.active);
         series.waiting.set(service->bulkhead().waiting());
         series.concurrency_limit.set(service->bulkhead().limit());
         look_for_crowd(*service, series.shed.value());
@@ -252,6 +293,9 @@ void Shard::sweep() {
             told = ejected;
             tell_ejected_(service->name(), std::move(ejected));
         }
+    }
+    if (loop_.clock().wall >= keys_end_) {
+        end_revoked_keys();
     }
     loop_.timers().arm(sweep_timer_, loop_.now() + kSweepEvery);
 }
@@ -268,6 +312,9 @@ void Shard::look_for_crowd(upstream::Service& service, std::uint64_t shed) {
 }
 
 void Shard::write_access_line(const observe::AccessRecord& record) {
+    if (log_ != nullptr && record.level < log_->level()) {
+        return;
+    }
     access_log_.write(record);
     if (!flush_timer_.armed()) {
         loop_.timers().arm(flush_timer_, loop_.now() + kAccessLineWait);

@@ -60,11 +60,12 @@ class Shard final : public http::Responder {
 
     net::Task<void> serve(http::Stream& stream) override;
     void abused(const net::Address& peer, const char* what) override;
+    void out_of_connections() override;
     void shook_hands(const net::Address& peer, observe::Handshake outcome,
                      const char* why) override;
 
     // From here on requests begin with this configuration. Whose API key it does not hold any more,
-    // or holds for somebody else, loses what is in flight.
+    // or holds for somebody else, loses what is in flight; so does whose key ends, when it does.
     void adopt(std::shared_ptr<const Site> site);
     void adopt_members(const std::string& service, std::span<const upstream::Member> members);
     // What active checks say of an endpoint.
@@ -105,8 +106,11 @@ class Shard final : public http::Responder {
     [[nodiscard]] TunnelList& tunnels() { return tunnels_; }
     // Before the loop stops.
     net::Task<void> end_services();
-    // Tells whoever talks to a service through us to go elsewhere.
+    // Tells whoever talks to a service through us to go elsewhere; who agrees on a tunnel after
+    // that as well.
     void close_tunnels();
+    // What has happened while this tunnel was agreed on, for which it would have been closed.
+    [[nodiscard]] std::optional<Tunnel::End> why_to_end(const Tunnel& tunnel) const;
 
     [[nodiscard]] net::Loop& loop() const { return loop_; }
     [[nodiscard]] http::H1Pool& h1() const { return h1_; }
@@ -216,6 +220,7 @@ class Shard final : public http::Responder {
     std::map<std::string, std::vector<net::Address>> ejected_;  // as last told
     std::list<Generation> generations_;                         // the current one last
     Generation* current_ = nullptr;
+    WallTime keys_end_ = WallTime::max();  // the next of the current API keys to end
     Access access_{loop_};
     security::RequestValues request_values_;
     http::CoderMemory coder_memory_;
@@ -223,6 +228,7 @@ class Shard final : public http::Responder {
     TunnelList tunnels_;
     Exchange* first_ = nullptr;  // of those in flight, the youngest
     std::shared_ptr<const HealthReport> health_;
+    std::optional<Instant> out_of_connections_told_;
     observe::Log* log_ = nullptr;
     SecurityRecord* security_record_ = nullptr;
     upstream::BreakerSet* breakers_ = nullptr;
@@ -233,6 +239,7 @@ class Shard final : public http::Responder {
     IdempotencyStore* idempotency_store_ = nullptr;
     net::Scope behind_;
     bool draining_ = false;
+    bool tunnels_closed_ = false;
     bool supposed_ = false;
     std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};
     SweepTimer sweep_timer_{*this};

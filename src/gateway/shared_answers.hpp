@@ -50,6 +50,8 @@ class SharedAnswers {
     virtual void keep(SharedPlace place, StoredPtr answer, Instant began) = 0;
     // It was for us to fetch, and there is nothing to keep.
     virtual void release(SharedPlace place) = 0;
+    // This answer does not hold any more; those for other callers may.
+    virtual void take_out(SharedPlace place, StoredPtr answer) = 0;
     // What is kept under this URI, for whomever, here and in the memory of other gateways.
     virtual void forget(std::string site, std::string uri) = 0;
 

@@ -75,7 +75,11 @@ struct Site {
     bool http2 = true;
     http::H2Limits h2_limits;
     std::uint64_t generation = 0;  // counts from 1 with every configuration that was adopted
-    std::string hash;              // of the configuration as it was read
+    std::string hash;              // of the configuration in force
+    std::string log_origin;        // what lines of the log say of this process
+    // Of the files, and of what else decides the answers: whom the environment makes services and
+    // issuer.
+    std::string answers_hash;
 };
 
 }  // namespace gw::gateway

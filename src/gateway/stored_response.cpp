@@ -42,6 +42,14 @@ void give_part(Exchange& x, const http::ByteRange& part) {
 
 }  // namespace
 
+void leave_out_body(http::ResponseHead& head) {
+    head.status = 304;
+    head.reason = http::reason_phrase(head.status);
+    head.framing = http::Framing::none;
+    head.content_length = 0;
+    head.headers.erase_if(describes_body);
+}
+
 Verdict prepare_stored(Exchange& x) {
     const StoredAnswer& stored = *x.cache->serves();
     const http::RequestHead& request = x.head();
@@ -55,10 +63,7 @@ Verdict prepare_stored(Exchange& x) {
     if (stored.status == 200 &&
         request.headers.has_any(http::Known::if_none_match, http::Known::if_modified_since) &&
         http::not_modified(request.headers, stored.validators(), x.shard.loop().clock().wall)) {
-        head.status = 304;
-        head.framing = http::Framing::none;
-        head.content_length = 0;
-        head.headers.erase_if(describes_body);
+        leave_out_body(head);
         x.own.body = {};
     }
     if (const auto& part = x.cache->part(); part && head.status == 200) {

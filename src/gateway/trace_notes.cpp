@@ -4,6 +4,7 @@
 #include "gateway/shard.hpp"
 #include "gateway/stages.hpp"
 #include "identity/identity.hpp"
+#include "observe/masked_target.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -97,8 +98,8 @@ void send_trace(Exchange& x, const Outcome& outcome, Instant now) {
     trace->ended = now;
     trace->ended_at = x.shard.loop().clock().wall;
     trace->method = http::method_name(x.head().method);
-    trace->path = x.head().path;
-    trace->route = x.route != nullptr ? x.route->path : "none";
+    trace->path = observe::masked_path(x.head().path);
+    trace->route = x.route != nullptr ? std::string_view{x.route->path} : observe::kNoRoute;
     trace->client = x.client_text;
     if (x.identity) {
         trace->user = x.identity->subject;

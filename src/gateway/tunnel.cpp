@@ -25,8 +25,8 @@ Tunnel::Tunnel(Exchange& x, upstream::Lease lease, std::string_view first)
       ends_(moved_ + x.websocket->lifetime),
       ends_by_(End::lifetime),
       line_(record_of(x, x.outcome, moved_)) {
-    if (identity_ != nullptr && identity_->expires_at != WallTime{} &&
-        identity_->expires_at != WallTime::max()) {
+    // The end of an API key may be moved by a reload: the shard watches it.
+    if (identity_ != nullptr && !identity_->by_api_key && identity_->expires_at != WallTime{}) {
         const Instant expires =
             moved_ + (identity_->expires_at + x.generation.site->token_checks.leeway -
                       x.shard.loop().clock().wall);
@@ -64,6 +64,9 @@ net::Task<void> Tunnel::run(http::Duplex& client, net::Buffer buffer, std::strin
     shard_.tunnels().enter(*this);
     shard_.metrics().tunnels.add(1);
     arm();
+    if (const std::optional<End> end = shard_.why_to_end(*this)) {
+        close(http::kGoingAway, *end);
+    }
     scope_.spawn(carry(Way::down, {}, {}));
     co_await carry(Way::up, std::move(buffer), first);
     co_await scope_.all_done();
@@ -147,7 +150,7 @@ void Tunnel::broke(Way way, const Error& error) {
         return;  // it is on its way out already
     }
     if (!ending_) {
-        line_.detail = error.detail;
+        broke_by_ = error.detail;
     }
     begin_end(way == Way::up ? End::client : End::service);
     service_.cancel();
@@ -176,6 +179,12 @@ void Tunnel::close(std::uint16_t code, End end) {
     if (frames_.at_boundary()) {
         service_.cancel_read();
     }
+}
+
+void Tunnel::cut() {
+    begin_end(End::draining);
+    client_->cancel();
+    service_.cancel();
 }
 
 // The last bytes to the client: our Close frame, if the service sent none, and the end.
@@ -215,9 +224,7 @@ void Tunnel::arm() {
 void Tunnel::on_time() {
     const Instant now = shard_.loop().now();
     if (ending_) {
-        // What could not end well ends now.
-        client_->cancel();
-        service_.cancel();
+        cut();  // what could not end well
     } else if (now >= ends_) {
         close(ends_by_ == End::token_expired ? http::kPolicyViolation : http::kGoingAway, ends_by_);
     } else if (now >= moved_ + idle_timeout_) {
@@ -231,9 +238,12 @@ void Tunnel::write_line() {
     const Instant now = shard_.loop().now();
     line_.time = shard_.loop().clock().wall;
     line_.duration = now - began_;
-    if (line_.detail.empty()) {
-        line_.detail = observe::name_of(end_);
+    // Whose side it was comes first: the words of a socket are the same for both.
+    std::string reason{observe::name_of(end_)};
+    if (broke_by_ != nullptr) {
+        reason.append(": ").append(broke_by_);
     }
+    line_.detail = reason;
     shard_.metrics().tunnel_ends[static_cast<std::size_t>(end_)].add();
     shard_.write_access_line(line_);
 }
@@ -244,6 +254,12 @@ void TunnelList::enter(Tunnel& tunnel) {
         first_->previous_ = &tunnel;
     }
     first_ = &tunnel;
+}
+
+void TunnelList::cut_all() {
+    for (Tunnel* tunnel = first_; tunnel != nullptr; tunnel = tunnel->next_) {
+        tunnel->cut();
+    }
 }
 
 void TunnelList::leave(Tunnel& tunnel) {

@@ -38,6 +38,9 @@ class Tunnel final : public http::Takeover {
     // already. From the loop, never from a coroutine of its own.
     void close(std::uint16_t code, End end);
 
+    // Ends it here and now, whatever is on its way.
+    void cut();
+
     [[nodiscard]] const IpAddress& client_address() const { return client_address_; }
     [[nodiscard]] const identity::Identity* identity() const { return identity_.get(); }
     [[nodiscard]] const std::string& route() const { return route_; }
@@ -87,6 +90,7 @@ class Tunnel final : public http::Takeover {
     bool ending_ = false;
     bool client_ended_ = false;
     End end_ = End::service;
+    const char* broke_by_ = nullptr;  // of a side that did not end well
     observe::AccessRecord line_;
     std::string texts_;  // of the line
     net::Scope scope_;
@@ -109,6 +113,8 @@ class TunnelList {
             }
         }
     }
+
+    void cut_all();
 
   private:
     Tunnel* first_ = nullptr;

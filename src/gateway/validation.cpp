@@ -59,25 +59,33 @@ bool Validation::find_in_query(std::string_view query, const schema::Parameter& 
         if (!plain || *plain != parameter.name) {
             continue;
         }
-        auto text = decoded(value, true);
-        if (!text || texts_.size() >= kTextsMax) {
+        if (!take_texts(value, parameter)) {
             return false;
         }
-        texts_.push_back(*std::move(text));
     }
     return true;
 }
 
-void Validation::split_texts() {
-    std::vector<std::string> parts;
-    for (const std::string_view text : texts_) {
-        for (std::size_t at = 0; at <= text.size() && parts.size() < kTextsMax;) {
-            const std::size_t end = std::min(text.find(',', at), text.size());
-            parts.emplace_back(text.substr(at, end - at));
-            at = end + 1;
+// A list is cut before anything is decoded: a comma that was escaped belongs to an element.
+bool Validation::take_texts(std::string_view value, const schema::Parameter& parameter) {
+    const bool cut = parameter.list && !parameter.repeated;
+    const bool header = parameter.in == In::header;
+    for (std::size_t at = 0; at <= value.size();) {
+        const std::size_t end = cut ? std::min(value.find(',', at), value.size()) : value.size();
+        const std::string_view element = value.substr(at, end - at);
+        std::optional<std::string> text;
+        if (!header) {
+            text = decoded(element, parameter.in == In::query);
+        } else if (is_utf8(element)) {
+            text = trim_ows(element);
         }
+        if (!text || texts_.size() >= kTextsMax) {
+            return false;
+        }
+        texts_.push_back(*std::move(text));
+        at = end + 1;
     }
-    texts_ = std::move(parts);
+    return true;
 }
 
 bool Validation::find_texts(const Exchange& x, const schema::Parameter& parameter,
@@ -85,34 +93,18 @@ bool Validation::find_texts(const Exchange& x, const schema::Parameter& paramete
     texts_.clear();
     switch (parameter.in) {
         case In::query:
-            if (!find_in_query(x.query(), parameter)) {
-                return false;
-            }
-            break;
+            return find_in_query(x.query(), parameter);
         case In::header:
-            for (const http::Field& field : x.head().headers) {
-                if (equal_ignore_case(field.name, parameter.name)) {
-                    if (!is_utf8(field.value)) {
-                        return false;
-                    }
-                    texts_.emplace_back(field.value);
-                }
-            }
-            break;
+            return std::ranges::all_of(x.head().headers, [&](const http::Field& field) {
+                return !equal_ignore_case(field.name, parameter.name) ||
+                       take_texts(field.value, parameter);
+            });
         default: {
             const auto& names = asked.operation->path_names;
             const auto at = std::ranges::find(names, parameter.name) - names.begin();
-            auto text = decoded(asked.path[static_cast<std::size_t>(at)], false);
-            if (!text) {
-                return false;
-            }
-            texts_.push_back(*std::move(text));
+            return take_texts(asked.path[static_cast<std::size_t>(at)], parameter);
         }
     }
-    if (parameter.list && !parameter.repeated) {
-        split_texts();
-    }
-    return true;
 }
 
 Value Validation::value_of(const std::string& text, std::uint8_t types) const {
@@ -161,7 +153,8 @@ void Validation::take(In in, std::string_view name) {
 void Validation::judge_parameter(const Exchange& x, const schema::Contract& contract,
                                  const schema::Parameter& parameter, const Asked& asked) {
     if (!find_texts(x, parameter, asked)) {
-        return add(parameter.in, parameter.name, "type", "is no text that can be read");
+        return add(parameter.in, parameter.name, "type",
+                   "is no text that can be read, or has too many values");
     }
     if (texts_.empty()) {
         if (parameter.required) {
@@ -194,7 +187,7 @@ Validation::Verdict Validation::judge(const Exchange& x, const schema::Contract&
         judge_parameter(x, contract, parameter, asked);
     }
     Verdict verdict;
-    if (asked.operation->body_required && x.head().framing == http::Framing::none) {
+    if (asked.operation->body_required && has_no_body(x.head())) {
         faults_.push_back({.in = In::body,
                            .what = {.pointer = "", .keyword = "required", .detail = "is missing"}});
     } else if (asked.media != nullptr) {

@@ -13,6 +13,12 @@
 
 namespace gw::gateway {
 
+// However it is framed: clients say `Content-Length: 0` of a POST that has none.
+inline bool has_no_body(const http::RequestHead& head) {
+    return head.framing == http::Framing::none ||
+           (head.framing == http::Framing::length && head.content_length == 0);
+}
+
 class Validation {
   public:
     struct Asked {
@@ -41,10 +47,11 @@ class Validation {
   private:
     void judge_parameter(const Exchange& x, const schema::Contract& contract,
                          const schema::Parameter& parameter, const Asked& asked);
-    // The texts that a parameter has in this request, decoded, in `texts_`. False: one is no text.
+    // The texts that a parameter has in this request, decoded, in `texts_`. False: one is no
+    // text, or there are too many.
     bool find_texts(const Exchange& x, const schema::Parameter& parameter, const Asked& asked);
     bool find_in_query(std::string_view query, const schema::Parameter& parameter);
-    void split_texts();
+    bool take_texts(std::string_view value, const schema::Parameter& parameter);
     schema::Value value_of(const std::string& text, std::uint8_t types) const;
     void add(schema::In in, std::string_view name, std::string_view keyword,
              std::string_view detail);

@@ -15,7 +15,7 @@ constexpr seconds kHeuristicMax{86'400};
 
 // RFC 9110, 15.1: those that may be kept although the service does not say so.
 constexpr bool kept_by_default(int status) {
-    constexpr std::array kThese{200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501};
+    constexpr std::array kThese{200, 203, 204, 300, 301, 308, 404, 405, 410, 414};
     return std::ranges::find(kThese, status) != kThese.end();
 }
 
@@ -96,6 +96,7 @@ bool others_may_have_it(const Asked& asked, const CacheControl& cc, bool stated,
            (!stated && asked.known_caller && rules.ttl > seconds{0});
 }
 
+// A failure (5xx) is not kept even where it says so: it would outlast itself, unseen by breakers.
 bool may_be_kept(const Asked& asked, const ResponseHead& answer, const CacheControl& cc,
                  const CacheRules& rules) {
     const Headers& headers = answer.headers;
@@ -103,13 +104,23 @@ bool may_be_kept(const Asked& asked, const ResponseHead& answer, const CacheCont
     const bool no_store = cc.no_store && !(cc.must_understand && kept_by_default(answer.status));
     const bool unknown = cc.must_understand && reason_phrase(answer.status).empty();
     return asked.method == Method::get && !asked.no_store && !no_store && !unknown &&
-           answer.status >= 200 && answer.status != 206 && answer.status != 304 &&
-           (!cc.for_one || rules.of_one) && (rules.set_cookie || !headers.has(Known::set_cookie));
+           answer.status >= 200 && answer.status < 500 && answer.status != 206 &&
+           answer.status != 304 && (!cc.for_one || rules.of_one) &&
+           (rules.set_cookie || !headers.has(Known::set_cookie));
 }
 
+// Also by so much that no answer would ever fit another request, and each look would cost much.
 bool varies_by_all(const Headers& headers) {
-    return std::ranges::any_of(headers, [](const Field& field) {
-        return field.known == Known::vary && list_contains(field.value, "*");
+    constexpr std::size_t kNamesMax = 32;
+    std::size_t names = 0;
+    return std::ranges::any_of(headers, [&](const Field& field) {
+        CommaList list(field.known == Known::vary ? field.value : std::string_view{});
+        for (std::string_view name; list.next(name);) {
+            if (name == "*" || ++names > kNamesMax) {
+                return true;
+            }
+        }
+        return false;
     });
 }
 
@@ -150,6 +161,10 @@ std::optional<Freshness> freshness_of(const Asked& asked, const ResponseHead& an
     const WallTime date = date_field(headers, "date", now).value_or(now);
     const std::optional<seconds> stated = stated_lifetime(cc, headers, rules, date, now);
     if (!others_may_have_it(asked, cc, stated.has_value() || cc.no_cache, rules)) {
+        return std::nullopt;
+    }
+    // A silent service may have answered the cookies: not even to be validated, or given stale.
+    if (asked.cookies && !stated && !cc.no_cache && !cc.for_all) {
         return std::nullopt;
     }
     const std::optional<seconds> lifetime =

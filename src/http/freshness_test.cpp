@@ -53,10 +53,22 @@ TEST(Freshness, WhatTheServiceSaysComesBeforeTheOperator) {
     EXPECT_EQ(lifetime(answer({{"Cache-Control", "max-age=5"}}, 404), rules), seconds(5));
 }
 
+TEST(Freshness, AFailureIsNotKeptWhateverItSays) {
+    for (const int status : {500, 501, 502, 503, 504, 599}) {
+        EXPECT_EQ(lifetime(answer({{"Cache-Control", "public, max-age=60"}}, status)), seconds(-1));
+    }
+    EXPECT_EQ(lifetime(answer({{"Cache-Control", "max-age=60"}}, 499)), seconds(60));
+}
+
 TEST(Freshness, SharedCachesKeepNothingThatIsForOne) {
     EXPECT_FALSE(kept(answer({{"Cache-Control", "private, max-age=60"}})));
     EXPECT_FALSE(kept(answer({{"Cache-Control", "no-store, max-age=60"}})));
     EXPECT_FALSE(kept(answer({{"Cache-Control", "max-age=60"}, {"Vary", "accept, *"}})));
+    std::string many = "accept";
+    for (int i = 0; i < 32; ++i) {
+        many += ", x-" + std::to_string(i);
+    }
+    EXPECT_FALSE(kept(answer({{"Cache-Control", "max-age=60"}, {"Vary", many}})));
     EXPECT_FALSE(kept(answer({{"Cache-Control", "max-age=60"}, {"Set-Cookie", "a=b"}})));
     EXPECT_TRUE(kept(answer({{"Cache-Control", "private, max-age=60"}}), {.of_one = true}));
 }
@@ -71,6 +83,21 @@ TEST(Freshness, AnswersToCredentialsAreSharedOnlyIfTheServiceSaysSo) {
     }
     EXPECT_TRUE(kept(answer({}), {.ttl = seconds{9}}, verified));
     EXPECT_FALSE(kept(answer({}), {.ttl = seconds{9}}, with));
+}
+
+TEST(Freshness, WhatASilentServiceSaysToCookiesIsKeptForNobody) {
+    const Asked with{.cookies = true};
+    const CacheRules rules{.ttl = seconds{60}, .stale_if_error = seconds{60}, .heuristic = true};
+    const auto tagged = [](std::string_view control) {
+        return answer({{"ETag", "\"a\""},
+                       {"Last-Modified", "Mon, 23 Nov 2026 06:50:00 GMT"},
+                       {"Cache-Control", control}});
+    };
+    EXPECT_FALSE(kept(tagged(""), rules, with));
+    EXPECT_TRUE(kept(tagged(""), rules));
+    for (const char* said : {"max-age=60", "no-cache", "public", "max-age=0"}) {
+        EXPECT_TRUE(kept(tagged(said), rules, with)) << said;
+    }
 }
 
 TEST(Freshness, TheAgeIsTheLargerOfWhatIsSaidAndWhatIsSeen) {

@@ -33,14 +33,13 @@ std::chrono::seconds keep_alive_timeout(std::string_view value) {
 }  // namespace
 
 H1Client::H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits,
-                   const net::PaceLimits& pace, bool reused)
+                   const net::PaceLimits& pace)
     : stream_(stream),
       pool_(pool),
       limits_(limits),
       pace_(pace),
       work_(pool.client),
-      written_before_(stream.written()),
-      reused_(reused) {
+      written_before_(stream.written()) {
     work_->body = H1Body();
 }
 
@@ -81,18 +80,14 @@ Task<Result<void>> H1Client::send_body(std::string_view body, bool last, const H
     co_return written(co_await stream_.write(part.before, part.body, part.after, pace_));
 }
 
-// What was acknowledged by nobody may be sent again, whatever it is; else it depends on whether
-// twice is the same as once, and on whether the connection may have been stale.
+// Of a request that has not left at all nothing was read, whatever it is. Once a byte has, nobody
+// can say so (RFC 9112, 9.3.1): acknowledgements come late, and a reset need not carry one. Then it
+// depends on whether twice is the same as once. Of what has a byte of its answer all was read.
 Retry H1Client::retry_after(Retry said) const {
-    if (said != Retry::if_reused) {
-        return said;
-    }
-    if (got_any_) {
+    if (said == Retry::never || got_any_) {
         return Retry::never;
     }
-    return stream_.is_unread_since(written_before_) ? Retry::yes
-           : reused_                                ? Retry::if_reused
-                                                    : Retry::never;
+    return stream_.written() == written_before_ ? Retry::yes : Retry::if_repeatable;
 }
 
 Result<void> H1Client::written(Result<void> result) {
@@ -130,7 +125,7 @@ Task<Result<const ResponseHead*>> H1Client::read_head(Instant deadline) {
                     : co_await stream_.read_some(work.in, pool_.buffers, deadline);
         if (!got || *got == 0) {
             failed_ = true;
-            Error error = got ? Error{Errc::closed, Fault::upstream, Retry::if_reused,
+            Error error = got ? Error{Errc::closed, Fault::upstream, Retry::if_repeatable,
                                       "the service closed without an answer"}
                               : got.error();
             error.retry = retry_after(error.retry);

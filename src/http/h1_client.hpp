@@ -11,10 +11,8 @@ namespace gw::http {
 
 class H1Client final : public ClientStream {
   public:
-    // reused: the connection has served before, so that its end before the first byte may only mean
-    // that the service closed it while it was idle.
-    H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits, const net::PaceLimits& pace,
-             bool reused);
+    H1Client(net::Stream& stream, H1Pool& pool, const H1Limits& limits,
+             const net::PaceLimits& pace);
     H1Client(const H1Client&) = delete;
     H1Client& operator=(const H1Client&) = delete;
     ~H1Client() override = default;
@@ -50,7 +48,6 @@ class H1Client final : public ClientStream {
     std::string_view pending_;      // bytes received and not yet taken
     Method method_ = Method::get;
     std::chrono::seconds keep_alive_{0};
-    bool reused_;
     bool chunked_out_ = false;
     bool sent_all_ = false;
     bool got_any_ = false;

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "http/authority.hpp"
+#include "http/hop_by_hop.hpp"
 #include "http/protected_names.hpp"
 
 namespace gw::http {
@@ -75,20 +76,24 @@ bool FieldRules::accept_coding(std::string_view value, H1Refusal& refusal) {
     return true;
 }
 
-void FieldRules::note_connection(std::string_view value) {
+bool FieldRules::accept_connection(std::string_view value, H1Refusal& refusal) {
     CommaList options(value);
     std::string_view option;
     while (options.next(option)) {
+        if (++connection_names_ > ConnectionNames::kMax) {
+            return broken(refusal, 400, "too many names in Connection");
+        }
         close_ = close_ || equal_ignore_case(option, "close");
         stay_ = stay_ || equal_ignore_case(option, "keep-alive");
     }
+    return true;
 }
 
 bool FieldRules::accept_ruled(Known known, const FieldLine& line, H1Refusal& refusal) {
     // Services that map '-' to '_', as CGI did, take these for the names themselves.
-    if (line.underscore &&
-        (names_framing(line.name) ||
-         (request_ && (names_identity(line.name) || names_override(line.name))))) {
+    if (line.underscore && (names_framing(line.name) ||
+                            (request_ && (names_identity(line.name) || names_override(line.name) ||
+                                          names_id(line.name))))) {
         return broken(refusal, 400, "a header name that imitates a protected one");
     }
     switch (known) {
@@ -97,8 +102,7 @@ bool FieldRules::accept_ruled(Known known, const FieldLine& line, H1Refusal& ref
         case Known::transfer_encoding:
             return accept_coding(line.value, refusal);
         case Known::connection:
-            note_connection(line.value);
-            return true;
+            return accept_connection(line.value, refusal);
         case Known::host:
             if (request_ && std::exchange(has_host_, true)) {
                 return broken(refusal, 400, "more than one Host");

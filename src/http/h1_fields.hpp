@@ -52,7 +52,7 @@ class FieldRules {
     bool accept_ruled(Known known, const FieldLine& line, H1Refusal& refusal);
     bool accept_length(std::string_view value, H1Refusal& refusal);
     bool accept_coding(std::string_view value, H1Refusal& refusal);
-    void note_connection(std::string_view value);
+    bool accept_connection(std::string_view value, H1Refusal& refusal);
 
     bool request_;
     std::uint8_t version_minor_;
@@ -65,6 +65,7 @@ class FieldRules {
     bool has_authorization_ = false;
     bool has_type_ = false;
     std::uint64_t length_ = 0;
+    std::size_t connection_names_ = 0;
 };
 
 }  // namespace gw::http

@@ -74,13 +74,12 @@ void split_query(std::string_view text, RequestHead& out) {
     }
 }
 
-// scheme "://" authority path-abempty [ "?" query ] (RFC 9112, 3.2.2). `port`: the scheme's.
-bool read_absolute(std::string_view target, RequestHead& out, std::uint16_t& port) {
+// scheme "://" authority path-abempty [ "?" query ] (RFC 9112, 3.2.2).
+bool read_absolute(std::string_view target, RequestHead& out) {
     if (starts_with_ignore_case(target, "http://")) {
-        port = 80;
         target.remove_prefix(7);
     } else if (starts_with_ignore_case(target, "https://")) {
-        port = 443;
+        out.asks_https = true;
         target.remove_prefix(8);
     } else {
         return false;
@@ -95,7 +94,7 @@ bool read_absolute(std::string_view target, RequestHead& out, std::uint16_t& por
     return parse_authority(out.authority).has_value();
 }
 
-Progress take_target(Cursor& in, RequestHead& out, std::uint16_t& port, H1Refusal& refusal) {
+Progress take_target(Cursor& in, RequestHead& out, H1Refusal& refusal) {
     const char* const end = skip_target(in.at, in.end);
     if (end == in.end) {
         return Progress::more;
@@ -113,7 +112,7 @@ Progress take_target(Cursor& in, RequestHead& out, std::uint16_t& port, H1Refusa
         out.path = out.target;
         return Progress::ok;
     }
-    return read_absolute(out.target, out, port)
+    return read_absolute(out.target, out)
                ? Progress::ok
                : refuse(refusal, 400, "the request target has no form that is served here");
 }
@@ -149,10 +148,10 @@ Progress take_version(Cursor& in, std::uint8_t& minor, H1Refusal& refusal) {
     return Progress::ok;
 }
 
-Progress take_request_line(Cursor& in, RequestHead& out, std::uint16_t& port, H1Refusal& refusal) {
+Progress take_request_line(Cursor& in, RequestHead& out, H1Refusal& refusal) {
     Progress progress = take_method(in, out, refusal);
     if (progress == Progress::ok) {
-        progress = take_target(in, out, port, refusal);
+        progress = take_target(in, out, refusal);
     }
     if (progress == Progress::ok) {
         progress = take_version(in, out.version_minor, refusal);
@@ -165,10 +164,10 @@ Progress take_request_line(Cursor& in, RequestHead& out, std::uint16_t& port, H1
 
 // The start line within its own limit.
 Progress take_limited_request_line(Cursor& in, std::size_t line_max, RequestHead& out,
-                                   std::uint16_t& port, H1Refusal& refusal) {
+                                   H1Refusal& refusal) {
     const bool cut = in.size() >= line_max + kLineEnd;
     Cursor line{in.at, cut ? in.at + line_max + kLineEnd : in.end};
-    const Progress progress = take_request_line(line, out, port, refusal);
+    const Progress progress = take_request_line(line, out, refusal);
     in.at = line.at;
     return progress == Progress::more && cut ? refuse(refusal, 414, "the request line is too long")
                                              : progress;
@@ -224,21 +223,15 @@ Progress take_fields(Cursor& in, Headers& headers, FieldRules& rules, H1Refusal&
 }
 
 // What follows from the fields together, for a request.
-bool conclude_request(const FieldRules& rules, std::uint16_t port, RequestHead& out,
-                      H1Refusal& refusal) {
+bool conclude_request(const FieldRules& rules, RequestHead& out, H1Refusal& refusal) {
     const Field* const host = out.headers.find(Known::host);
     if (host == nullptr && out.version_minor > 0) {
         refusal.detail = "no Host";
         return false;
     }
-    if (out.authority.empty()) {
-        out.authority = host != nullptr ? host->value : std::string_view{};
-    } else if (host != nullptr) {
-        // Both were found well-formed before.
-        if (!same_authority(*parse_authority(out.authority), *parse_authority(host->value), port)) {
-            refusal.detail = "the request target and Host name different authorities";
-            return false;
-        }
+    // Beside an absolute target Host is ignored, whatever it names (RFC 9112, 3.2.2).
+    if (out.authority.empty() && host != nullptr) {
+        out.authority = host->value;
     }
     out.framing = rules.framing();
     out.content_length = rules.content_length();
@@ -282,7 +275,7 @@ H1Parse unfinished(Progress progress, std::string_view bytes, const H1Limits& li
 void clear(RequestHead& out) {
     out.method = Method::other;
     out.method_text = out.target = out.path = out.query = out.authority = {};
-    out.has_query = false;
+    out.has_query = out.asks_https = false;
     out.version_minor = 1;
     out.framing = Framing::none;
     out.content_length = 0;
@@ -307,17 +300,16 @@ H1Parse parse_request(std::string_view bytes, const H1Limits& limits, RequestHea
     clear(out);
     H1Refusal refusal;
     Cursor in = cursor_over(bytes.substr(0, limits.head_max));
-    std::uint16_t port = 0;
     Progress progress = take_leading_lines(in, refusal);
     if (progress == Progress::ok) {
-        progress = take_limited_request_line(in, limits.request_line_max, out, port, refusal);
+        progress = take_limited_request_line(in, limits.request_line_max, out, refusal);
     }
     if (progress != Progress::ok) {
         return unfinished(progress, bytes, limits, refusal);
     }
     FieldRules rules(FieldRules::Side::request, out.version_minor);
     progress = take_fields(in, out.headers, rules, refusal);
-    if (progress == Progress::ok && !conclude_request(rules, port, out, refusal)) {
+    if (progress == Progress::ok && !conclude_request(rules, out, refusal)) {
         progress = Progress::refused;
     }
     if (progress != Progress::ok) {

@@ -309,16 +309,21 @@ TEST(H1Parser, AQueryIsTakenByteForByte) {
     EXPECT_EQ(Parsed(text).query, "");
 }
 
-TEST(H1Parser, AnAbsoluteTargetAgreesWithHost) {
-    const auto status = [](const std::string& target, const std::string& host) {
-        return status_of("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+TEST(H1Parser, AnAbsoluteTargetDecidesAndHostDoesNot) {
+    const auto authority = [](const std::string& target, const std::string& host) {
+        return std::string(
+            Parsed("GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n").authority);
     };
-    EXPECT_EQ(status("http://a/", "b"), 400);
-    EXPECT_EQ(status("http://a/", "a"), 0);
-    EXPECT_EQ(status("HTTP://A:80/", "a"), 0);
-    EXPECT_EQ(status("https://a/", "a:443"), 0);
-    EXPECT_EQ(status("http://a/", "a:443"), 400);
-    EXPECT_EQ(status("http://a:81/", "a"), 400);
+    EXPECT_EQ(authority("http://a/", "b"), "a");
+    EXPECT_EQ(authority("HTTP://A:80/", "a"), "A:80");
+    EXPECT_EQ(authority("https://a/", "a:443"), "a");
+    EXPECT_EQ(authority("http://a:81/", "a"), "a:81");
+    for (const char* host : {"Host:\r\n", "Host: a/b\r\n", "Host: a\r\nHost: a\r\n", ""}) {
+        EXPECT_EQ(status_of("GET http://a/ HTTP/1.1\r\n" + std::string(host) + "\r\n"), 400)
+            << host;
+    }
+    EXPECT_TRUE(Parsed("GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n").asks_https);
+    EXPECT_FALSE(Parsed("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n").asks_https);
     const Parsed head("GET http://a.b:8080?q HTTP/1.1\r\nHost: A.B:8080\r\n\r\n");
     EXPECT_EQ(head.authority, "a.b:8080");
     EXPECT_EQ(head.path, "/");
@@ -483,6 +488,29 @@ TEST(H1Parser, TheBodyOfAResponseDependsOnItsRequestAndStatus) {
     EXPECT_TRUE(framing("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n",
                         Method::get)
                     .keep_alive);
+}
+
+TEST(H1Parser, ConnectionNamesFewFields) {
+    const auto list = [](std::size_t names) {
+        std::string fields = "Connection: close";
+        for (std::size_t i = 1; i < names / 2; ++i) {
+            fields += ",a";
+        }
+        fields += "\r\nConnection: b";
+        for (std::size_t i = names / 2 + 1; i < names; ++i) {
+            fields += ",,c";
+        }
+        return fields + "\r\n";
+    };
+    RequestHead head;
+    EXPECT_EQ(request("GET / HTTP/1.1\r\nHost: a\r\n" + list(32) + "\r\n", head).state,
+              State::complete);
+    EXPECT_FALSE(head.keep_alive);
+    EXPECT_EQ(request("GET / HTTP/1.1\r\nHost: a\r\n" + list(33) + "\r\n", head).refusal.status,
+              400);
+    ResponseHead answer;
+    EXPECT_EQ(response("HTTP/1.1 204 No Content\r\n" + list(33) + "\r\n", answer).refusal.status,
+              502);
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ Task<bool> H1Connection::meet_proxy() {
                 break;
             case net::ProxyHeader::State::complete:
                 stream_.drop(header.size);
+                stream_.came_through_proxy();
                 peer_ = header.client.value_or(peer_);
                 co_return true;
             case net::ProxyHeader::State::absent:

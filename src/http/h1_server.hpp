@@ -104,6 +104,7 @@ class H1Server final : public net::Acceptor {
         : shared_(shared), budget_(budget) {}
 
     void accepted(net::Fd connection, const net::Address& peer) override;
+    void out_of_budget() override { shared_.responder.out_of_connections(); }
     // For listeners whose clients speak TLS.
     [[nodiscard]] net::Acceptor& secure() { return secure_; }
     // Connections between requests end now, the others with their response.
@@ -117,6 +118,7 @@ class H1Server final : public net::Acceptor {
     struct Secure : net::Acceptor {
         explicit Secure(H1Server& owner) : server(owner) {}
         void accepted(net::Fd connection, const net::Address& peer) override;
+        void out_of_budget() override { server.out_of_budget(); }
         H1Server& server;
     };
     Task<void> serve(net::Fd fd, net::Address peer);

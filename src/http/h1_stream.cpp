@@ -59,7 +59,7 @@ Task<Result<BodyPart>> H1Stream::read_body() {
         if (step(part)) {
             co_return part;
         }
-        if (!continued_) {
+        if (!continued_ && !responded_) {
             continued_ = true;
             const Result<void> sent = co_await send_continue();
             if (!sent) {

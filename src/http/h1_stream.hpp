@@ -18,6 +18,10 @@ class H1Stream final : public Stream {
         return work_.head.version_minor == 0 ? Protocol::http10 : Protocol::http11;
     }
     [[nodiscard]] bool secure() const override { return connection_.stream_.secure(); }
+    [[nodiscard]] bool proxied() const override { return connection_.stream_.proxied(); }
+    [[nodiscard]] bool belongs_elsewhere(std::string_view host) const override {
+        return connection_.stream_.belongs_elsewhere(host);
+    }
     [[nodiscard]] const net::TlsPeer* client_certificate() const override {
         return connection_.stream_.tls_peer();
     }

@@ -7,11 +7,17 @@ namespace gw::http {
 namespace {
 
 constexpr std::size_t kOutputMax = 256UL * 1024;  // written at a time
-// Before the service has said how many requests it takes at once.
+// Whatever the service takes at once.
 constexpr std::size_t kStreamsMost = 1'000;
+// Before it has said what it takes, which comes within one way to it and back: more may be refused.
+// One that is slow to say it is taken to set no limit.
+constexpr std::size_t kStreamsUntilKnown = 1;
+constexpr Millis kKnownWithin{500};
 // While requests wait and nothing comes, the service is asked whether it is there.
 constexpr Millis kQuietMost{15'000};
 constexpr Millis kPingPatience{10'000};
+// Less says nothing of a connection: clients may choose times that are over at once.
+constexpr Millis kSilenceLeast{250};
 
 constexpr H2Limits kLimits{.streams_max = 0,
                            .stream_window = 256UL * 1024,
@@ -27,6 +33,7 @@ H2ClientConnection::H2ClientConnection(net::Loop& loop, net::Fd fd, H1Pool& pool
       pace_(pace),
       idle_timeout_(idle_timeout),
       session_(kLimits, *this, H2Session::Side::client),
+      opened_(loop.now()),
       heard_(loop.now()),
       idle_since_(loop.now()) {
     flush_.run = [](net::EndOfTurn& work) {
@@ -39,8 +46,20 @@ H2ClientConnection::H2ClientConnection(net::Loop& loop, net::Fd fd, H1Pool& pool
 }
 
 bool H2ClientConnection::has_room() const {
-    return !closing_ && !retired_ && !ended_ && session_.takes_requests() &&
-           live_ < std::min(kStreamsMost, session_.peer_streams_max());
+    const bool known = known_ || loop().now() >= opened_ + kKnownWithin;
+    return takes_new() &&
+           live_ < std::min(known ? kStreamsMost : kStreamsUntilKnown, session_.peer_streams_max());
+}
+
+Instant H2ClientConnection::known_by() const {
+    const Instant by = opened_ + kKnownWithin;
+    return known_ || !takes_new() || by <= loop().now() ? kNever : by;
+}
+
+void H2ClientConnection::greeted() {
+    if (!std::exchange(known_, true) && tell_known_) {
+        tell_known_(true);
+    }
 }
 
 void H2ClientConnection::retire() {
@@ -51,10 +70,38 @@ void H2ClientConnection::retire() {
 }
 
 Instant H2ClientConnection::wait_until() const {
+    const Instant idle = live_ == 0 ? idle_since_ + idle_timeout_ : kNever;
     if (pinged_ != kNever) {
-        return pinged_ + kPingPatience;
+        return std::min(idle, pinged_ + kPingPatience);
     }
-    return live_ > 0 ? std::max(heard_, idle_since_) + kQuietMost : idle_since_ + idle_timeout_;
+    // Requests that were given up are not forgotten: the next ones would wait from the start.
+    return live_ > 0 || owes_ ? std::min(idle, std::max(heard_, asked_) + kQuietMost) : idle;
+}
+
+void H2ClientConnection::heard() {
+    heard_ = loop().now();
+    pinged_ = kNever;
+    owes_ = false;
+    doubted_ = false;
+}
+
+void H2ClientConnection::doubt(Instant since) {
+    const Instant now = loop().now();
+    if (heard_ > since || now - since < kSilenceLeast || closing_) {
+        return;
+    }
+    doubted_ = true;
+    if (now >= next_ping_) {
+        ping();
+        stream_.cancel_read();  // it waits another time
+    }
+}
+
+void H2ClientConnection::ping() {
+    pinged_ = loop().now();
+    next_ping_ = pinged_ + kPingPatience;  // services end connections that ask often
+    session_.ping();
+    kick();
 }
 
 // The time that wait_until() gave is over. True: the connection is.
@@ -63,12 +110,10 @@ bool H2ClientConnection::waited_long_enough() {
     if (now < wait_until()) {
         return false;
     }
-    if (live_ == 0 || pinged_ != kNever) {
+    if (pinged_ != kNever || (live_ == 0 && now >= idle_since_ + idle_timeout_)) {
         return true;
     }
-    pinged_ = now;
-    session_.ping();
-    kick();
+    ping();
     return false;
 }
 
@@ -94,19 +139,21 @@ Task<void> H2ClientConnection::run() {
         if (!got || *got == 0) {
             break;
         }
-        heard_ = loop().now();
-        pinged_ = kNever;
+        heard();
         if (!session_.receive({in.data(), *got})) {
             closing_ = true;
         }
         kick();
-        if (live_ == 0 && (retired_ || !session_.takes_requests())) {
+        if (live_ == 0 && takes_no_more()) {
             break;
         }
     }
     closing_ = true;
     for (H2ClientStream* stream = first_; stream != nullptr; stream = stream->next_) {
         stream->lost();
+    }
+    if (!std::exchange(known_, true) && tell_known_) {
+        tell_known_(false);
     }
     kick();
     co_await scope_.all_done();
@@ -153,9 +200,11 @@ void H2ClientConnection::link(H2ClientStream& stream) {
         first_->previous_ = &stream;
     }
     first_ = &stream;
+    if (!std::exchange(owes_, true)) {
+        asked_ = loop().now();
+    }
     if (live_++ == 0) {
-        idle_since_ = loop().now();  // from here on it is asked to answer
-        stream_.cancel_read();       // and waits another time
+        stream_.cancel_read();  // it waits another time
     }
 }
 
@@ -167,7 +216,7 @@ void H2ClientConnection::unlink(H2ClientStream& stream) {
     ++served_;
     if (--live_ == 0) {
         idle_since_ = loop().now();
-        if (retired_ || !session_.takes_requests()) {
+        if (takes_no_more()) {
             stream_.cancel();
         } else {
             stream_.cancel_read();

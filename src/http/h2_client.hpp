@@ -5,6 +5,7 @@
 // One worker's thread.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -35,7 +36,12 @@ class H2ClientConnection final : H2Session::Events {
 
     // May one more request go on it?
     [[nodiscard]] bool has_room() const;
+    // When more may be known about its room than that it is new; kNever: nothing more comes.
+    [[nodiscard]] Instant known_by() const;
+    // tell: called once, when the service has said what it takes (true), or it has ended before.
+    void when_known(std::function<void(bool said)> tell) { tell_known_ = std::move(tell); }
     [[nodiscard]] std::size_t live() const { return live_; }
+    [[nodiscard]] Instant opened() const { return opened_; }
     // It has served before: its end may only mean that the service closed it while it was idle.
     [[nodiscard]] bool reused() const { return served_ > 0; }
     [[nodiscard]] bool ended() const { return ended_; }
@@ -48,7 +54,7 @@ class H2ClientConnection final : H2Session::Events {
     friend class H2ClientStream;
     H2Session::Listener* stream_began(std::int32_t /*id*/) override { return nullptr; }
     bool spend(H2Cost /*cost*/) override { return true; }
-    void greeted() override {}
+    void greeted() override;
     void ping_answered() override { pinged_ = kNever; }
     void broken(H2Code) override {
         closing_ = true;
@@ -56,8 +62,20 @@ class H2ClientConnection final : H2Session::Events {
     }
 
     [[nodiscard]] net::Loop& loop() const { return stream_.loop(); }
+    [[nodiscard]] bool takes_new() const {
+        return !closing_ && !retired_ && !ended_ && !doubted_ && session_.takes_requests();
+    }
     [[nodiscard]] Instant wait_until() const;
     bool waited_long_enough();
+    void heard();
+    void ping();
+    // A request has waited in vain since then. If nothing at all has come meanwhile, the connection
+    // takes no more until something does.
+    void doubt(Instant since);
+    // Does nothing more come of it, once the last request has ended?
+    [[nodiscard]] bool takes_no_more() const {
+        return retired_ || !session_.takes_requests() || session_.peer_streams_max() == 0;
+    }
     void kick();
     Task<void> write_out();
     void link(H2ClientStream& stream);
@@ -90,9 +108,16 @@ class H2ClientConnection final : H2Session::Events {
     std::uint64_t served_ = 0;
     std::size_t live_ = 0;
     H2ClientStream* first_ = nullptr;
-    Instant heard_;  // something from the service
+    std::function<void(bool said)> tell_known_;
+    bool known_ = false;  // what the service takes
+    Instant opened_;
+    Instant heard_;         // something from the service
+    bool owes_ = false;     // it has been asked since
+    Instant asked_{};       // … for the first time
+    bool doubted_ = false;  // it may be dead
     Instant idle_since_;
     Instant pinged_ = kNever;  // a PING is on its way since then
+    Instant next_ping_{};      // not before
 };
 
 // One request on it.
@@ -148,6 +173,7 @@ class H2ClientStream final : public ClientStream, H2Session::Listener {
     net::Pause came_;
     net::Pause left_;
     std::size_t out_moved_ = 0;
+    Instant asked_{};
     std::optional<Error> error_;
     std::int32_t id_ = 0;
     Method method_ = Method::get;
@@ -159,7 +185,6 @@ class H2ClientStream final : public ClientStream, H2Session::Listener {
     bool closed_ = false;
     bool of_session_ = false;  // which has not told of its end
     bool cancelled_ = false;
-    bool reused_;
     H2ClientStream* next_ = nullptr;
     H2ClientStream* previous_ = nullptr;
 };

@@ -2,6 +2,7 @@
 
 #include "base/ensure.hpp"
 #include "http/h2_client.hpp"
+#include "http/h2_literals.hpp"
 
 namespace gw::http {
 
@@ -12,8 +13,7 @@ H2ClientStream::H2ClientStream(H2ClientConnection& connection, const H1Limits& l
       work_(connection.pool_.client),
       out_pace_(pace),
       came_(connection.loop()),
-      left_(connection.loop()),
-      reused_(connection.reused()) {
+      left_(connection.loop()) {
     connection_.link(*this);
 }
 
@@ -22,10 +22,6 @@ H2ClientStream::~H2ClientStream() {
         // Also where its connection has ended: what is not written yet is not to be.
         connection_.session_.reset(id_, H2Code::cancel);
         connection_.session_.forget(id_);
-        connection_.kick();
-    }
-    if (const std::size_t unread = work_->received.size() + work_->reading.size(); unread > 0) {
-        connection_.session_.passed_on(0, unread);
         connection_.kick();
     }
     connection_.unlink(*this);
@@ -37,10 +33,19 @@ H2ClientStream::~H2ClientStream() {
 Task<Result<void>> H2ClientStream::send(RequestHead& head, std::string_view body, bool last,
                                         const Headers* trailers) {
     ensure(id_ == 0, "a second request on one stream");
+    if (const auto most = connection_.session_.peer_head_max();
+        most && header_list_size(head) > *most) {
+        // Services may end the connection, and all that others have on it.
+        closed_ = true;
+        error_ = Error{Errc::head_too_large, Fault::client, Retry::never,
+                       "a larger head than the service takes"};
+        co_return gone();
+    }
     method_ = head.method;
     outgoing_ = {.bytes = body, .last = last, .trailers = trailers};
     const bool ends = last && body.empty() && trailers == nullptr;
     sent_all_ = ends;
+    asked_ = connection_.loop().now();
     id_ = connection_.closing_ ? 0 : connection_.session_.request(head, *this, ends);
     if (id_ == 0) {
         closed_ = true;
@@ -93,6 +98,7 @@ Task<Result<void>> H2ClientStream::drain_out() {
         }
         outgoing_ = {};
         reset(H2Code::cancel);
+        connection_.doubt(asked_);
         co_return fail(Errc::timeout, Fault::upstream, "the service takes no bytes");
     }
     outgoing_ = {};
@@ -160,6 +166,7 @@ void H2ClientStream::fields_ended(bool last) {
 
 void H2ClientStream::data(std::string_view bytes) {
     received_total_ += bytes.size();
+    connection_.session_.received(bytes.size());
     const ResponseHead& head = work_->head;
     const bool too_long = head.framing == Framing::none || (head.framing == Framing::length &&
                                                             received_total_ > head.content_length);
@@ -167,7 +174,7 @@ void H2ClientStream::data(std::string_view bytes) {
         break_off("a body where none belongs, or longer than its Content-Length");
     }
     if (error_ || cancelled_) {
-        connection_.session_.passed_on(id_, bytes.size());
+        connection_.session_.passed_on_of_stream(id_, bytes.size());
         return;
     }
     work_->received.append(bytes);
@@ -218,8 +225,7 @@ void H2ClientStream::lost() {
     }
     closed_ = true;
     if (!ended_ && !error_) {
-        error_ = Error{Errc::closed, Fault::upstream,
-                       final_ ? Retry::never : (reused_ ? Retry::if_reused : Retry::never),
+        error_ = Error{Errc::closed, Fault::upstream, final_ ? Retry::never : Retry::if_repeatable,
                        "the service closed the connection"};
     }
     came_.wake();
@@ -266,6 +272,7 @@ Task<Result<const ResponseHead*>> H2ClientStream::read_head(Instant deadline) {
             co_return gone();
         }
         if (loop.now() >= deadline) {
+            connection_.doubt(asked_);
             co_return fail(Errc::timeout, Fault::upstream, "the service did not answer in time");
         }
         co_await came_.until(deadline);
@@ -274,8 +281,10 @@ Task<Result<const ResponseHead*>> H2ClientStream::read_head(Instant deadline) {
 
 void H2ClientStream::pass_on() {
     if (!work_->reading.empty()) {
-        connection_.session_.passed_on(closed_ ? 0 : id_, work_->reading.size());
-        connection_.kick();
+        if (!closed_) {
+            connection_.session_.passed_on_of_stream(id_, work_->reading.size());
+            connection_.kick();
+        }
         work_->reading.clear();
     }
 }
@@ -303,7 +312,8 @@ Result<BodyPart> H2ClientStream::body_at_hand() {
 
 Task<Result<BodyPart>> H2ClientStream::read_body(Millis stall) {
     net::Loop& loop = connection_.loop();
-    const Instant deadline = loop.now() + stall;
+    const Instant began = loop.now();
+    const Instant deadline = began + stall;
     Result<BodyPart> part;
     while (true) {
         if (cancelled_) {
@@ -313,6 +323,7 @@ Task<Result<BodyPart>> H2ClientStream::read_body(Millis stall) {
             co_return part;
         }
         if (loop.now() >= deadline) {
+            connection_.doubt(began);
             co_return fail(Errc::timeout, Fault::upstream, "nothing came from the service");
         }
         co_await came_.until(deadline);

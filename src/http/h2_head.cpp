@@ -40,7 +40,7 @@ bool is_target(std::string_view text) {
 void clear(RequestHead& head) {
     head.method = Method::other;
     head.method_text = head.target = head.path = head.query = head.authority = {};
-    head.has_query = false;
+    head.has_query = head.asks_https = false;
     head.version_minor = 1;
     head.framing = Framing::none;
     head.content_length = 0;
@@ -149,6 +149,7 @@ void H2HeadReader::take_pseudo(std::string_view name, std::string_view value) {
             return break_off("a malformed or repeated :scheme");
         }
         scheme_ = keep(value);
+        head_.asks_https = equal_ignore_case(value, "https");
     } else if (name == ":authority") {
         if (!authority_.empty() || !parse_authority(value)) {
             return break_off("a malformed or repeated :authority");

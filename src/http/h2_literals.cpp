@@ -307,6 +307,22 @@ void append_literals(std::string& out, const RequestHead& head) {
     });
 }
 
+std::size_t header_list_size(const RequestHead& head) {
+    constexpr std::size_t kEach = 32;
+    constexpr std::string_view kAlways = ":method:scheme:authority:pathhttptetrailers";
+    constexpr std::string_view kLength = "content-length18446744073709551615";
+    std::size_t size = kAlways.size() + 5 * kEach + head.method_text.size() +
+                       head.headers.value(Known::host).size() + head.path.size() +
+                       (head.has_query ? 1 + head.query.size() : 0) +
+                       (head.framing == Framing::length ? kLength.size() + kEach : 0);
+    for (const Field& field : head.headers) {
+        if (!stays_behind(field.known)) {
+            size += field.name.size() + field.value.size() + kEach;
+        }
+    }
+    return size;
+}
+
 void extend_section(std::string& out, std::size_t at, std::string_view literals) {
     constexpr std::size_t kHead = 9;            // RFC 9113, 4.1
     constexpr std::size_t kMost = 16UL * 1024;  // 4.2: what everyone takes

@@ -25,6 +25,9 @@ void append_literal(std::string& out, const Field& field);
 // All of a request, its pseudo-fields first. Length and `te: trailers` are added.
 void append_literals(std::string& out, const RequestHead& head);
 
+// The size of that section as its reader counts it (RFC 9113, 6.5.2), or a little more.
+std::size_t header_list_size(const RequestHead& head);
+
 // Behind the frame that ends the section which began at `at` of out: its HEADERS or the last
 // CONTINUATION. Goes on in further CONTINUATION frames where it gets too long.
 void extend_section(std::string& out, std::size_t at, std::string_view literals);

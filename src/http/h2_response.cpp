@@ -35,7 +35,8 @@ void H2ResponseReader::take(std::string_view name, std::string_view value) {
     }
     if (name.starts_with(':')) {
         const auto status = value.size() == 3 ? parse_decimal(value) : std::nullopt;
-        if (name != ":status" || regular_ || head_.status != 0 || !status || *status < 100) {
+        if (name != ":status" || regular_ || head_.status != 0 || !status || *status < 100 ||
+            *status > 599) {
             defect_ = "a pseudo-header that is none of an answer";
             return;
         }

@@ -54,6 +54,8 @@ TEST(H2Response, WhatIsNoAnswerIsFound) {
         {{"x", "y"}},
         {{":status", "20"}},
         {{":status", "099"}},
+        {{":status", "600"}},
+        {{":status", "999"}},
         {{":status", "2x0"}},
         {{":status", "101"}},
         {{":status", "200"}, {":status", "200"}},

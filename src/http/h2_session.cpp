@@ -270,6 +270,13 @@ std::size_t H2Session::peer_streams_max() const {
                                                NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
+std::optional<std::size_t> H2Session::peer_head_max() const {
+    const std::uint32_t most =
+        nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    return most == std::numeric_limits<std::uint32_t>::max() ? std::nullopt
+                                                             : std::optional<std::size_t>(most);
+}
+
 void H2Session::ping() {
     nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, kEndPing.data());
 }
@@ -289,6 +296,10 @@ void H2Session::passed_on(std::int32_t id, std::size_t bytes) {
     } else {
         nghttp2_session_consume(session_.get(), id, bytes);
     }
+}
+
+void H2Session::passed_on_of_stream(std::int32_t id, std::size_t bytes) {
+    nghttp2_session_consume_stream(session_.get(), id, bytes);
 }
 
 void H2Session::forget(std::int32_t id) {

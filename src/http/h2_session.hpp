@@ -1,7 +1,7 @@
 // The frames of one HTTP/2 connection, on either side (RFC 9113): bytes in, events out;
-// calls in, bytes out. By nghttp2, which is included here (h2_nghttp2.hpp) and nowhere else. Knows
-// no sockets and no policy; which fields make a request is said elsewhere (h2_head), what is too
-// much of something as well (h2_flood).
+// calls in, bytes out. By nghttp2, which h2_nghttp2.hpp alone includes. Knows no sockets and no
+// policy; which fields make a request is said elsewhere (h2_head), what is too much of something as
+// well (h2_flood).
 //
 // One worker's thread. Events come from within receive() and fill(); they may call everything here
 // but those two.
@@ -123,11 +123,17 @@ class H2Session {
     [[nodiscard]] bool takes_requests() const;
     // How many at once, as far as it has said.
     [[nodiscard]] std::size_t peer_streams_max() const;
+    // How large a head it reads, as header_list_size() counts; none: it has not said.
+    [[nodiscard]] std::optional<std::size_t> peer_head_max() const;
     void ping();                   // ping_answered() comes
     void resume(std::int32_t id);  // outgoing() has something again
     void reset(std::int32_t id, H2Code code);
     // These bytes of a body have been passed on: as many may come again. id 0: the stream is gone.
     void passed_on(std::int32_t id, std::size_t bytes);
+    // The same in two steps: the connection's window opens when they have come, so that who does
+    // not read holds up no other, and the stream's when they have been passed on.
+    void received(std::size_t bytes) { passed_on(0, bytes); }
+    void passed_on_of_stream(std::int32_t id, std::size_t bytes);
     // Nobody listens to this stream any more.
     void forget(std::int32_t id);
 

@@ -86,6 +86,7 @@ void H2Stream::fields_ended(bool last) {
 }
 
 void H2Stream::data(std::string_view bytes) {
+    continued_ = true;  // who sends already waits for no leave (RFC 9110, 10.1.1)
     received_ += bytes.size();
     in_moved_ += bytes.size();
     const RequestHead& head = work_->head;
@@ -184,7 +185,20 @@ void H2Stream::pass_on() {
 void H2Stream::hand_out() {
     work_->reading.clear();
     std::swap(work_->reading, work_->received);
+    if (const std::size_t held = held_back(); held > 0) {
+        work_->received.assign(work_->reading, work_->reading.size() - held);
+        work_->reading.resize(work_->reading.size() - held);
+    }
     owed_ = work_->reading.size();
+}
+
+// RFC 9113, 8.1.1: what follows may still show that this is no request, and who has been given all
+// the bytes that were announced takes it for one.
+std::size_t H2Stream::held_back() const {
+    return work_->head.framing == Framing::length && !request_ended_ &&
+                   received_ == work_->head.content_length && received_ > 0
+               ? 1
+               : 0;
 }
 
 bool H2Stream::step(Result<BodyPart>& part) {
@@ -193,7 +207,7 @@ bool H2Stream::step(Result<BodyPart>& part) {
         return true;
     }
     pass_on();
-    if (work_->received.empty() && !request_ended_) {
+    if (work_->received.size() == held_back() && !request_ended_) {
         return false;
     }
     hand_out();
@@ -236,7 +250,7 @@ Task<Result<BodyPart>> H2Stream::read_body() {
         if (step(part)) {
             co_return part;
         }
-        if (!continued_) {
+        if (!continued_ && !responded_) {
             continued_ = true;
             ResponseHead head;
             head.status = 100;

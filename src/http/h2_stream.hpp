@@ -1,4 +1,6 @@
-// One request over HTTP/2, as the gateway sees it.
+// One request over HTTP/2, as the gateway sees it: what comes of it is kept until it is asked for,
+// what goes leaves as the client's windows let it. Failures are the client's (Fault::client): reset
+// by it, too slow by the connection's pace, malformed, or cut by us. One worker's thread.
 #pragma once
 
 #include <optional>
@@ -24,6 +26,10 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     [[nodiscard]] const net::Address& peer() const override { return connection_.peer_; }
     [[nodiscard]] Protocol protocol() const override { return Protocol::http2; }
     [[nodiscard]] bool secure() const override { return connection_.stream_.secure(); }
+    [[nodiscard]] bool proxied() const override { return connection_.stream_.proxied(); }
+    [[nodiscard]] bool belongs_elsewhere(std::string_view host) const override {
+        return connection_.stream_.belongs_elsewhere(host);
+    }
     [[nodiscard]] const net::TlsPeer* client_certificate() const override {
         return connection_.stream_.tls_peer();
     }
@@ -59,7 +65,8 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     void cancel() override { cut(); }
     [[nodiscard]] bool cancelled() const override { return cut_ || closed_ || reset_; }
 
-    // As H2Session::Listener.
+    // As H2Session::Listener: what the session tells of this stream, from within receive() and
+    // fill(). field(): false if the section is longer than anybody wants to decode.
     void fields_began(bool trailers) override;
     bool field(std::string_view name, std::string_view value) override;
     void fields_ended(bool last) override;
@@ -71,7 +78,8 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
     void end_sent() override;
     std::string& literals() override { return work_->literals; }
 
-    void begin();  // before the responder
+    // Before the responder: what is known to be wrong already becomes the head's defect().
+    void begin();
     // After the responder: who goes on with the stream; null: nobody.
     [[nodiscard]] std::unique_ptr<Takeover> next() { return std::move(next_taker_); }
     [[nodiscard]] bool is_closed() const { return closed_; }
@@ -80,14 +88,22 @@ class H2Stream final : public Stream, public Duplex, public H2Session::Listener 
 
   private:
     friend class H2Connection;
+    // The next part of the body, or why there is none. False: it has not come yet.
     bool step(Result<BodyPart>& part);
+    // Of what was handed out last the client may send as much again.
     void pass_on();
+    // What has come becomes what is read; the part before is gone.
     void hand_out();
+    // How many bytes of what has come wait until the client has ended its request.
+    [[nodiscard]] std::size_t held_back() const;
+    // It counts no longer against what the client may have open at once.
     void leave();
-    void leave_if_done();
+    void leave_if_done();  // once both sides have said all
+    // The body is wrong: whoever reads it gets Errc::malformed with this text.
     void break_off(const char* detail);
-    void reset(H2Code code);
+    void reset(H2Code code);  // once; the client's fault counts against its connection
     [[nodiscard]] std::unexpected<Error> gone() const;
+    // Until outgoing_ has been taken; Errc::timeout, and a reset, when the client takes nothing.
     Task<Result<void>> drain_out();
 
     H2Connection& connection_;

@@ -42,6 +42,7 @@ struct RequestHead {
     std::string_view path;  // the path part of the target, as it came; "/" when the target has none
     std::string_view query;      // without '?'; byte-exact
     bool has_query = false;      // tells "/a?" from "/a"
+    bool asks_https = false;     // the target says so itself: its absolute form, or :scheme
     std::string_view authority;  // from an absolute-form target, else from Host (RFC 9112, 3.2.2)
     std::uint8_t version_minor = 1;
     Framing framing = Framing::none;

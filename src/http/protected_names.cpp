@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "base/text.hpp"
 
@@ -34,11 +35,34 @@ bool any_begins(std::string_view name, const std::array<std::string_view, kCount
                                [name](std::string_view each) { return begins(name, each); });
 }
 
-constexpr std::array<std::string_view, 10> kIdentity = {
-    "x-tenant-id",   "x-tenant-source", "x-user-id",     "x-user-role",  "x-venue-id",
-    "x-original-ip", "x-real-ip",       "x-admin-token", "x-privileged", "x-request-deadline"};
-constexpr std::array<std::string_view, 3> kIdentityPrefixes = {"x-gateway-", "x-internal-",
-                                                               "x-forwarded"};
+// X-Roles and its like are not what the gateway calls them: services that trust what stands in
+// front of them may.
+constexpr auto kIdentity = std::to_array<std::string_view>(
+    {"x-tenant-id",   "x-tenant-source",    "x-tenant",      "x-user-id",    "x-user-role",
+     "x-user-roles",  "x-user-permissions", "x-user",        "x-role",       "x-roles",
+     "x-permissions", "x-venue-id",         "x-venue-ids",   "x-venue",      "x-venues",
+     "x-original-ip", "x-real-ip",          "x-admin-token", "x-privileged", "x-request-deadline"});
+constexpr auto kIdentityPrefixes =
+    std::to_array<std::string_view>({"x-gateway-", "x-internal-", "x-forwarded"});
+
+// Written anew on every message: a client's own go on in them, if they are fit to.
+constexpr auto kIds = std::to_array<std::string_view>({"x-request-id", "x-correlation-id"});
+
+// Which third letters the names and prefixes have: most fields of applications have another.
+template <std::size_t kCount>
+constexpr std::uint32_t third_letters(const std::array<std::string_view, kCount>& names) {
+    std::uint32_t letters = 0;
+    for (const std::string_view name : names) {
+        letters |= 1U << (name[2] - 'a');
+    }
+    return letters;
+}
+constexpr std::uint32_t kThirdLetters = third_letters(kIdentity) | third_letters(kIdentityPrefixes);
+
+constexpr bool has_such_letter(std::string_view name) {
+    const auto letter = static_cast<unsigned>(lower(name[2]) - 'a');
+    return letter < 26 && (kThirdLetters >> letter & 1U) != 0;
+}
 
 // What a client has shown in its handshake, and Client-Cert-Chain with it (RFC 9440, 2.4).
 constexpr std::string_view kClientCert = "client-cert";
@@ -63,6 +87,9 @@ constexpr std::array<std::string_view, 5> kNotInTrailersPrefixes = {"content-", 
 std::string_view identity_name(std::string_view name) {
     if (!begins(name, "x-")) {
         return begins(name, kClientCert) ? kClientCert : std::string_view{};
+    }
+    if (name.size() == 2 || !has_such_letter(name)) {
+        return {};
     }
     for (const std::string_view known : kIdentity) {
         if (same(name, known)) {
@@ -92,11 +119,15 @@ bool names_override(std::string_view name) {
            same(name, "x-method-override");
 }
 
+bool names_id(std::string_view name) {
+    return any_same(name, kIds);
+}
+
 bool forbidden_in_trailers(std::string_view name, Known known) {
     // Everything that the gateway or a service acts upon is recognised; nothing of it belongs
     // behind a body.
     return known != Known::other || names_identity(name) || names_framing(name) ||
-           names_override(name) || any_same(name, kNotInTrailers) ||
+           names_override(name) || names_id(name) || any_same(name, kNotInTrailers) ||
            any_begins(name, kNotInTrailersPrefixes);
 }
 

@@ -6,17 +6,49 @@ namespace gw::http {
 namespace {
 
 TEST(ProtectedNames, IdentityIsSeenInAnyCaseAndWithUnderscores) {
-    for (const char* name :
-         {"x-tenant-id", "X-Tenant-Source", "X-USER-ID", "x_user_role", "X_Venue-Id",
-          "x-original-ip", "X-Real-IP", "X-Gateway-Forwarded", "x_gateway_x",
-          "X-Internal-Signature", "X-Admin-Token", "x-privileged", "X-Request-Deadline",
-          "X-Forwarded-For", "x_forwarded", "X-Forwarded-Anything"}) {
+    for (const char* name : {"x-tenant-id",
+                             "X-Tenant-Source",
+                             "X-USER-ID",
+                             "x_user_role",
+                             "X_Venue-Id",
+                             "x-original-ip",
+                             "X-Real-IP",
+                             "X-Gateway-Forwarded",
+                             "x_gateway_x",
+                             "X-Internal-Signature",
+                             "X-Admin-Token",
+                             "x-privileged",
+                             "X-Request-Deadline",
+                             "X-Forwarded-For",
+                             "x_forwarded",
+                             "X-Forwarded-Anything",
+                             "X-Roles",
+                             "x-role",
+                             "X-User-Roles",
+                             "X_User_Permissions",
+                             "X-Permissions",
+                             "X-User",
+                             "x_tenant",
+                             "X-Venues"}) {
         EXPECT_TRUE(names_identity(name)) << name;
     }
-    for (const char* name : {"", "x", "x-", "x-user", "x-user-id2", "xuser-id", "x-gatewa",
-                             "y-tenant-id", "x-request-id", "forwarded", "x.user.id"}) {
+    for (const char* name :
+         {"", "x", "x-", "x-users", "x-user-agent", "x-requested-with", "x-{", "x-user-id2",
+          "xuser-id", "x-gatewa", "y-tenant-id", "x-request-id", "forwarded", "x.user.id"}) {
         EXPECT_FALSE(names_identity(name)) << name;
     }
+}
+
+TEST(ProtectedNames, TheCatalogueCallsEachByItsName) {
+    EXPECT_EQ(identity_name("X_ROLES"), "x-roles");
+    EXPECT_TRUE(claims_identity("x-roles"));
+    EXPECT_EQ(identity_name("X-Gateway-Else"), "x-gateway-");
+}
+
+TEST(ProtectedNames, IdsAreSeenWithUnderscores) {
+    EXPECT_TRUE(names_id("X_Request_Id"));
+    EXPECT_TRUE(names_id("x-correlation_id"));
+    EXPECT_FALSE(names_id("x-request-ids"));
 }
 
 TEST(ProtectedNames, WhatAClientHasShownInItsHandshakeIsOurs) {
@@ -52,6 +84,8 @@ TEST(ProtectedNames, TrailersCarryNothingThatIsActedUpon) {
                              "content-encoding",
                              "X-User-Id",
                              "x_user_id",
+                             "X-Roles",
+                             "X_Request_Id",
                              "Connection",
                              "TE",
                              "Expect",

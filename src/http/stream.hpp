@@ -79,6 +79,10 @@ class Stream {
     [[nodiscard]] virtual const net::Address& peer() const = 0;
     [[nodiscard]] virtual Protocol protocol() const = 0;
     [[nodiscard]] virtual bool secure() const = 0;
+    // The connection began with a PROXY header (net::Stream).
+    [[nodiscard]] virtual bool proxied() const { return false; }
+    // The client was shown another certificate than the one for this host (net::Stream).
+    [[nodiscard]] virtual bool belongs_elsewhere(std::string_view /*host*/) const { return false; }
     // Who the client has proved to be by a certificate; null: nobody.
     [[nodiscard]] virtual const net::TlsPeer* client_certificate() const { return nullptr; }
     [[nodiscard]] virtual Instant began()
@@ -138,6 +142,9 @@ class Responder {
     // A client's connection was ended for what it did outside of any request. what: a literal.
     virtual void abused(const net::Address& /*peer*/, const char* /*what*/) {}
 
+    // As many clients are connected as may be; others wait. Again and again, while it is so.
+    virtual void out_of_connections() {}
+
     // A handshake on the port for TLS has ended. why: a literal; null: it went well.
     virtual void shook_hands(const net::Address& /*peer*/, observe::Handshake /*outcome*/,
                              const char* /*why*/) {}
@@ -157,8 +164,8 @@ class ClientStream {
     virtual Task<Result<void>> send_body(std::string_view body, bool last,
                                          const Headers* trailers) = 0;
 
-    // The next head, 1xx included: call again after one of those. Errors of a reused connection
-    // that ended before the first byte carry Retry::if_reused.
+    // The next head, 1xx included: call again after one of those. Errors of a connection that
+    // ended before the first byte carry Retry::if_repeatable, or yes if nothing can have been read.
     virtual Task<Result<const ResponseHead*>> read_head(Instant deadline) = 0;
     // The next part of the body; stall: longest wait for it.
     virtual Task<Result<BodyPart>> read_body(Millis stall) = 0;

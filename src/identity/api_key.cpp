@@ -106,11 +106,12 @@ ApiKeys::ApiKeys(const std::map<std::string, ApiKeyOptions>& options) {
         auto identity = std::make_shared<Identity>();
         identity->by_api_key = true;
         identity->key_hash.assign(key.hash.bytes.data(), key.hash.bytes.size());
-        identity->subject = "api-key:" + name;
+        identity->subject = std::string(kApiKeyUser) + name;
         identity->tenant = key.tenant;
         identity->role = key.role;
         identity->permissions = key.permissions;
         identity->venues = key.venues;
+        identity->limit_tier = key.tier;
         // Issued whenever it is shown: revocations of a tenant's tokens leave its keys alone; a
         // ban of the user `api-key:<name>` or of the tenant does not.
         identity->issued_at = WallTime::max();
@@ -135,20 +136,42 @@ std::expected<std::shared_ptr<const Identity>, TokenFault> ApiKeys::find(std::st
     return found->second;
 }
 
+const Identity* ApiKeys::named(std::string_view name) const {
+    const std::string subject = std::string(kApiKeyUser) + std::string(name);
+    const auto found = std::ranges::find_if(
+        keys_, [&](const auto& key) { return key.second->subject == subject; });
+    return found != keys_.end() ? found->second.get() : nullptr;
+}
+
 bool ApiKeys::still_give(const Identity& caller, WallTime now) const {
     ApiKeyHash hash;
     ensure(caller.key_hash.size() == hash.bytes.size(), "the caller came by a key");
     std::memcpy(hash.bytes.data(), caller.key_hash.data(), hash.bytes.size());
     const auto found = keys_.find(hash);
     const auto what = [](const Identity& of) {
-        return std::tie(of.subject, of.tenant, of.role, of.permissions, of.venues);
+        return std::tie(of.subject, of.tenant, of.role, of.permissions, of.venues, of.limit_tier);
     };
     return found != keys_.end() && now < found->second->expires_at &&
            what(*found->second) == what(caller);
 }
 
+WallTime ApiKeys::next_end(WallTime now) const {
+    WallTime next = WallTime::max();
+    for (const auto& [hash, identity] : keys_) {
+        if (identity->expires_at > now) {
+            next = std::min(next, identity->expires_at);
+        }
+    }
+    return next;
+}
+
 bool ApiKeys::knows(std::string_view key) const {
     return !keys_.empty() && key.size() <= kKeyBytesMax && keys_.contains(ApiKeyHash::of(key));
+}
+
+bool ApiKeys::any_of_tenant(std::string_view tenant) const {
+    return std::ranges::any_of(keys_,
+                               [&](const auto& key) { return key.second->tenant == tenant; });
 }
 
 std::string new_api_key() {

@@ -23,7 +23,7 @@ namespace gw::identity {
 struct ApiKeyHash {
     std::array<char, 32> bytes{};
 
-    static constexpr std::string_view kPattern = "^sha256:[0-9a-f]{64}$";
+    static constexpr std::string_view kPattern = "^sha256:[0-9a-fA-F]{64}$";
     static std::expected<ApiKeyHash, config::Flaw> parse(std::string_view text);
     static ApiKeyHash of(std::string_view key);
     [[nodiscard]] std::string to_string() const;
@@ -59,6 +59,7 @@ struct ApiKeyOptions {
     std::vector<std::string> venues;
     std::string role;
     std::vector<std::string> permissions;
+    std::string tier{};
     ApiKeyEnd expires;
 };
 
@@ -82,8 +83,13 @@ void fields(Visitor& field, ApiKeyOptions& o) {
     field("venues", o.venues, "venues that it may name");
     field("role", o.role, Check{check_plain_text, "^[!-~]{1,256}$"}, "role of whoever shows it");
     field("permissions", o.permissions, "what whoever shows it may do");
+    field("tier", o.tier,
+          "tier of `limits` whose numbers count for it, before its tenant's; empty: its tenant's");
     field("expires", o.expires, "when it ends, in UTC: `2027-01-31T00:00:00Z`; empty: never");
 }
+
+// The user of an API key is this and its name.
+inline constexpr std::string_view kApiKeyUser = "api-key:";
 
 // Immutable once made; any thread.
 class ApiKeys {
@@ -96,12 +102,18 @@ class ApiKeys {
     // Costs one SHA-256. Errors: api_key, expired.
     [[nodiscard]] std::expected<std::shared_ptr<const Identity>, TokenFault> find(
         std::string_view key, WallTime now) const;
+    // The caller whose user is `api-key:<name>`; null: there is no key of that name. Looks at all.
+    [[nodiscard]] const Identity* named(std::string_view name) const;
     // Does the key that this caller once showed still say the same of who shows it? It may have got
     // another end.
     [[nodiscard]] bool still_give(const Identity& caller, WallTime now) const;
+    // The next moment at which one of them ends; max(): none does. Looks at all.
+    [[nodiscard]] WallTime next_end(WallTime now) const;
     // Is it one of these, ended or not? Costs the same.
     [[nodiscard]] bool knows(std::string_view key) const;
     [[nodiscard]] bool empty() const { return keys_.empty(); }
+    // Looks at all.
+    [[nodiscard]] bool any_of_tenant(std::string_view tenant) const;
 
   private:
     // A hash is as good as random already, and its bytes are not the sender's to choose.

@@ -45,6 +45,8 @@ TEST(ApiKeys, SayWhoseAKeyIs) {
     EXPECT_EQ((*found)->tenant, "t1");
     EXPECT_EQ((*found)->venues, std::vector<std::string>{"v1"});
     EXPECT_TRUE((*found)->by_api_key);
+    EXPECT_TRUE(keys.any_of_tenant("t1"));
+    EXPECT_FALSE(keys.any_of_tenant("t2"));
     EXPECT_EQ(keys.find("tt_2", kNow).error(), TokenFault::api_key);
     EXPECT_EQ(keys.find("", kNow).error(), TokenFault::api_key);
     EXPECT_EQ(keys.find(std::string(10'000, 'x'), kNow).error(), TokenFault::api_key);
@@ -77,6 +79,25 @@ TEST(ApiKeys, StillGiveWhatTheySaidOfAKeyUntilItIsGoneOrEndedOrSaysSomethingElse
     EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) { o.permissions.clear(); }));
     EXPECT_FALSE(still("scanner", [](ApiKeyOptions& o) { o.venues.clear(); }));
     EXPECT_FALSE(ApiKeys().still_give(*caller, kNow));
+}
+
+TEST(ApiKeys, SayWhichMomentTheNextOfThemEndsAt) {
+    const auto ending = [](const char* key, std::string_view end) {
+        return ApiKeyOptions{.hash = ApiKeyHash::of(key),
+                             .tenant = "t1",
+                             .venues = {},
+                             .role = {},
+                             .permissions = {},
+                             .expires = *ApiKeyEnd::parse(end)};
+    };
+    const ApiKeys keys({{"ended", ending("tt_1", "2027-01-15T08:00:00Z")},
+                        {"later", ending("tt_2", "2027-01-15T08:00:09Z")},
+                        {"next", ending("tt_3", "2027-01-15T08:00:02Z")},
+                        {"never", ending("tt_4", "")}});
+    EXPECT_EQ(keys.next_end(kNow), kNow + std::chrono::seconds(2));
+    EXPECT_EQ(keys.next_end(kNow + std::chrono::seconds(2)), kNow + std::chrono::seconds(9));
+    EXPECT_EQ(keys.next_end(kNow + std::chrono::seconds(9)), WallTime::max());
+    EXPECT_EQ(ApiKeys().next_end(kNow), WallTime::max());
 }
 
 TEST(ApiKeys, End) {

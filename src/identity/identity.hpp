@@ -19,6 +19,7 @@ struct Identity {
     std::string role;      // may be empty
     std::vector<std::string> permissions;
     std::vector<std::string> venues;
+    std::string limit_tier;  // of rate limits, that an API key names; empty: its tenant's
     WallTime issued_at{};
     WallTime expires_at{};    // by the issuer's clock
     http::FieldLines fields;  // how services are told, see tell_services()

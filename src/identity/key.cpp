@@ -255,6 +255,13 @@ Key::Made Key::of_pem(std::string_view pem) {
         ERR_clear_error();
         return std::unexpected("it is no public key in PEM (-----BEGIN PUBLIC KEY-----)");
     }
+    // Tokens of the second would be refused, and nobody would know why.
+    const std::shared_ptr<EVP_PKEY> second(
+        PEM_read_bio_PUBKEY(memory.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
+    ERR_clear_error();
+    if (second) {
+        return std::unexpected("it holds more than one public key; a setting takes one");
+    }
     return of_public(std::move(key));
 }
 

@@ -1,7 +1,9 @@
 #include "identity/key.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include "base/encoding.hpp"
@@ -150,6 +152,20 @@ TEST(Key, ASecretIsNoKeyThatEverybodyKnows) {
     EXPECT_FALSE(Key::of_secret("-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"));
     EXPECT_FALSE(Key::of_pem("a secret"));
     EXPECT_FALSE(Key::of_pem("-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"));
+}
+
+TEST(Key, PemHoldsOneKey) {
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> made(EVP_RSA_gen(2048),
+                                                                   &EVP_PKEY_free);
+    const std::unique_ptr<BIO, decltype(&BIO_free_all)> memory(BIO_new(BIO_s_mem()), &BIO_free_all);
+    ASSERT_EQ(PEM_write_bio_PUBKEY(memory.get(), made.get()), 1);
+    std::string pem(4'096, '\0');
+    const int size = BIO_read(memory.get(), pem.data(), static_cast<int>(pem.size()));
+    ASSERT_GT(size, 0);
+    pem.resize(static_cast<std::size_t>(size));
+    EXPECT_TRUE(Key::of_pem(pem));
+    EXPECT_TRUE(Key::of_pem("a note\n" + pem + "another\n"));
+    EXPECT_FALSE(Key::of_pem(pem + pem));
 }
 
 // Signs until the first byte is zero, and leaves it out: the same number, but not the same bytes.

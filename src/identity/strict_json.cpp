@@ -109,7 +109,7 @@ struct Collector {
         return put(value, error);
     }
     bool on_bool(bool value, error_code& error) { return put(value, error); }
-    bool on_null(error_code& error) { return put(std::monostate{}, error); }
+    bool on_null(error_code& error) { return put(JsonMember::Null{}, error); }
     bool on_comment_part(boost::json::string_view, error_code&) { return true; }
     bool on_comment(boost::json::string_view, error_code&) { return true; }
 };
@@ -133,6 +133,11 @@ std::optional<JsonMembers> JsonMembers::parse(std::string_view text) {
 const JsonMember::Value* JsonMembers::find(std::string_view name) const {
     const auto found = std::ranges::find(members_, name, &JsonMember::name);
     return found != members_.end() ? &found->value : nullptr;
+}
+
+const JsonMember::Value* JsonMembers::given(std::string_view name) const {
+    const JsonMember::Value* const value = find(name);
+    return value == nullptr || std::holds_alternative<JsonMember::Null>(*value) ? nullptr : value;
 }
 
 const std::string* JsonMembers::text(std::string_view name) const {

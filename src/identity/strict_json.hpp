@@ -13,8 +13,11 @@
 namespace gw::identity {
 
 struct JsonMember {
-    // Anything else, objects, null, mixed arrays, is monostate.
-    using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string,
+    struct Null {
+        bool operator==(const Null&) const = default;
+    };
+    // Anything else, objects, mixed arrays, is monostate.
+    using Value = std::variant<std::monostate, Null, bool, std::int64_t, double, std::string,
                                std::vector<std::string>>;
     std::string name;
     Value value;
@@ -27,6 +30,8 @@ class JsonMembers {
 
     // Null if there is no member of that name.
     [[nodiscard]] const JsonMember::Value* find(std::string_view name) const;
+    // The same, but null also if the member is null.
+    [[nodiscard]] const JsonMember::Value* given(std::string_view name) const;
     // Null if it is missing or no text.
     [[nodiscard]] const std::string* text(std::string_view name) const;
     [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }

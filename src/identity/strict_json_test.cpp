@@ -62,7 +62,11 @@ TEST(StrictJson, ValuesKeepTheirKind) {
     EXPECT_EQ(*found->find("b"), JsonMember::Value(true));
     EXPECT_EQ(*found->find("l"), JsonMember::Value(Texts{"a", "b"}));
     EXPECT_EQ(*found->find("e"), JsonMember::Value(Texts{}));
-    for (const char* name : {"n", "o", "m", "k", "p"}) {
+    EXPECT_EQ(*found->find("n"), JsonMember::Value(JsonMember::Null{}));
+    EXPECT_EQ(found->given("n"), nullptr);
+    EXPECT_EQ(found->given("nowhere"), nullptr);
+    EXPECT_NE(found->given("o"), nullptr);
+    for (const char* name : {"o", "m", "k", "p"}) {
         EXPECT_EQ(*found->find(name), JsonMember::Value()) << name;
     }
     EXPECT_EQ(*found->text("z"), "end");

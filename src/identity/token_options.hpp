@@ -22,6 +22,10 @@ inline std::optional<config::Flaw> check_key_set_url(std::string_view text) {
     return std::nullopt;
 }
 
+// Long enough for an outage of the issuer, not for keys that it has taken back.
+constexpr std::chrono::milliseconds kKeySetAgeMax = std::chrono::hours(24);
+constexpr config::Range kKeySetAgeRange{0, 2'592'000'000};  // 30 days
+
 struct TokenOptions {
     std::string issuer;
     std::string audience;
@@ -31,6 +35,7 @@ struct TokenOptions {
     std::string key_set_url;
     std::string key_set_ca_file;
     std::chrono::milliseconds key_set_refresh{300'000};
+    std::chrono::milliseconds key_set_age_max = kKeySetAgeMax;
     std::uint32_t clock_skew_s = 30;
     config::SpanText longest_life{std::chrono::seconds(900)};
     std::uint32_t cached_per_worker = 20'000;
@@ -45,7 +50,8 @@ struct TokenOptions {
 template <class Visitor>
 void fields(Visitor& field, TokenOptions& o) {
     using namespace config;
-    field("issuer", o.issuer, Env{"JWT_ISSUER"}, "what `iss` of a token must be; empty: any, which is warned of at start");
+    field("issuer", o.issuer, Env{"JWT_ISSUER"},
+          "what `iss` of a token must be; empty: any, which is warned of at start");
     field("audience", o.audience, Env{"JWT_AUDIENCE"},
           "what `aud` of a token must name; empty: it is not looked at");
     field("secret", o.secret, Env{"JWT_SECRET"}, Secret{},
@@ -64,6 +70,8 @@ void fields(Visitor& field, TokenOptions& o) {
           "system does");
     field("key_set_refresh_ms", o.key_set_refresh, Range{1'000, 86'400'000},
           "how often the key set is read again");
+    field("key_set_age_max_ms", o.key_set_age_max, kKeySetAgeRange,
+          "how long its keys are trusted while it cannot be read; 0: for ever");
     field("clock_skew_s", o.clock_skew_s, Env{"JWT_CLOCK_SKEW"}, Range{0, 3'600},
           "seconds by which the issuer's clock may differ from ours");
     field("longest_life", o.longest_life, Env{"JWT_ACCESS_TOKEN_EXPIRY"},

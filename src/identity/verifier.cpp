@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/encoding.hpp"
+#include "base/text.hpp"
 #include "identity/strict_json.hpp"
 
 namespace gw::identity {
@@ -56,6 +57,16 @@ std::optional<Parts> split(std::string_view token) {
                  std::move(*signature)};
 }
 
+// A media type, so in any case, and its "application/" may be left out (RFC 7515, 4.1.9; RFC 9068,
+// 4).
+bool is_token_type(std::string_view type) {
+    constexpr std::string_view kApplication = "application/";
+    if (starts_with_ignore_case(type, kApplication)) {
+        type.remove_prefix(kApplication.size());
+    }
+    return equal_ignore_case(type, "JWT") || equal_ignore_case(type, "at+jwt");
+}
+
 // RFC 7515, 4.1.11: what must be understood and is not. The key comes from us alone: jku, x5u, jwk
 // and x5c are never looked at.
 std::expected<Algorithm, TokenFault> algorithm_of(const JsonMembers& header) {
@@ -64,7 +75,7 @@ std::expected<Algorithm, TokenFault> algorithm_of(const JsonMembers& header) {
     }
     if (header.has("typ")) {
         const std::string* const type = header.text("typ");
-        if (type == nullptr || (*type != "JWT" && *type != "at+jwt" && *type != "jwt")) {
+        if (type == nullptr || !is_token_type(*type)) {
             return Failed(TokenFault::type);
         }
     }
@@ -108,7 +119,7 @@ std::optional<TokenFault> check_signature(const Parts& parts, const JsonMembers&
 std::optional<TokenFault> check_times(const JsonMembers& claims, const TokenChecks& checks,
                                       WallTime now, SignedClaims& out) {
     const auto date = [&](const char* name, std::optional<std::int64_t>& out) {
-        const Claim* const claim = claims.find(name);
+        const Claim* const claim = claims.given(name);
         out = claim != nullptr ? date_of(*claim) : std::nullopt;
         return claim == nullptr || out.has_value();
     };
@@ -161,18 +172,18 @@ std::optional<TokenFault> check_origin(const JsonMembers& claims, const TokenChe
     return type != nullptr && *type == checks.type ? std::nullopt : std::optional(TokenFault::type);
 }
 
-// A name, if the claim is there at all.
+// A name, if the claim is there at all: what an issuer has no value for it may write as null.
 bool take_name(const JsonMembers& claims, const char* name, std::string& out) {
     const std::string* const text = claims.text(name);
     if (text != nullptr && is_name(*text)) {
         out = *text;
         return true;
     }
-    return !claims.has(name);
+    return claims.given(name) == nullptr;
 }
 
 bool take_list(const JsonMembers& claims, const char* name, std::vector<std::string>& out) {
-    const Claim* const claim = claims.find(name);
+    const Claim* const claim = claims.given(name);
     if (claim == nullptr) {
         return true;
     }
@@ -184,22 +195,31 @@ bool take_list(const JsonMembers& claims, const char* name, std::vector<std::str
     return true;
 }
 
-std::optional<TokenFault> take_claims(const JsonMembers& claims, Identity& identity) {
+// The claim that is not as it must be; null: all are.
+const char* take_claims(const JsonMembers& claims, Identity& identity) {
+    if (!take_name(claims, "sub", identity.subject) || identity.subject.empty()) {
+        return "sub";
+    }
+    if (!take_name(claims, "tenant_id", identity.tenant) || identity.tenant.empty()) {
+        return "tenant_id";
+    }
     std::string venue;
-    const bool good = take_name(claims, "sub", identity.subject) && !identity.subject.empty() &&
-                      take_name(claims, "tenant_id", identity.tenant) && !identity.tenant.empty() &&
-                      take_name(claims, "jti", identity.id) &&
-                      take_name(claims, "role", identity.role) &&
-                      take_name(claims, "venue_id", venue) &&
-                      take_list(claims, "permissions", identity.permissions) &&
-                      take_list(claims, "venues", identity.venues);
-    if (!good) {
-        return TokenFault::claims;
+    for (const auto& [name, out] :
+         {std::pair{"jti", &identity.id}, {"role", &identity.role}, {"venue_id", &venue}}) {
+        if (!take_name(claims, name, *out)) {
+            return name;
+        }
+    }
+    for (const auto& [name, out] :
+         {std::pair{"permissions", &identity.permissions}, {"venues", &identity.venues}}) {
+        if (!take_list(claims, name, *out)) {
+            return name;
+        }
     }
     if (!venue.empty()) {
         identity.venues.push_back(std::move(venue));
     }
-    return std::nullopt;
+    return nullptr;
 }
 
 }  // namespace
@@ -219,8 +239,8 @@ std::expected<Identity, TokenFault> verify(std::string_view token, const KeySet&
     Identity identity;
     identity.issued_at = found->issued_at;
     identity.expires_at = found->expires_at;
-    if (const auto fault = take_claims(found->claims, identity)) {
-        return Failed(*fault);
+    if (take_claims(found->claims, identity) != nullptr) {
+        return Failed(TokenFault::claims);
     }
     return identity;
 }
@@ -273,9 +293,31 @@ std::string refused_subject(std::string_view token, TokenFault fault) {
             return {};
     }
     const std::optional<Parts> parts = split(token);
-    const auto claims = parts ? JsonMembers::parse(parts->payload) : std::nullopt;
+    // A type of token that the header gives is refused before the signature is looked at.
+    const auto header = parts ? JsonMembers::parse(parts->header) : std::nullopt;
+    if (!header || !algorithm_of(*header)) {
+        return {};
+    }
+    const auto claims = JsonMembers::parse(parts->payload);
     const std::string* const subject = claims ? claims->text("sub") : nullptr;
     return subject != nullptr && is_name(*subject) ? *subject : std::string();
+}
+
+const char* refused_claim(std::string_view token) {
+    const std::optional<Parts> parts = split(token);
+    const auto claims = parts ? JsonMembers::parse(parts->payload) : std::nullopt;
+    if (!claims) {
+        return nullptr;
+    }
+    for (const char* const name : {"exp", "iat", "nbf"}) {
+        const Claim* const claim = claims->given(name);
+        const bool may_lack = std::string_view(name) == "nbf";
+        if (claim != nullptr ? !date_of(*claim) : !may_lack) {
+            return name;
+        }
+    }
+    Identity unused;
+    return take_claims(*claims, unused);
 }
 
 }  // namespace gw::identity

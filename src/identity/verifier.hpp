@@ -43,6 +43,10 @@ std::expected<SignedClaims, TokenFault> verify_claims(std::string_view token, co
 // "" for other faults, where nobody vouches for what it says.
 std::string refused_subject(std::string_view token, TokenFault fault);
 
+// Which claim of a token that verify() refused with `claims` is not as it must be; null: they are
+// no claims at all.
+const char* refused_claim(std::string_view token);
+
 // May this text stand in header fields, log lines and keys of the store? 1 to 256 visible
 // characters of ASCII.
 bool is_name(std::string_view text);

@@ -67,6 +67,9 @@ TEST(Verifier, OfARefusedTokenTheOwnerIsKnownWhereItsSignatureIsGood) {
     EXPECT_EQ(refused_subject(good, TokenFault::signature), "");
     EXPECT_EQ(refused_subject(good, TokenFault::unknown_key), "");
     EXPECT_EQ(refused_subject("x", TokenFault::claims), "");
+    // Of a header's type it is told before anybody has looked at the signature.
+    EXPECT_EQ(refused_subject(good, TokenFault::type), "u1");
+    EXPECT_EQ(refused_subject(sign(R"({"alg":"HS256","typ":"x"})", kClaims), TokenFault::type), "");
     EXPECT_EQ(refused_subject(sign(kHead, R"({"sub":"two words"})"), TokenFault::claims), "");
 }
 
@@ -94,6 +97,9 @@ TEST(Verifier, HeadersThatAreNotOursAreRefused) {
         {R"({"alg":"HS256","b64":false,"crit":["b64"]})", "malformed"},
         {R"({"alg":"HS256","b64":false})", "malformed"},
         {R"({"alg":"HS256","zip":"DEF"})", "malformed"},
+        {R"({"alg":"HS256","typ":"AT+jwt"})", "good"},
+        {R"({"alg":"HS256","typ":"application/at+jwt"})", "good"},
+        {R"({"alg":"HS256","typ":"application/json"})", "type"},
         {R"({"alg":"HS256","typ":"id+jwt"})", "type"},
         {R"({"alg":"HS256","typ":1})", "type"},
         {R"({"alg":"HS256","kid":["a"]})", "unknown_key"},
@@ -185,12 +191,37 @@ TEST(Verifier, ClaimsThatAreNotAsTheyMustBeAreRefused) {
                           {R"("role":"admin"})", R"("permissions":"*"})", "claims"},
                           {R"("role":"admin"})", R"("permissions":["a\n"]})", "claims"},
                           {R"("role":"admin"})", R"("venues":[1]})", "claims"},
+                          {R"("j1")", "null", "good"},
+                          {R"("admin")", "null", "good"},
+                          {kNbf, R"("nbf":null)", "good"},
+                          {kIat, R"("iat":null)", "claims"},
+                          {R"("u1")", "null", "claims"},
+                          {R"("role":"admin"})", R"("venue_id":null,"venues":null})", "good"},
+                          {R"("role":"admin"})", R"("permissions":null})", "good"},
+                          {R"("role":"admin"})", R"("permissions":[null]})", "claims"},
                           {"}", "", "claims"},
                           {"}", "}{}", "claims"}};
     for (const auto& [what, by, expected] : cases) {
         EXPECT_EQ(verdict(sign(kHead, replaced(kClaims, what, by)), secret_keys()), expected)
             << what << " -> " << by;
     }
+}
+
+TEST(Verifier, OfARefusedTokenTheClaimAtFaultIsKnown) {
+    const auto claim = [](std::string_view what, std::string_view by) {
+        return std::string_view(refused_claim(sign(kHead, replaced(kClaims, what, by))));
+    };
+    EXPECT_EQ(claim("1800000500", "null"), "exp");
+    EXPECT_EQ(claim(R"("iat":1799999900)", R"("x":1)"), "iat");
+    EXPECT_EQ(claim(R"("nbf":1799999900)", R"("nbf":"0")"), "nbf");
+    EXPECT_EQ(claim(R"("u1")", R"("a b")"), "sub");
+    EXPECT_EQ(claim(R"("t1")", "null"), "tenant_id");
+    EXPECT_EQ(claim(R"("j1")", "1"), "jti");
+    EXPECT_EQ(claim(R"("role":"admin"})", R"("venue_id":7})"), "venue_id");
+    EXPECT_EQ(claim(R"("role":"admin"})", R"("venues":[1]})"), "venues");
+    EXPECT_EQ(refused_claim(sign(kHead, kClaims)), nullptr);
+    EXPECT_EQ(refused_claim(sign(kHead, "[]")), nullptr);
+    EXPECT_EQ(refused_claim("x"), nullptr);
 }
 
 TEST(Verifier, ATokenHasOneSpelling) {

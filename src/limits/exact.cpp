@@ -44,7 +44,8 @@ end
 local changed = moved < 0
 if back > 0 and back_id + window > now then
   for i = 1, #times do
-    if times[i] >= back_id then
+    -- A group of one is known by its time: what is sent twice is given back once.
+    if times[i] == back_id or (group > 1 and times[i] > back_id) then
       local given = math.min(back, counts[i])
       counts[i] = counts[i] - given
       used = used - given

@@ -122,6 +122,22 @@ TEST(TakeScript, GivesBackWhatDidNotCount) {
     ScriptBench().run(gives_back);
 }
 
+net::Task<void> gives_back_twice(ScriptBench& b) {
+    const Quota quota(5, std::chrono::hours(1));
+    const auto first = co_await b.ask("g", quota, {}, kExactGroups, kAt);
+    co_await b.ask("g", quota, {}, kExactGroups, kAt + kSecond);
+    for (int i = 0; i < 2; ++i) {
+        const auto back = co_await b.ask("g", quota, {.permits = 0, .back_id = first.id, .back = 1},
+                                         kExactGroups, kAt + 2 * kSecond);
+        EXPECT_EQ(back.remaining, 4U) << "the other one's stays";
+    }
+}
+
+TEST(TakeScript, GivesBackOnceWhatIsSentTwice) {
+    NEEDS_REDIS();
+    ScriptBench().run(gives_back_twice);
+}
+
 net::Task<void> clock_goes_back(ScriptBench& b) {
     const Quota quota(2, kMinute);
     EXPECT_EQ((co_await b.ask("c", quota, {}, kExactGroups, kAt)).granted, 1U);

@@ -15,6 +15,12 @@ constexpr double kMargin = 1.3;
 // The next batch is asked for when so much of the interval's need is left: a round trip's worth.
 constexpr double kLow = 0.15;
 constexpr std::uint32_t kCreditPart = 100;  // of the limit, for all gateways together
+// What all gateways together may hold ahead: a part of what the store still has, or of the limit,
+// which is what they need at 95 % of it.
+constexpr std::uint32_t kAheadOfRest = 8;
+constexpr std::uint32_t kAheadOfLimit = 20;
+// Idle keys are looked at every 1.6 s (LeaseTable::tidy), so permits go back so much late.
+constexpr Millis kBackWithin{2'000};
 constexpr Millis kTryAgainAfter{500};
 
 double seconds_of(Instant::duration d) {
@@ -55,6 +61,7 @@ void Lease::end_batches(Instant now) {
 void Lease::forget() {
     debt_ = 0;
     exhausted_until_ = {};
+    ask_again_ = {};
     elsewhere_ = quota_.limit();
     reset_ = {};
     admitted_ = Window{};
@@ -78,60 +85,77 @@ Lease::Taken Lease::taken(Is is, Instant now) const {
     Taken out{is, {}};
     out.outcome.admitted = is == Is::admitted;
     out.outcome.limit = quota_.limit();
-    const std::uint32_t there = left() + (now < exhausted_until_ ? 0 : elsewhere_);
+    const std::uint32_t there = left() + (now < ask_again_ ? 0 : elsewhere_);
     out.outcome.remaining = is == Is::admitted ? std::min(there, quota_.limit() - 1) : 0;
     if (is == Is::refused) {
         out.outcome.retry_after = std::max(exhausted_until_ - now, Instant::duration{0});
     }
-    out.outcome.reset = std::max(reset_ - now, out.outcome.retry_after);
+    // The one that is admitted now is the last to leave.
+    out.outcome.reset = is == Is::admitted
+                            ? Instant::duration(quota_.window())
+                            : std::max(std::min(reset_ - now, Instant::duration(quota_.window())),
+                                       out.outcome.retry_after);
     return out;
 }
 
-Lease::Taken Lease::decide(Instant now, std::uint32_t gateways) {
-    end_batches(now);
-    const std::uint32_t fleet = std::max(gateways, 1U);
-    if (use_permit()) {
-        admitted_.take(quota_, now);
-        return taken(Is::admitted, now);
-    }
-    if (away_) {
-        const Quota share = quota_.share(fleet);
-        const Outcome so_far = admitted_.look(quota_, now);
-        // look() counts the one it would admit.
-        const std::uint32_t used = quota_.limit() - so_far.remaining - (so_far.admitted ? 1U : 0U);
-        Taken out{used < share.limit() ? Is::admitted : Is::refused, {}};
-        out.outcome = so_far;
-        out.outcome.limit = share.limit();
-        out.outcome.admitted = out.is == Is::admitted;
-        out.outcome.remaining = share.limit() - std::min(used + 1, share.limit());
-        if (out.is == Is::admitted) {
-            admitted_.take(quota_, now);
-        } else {
-            out.outcome.retry_after = admitted_.until_free(quota_, share.limit(), now);
-        }
-        return out;
-    }
+Lease::Taken Lease::decide_alone(Instant now) {
     if (now < exhausted_until_) {
         return taken(Is::refused, now);
     }
-    if (debt_ < quota_.limit() / kCreditPart / fleet) {
+    const Quota share = quota_.share(fleet_);
+    const Outcome so_far = admitted_.look(quota_, now);
+    // look() counts the one it would admit.
+    const std::uint32_t used = quota_.limit() - so_far.remaining - (so_far.admitted ? 1U : 0U);
+    Taken out{used < share.limit() ? Is::admitted : Is::refused, {}};
+    out.outcome = so_far;
+    out.outcome.limit = share.limit();
+    out.outcome.admitted = out.is == Is::admitted;
+    out.outcome.remaining = share.limit() - std::min(used + 1, share.limit());
+    if (out.is == Is::admitted) {
+        admitted_.put(quota_, now);
+    } else {
+        out.outcome.retry_after = admitted_.until_free(quota_, share.limit(), now);
+    }
+    return out;
+}
+
+Lease::Taken Lease::decide(Instant now, std::uint32_t gateways, bool alone) {
+    end_batches(now);
+    fleet_ = std::max(gateways, 1U);
+    if (use_permit()) {
+        admitted_.put(quota_, now);
+        return taken(Is::admitted, now);
+    }
+    if (away_ || alone) {
+        return decide_alone(now);
+    }
+    if (now < ask_again_) {
+        return taken(Is::refused, now);
+    }
+    // No credit on what others may give back.
+    if (now >= exhausted_until_ && debt_ < quota_.limit() / kCreditPart / fleet_) {
         ++debt_;
-        admitted_.take(quota_, now);
+        admitted_.put(quota_, now);
         return taken(Is::admitted, now);
     }
     ++waiting_;
     return taken(Is::waiting, now);
 }
 
-Lease::Taken Lease::take(Instant now, std::uint32_t gateways) {
+Lease::Taken Lease::take(Instant now, std::uint32_t gateways, bool alone) {
     if (arrived_++ == 0 && counted_from_ == Instant{}) {
         counted_from_ = now;
     }
-    return decide(now, gateways);
+    return decide(now, gateways, alone);
 }
 
-Lease::Taken Lease::take_again(Instant now, std::uint32_t gateways) {
-    return decide(now, gateways);
+Lease::Taken Lease::take_again(Instant now, std::uint32_t gateways, bool alone) {
+    return decide(now, gateways, alone);
+}
+
+// How many permits this gateway may have without knowing who will use them.
+std::uint32_t Lease::ahead_max() const {
+    return std::max(elsewhere_ / kAheadOfRest, quota_.limit() / kAheadOfLimit) / fleet_;
 }
 
 // Up at once, down by halves: too few permits make requests wait, too many only go back.
@@ -150,18 +174,24 @@ bool Lease::must_ask(Instant now) const {
     if (away_) {
         return now >= try_at_ && arrived_ > 0;
     }
-    if (now < exhausted_until_) {
+    const bool early = now < asked_at_ + interval_;
+    if (back_ > 0 && !early) {
+        return true;  // also where the store has none: others may wait for these
+    }
+    if (now < ask_again_) {
         return false;
     }
     if (waiting_ > 0) {
         return true;
     }
-    if (now < asked_at_ + interval_) {
+    if (early && !wants_more_) {
         // Credit is there for this; half of it stays for the round trip.
         return false;
     }
+    const std::uint32_t most = ahead_max();
     const double need = rate_ * seconds_of(interval_);
-    return back_ > 0 || debt_ > 0 || (arrived_ > 0 && left() <= kLow * need);
+    const double low = kLow * (early ? std::min<double>(need, 2 * most) : need);
+    return (debt_ > 0 && !early) || (arrived_ > 0 && left() < most && left() <= low);
 }
 
 std::optional<StoreAsk> Lease::ask(Instant now) {
@@ -172,8 +202,9 @@ std::optional<StoreAsk> Lease::ask(Instant now) {
     const bool wanted = arrived_ > 0;
     estimate(now);
     const double need = wanted ? std::ceil(kMargin * rate_ * seconds_of(interval_)) : 0;
-    const auto batch =
-        static_cast<std::uint32_t>(std::min(need, static_cast<double>(quota_.limit())));
+    const std::uint32_t most = ahead_max();
+    wants_more_ = need > most;
+    const auto batch = static_cast<std::uint32_t>(std::min<double>(need, most));
     const std::uint32_t have = left();
     StoreAsk ask;
     ask.permits =
@@ -205,6 +236,10 @@ void Lease::answered(const StoreAnswer& answer, Instant now) {
     }
     if (answer.granted < sent.permits) {
         exhausted_until_ = std::max(now + answer.retry_after, sent.at + interval_);
+        // The store's latest permit is alive, or may be on its way back, before it has another.
+        const bool some_may_return = answer.reset > quota_.window() - interval_ - kBackWithin &&
+                                     exhausted_until_ > now + life_ + kBackWithin;
+        ask_again_ = some_may_return ? sent.at + life_ : exhausted_until_;
     }
     end_batches(now);
 }
@@ -224,9 +259,9 @@ Instant Lease::due() const {
         return kNever;
     }
     if (back_ > 0) {
-        return std::max(asked_at_ + interval_, exhausted_until_);
+        return asked_at_ + interval_;
     }
-    Instant first = debt_ > 0 ? std::max(asked_at_ + interval_, exhausted_until_) : kNever;
+    Instant first = debt_ > 0 ? std::max(asked_at_ + interval_, ask_again_) : kNever;
     for (const Batch& batch : batches_) {
         if (batch.left > 0) {
             first = std::min(first, std::max(batch.ends, asked_at_ + interval_));

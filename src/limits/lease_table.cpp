@@ -22,7 +22,8 @@ bool LeaseTable::order_for(std::uint64_t hash, Slot& slot, Instant now) {
 }
 
 std::optional<LeaseTable::Taken> LeaseTable::take(std::string_view key, const Quota& quota,
-                                                  Instant now, std::uint32_t gateways, bool again) {
+                                                  Instant now, std::uint32_t gateways, bool again,
+                                                  bool alone) {
     const std::uint64_t hash = key_hash(secret_, key, quota);
     Shard& shard = shards_[hash % kShards];
     const std::scoped_lock lock(shard.mutex);
@@ -36,9 +37,21 @@ std::optional<LeaseTable::Taken> LeaseTable::take(std::string_view key, const Qu
         ++keys_;
     }
     Slot& slot = at->second;
-    Taken out{again ? slot.lease.take_again(now, gateways) : slot.lease.take(now, gateways), false};
+    Lease& lease = slot.lease;
+    Taken out{again ? lease.take_again(now, gateways, alone) : lease.take(now, gateways, alone),
+              false};
     out.wake = order_for(hash, slot, now);
     return out;
+}
+
+Outcome LeaseTable::look_alone(std::string_view key, const Quota& quota, Instant now,
+                               std::uint32_t gateways) {
+    const std::uint64_t hash = key_hash(secret_, key, quota);
+    Shard& shard = shards_[hash % kShards];
+    const std::scoped_lock lock(shard.mutex);
+    const auto at = shard.slots.find(hash);
+    Lease lease = at == shard.slots.end() ? Lease(quota) : at->second.lease;
+    return lease.take(now, gateways, true).outcome;
 }
 
 void LeaseTable::forget(std::string_view key, const Quota& quota) {

@@ -35,9 +35,13 @@ class LeaseTable {
         Lease::Taken lease;
         bool wake = false;  // whoever sends orders has some, and does not know it yet
     };
-    // Any thread. again: of a request that waited. Nothing: there is no room.
+    // Any thread. again: of a request that waited. alone: the store is not to be waited for.
+    // Nothing: there is no room.
     std::optional<Taken> take(std::string_view key, const Quota& quota, Instant now,
-                              std::uint32_t gateways, bool again = false);
+                              std::uint32_t gateways, bool again = false, bool alone = false);
+    // What take() alone would say; nothing is counted.
+    [[nodiscard]] Outcome look_alone(std::string_view key, const Quota& quota, Instant now,
+                                     std::uint32_t gateways);
 
     // As if the key had never asked, as far as this process knows.
     void forget(std::string_view key, const Quota& quota);

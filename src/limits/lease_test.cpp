@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <deque>
 #include <queue>
 
@@ -136,6 +137,134 @@ TEST(Lease, OwesAfterAFailureWhatItOwedBefore) {
     EXPECT_GE(ask->permits, 2U);
     lease.answered(granting(2, 900), kBegin + seconds(1));
     EXPECT_EQ(lease.left(), 0U) << "both were owed";
+}
+
+// A store that never forgets, and what it answers while nothing leaves its window.
+struct FullStore {
+    void answer(Lease& lease, Instant now) {
+        const auto ask = lease.ask(now);
+        if (!ask) {
+            return;
+        }
+        ++calls;
+        left += ask->back;
+        StoreAnswer out;
+        out.granted = std::min(ask->permits, left);
+        left -= out.granted;
+        out.remaining = left;
+        out.id = ++last_id;
+        if (out.granted > 0) {
+            latest = now + ask->life;
+        }
+        out.reset = std::chrono::duration_cast<microseconds>(latest + kMinute - now);
+        out.retry_after = left == 0 ? out.reset : microseconds(0);
+        lease.answered(out, now);
+    }
+    std::uint32_t left = 0;
+    PermitId last_id = 0;
+    Instant latest{};
+    std::uint32_t calls = 0;
+};
+
+// Requests one after the other, a millisecond apart; how many are admitted.
+std::uint32_t ask_for(std::uint32_t count, Lease& lease, FullStore& store, Instant& now) {
+    std::uint32_t admitted = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        now += Millis{1};
+        Lease::Taken taken = lease.take(now, 2);
+        store.answer(lease, now);
+        if (taken.is == Is::waiting) {
+            taken = lease.take_again(now, 2);
+        }
+        admitted += taken.is == Is::admitted ? 1 : 0;
+    }
+    return admitted;
+}
+
+TEST(Lease, LeavesAnotherGatewayNearlyAllThatIsLeft) {
+    for (const std::uint32_t limit : {1U, 2U, 3U, 5U, 10U, 20U, 50U, 100U, 1'000U}) {
+        for (const std::uint32_t tenths : {1U, 3U, 5U, 8U, 9U}) {
+            FullStore store{.left = limit};
+            Lease first(Quota(limit, kMinute));
+            Lease second(Quota(limit, kMinute));
+            Instant now = kBegin;
+            std::uint32_t admitted = ask_for(limit * tenths / 10, first, store, now);
+            admitted += ask_for(limit, second, store, now);
+            EXPECT_GE(admitted, std::ceil(0.95 * limit)) << limit << ", a part of " << tenths;
+            EXPECT_LE(admitted, limit + limit / 100);
+            EXPECT_LE(store.calls, limit / 2 + 20) << "of " << limit;
+            // What the first one does not use goes back, and is found.
+            for (int i = 0; i < 100; ++i) {
+                now += Millis{100};
+                store.answer(first, now);
+                admitted += ask_for(1, second, store, now);
+            }
+            EXPECT_GE(admitted, limit) << "a part of " << tenths;
+            EXPECT_LE(admitted, limit + limit / 100);
+        }
+    }
+}
+
+TEST(Lease, AsksAgainOnlyWhileOthersMayGiveBack) {
+    FullStore store{.left = 20};
+    Lease first(Quota(20, kMinute));
+    Lease second(Quota(20, kMinute));
+    Instant now = kBegin;
+    ask_for(20, first, store, now);
+    std::uint32_t before = store.calls;
+    for (int i = 0; i < 500; ++i) {
+        now += Millis{100};
+        EXPECT_EQ(ask_for(1, second, store, now), 0U);
+        const auto refused = second.take(now, 2);
+        EXPECT_EQ(refused.is, Is::refused);
+        EXPECT_GT(refused.outcome.retry_after, seconds(10)) << "what is sure";
+    }
+    EXPECT_LE(store.calls - before, 6U);
+}
+
+TEST(Lease, GivesBackAlsoWhereTheStoreHasNone) {
+    Lease lease(Quota(50, kMinute));
+    lease.take(kBegin, 1);
+    lease.take(kBegin, 1);
+    const auto ask = lease.ask(kBegin);
+    ASSERT_TRUE(ask.has_value());
+    ASSERT_GE(ask->permits, 3U);
+    StoreAnswer last = granting(2, 0, 5);
+    last.retry_after = seconds(40);
+    last.reset = seconds(41);
+    lease.answered(last, kBegin);
+    ASSERT_EQ(lease.take_again(kBegin, 1).is, Is::admitted);
+    ASSERT_EQ(lease.left(), 1U);
+    const Instant due = lease.due();
+    EXPECT_EQ(due, kBegin + Millis{1'500});
+    const auto back = lease.ask(due);
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(back->back, 1U);
+}
+
+TEST(Lease, CountsWhatItAdmittedBeforeWhereItMayNotWait) {
+    FullStore store{.left = 100};
+    Lease lease(Quota(100, kMinute));
+    Instant now = kBegin;
+    EXPECT_EQ(ask_for(40, lease, store, now), 40U);
+    std::uint32_t admitted = 40;
+    for (int i = 0; i < 100; ++i) {
+        const auto taken = lease.take(now, 2, true);
+        ASSERT_NE(taken.is, Is::waiting);
+        admitted += taken.is == Is::admitted ? 1 : 0;
+    }
+    EXPECT_EQ(admitted, 50U) << "its share";
+}
+
+TEST(Lease, RefusesAloneWhatTheStoreHasRefused) {
+    FullStore store{.left = 100};
+    Lease first(Quota(100, kMinute));
+    Lease second(Quota(100, kMinute));
+    Instant now = kBegin;
+    EXPECT_EQ(ask_for(200, first, store, now), 100U);
+    EXPECT_EQ(ask_for(1, second, store, now), 0U);
+    EXPECT_EQ(second.take(now, 2, true).is, Is::refused);
+    EXPECT_EQ(second.take(now + seconds(65), 2, true).is, Is::admitted);
 }
 
 // Four gateways and the script in a real Redis, on one virtual clock.

@@ -167,7 +167,8 @@ Limiter::Entry& Limiter::make_room(const Place& place, std::uint64_t hash, Insta
     return entries_[chosen];
 }
 
-Outcome Limiter::take(std::string_view key, const Quota& quota, Instant now) {
+template <class Change>
+auto Limiter::change(std::string_view key, const Quota& quota, Instant now, const Change& by) {
     const std::uint64_t hash = key_hash(secret_, key, quota);
     const Place place = place_of(hash);
     const Lock lock(shards_[place.shard]);
@@ -175,7 +176,20 @@ Outcome Limiter::take(std::string_view key, const Quota& quota, Instant now) {
     if (entry == nullptr) {
         entry = &make_room(place, hash, now);
     }
-    return entry->window.take(quota, now);
+    return by(entry->window);
+}
+
+Outcome Limiter::take(std::string_view key, const Quota& quota, Instant now) {
+    return change(key, quota, now, [&](Window& window) { return window.take(quota, now); });
+}
+
+bool Limiter::count(std::string_view key, const Quota& quota, Instant now) {
+    return change(key, quota, now, [&](Window& window) { return window.count(quota, now); });
+}
+
+void Limiter::block_for(std::string_view key, const Quota& quota, Instant::duration rest,
+                        Instant now) {
+    change(key, quota, now, [&](Window& window) { window.block_for(quota, rest, now); });
 }
 
 Outcome Limiter::look(std::string_view key, const Quota& quota, Instant now) const {

@@ -44,6 +44,10 @@ class Limiter {
     // One that was admitted at `taken` does not count after all.
     void give_back(std::string_view key, const Quota& quota, Instant taken, Instant now);
 
+    // What was decided elsewhere, see Window.
+    bool count(std::string_view key, const Quota& quota, Instant now);
+    void block_for(std::string_view key, const Quota& quota, Instant::duration rest, Instant now);
+
     // As if the key had never asked: no block either.
     void forget(std::string_view key, const Quota& quota);
 
@@ -83,6 +87,8 @@ class Limiter {
     [[nodiscard]] std::size_t worth_moving() const;
     std::optional<std::size_t> move_one(const Place& place);
     Entry& make_room(const Place& place, std::uint64_t hash, Instant now);
+    template <class Change>
+    auto change(std::string_view key, const Quota& quota, Instant now, const Change& by);
 
     HashSecret secret_;
     std::size_t sets_;  // of each shard

@@ -178,13 +178,20 @@ Policy::Policy(std::string name, const PolicyOptions& options)
       dry_run_(options.dry_run) {
     ensure(!check_policy_name(name_) && flaws_of(options).empty(), "a policy that was checked");
     for (const auto& [tier_name, tier] : options.tiers) {
+        const Quota quota(tier.requests, options.window, options.block);
+        tiers_.emplace(tier_name, quota);
         for (const std::string& tenant : tier.tenants) {
-            tenants_.emplace(tenant, Quota(tier.requests, options.window, options.block));
+            tenants_.emplace(tenant, quota);
         }
     }
 }
 
-const Quota& Policy::quota(std::string_view tenant) const {
+const Quota& Policy::quota(std::string_view tenant, std::string_view tier) const {
+    if (!tier.empty()) {
+        if (const auto at = tiers_.find(tier); at != tiers_.end()) {
+            return at->second;
+        }
+    }
     if (tenants_.empty()) {
         return quota_;
     }

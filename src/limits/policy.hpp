@@ -158,7 +158,7 @@ template <class Visitor>
 void fields(Visitor& field, LimitsOptions& o) {
     using namespace config;
     field("enabled", o.enabled, Env{"RATE_LIMIT_ENABLED"}, "limit rates at all");
-    field("memory_mb", o.memory_mb, Range{1, 4'096},
+    field("memory_mb", o.memory_mb, Range{1, 4'096}, AtStart{},
           "memory for counting, about 15,000 keys a MiB; when it is full, the oldest go first");
     field("gateways", o.gateways, Range{1, 1'000},
           "gateways that share a limit, where the store has not said how many there are");
@@ -177,18 +177,23 @@ class Policy {
     // `"general"`, and what stands behind the limit in RateLimit-Policy: `;w=60`.
     [[nodiscard]] const std::string& quoted_name() const { return quoted_name_; }
     [[nodiscard]] const std::string& window_text() const { return window_text_; }
-    // Of that tenant; "" for none.
-    [[nodiscard]] const Quota& quota(std::string_view tenant) const;
-    // All that there are: that of everybody, then those of tiers, each once for each tenant.
+    // Of that tenant; "" for none. tier: the one that an API key names, which goes before its
+    // tenant's; "" or one that this policy has not: the tenant's.
+    [[nodiscard]] const Quota& quota(std::string_view tenant, std::string_view tier = {}) const;
+    // All that there are: that of everybody, those of tiers, and these again for each tenant.
     template <class Visit>
     void each_quota(Visit visit) const {
         visit(quota_);
+        for (const auto& [tier, quota] : tiers_) {
+            visit(quota);
+        }
         for (const auto& [tenant, quota] : tenants_) {
             visit(quota);
         }
     }
     [[nodiscard]] const std::vector<KeyPart>& key() const { return key_; }
     [[nodiscard]] Millis window() const { return quota_.window(); }
+    [[nodiscard]] Millis block() const { return quota_.block(); }
     [[nodiscard]] Mode mode() const { return mode_; }
     [[nodiscard]] bool failures_only() const { return counted_ == Counted::failures; }
     [[nodiscard]] bool dry_run() const { return dry_run_; }
@@ -199,6 +204,7 @@ class Policy {
     std::string quoted_name_;
     std::string window_text_;
     Quota quota_;
+    std::map<std::string, Quota, std::less<>> tiers_;
     std::map<std::string, Quota, std::less<>> tenants_;
     std::vector<KeyPart> key_;
     Mode mode_;

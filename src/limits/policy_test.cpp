@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "config/reader.hpp"
@@ -135,6 +136,20 @@ TEST(Policy, GivesTenantsTheLimitOfTheirTier) {
     EXPECT_EQ(policy.quota("initech").limit(), 10U);
     EXPECT_EQ(policy.quota("other").limit(), 100U);
     EXPECT_EQ(policy.quota("").limit(), 100U);
+}
+
+TEST(Policy, GivesAKeyTheTierThatItNamesBeforeItsTenants) {
+    PolicyOptions options;
+    options.tiers["gold"] = {1'000, {"acme"}};
+    options.tiers["machines"] = {5'000, {}};
+    const Policy policy("general", options);
+    EXPECT_EQ(policy.quota("acme", "machines").limit(), 5'000U);
+    EXPECT_EQ(policy.quota("", "machines").limit(), 5'000U);
+    EXPECT_EQ(policy.quota("acme", "of-another-policy").limit(), 1'000U);
+    std::vector<std::uint32_t> all;
+    policy.each_quota([&](const Quota& quota) { all.push_back(quota.limit()); });
+    std::ranges::sort(all);
+    EXPECT_EQ(all, (std::vector<std::uint32_t>{100, 1'000, 1'000, 5'000}));
 }
 
 TEST(Policy, NamesWhatContradicts) {

@@ -172,6 +172,42 @@ Outcome Window::look(const Quota& quota, Instant now) const {
     return copy.take(quota, now);
 }
 
+bool Window::count(const Quota& quota, Instant now) {
+    const std::uint32_t tick = advance(quota, now);
+    if (load_ == kBlocked || used(quota) >= quota.limit_) {
+        return false;
+    }
+    add(quota, tick);
+    note(quota, now);
+    return true;
+}
+
+void Window::put(const Quota& quota, Instant now) {
+    const std::uint32_t tick = advance(quota, now);
+    if (load_ == kBlocked) {
+        return;
+    }
+    if (used(quota) >= quota.limit_) {
+        drop(quota, 0);
+    }
+    add(quota, tick);
+    note(quota, now);
+}
+
+void Window::block_for(const Quota& quota, Instant::duration rest, Instant now) {
+    const std::uint32_t tick = advance(quota, now);
+    if (quota.block_ticks_ == 0 || load_ == kBlocked) {
+        return;
+    }
+    const std::int64_t ticks =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(rest).count() / quota.tick_ns_ + 2;
+    load_ = kBlocked;
+    // As if it had begun here when it began there.
+    seen_ = tick - (quota.block_ticks_ - static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+                                             ticks, 1, quota.block_ticks_)));
+    note(quota, now);
+}
+
 Instant::duration Window::until_free(const Quota& quota, std::uint32_t count, Instant now) const {
     Window rest = *this;
     rest.advance(quota, now);

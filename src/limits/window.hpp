@@ -76,6 +76,13 @@ class Window {
     [[nodiscard]] Outcome look(const Quota& quota, Instant now) const;
     // One that was admitted at `taken` does not count after all. A block stays.
     void give_back(const Quota& quota, Instant taken, Instant now);
+    // What was decided elsewhere: one was admitted, which counts unless the limit is used up
+    // (false); or the key is blocked for `rest` from now on. Neither is a request: no block begins.
+    bool count(const Quota& quota, Instant now);
+    void block_for(const Quota& quota, Instant::duration rest, Instant now);
+    // The same where the limit may be used up: what was admitted now counts in place of the oldest
+    // group, so that it is never less than the latest N - g + 1.
+    void put(const Quota& quota, Instant now);
 
     // Until fewer than `count` of those admitted are left; zero: it is so.
     [[nodiscard]] Instant::duration until_free(const Quota& quota, std::uint32_t count,

@@ -116,6 +116,36 @@ TEST(Window, GivesBackWhatDidNotCount) {
     EXPECT_EQ(other.look(quota, kBegin + minutes(62)).remaining, 3U);
 }
 
+TEST(Window, CountsWhatWasAdmittedElsewhereAndBlocksForNothingOfIt) {
+    const Quota quota(3, kMinute, minutes(5));
+    Window window{};
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(window.count(quota, kBegin + seconds(i)));
+    }
+    EXPECT_FALSE(window.count(quota, kBegin + seconds(3)));
+    const Outcome refused = window.look(quota, kBegin + seconds(4));
+    EXPECT_FALSE(refused.admitted);
+    EXPECT_TRUE(refused.block_began) << "with this request";
+    EXPECT_TRUE(window.take(quota, kBegin + seconds(61)).admitted);
+}
+
+TEST(Window, IsBlockedForTheRestOfABlockThatBeganElsewhere) {
+    const Quota quota(3, kMinute, minutes(5));
+    Window window{};
+    window.block_for(quota, seconds(100), kBegin);
+    window.block_for(quota, seconds(90), kBegin + seconds(10));
+    EXPECT_FALSE(window.count(quota, kBegin + seconds(20)));
+    const Outcome refused = window.take(quota, kBegin + seconds(99));
+    EXPECT_TRUE(refused.blocked);
+    EXPECT_FALSE(refused.block_began);
+    EXPECT_GE(refused.retry_after, seconds(1));
+    EXPECT_LE(refused.retry_after, seconds(1) + late(quota));
+    EXPECT_TRUE(window.take(quota, kBegin + seconds(100) + late(quota)).admitted);
+    Window without{};
+    without.block_for(Quota(3, kMinute), seconds(100), kBegin);
+    EXPECT_TRUE(without.take(Quota(3, kMinute), kBegin).admitted);
+}
+
 TEST(Window, TakesATimeThatGoesBackForTheLatest) {
     const Quota quota(1, kMinute);
     Window window{};
@@ -123,6 +153,18 @@ TEST(Window, TakesATimeThatGoesBackForTheLatest) {
     EXPECT_FALSE(window.take(quota, kBegin - Millis{5}).admitted);
     EXPECT_FALSE(window.take(quota, kBegin + seconds(59)).admitted);
     EXPECT_TRUE(window.take(quota, kBegin + seconds(61)).admitted);
+}
+
+TEST(Window, CountsTheLatestOfWhatWasAdmittedBeyondItsLimit) {
+    const Quota quota(5, kMinute);
+    Window window{};
+    for (int i = 0; i < 7; ++i) {
+        window.put(quota, kBegin + seconds(i));
+        EXPECT_EQ(window.look(quota, kBegin + seconds(i)).admitted, i < 4);
+    }
+    // All but the last two have left.
+    const Instant later = kBegin + seconds(4) + kMinute + late(quota);
+    EXPECT_EQ(window.take(quota, later).remaining, 2U);
 }
 
 TEST(Window, ForgetsAfterAnyPause) {

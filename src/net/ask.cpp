@@ -1,12 +1,16 @@
 #include "net/ask.hpp"
 
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <memory>
 #include <system_error>
+#include <vector>
 
 #include "net/fd.hpp"
 #include "net/sockaddr.hpp"
@@ -30,19 +34,40 @@ std::string reason_of(int error) {
                                                    : std::generic_category().message(error);
 }
 
-// A connection over which the question has gone out.
-std::expected<Fd, std::string> asked(const Address& address, std::string_view request,
-                                     Millis within) {
+std::expected<Fd, std::string> connected(const Address& address, Millis within) {
     const SocketAddress to = to_socket_address(address);
     Fd fd(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const timeval limit{.tv_sec = within.count() / 1'000,
                         .tv_usec = (within.count() % 1'000) * 1'000};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (::connect(fd.get(), to.get(), to.length) != 0 || !send_all(fd.get(), request)) {
+    if (::connect(fd.get(), to.get(), to.length) != 0) {
         return std::unexpected(reason_of(errno));
     }
     return fd;
+}
+
+// A connection over which the question has gone out.
+std::expected<Fd, std::string> asked(const Address& address, std::string_view request,
+                                     Millis within) {
+    std::expected<Fd, std::string> fd = connected(address, within);
+    if (fd && !send_all(fd->get(), request)) {
+        return std::unexpected(reason_of(errno));
+    }
+    return fd;
+}
+
+std::vector<Address> addresses_of(const addrinfo* list, std::uint16_t port) {
+    std::vector<Address> found;
+    for (; list != nullptr; list = list->ai_next) {
+        SocketAddress one;
+        if (list->ai_addrlen <= sizeof one.storage) {
+            std::memcpy(&one.storage, list->ai_addr, list->ai_addrlen);
+            one.length = list->ai_addrlen;
+            found.push_back({to_address(one).ip, port});
+        }
+    }
+    return found;
 }
 
 }  // namespace
@@ -67,6 +92,31 @@ std::expected<std::string, std::string> ask_and_wait(const Address& address,
         answer.append(part.data(), static_cast<std::size_t>(got));
     }
     return std::unexpected("its answer is too long");
+}
+
+std::expected<Address, std::string> find_host(const std::string& host, std::uint16_t port,
+                                              Millis within) {
+    if (const auto ip = IpAddress::parse(host)) {
+        return Address{*ip, port};
+    }
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* list = nullptr;
+    const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(list, &::freeaddrinfo);
+    const std::vector<Address> found = addresses_of(error == 0 ? list : nullptr, port);
+    if (found.empty()) {
+        return std::unexpected(error == EAI_SYSTEM ? reason_of(errno)
+                               : error != 0        ? std::string(::gai_strerror(error))
+                                                   : "it has no address");
+    }
+    for (const Address& one : found) {
+        if (found.size() == 1 || connected(one, within)) {
+            return one;
+        }
+    }
+    return found.front();
 }
 
 std::expected<Conversation, std::string> Conversation::begin(const Address& address,

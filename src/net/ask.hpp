@@ -17,6 +17,12 @@ std::expected<std::string, std::string> ask_and_wait(const Address& address,
                                                      std::string_view request, Millis within,
                                                      std::size_t bytes_max);
 
+// Where `host`, a name or an address, takes connections at that port: of the addresses of a name
+// the first that does, or else the first. Errors: the name has none; what the system says. Blocks
+// for the look-up, and `within` for each address.
+std::expected<Address, std::string> find_host(const std::string& host, std::uint16_t port,
+                                              Millis within);
+
 // A question whose answer goes on.
 class Conversation {
   public:

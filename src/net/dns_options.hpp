@@ -45,11 +45,11 @@ struct DnsOptions {
 template <class Visitor>
 void fields(Visitor& field, DnsOptions& o) {
     using namespace config;
-    field("servers", o.servers, Check{check_dns_server, ""},
+    field("servers", o.servers, Check{check_dns_server, ""}, AtStart{},
           "name servers to ask, as addresses with or without `:port`; none listed: the system's");
-    field("ttl_min_ms", o.ttl_min, Range{100, 3'600'000},
+    field("ttl_min_ms", o.ttl_min, Range{100, 3'600'000}, AtStart{},
           "shortest time an answer is used, whatever its TTL");
-    field("ttl_max_ms", o.ttl_max, Range{100, 86'400'000},
+    field("ttl_max_ms", o.ttl_max, Range{100, 86'400'000}, AtStart{},
           "longest time an answer is used, whatever its TTL");
 }
 

@@ -50,8 +50,9 @@ struct ListenOptions {
 template <class Visitor>
 void fields(Visitor& field, ListenOptions& o) {
     using namespace config;
-    field("host", o.host, Env{"HOST"}, Check{check_listen_host, ""}, "address for clients");
-    field("port", o.port, Env{"PORT"}, Range{0, 65535},
+    field("host", o.host, Env{"HOST"}, Check{check_listen_host, ""}, AtStart{}, OwnOfEach{},
+          "address for clients");
+    field("port", o.port, Env{"PORT"}, Range{0, 65535}, AtStart{}, OwnOfEach{},
           "port for clients; 0 takes a free one and logs it");
     field("proxy_protocol", o.proxy_protocol,
           "whether load balancers among `trusted_proxies` say by a PROXY header (version 1 or 2) "
@@ -69,9 +70,9 @@ struct AdminOptions {
 template <class Visitor>
 void fields(Visitor& field, AdminOptions& o) {
     using namespace config;
-    field("host", o.host, Env{"ADMIN_HOST"}, Check{check_listen_host, ""},
+    field("host", o.host, Env{"ADMIN_HOST"}, Check{check_listen_host, ""}, AtStart{}, OwnOfEach{},
           "address for operators: metrics, health, admin API");
-    field("port", o.port, Env{"ADMIN_PORT"}, Range{0, 65535},
+    field("port", o.port, Env{"ADMIN_PORT"}, Range{0, 65535}, AtStart{}, OwnOfEach{},
           "port for operators; 0 takes a free one and logs it");
     field("token", o.token, Env{"ADMIN_TOKEN"}, Secret{}, Check{check_token, "^[!-~]*$"},
           "bearer token of the admin API, which is off without one");
@@ -94,7 +95,7 @@ struct ConnectionOptions {
 template <class Visitor>
 void fields(Visitor& field, ConnectionOptions& o) {
     using namespace config;
-    field("connections_max", o.connections_max, Range{0, 10'000'000},
+    field("connections_max", o.connections_max, Range{0, 10'000'000}, AtStart{},
           "most client connections at once; 0 derives it from the limit on open files");
     field("head_timeout_ms", o.head_timeout, Range{100, 600'000},
           "time a client has to send the head of a request");

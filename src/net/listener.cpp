@@ -85,6 +85,7 @@ void Listener::take_all() {
 
 bool Listener::accept_one() {
     if (!budget_.enter()) {
+        acceptor_.out_of_budget();
         pause();
         return false;
     }

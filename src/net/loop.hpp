@@ -89,8 +89,8 @@ class Loop {
     // Seen in one turn; the rest waits, fairly.
     static constexpr int kEventsMax = 32;
     // Who has begun should be done before others begin: what is in flight should fit the core's
-    // cache, or with hundreds of requests at once each costs a sixth more. Yet what one turn takes
-    // on leaves in one write over HTTP/2, so it should not be little.
+    // cache, or with hundreds of requests at once each costs more. Yet what one turn takes on
+    // leaves in one write over HTTP/2, so it should not be little.
     static constexpr int kTakenOnMost = 16;
 
     struct Mailbox : Pollable {

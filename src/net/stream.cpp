@@ -9,10 +9,16 @@
 
 #include "net/sockaddr.hpp"
 #include "net/socket_calls.hpp"
-#include "net/tcp_state.hpp"
 #include "net/tls_session.hpp"
 
 namespace gw::net {
+namespace {
+
+const char* why_nothing_came(Errc why) {
+    return why == Errc::cancelled ? "reading was given up" : "nothing came from the peer";
+}
+
+}  // namespace
 
 Stream::Stream(Loop& loop, Fd fd, Fault peer) : loop_(loop), fd_(std::move(fd)), peer_(peer) {
     if (peer == Fault::client) {
@@ -161,17 +167,11 @@ bool Stream::has_news(bool exact) const {
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-bool Stream::is_unread_since(std::uint64_t since) const {
-    const auto acknowledged = acknowledged_bytes(fd_.get());
-    constexpr std::uint64_t kSyn = 1;
-    return acknowledged && *acknowledged <= since + kSyn && written_ > since + kSyn;
-}
-
 std::unexpected<Error> Stream::broken(int error) const {
     if (error == ENOBUFS || error == ENOMEM) {
         return fail(Errc::exhausted, Fault::self, "the kernel has no memory for sockets");
     }
-    return fail(Errc::reset, peer_, "connection reset", Retry::if_reused);
+    return fail(Errc::reset, peer_, "connection reset", Retry::if_repeatable);
 }
 
 std::size_t Stream::queued_bytes() const {
@@ -239,8 +239,7 @@ Stream::ReadableOp::ReadableOp(Stream& owner, Instant deadline) : deadline_(dead
     stream = &owner;
     attempt = [](Op& op) { return op.stream->has_input(); };
     give_up = [](Op& op, Errc why) {
-        static_cast<ReadableOp&>(op).result_ =
-            fail(why, op.stream->peer_, "nothing came from the peer");
+        static_cast<ReadableOp&>(op).result_ = fail(why, op.stream->peer_, why_nothing_came(why));
     };
 }
 
@@ -289,8 +288,7 @@ Stream::ReadOp::ReadOp(Stream& owner, std::span<char> into, Instant deadline)
     reads = true;
     attempt = [](Op& op) { return static_cast<ReadOp&>(op).try_read(); };
     give_up = [](Op& op, Errc why) {
-        static_cast<ReadOp&>(op).result_ =
-            fail(why, op.stream->peer_, "nothing came from the peer");
+        static_cast<ReadOp&>(op).result_ = fail(why, op.stream->peer_, why_nothing_came(why));
     };
 }
 
@@ -344,7 +342,9 @@ Stream::WriteOp::WriteOp(Stream& owner, std::array<std::string_view, 3> pieces,
         if (self.put_off) {
             op.stream->loop_.forget(self);
         }
-        self.result_ = fail(why, op.stream->peer_, "the peer took no bytes");
+        self.result_ =
+            fail(why, op.stream->peer_,
+                 why == Errc::cancelled ? "writing was given up" : "the peer took no bytes");
     };
 }
 

@@ -68,6 +68,12 @@ class Stream final : Pollable {
     [[nodiscard]] bool secure() const { return tls_ != nullptr; }
     // The application protocol that both sides chose (RFC 7301), as registered; "" for none.
     [[nodiscard]] std::string_view alpn() const;
+    // Is another certificate of ours for this host, rather than the one that the client was shown
+    // for the name that it asked for (RFC 9110, 15.5.20)? False without TLS or without such a name.
+    [[nodiscard]] bool belongs_elsewhere(std::string_view host) const;
+    // A PROXY header came first: who sent it may have taken TLS off, and says nothing of that.
+    void came_through_proxy() { state_ |= kProxied; }
+    [[nodiscard]] bool proxied() const { return (state_ & kProxied) != 0; }
     // What became of a server's handshake.
     [[nodiscard]] observe::Handshake handshake_outcome() const;
     // Who the client has proved to be by its certificate; null: nobody.
@@ -125,10 +131,6 @@ class Stream final : Pollable {
 
     // Bytes that the kernel has taken from us, ever.
     [[nodiscard]] std::uint64_t written() const { return written_; }
-    // True if nobody can have read anything that was written after the first `since` bytes, also
-    // when the connection has ended: then the same may be sent elsewhere, whatever it is.
-    [[nodiscard]] bool is_unread_since(std::uint64_t since) const;
-
     [[nodiscard]] Loop& loop() const { return loop_; }
     [[nodiscard]] int fd() const { return fd_.get(); }
 
@@ -139,6 +141,7 @@ class Stream final : Pollable {
     static constexpr std::uint8_t kPeerGone = 8;  // RST or error, both directions
     static constexpr std::uint8_t kCancelled = 16;
     static constexpr std::uint8_t kResets = 32;  // reset_on_close()
+    static constexpr std::uint8_t kProxied = 64;
 
     // A waiting operation: one virtual-free vtable of a single function.
     struct Op {

@@ -197,6 +197,7 @@ TEST(Stream, CancelEndsWhatWaitsAndWhatComesLater) {
     run(read_into(stream, 100, loop.now() + Millis{5'000}, got, bytes));
     ASSERT_FALSE(got.has_value());
     EXPECT_EQ(got.error().code, Errc::cancelled);
+    EXPECT_STREQ(got.error().detail, "reading was given up");
     EXPECT_TRUE(stream.has_news(false));
 }
 
@@ -247,72 +248,6 @@ TEST(Connector, ReachesAListenerAndSaysWhenNobodyListens) {
     ASSERT_FALSE(made.has_value());
     EXPECT_EQ(made.error().code, Errc::refused);
     EXPECT_EQ(made.error().retry, Retry::yes);
-}
-
-// A connection over TCP, both ends.
-struct TcpPair {
-    Fd ours;
-    Fd theirs;
-};
-
-TcpPair tcp_pair() {
-    Result<Fd> listening = listen_on({IpAddress::v4({127, 0, 0, 1}), 0});
-    EXPECT_TRUE(listening.has_value());
-    SocketAddress bound;
-    ::getsockname(listening->get(), bound.get(), &bound.length);
-    Fd ours{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    EXPECT_EQ(::connect(ours.get(), bound.get(), bound.length), 0);
-    pollfd waiting{listening->get(), POLLIN, 0};
-    EXPECT_EQ(::poll(&waiting, 1, 10'000), 1);
-    Fd theirs{::accept4(listening->get(), nullptr, nullptr, SOCK_CLOEXEC)};
-    const int flags = ::fcntl(ours.get(), F_GETFL);
-    EXPECT_EQ(::fcntl(ours.get(), F_SETFL, flags | O_NONBLOCK), 0);
-    return {std::move(ours), std::move(theirs)};
-}
-
-Task<void> send_to_a_closed_socket(Stream& stream, Fd& theirs, bool& unread) {
-    Result<void> sent = co_await stream.write("the first", {}, {}, kPatient);
-    std::array<char, 100> got{};
-    EXPECT_EQ(::recv(theirs.get(), got.data(), got.size(), 0), 9);
-    EXPECT_FALSE(stream.is_unread_since(0));
-    const std::uint64_t before = stream.written();
-    theirs.reset();
-    sent = co_await stream.write("the second", {}, {}, kPatient);
-    EXPECT_TRUE(sent.has_value());
-    EXPECT_FALSE((co_await stream.read_some(got, kNever)).value_or(0) > 0);
-    unread = stream.is_unread_since(before);
-}
-
-TEST(Stream, KnowsThatNobodyHasReadWhatWasSentToAClosedSocket) {
-    TcpPair pair = tcp_pair();
-    Loop loop;
-    LoopRun run(loop);
-    Stream stream(loop, std::move(pair.ours), Fault::upstream);
-    bool unread = false;
-    run(send_to_a_closed_socket(stream, pair.theirs, unread));
-    EXPECT_TRUE(unread);
-}
-
-Task<void> send_to_a_socket_that_resets(Stream& stream, Fd& theirs, bool& unread) {
-    const Result<void> sent = co_await stream.write("a request", {}, {}, kPatient);
-    EXPECT_TRUE(sent.has_value());
-    const linger hard{1, 0};
-    EXPECT_EQ(::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
-    std::array<char, 100> got{};
-    EXPECT_EQ(::recv(theirs.get(), got.data(), got.size(), 0), 9);
-    theirs.reset();
-    EXPECT_FALSE((co_await stream.read_some(got, kNever)).has_value());
-    unread = stream.is_unread_since(0);
-}
-
-TEST(Stream, DoesNotSayUnreadOfWhatArrived) {
-    TcpPair pair = tcp_pair();
-    Loop loop;
-    LoopRun run(loop);
-    Stream stream(loop, std::move(pair.ours), Fault::upstream);
-    bool unread = true;
-    run(send_to_a_socket_that_resets(stream, pair.theirs, unread));
-    EXPECT_FALSE(unread);
 }
 
 TEST(Listener, StopsAcceptingAtTheBudgetAndGoesOnWhenThereIsRoom) {

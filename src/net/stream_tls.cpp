@@ -21,6 +21,10 @@ std::string_view Stream::alpn() const {
     return tls_ != nullptr ? tls_->alpn() : std::string_view{};
 }
 
+bool Stream::belongs_elsewhere(std::string_view host) const {
+    return tls_ != nullptr && tls_->belongs_elsewhere(host);
+}
+
 observe::Handshake Stream::handshake_outcome() const {
     return tls_->outcome();
 }
@@ -68,7 +72,7 @@ bool Stream::try_read_tls(std::span<char> into, Result<std::size_t>& result) {
             result = got;
             return true;
         case TlsSession::Step::cut:
-            result = fail(Errc::reset, peer_, tls_->trouble(), Retry::if_reused);
+            result = fail(Errc::reset, peer_, tls_->trouble(), Retry::if_repeatable);
             return true;
         case TlsSession::Step::broken:
             break;
@@ -76,7 +80,8 @@ bool Stream::try_read_tls(std::span<char> into, Result<std::size_t>& result) {
     if (writer_ == nullptr && (state_ & kWritable) != 0) {
         send_output();  // what is wrong
     }
-    result = fail(Errc::malformed, peer_, tls_->trouble());
+    // Not malformed: what it would have said was never read, and its peer may have ended it so.
+    result = fail(Errc::reset, peer_, tls_->trouble());
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -325,7 +326,7 @@ std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsConte
     return made;
 }
 
-ssl_ctx_st* TlsContexts::context_for(std::string_view name) const {
+ssl_ctx_st* TlsContexts::holder_of(std::string_view name) const {
     std::string asked = lower(name);
     if (asked.ends_with('.')) {
         asked.pop_back();
@@ -333,13 +334,29 @@ ssl_ctx_st* TlsContexts::context_for(std::string_view name) const {
     if (const auto found = by_name_.find(asked); found != by_name_.end()) {
         return found->second;
     }
-    if (const std::size_t dot = asked.find('.'); dot != std::string::npos) {
-        const auto found = by_name_.find("*" + asked.substr(dot));
-        if (found != by_name_.end()) {
-            return found->second;
-        }
+    const std::size_t dot = asked.find('.');
+    const auto found =
+        dot != std::string::npos ? by_name_.find("*" + asked.substr(dot)) : by_name_.end();
+    return found != by_name_.end() ? found->second : nullptr;
+}
+
+ssl_ctx_st* TlsContexts::context_for(std::string_view name) const {
+    ssl_ctx_st* const holder = holder_of(name);
+    return holder != nullptr ? holder : contexts_.front().get();
+}
+
+bool TlsContexts::is_only_others(std::string_view name, const ssl_ctx_st* context) const {
+    const ssl_ctx_st* const holder = holder_of(name);
+    if (holder == nullptr || holder == context) {
+        return false;
     }
-    return contexts_.front().get();
+    const auto shown = std::ranges::find(contexts_, context, &Context::get);
+    ensure(shown != contexts_.end(), "a certificate of another configuration");
+    const std::string asked = lower(name);
+    const std::string wild = "*" + asked.substr(std::min(asked.find('.'), asked.size()));
+    return std::ranges::none_of(
+        certificates_[static_cast<std::size_t>(shown - contexts_.begin())].names,
+        [&](const std::string& held) { return held == asked || held == wild; });
 }
 
 }  // namespace gw::net

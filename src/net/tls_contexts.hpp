@@ -64,6 +64,8 @@ class TlsContexts {
     // The context for a name that a client asks for: the exact name, a wildcard for its first
     // label, or the first of all.
     [[nodiscard]] ssl_ctx_st* context_for(std::string_view name) const;
+    // Does another certificate hold this name, and not the one of `context`?
+    [[nodiscard]] bool is_only_others(std::string_view name, const ssl_ctx_st* context) const;
     // In the wire's form: each name after its length.
     [[nodiscard]] std::string_view alpn() const { return alpn_; }
 
@@ -76,6 +78,8 @@ class TlsContexts {
         void operator()(x509_store_st* store) const;
     };
     using Authorities = std::unique_ptr<x509_store_st, FreeStore>;
+    // Null: no certificate holds that name.
+    [[nodiscard]] ssl_ctx_st* holder_of(std::string_view name) const;
     void set_up(ssl_ctx_st* context, const TlsOptions& options) const;
     std::optional<config::Flaw> read_client_authorities(const std::string& file);
     void ask_clients(ssl_ctx_st* context, ClientVerify how) const;

@@ -85,7 +85,7 @@ struct TlsOptions {
 template <class Visitor>
 void fields(Visitor& field, TlsOptions& o) {
     using namespace config;
-    field("port", o.port, Env{"TLS_PORT"}, Range{0, 65535},
+    field("port", o.port, Env{"TLS_PORT"}, Range{0, 65535}, AtStart{}, OwnOfEach{},
           "port for clients over TLS, open when there is a certificate; 0 takes a free one and "
           "logs it");
     field("cert_file", o.cert_file, Env{"TLS_CERT_FILE"},

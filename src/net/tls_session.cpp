@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/ensure.hpp"
+#include "base/text.hpp"
 #include "net/socket_calls.hpp"
 
 namespace gw::net {
@@ -348,6 +349,15 @@ bool TlsSession::puts_tickets_by() {
     sent_ = 0;
     spare_ = std::exchange(out_, std::move(left));
     return true;
+}
+
+bool TlsSession::belongs_elsewhere(std::string_view host) const {
+    if (contexts_ == nullptr || contexts_->certificates().size() < 2) {
+        return false;
+    }
+    const char* const asked = SSL_get_servername(tls_.get(), TLSEXT_NAMETYPE_host_name);
+    return asked != nullptr && !equal_ignore_case(asked, host) &&
+           contexts_->is_only_others(host, SSL_get_SSL_CTX(tls_.get()));
 }
 
 std::string_view TlsSession::alpn() const {

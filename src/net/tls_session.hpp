@@ -80,6 +80,8 @@ class TlsSession {
     [[nodiscard]] observe::Handshake outcome() const { return outcome_; }
     // Null: the client has shown no certificate, or was not asked for one.
     [[nodiscard]] const TlsPeer* peer() const { return peer_.get(); }
+    // As net::Stream has it; of a server's side.
+    [[nodiscard]] bool belongs_elsewhere(std::string_view host) const;
     // The application protocol that was agreed on, or "".
     [[nodiscard]] std::string_view alpn() const;
     // After the handshake: true, if the other side waits for nothing that is to be sent, which is

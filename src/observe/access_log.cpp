@@ -9,87 +9,14 @@
 #include "base/ensure.hpp"
 #include "base/text.hpp"
 #include "observe/json_line.hpp"
+#include "observe/masked_target.hpp"
 
 namespace gw::observe {
 namespace {
 
-// Of path and of query: longer ones say nothing more about who asked for what.
-constexpr std::size_t kTargetMax = 2048;
 // Other texts: a method, a route and an id are names, and what is longer is somebody's attempt.
 constexpr std::size_t kTextMax = 512;
-constexpr std::string_view kCut = "…";
 constexpr std::size_t kEscapedMax = 6;  // bytes that one may become: \u0000
-
-// Parameters whose values are secrets or lead to some. Compared without case, '-' and '_'.
-constexpr std::array<std::string_view, 28> kSecretNames{
-    "accesskey",    "accesstoken",   "apikey",
-    "auth",         "authorization", "bearer",
-    "clientsecret", "code",          "credential",
-    "idtoken",      "jwt",           "key",
-    "otp",          "passphrase",    "passwd",
-    "password",     "privatekey",    "pwd",
-    "refreshtoken", "secret",        "session",
-    "sessionid",    "sig",           "signature",
-    "sid",          "token",         "xamzsecuritytoken",
-    "xamzsignature"};
-constexpr std::size_t kSecretNameMax =
-    std::ranges::max(kSecretNames, {}, &std::string_view::size).size();
-
-bool is_secret(std::string_view folded) {
-    return std::ranges::find(kSecretNames, folded) != kSecretNames.end();
-}
-
-// Reads a name as a service would: escapes decoded once, folded, and with the parts of
-// "user[password]" and "login.token" told apart.
-bool names_secret(std::string_view name) {
-    std::array<char, kSecretNameMax> part{};
-    std::size_t size = 0;
-    bool fits = true;
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        char c = name[i];
-        if (c == '%' && i + 2 < name.size() && hex_value(name[i + 1]) >= 0 &&
-            hex_value(name[i + 2]) >= 0) {
-            c = static_cast<char>(hex_value(name[i + 1]) * 16 + hex_value(name[i + 2]));
-            i += 2;
-        }
-        if (c == '[' || c == ']' || c == '.') {
-            if (fits && is_secret({part.data(), size})) {
-                return true;
-            }
-            size = 0;
-            fits = true;
-        } else if (c != '-' && c != '_') {
-            fits = fits && size < part.size();
-            if (fits) {
-                part[size++] = lower(c);
-            }
-        }
-    }
-    return fits && is_secret({part.data(), size});
-}
-
-// How much of what stands between two '&' may be shown. Some services end a parameter at ';' too:
-// then a later name may be the secret one, and what follows a secret one may still be its value.
-std::size_t shown_of(std::string_view parameters) {
-    std::size_t at = 0;
-    while (at < parameters.size()) {
-        const std::size_t end = std::min(parameters.find(';', at), parameters.size());
-        const std::string_view one = parameters.substr(at, end - at);
-        const std::size_t equals = one.find('=');
-        if (equals != std::string_view::npos && names_secret(one.substr(0, equals))) {
-            return at + equals + 1;
-        }
-        at = end + 1;
-    }
-    return parameters.size();
-}
-
-void append_cut(std::string& out, std::string_view text, std::size_t most) {
-    append_escaped(out, text.substr(0, most));
-    if (text.size() > most) {
-        out += kCut;
-    }
-}
 
 // Writes where room has been made. Literals are copied by a few moves, not by calls.
 class LineWriter {
@@ -115,7 +42,7 @@ class LineWriter {
         return plain(scratch_);
     }
     LineWriter& target(std::string_view path, std::string_view query, bool has_query) {
-        if (!has_query && path.size() <= kTextMax) {
+        if (!has_query && path.size() <= kTextMax && !holds_token(path)) {
             return text(path);
         }
         scratch_.clear();
@@ -144,43 +71,16 @@ std::size_t room_for(std::string_view text) {
 
 }  // namespace
 
-void append_masked_target(std::string& out, std::string_view path, std::string_view query,
-                          bool has_query) {
-    append_cut(out, path, kTargetMax);
-    if (!has_query) {
-        return;
-    }
-    out += '?';
-    const bool cut = query.size() > kTargetMax;
-    query = query.substr(0, kTargetMax);
-    while (!query.empty()) {
-        const std::size_t end = std::min(query.find('&'), query.size());
-        const std::string_view parameters = query.substr(0, end);
-        const std::size_t shown = shown_of(parameters);
-        append_escaped(out, parameters.substr(0, shown));
-        if (shown < end) {
-            out += "***";
-        }
-        if (end < query.size()) {
-            out += '&';
-        }
-        query.remove_prefix(std::min(end + 1, query.size()));
-    }
-    if (cut) {
-        out += kCut;
-    }
-}
-
 void AccessLog::write(const AccessRecord& r) {
     // One check of room for the whole line. A mask is never longer than the escaped form of its
     // parameter might be: "key=" alone has room for 24 bytes.
     const std::size_t target =
         std::min(r.path.size(), kTargetMax) + std::min(r.query.size(), kTargetMax);
-    const std::size_t room = kLineOverhead + kEscapedMax * target + room_for(r.request_id) +
-                             r.trace_id.size() + room_for(r.method) + room_for(r.route) +
-                             room_for(r.upstream) + room_for(r.parts) + r.ip.size() +
-                             room_for(r.user_id) + room_for(r.tenant_id) + room_for(r.client_cert) +
-                             r.protocol.size() + r.outcome.size() + room_for(r.detail);
+    const std::size_t room =
+        kLineOverhead + origin_.size() + kEscapedMax * target + room_for(r.request_id) +
+        r.trace_id.size() + room_for(r.method) + room_for(r.route) + room_for(r.upstream) +
+        room_for(r.parts) + r.ip.size() + room_for(r.user_id) + room_for(r.tenant_id) +
+        room_for(r.client_cert) + r.protocol.size() + r.outcome.size() + room_for(r.detail);
     const std::size_t old_size = buffer_.size();
     buffer_.resize_and_overwrite(old_size + room, [&](char* data, std::size_t) {
         const auto size = static_cast<std::size_t>(write_line(data + old_size, r) - data);
@@ -203,14 +103,17 @@ char* AccessLog::write_line(char* at, const AccessRecord& r) {
     if (!r.trace_id.empty()) {
         line.literal(R"(","traceId":")").plain(r.trace_id);
     }
+    line.plain(origin_);
     line.literal(R"(","method":")").text(r.method);
     line.literal(R"(","path":")").target(r.path, r.query, r.has_query);
     line.literal(R"(","route":")").text(r.route);
     line.literal(R"(","status":)").number(static_cast<std::uint64_t>(std::max(r.status, 0)));
     line.literal(R"(,"durationMs":)").millis(r.duration);
     if (!r.upstream.empty()) {
-        line.literal(R"(,"upstream":")").text(r.upstream);
-        line.literal(R"(","upstreamMs":)").millis(r.upstream_duration);
+        line.literal(R"(,"upstream":")").text(r.upstream).literal("\"");
+    }
+    if (r.upstream_duration) {
+        line.literal(R"(,"upstreamMs":)").millis(*r.upstream_duration);
     }
     if (!r.parts.empty()) {
         line.literal(R"(,"parts":")").text(r.parts).literal("\"");
@@ -232,7 +135,11 @@ char* AccessLog::write_line(char* at, const AccessRecord& r) {
     if (!r.detail.empty()) {
         line.literal(": ").text(r.detail);
     }
-    line.literal("\"}\n");
+    if (r.sampled) [[unlikely]] {
+        line.literal(R"(","sampled":true})").literal("\n");
+    } else {
+        line.literal("\"}\n");
+    }
     return line.end();
 }
 

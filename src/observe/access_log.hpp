@@ -4,6 +4,7 @@
 // The fields and their order: tests/golden/access_line.txt.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,8 +28,8 @@ struct AccessRecord {
     std::string_view route;
     int status = 0;
     Instant::duration duration{};
-    std::string_view upstream;  // empty: none was contacted
-    Instant::duration upstream_duration{};
+    std::string_view upstream;                           // empty: none was to be asked
+    std::optional<Instant::duration> upstream_duration;  // nothing: it was not asked
     std::string_view parts;  // of an answer that was put together, and what became of each
     std::string_view ip;     // plain
     std::string_view user_id;
@@ -39,6 +40,7 @@ struct AccessRecord {
     std::string_view protocol;  // plain
     std::string_view outcome;   // plain: who decided
     std::string_view detail;    // why, written behind it; empty: nothing to say
+    bool sampled = false;       // others that went as well have no line
 };
 
 class AccessLog {
@@ -49,6 +51,11 @@ class AccessLog {
 
     explicit AccessLog(LogSink& sink) : sink_(sink) { buffer_.reserve(kFlushBytes + kLineReserve); }
 
+    // As LogSink::set_origin(), for the lines of this log.
+    void set_origin(std::string_view members) {
+        // Lines go on behind an open text, and leave one open.
+        origin_ = members.empty() ? "" : '"' + std::string(members.substr(0, members.size() - 1));
+    }
     void write(const AccessRecord& record);
     // Hands on what is there. write() does so by itself when the buffer is full.
     void flush();
@@ -63,12 +70,8 @@ class AccessLog {
     LogSink& sink_;
     Timestamp timestamp_;
     std::string buffer_;
+    std::string origin_;   // `","region":"eu`; made once, not for each line
     std::string scratch_;  // for what has to be escaped or masked
 };
-
-// Path and query as lines show them: values of parameters that carry secrets replaced by "***",
-// what is very long cut and marked by "…". Appends to `out`, escaped for JSON.
-void append_masked_target(std::string& out, std::string_view path, std::string_view query,
-                          bool has_query);
 
 }  // namespace gw::observe

@@ -75,7 +75,7 @@ void run(benchmark::State& state, AccessRecord r, bool lines, bool counts) {
             }
             if (counts) {
                 ++turn;
-                upstream.answered(kStatuses[turn % 4], r.upstream_duration);
+                upstream.answered(kStatuses[turn % 4], *r.upstream_duration);
                 route.finished(kMethods[turn % 3], kStatuses[turn % 4], r.duration, r.bytes_in,
                                r.bytes_out);
             }

@@ -6,6 +6,7 @@
 #include "base/ensure.hpp"
 #include "observe/access_log.hpp"
 #include "observe/json_test_support.hpp"
+#include "observe/masked_target.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     constexpr std::string_view kSecret = "se;sa%6De=x";

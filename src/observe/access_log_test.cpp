@@ -8,6 +8,7 @@
 #include <climits>
 #include <fstream>
 
+#include "observe/masked_target.hpp"
 #include "observe/pipe_test_support.hpp"
 
 namespace gw::observe {
@@ -29,11 +30,12 @@ AccessRecord record() {
     return r;
 }
 
-std::string written(const AccessRecord& r) {
+std::string written(const AccessRecord& r, std::string_view origin = {}) {
     Piped pipe;
     {
         LogSink sink(pipe.writer());
         AccessLog log(sink);
+        log.set_origin(origin);
         log.write(r);
         log.flush();
         sink.drain(Millis{5'000});
@@ -68,6 +70,27 @@ TEST(AccessLog, LinesAreTheRecordedOnes) {
     EXPECT_EQ(written(full) + written(refused), recorded);
 }
 
+TEST(AccessLog, NamesAServiceThatWasNotAskedWithoutATime) {
+    AccessRecord refused = record();
+    refused.upstream = "event-service";
+    const boost::json::value line = boost::json::parse(written(refused));
+    EXPECT_EQ(line.at("upstream").as_string(), "event-service");
+    EXPECT_FALSE(line.as_object().contains("upstreamMs"));
+}
+
+TEST(AccessLog, SaysWhereItComesFrom) {
+    AccessRecord nameless = record();
+    nameless.trace_id = "";
+    for (const AccessRecord& each : {record(), nameless}) {
+        const boost::json::value line =
+            boost::json::parse(written(each, origin_members("eu-\"1\"", "gw-1")));
+        EXPECT_EQ(line.at("region").as_string(), "eu-\"1\"");
+        EXPECT_EQ(line.at("instanceId").as_string(), "gw-1");
+        EXPECT_EQ(line.at("method").as_string(), "GET");
+    }
+    EXPECT_EQ(written(record(), origin_members("", "")).find("region"), std::string::npos);
+}
+
 TEST(AccessLog, SaysWhyAndWhoWhenThatIsKnown) {
     AccessRecord r = record();
     r.level = LogLevel::error;
@@ -80,6 +103,9 @@ TEST(AccessLog, SaysWhyAndWhoWhenThatIsKnown) {
     EXPECT_EQ(line.at("userId").as_string(), "u\"1");
     EXPECT_EQ(line.at("tenantId").as_string(), "alpha");
     EXPECT_EQ(line.at("outcome").as_string(), "forward: connection refused");
+    EXPECT_FALSE(line.as_object().contains("sampled"));
+    r.sampled = true;
+    EXPECT_TRUE(boost::json::parse(written(r)).at("sampled").as_bool());
 }
 
 TEST(AccessLog, MasksSecretsInTheQueryHoweverTheirNamesAreWritten) {
@@ -111,12 +137,66 @@ TEST(AccessLog, MasksEachNameThatTheContractKnows) {
     }
 }
 
+TEST(AccessLog, MasksNamesThatHoldAWordForASecret) {
+    for (const std::string name :
+         {"reset_token", "verification-token", "new_password", "password_confirmation", "X-Api-Key",
+          "webhookSecret", "current%50assword", "cvv", "X-Amz-Signature", "user[new_passwd]"}) {
+        std::string out;
+        append_masked_target(out, "/x", name + "=sesame", true);
+        EXPECT_EQ(out, "/x?" + name + "=***");
+    }
+    std::string out;
+    append_masked_target(out, "/x", "tokenId=7&keyboard=x&passenger=2&page=3", true);
+    EXPECT_EQ(out, "/x?tokenId=7&keyboard=x&passenger=2&page=3");
+    out.clear();
+    append_masked_target(out, "/x", std::string(70, 'a') + "=sesame", true);
+    EXPECT_EQ(out, "/x?" + std::string(70, 'a') + "=***");
+}
+
+TEST(AccessLog, MasksSignedTokensWhereverTheyStand) {
+    const std::string token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJl";
+    std::string out;
+    append_masked_target(out, "/verify/" + token + "/now", "x=" + token + "&y=1;z=" + token, true);
+    EXPECT_EQ(out, "/verify/***/now?x=***&y=1;z=***");
+    EXPECT_EQ(masked_path("/eyJhbGciOiJub25lIn0%2EeyJzdWIiOiJ1MSJ9%2e/x"), "/***/x");
+    for (const std::string plain : {"/eyJ.a/b", "/eyJhbGciOiJub25lIn0/a", "/a.b/J.c", "/"}) {
+        EXPECT_FALSE(holds_token(plain)) << plain;
+        EXPECT_EQ(masked_path(plain), plain);
+    }
+    AccessRecord r = record();
+    const std::string path = "/verify/" + token;
+    r.path = path;
+    EXPECT_EQ(boost::json::parse(written(r)).at("path").as_string(), "/verify/***");
+}
+
 // Some services end a parameter at ';' too, and others take it into the value: neither way may show
 // it.
 TEST(AccessLog, MasksWhatStandsBehindASemicolon) {
     std::string out;
     append_masked_target(out, "/x", "q=1;token=abc;d&API-Key=abc;def&r=2;s=3", true);
     EXPECT_EQ(out, "/x?q=1;token=***&API-Key=***&r=2;s=3");
+}
+
+TEST(AccessLog, MasksSecretsOfATargetWithinAParameter) {
+    const auto masked = [](std::string_view query) {
+        std::string out;
+        append_masked_target(out, "/x", query, true);
+        return out;
+    };
+    EXPECT_EQ(masked("next=/a?token=abc&b=2"), "/x?next=/a?token=***&b=2");
+    EXPECT_EQ(masked("url=https%3A%2F%2Fa%2F%3Fx%3D1%26Reset-Token%3Dabc%26y%3D2&b=2"),
+              "/x?url=https%3A%2F%2Fa%2F%3Fx%3D1%26Reset-Token%3D***&b=2");
+    EXPECT_EQ(masked("url=%252Fa%253F%2574oken%253Dabc"), "/x?url=%252Fa%253F%2574oken%253D***");
+    EXPECT_EQ(masked("back=https://a/%23access_token%3Dabc;d"),
+              "/x?back=https://a/%23access_token%3D***");
+    EXPECT_EQ(masked("state=code%3Dabc"), "/x?state=code%3D***");
+    for (const char* plain :
+         {"a=;b=2", "q=why%3F%20a%3Db", "next=/a?x=token&y=1", "q=100%25=%", "q=%2525%",
+          "next=%2Flogin%3Ftokens%3D7", "q=what%3Ftoken", "a==b=c"}) {
+        EXPECT_EQ(masked(plain), "/x?" + std::string(plain));
+    }
+    const std::string cursor = "cursor=" + std::string(80, 'a') + "token==";
+    EXPECT_EQ(masked(cursor), "/x?" + cursor);
 }
 
 TEST(AccessLog, CutsWhatIsLong) {
@@ -135,7 +215,8 @@ TEST(AccessLog, HasRoomForTheLongestLine) {
     r.has_query = true;
     r.status = INT_MAX;
     r.bytes_in = r.bytes_out = UINT64_MAX;
-    r.duration = r.upstream_duration = Instant::duration::max();
+    r.duration = Instant::duration::max();
+    r.upstream_duration = r.duration;
     const std::string line = written(r);
     EXPECT_NO_THROW(boost::json::parse(line));
     EXPECT_EQ(std::ranges::count(line, '\n'), 1);

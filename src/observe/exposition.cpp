@@ -152,6 +152,9 @@ class Sums {
 
 void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     const std::string& name = upstream.name;
+    for (const int status : kFromTheStart) {
+        sums.add(Metric::downstream_requests_total, {name, status_text(status)}, std::uint64_t{0});
+    }
     upstream.statuses.each([&](const StatusSeries& status) {
         sums.add(Metric::downstream_requests_total, {name, status_text(status.status)},
                  status.count.value());
@@ -179,15 +182,17 @@ void add_upstream(Sums& sums, const UpstreamSeries& upstream) {
     if (upstream.has(UpstreamSeries::kCanary)) {
         sums.add(Metric::canary_fallbacks_total, {name}, upstream.canary_fallbacks.value());
     }
-    sums.add(Metric::upstream_requests_waiting, {name}, upstream.waiting.value());
     sums.add(Metric::upstream_requests_shed_total, {name}, upstream.shed.value());
+    if (!upstream.has_state()) {
+        return;
+    }
+    sums.add(Metric::upstream_requests_waiting, {name}, upstream.waiting.value());
     sums.add(Metric::upstream_concurrency_limit, {name}, upstream.concurrency_limit.value());
     sums.add(Metric::upstream_connections, {name, "idle"}, upstream.connections_idle.value());
     sums.add(Metric::upstream_connections, {name, "active"}, upstream.connections_active.value());
 }
 
-// Of services that were ever configured, a state cannot be told together: what has no room is left
-// out.
+// States of services cannot be told together: what has no room is left out.
 std::uint64_t add_breakers(Sums& sums, const std::vector<Exposition::BreakerFacts>& breakers) {
     constexpr std::array<const char*, 3> kTo{"closed", "open", "half_open"};
     const std::size_t shown = std::min(breakers.size(), Exposition::kBreakersMost);
@@ -349,13 +354,16 @@ std::string Exposition::text(TextFormat format) {
     }
     sums.add(Metric::cache_errors_total, {"key_set"},
              read_key_set_failures_ ? read_key_set_failures_() : 0);
+    const Millis age = read_key_set_age_ ? read_key_set_age_() : Millis{0};
+    sums.add(Metric::key_set_age_seconds, {}, static_cast<double>(age.count()) / 1000.0);
     sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
     const Millis lag = read_state_lag_ ? read_state_lag_() : Millis{0};
     sums.add(Metric::state_replication_lag_seconds, {}, static_cast<double>(lag.count()) / 1000.0);
     for (const auto& [peer, up] : peers_up_) {
         sums.add(Metric::state_peer_up, {peer}, up ? 1.0 : 0.0);
     }
-    sums.add(Metric::build_info, {std::string(kVersion)}, 1.0);
+    sums.add(Metric::build_info, {std::string(kVersion), commit_}, 1.0);
+    sums.add(Metric::gateway_info, {instance_id_, region_}, 1.0);
     add_process(sums, started_);
     std::string text = sums.text(RouteTotals(blocks, sums.writer()), room_);
     room_ = text.size() + text.size() / 8;

@@ -25,6 +25,11 @@ class Exposition {
     void add_block(const MetricBlock& block, std::size_t worker) {
         blocks_.push_back({&block, worker});
     }
+    void built_from(std::string commit) { commit_ = std::move(commit); }
+    void runs_as(std::string instance_id, std::string region) {
+        instance_id_ = std::move(instance_id);
+        region_ = std::move(region);
+    }
     void config_adopted(std::string hash) {
         ++reloads_;
         hash_ = std::move(hash);
@@ -43,7 +48,7 @@ class Exposition {
     // Of another region.
     void state_peer(const std::string& peer, bool available) { peers_up_[peer] = available; }
 
-    // Of each service, as it is now. state: 0 closed, 1 open, 2 half open.
+    // Of each service that is configured, as it is now. state: 0 closed, 1 open, 2 half open.
     struct BreakerFacts {
         std::string upstream;
         int state = 0;
@@ -94,6 +99,8 @@ class Exposition {
     void read_key_set_failures_by(std::function<std::uint64_t()> read) {
         read_key_set_failures_ = std::move(read);
     }
+    // Since it was last read. Asked at each scrape.
+    void read_key_set_age_by(std::function<Millis()> read) { read_key_set_age_ = std::move(read); }
     // Told once of each metric that has more series than there is room for.
     void tell_over_budget_to(std::function<void(std::string_view metric)> tell) {
         over_budget_ = std::move(tell);
@@ -119,6 +126,9 @@ class Exposition {
     bool state_backend_up_ = true;
     std::function<Millis()> read_state_lag_;
     std::map<std::string, bool> peers_up_;
+    std::string commit_ = "unknown";
+    std::string instance_id_;
+    std::string region_;
     std::string hash_;
     std::map<std::string, WallTime> expiries_;
     std::map<std::string, WallTime> staples_;
@@ -129,6 +139,7 @@ class Exposition {
     std::function<std::vector<KnobFacts>()> read_knobs_;
     int memory_pressure_ = 0;
     std::function<std::uint64_t()> read_key_set_failures_;
+    std::function<Millis()> read_key_set_age_;
     std::function<void(std::string_view)> over_budget_;
     std::size_t room_ = 0;             // that the next text will need
     std::set<std::string_view> told_;  // of which metrics over_budget_ was told

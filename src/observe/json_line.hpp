@@ -32,6 +32,8 @@ class JsonLine {
         append_escaped(out_, text);
         out_ += '"';
     }
+    // Else it would be taken for a bool.
+    void add(std::string_view name, const char* text) { add(name, std::string_view(text)); }
     // Text that is known to need no escaping.
     void add_plain(std::string_view name, std::string_view text) {
         key(name);

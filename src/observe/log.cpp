@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <climits>
 #include <csignal>
+#include <type_traits>
+#include <utility>
 
 #include "observe/json_line.hpp"
 #include "observe/timestamp.hpp"
@@ -45,6 +47,19 @@ std::string_view level_name(LogLevel level) {
     return names_of(level)[static_cast<std::size_t>(level)].first;
 }
 
+std::string origin_members(std::string_view region, std::string_view instance_id) {
+    std::string members;
+    for (const auto& [name, text] :
+         {std::pair(",\"region\":\"", region), std::pair(",\"instanceId\":\"", instance_id)}) {
+        if (!text.empty()) {
+            members += name;
+            append_escaped(members, text);
+            members += '"';
+        }
+    }
+    return members;
+}
+
 LogSink::LogSink(int fd, std::size_t queued_max)
     : fd_(fd),
       queued_max_(queued_max),
@@ -54,6 +69,17 @@ LogSink::LogSink(int fd, std::size_t queued_max)
 LogSink::~LogSink() {
     writer_.request_stop();
     changed_.notify_all();
+}
+
+void LogSink::set_origin(std::string members) {
+    auto origin = std::make_shared<const std::string>(std::move(members));
+    const std::lock_guard lock(mutex_);
+    origin_ = std::move(origin);
+}
+
+std::shared_ptr<const std::string> LogSink::origin() const {
+    const std::lock_guard lock(mutex_);
+    return origin_;
 }
 
 bool LogSink::submit(std::string lines) {
@@ -113,6 +139,7 @@ void LogSink::report_dropped(const std::stop_token& stop) {
     JsonLine line(text);
     begin_line(line, LogLevel::warn, "log lines were dropped: the output did not take them");
     line.add("lines", static_cast<std::int64_t>(dropped - reported_));
+    text += *origin();
     line.end();
     text += '\n';
     if (write_block(text, stop)) {
@@ -169,16 +196,34 @@ bool LogSink::patience_ended(const std::stop_token& stop) {
     return now >= *give_up_;
 }
 
-void Log::write(LogLevel level, std::string_view message, Fields fields) {
-    if (level < level_.load(std::memory_order_relaxed)) {
-        return;
+void Log::set_level(LogLevel level) {
+    const LogLevel before = level_.exchange(level, std::memory_order_relaxed);
+    if (before != level) {
+        write_line(LogLevel::warn, "log level changed",
+                   {{"from", level_name(before)}, {"to", level_name(level)}});
     }
+}
+
+void Log::write(LogLevel level, std::string_view message, Fields fields) {
+    if (level >= level_.load(std::memory_order_relaxed)) {
+        write_line(level, message, fields);
+    }
+}
+
+void Log::write_line(LogLevel level, std::string_view message, Fields fields) {
     std::string text;
     JsonLine line(text);
     begin_line(line, level, message);
     for (const LogField& field : fields) {
-        std::visit([&](const auto& value) { line.add(field.key, value); }, field.value);
+        std::visit(
+            [&]<class Value>(const Value& value) {
+                if constexpr (!std::is_same_v<Value, std::monostate>) {
+                    line.add(field.key, value);
+                }
+            },
+            field.value);
     }
+    text += *sink_.origin();
     line.end();
     text += '\n';
     sink_.submit(std::move(text));

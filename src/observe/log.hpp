@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -36,6 +37,10 @@ class LogSink {
 
     // Whoever watches lines as they are written. Before the first line.
     void show_to(LogTap& tap) { tap_ = &tap; }
+    // What every line says of this process from now on: members as origin_members() writes them.
+    // Any thread. Lines that come whole (submit) have their own.
+    void set_origin(std::string members);
+    [[nodiscard]] std::shared_ptr<const std::string> origin() const;
     // Whole lines, each with its line feed. False: dropped. Any thread.
     bool submit(std::string lines);
     // Waits until everything is written, at most that long.
@@ -59,7 +64,8 @@ class LogSink {
     const std::size_t queued_max_;
     const std::size_t write_max_;
     LogTap* tap_ = nullptr;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<const std::string> origin_ = std::make_shared<const std::string>();
     std::condition_variable_any changed_;
     std::deque<std::string> queue_;
     std::size_t queued_ = 0;  // memory, with the block being written
@@ -73,12 +79,16 @@ class LogSink {
 };
 
 struct LogField {
-    using Value = std::variant<std::string_view, std::int64_t, double, bool>;
+    using Value = std::variant<std::string_view, std::int64_t, double, bool, std::monostate>;
     LogField(std::string_view key_, std::string_view text) : key(key_), value(text) {}
     LogField(std::string_view key_, const char* text) : key(key_), value(std::string_view(text)) {}
     LogField(std::string_view key_, const std::string& text)
         : key(key_), value(std::string_view(text)) {}
     LogField(std::string_view key_, std::int64_t number) : key(key_), value(number) {}
+    // Without a number there is no field.
+    LogField(std::string_view key_, std::optional<std::int64_t> number) : key(key_) {
+        value = number ? Value(*number) : Value(std::monostate{});
+    }
     LogField(std::string_view key_, double number) : key(key_), value(number) {}
     LogField(std::string_view key_, bool truth) : key(key_), value(truth) {}
 
@@ -92,7 +102,8 @@ class Log {
     using Fields = std::initializer_list<LogField>;
 
     Log(LogSink& sink, LogLevel level) : sink_(sink), level_(level) {}
-    void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+    // A change is told whatever the level: who reads the log later has to know what it leaves out.
+    void set_level(LogLevel level);
     [[nodiscard]] LogLevel level() const { return level_.load(std::memory_order_relaxed); }
 
     void debug(std::string_view message, Fields fields = {}) {
@@ -110,9 +121,15 @@ class Log {
     void write(LogLevel level, std::string_view message, Fields fields);
 
   private:
+    void write_line(LogLevel level, std::string_view message, Fields fields);
+
     LogSink& sink_;
     std::atomic<LogLevel> level_;
 };
+
+// Where lines come from, as members of them: `,"region":"eu","instanceId":"gw-1"`; what is empty is
+// left out.
+std::string origin_members(std::string_view region, std::string_view instance_id);
 
 // As lines name it: "INFO".
 std::string_view level_name(LogLevel level);

@@ -288,12 +288,30 @@ TEST(Log, WritesOnlyItsLevelAndAbove) {
         log.warn("loud");
         log.set_level(LogLevel::debug);
         log.debug("louder");
+        log.set_level(LogLevel::error);
+        log.set_level(LogLevel::error);
         sink.drain(Millis{5'000});
     }
     const std::vector<std::string> lines = lines_of(pipe.all());
-    ASSERT_EQ(lines.size(), 2U);
+    ASSERT_EQ(lines.size(), 4U);
     EXPECT_EQ(boost::json::parse(lines[0]).at("level").as_string(), "WARN");
-    EXPECT_EQ(boost::json::parse(lines[1]).at("msg").as_string(), "louder");
+    EXPECT_EQ(boost::json::parse(lines[1]).at("to").as_string(), "DEBUG");
+    EXPECT_EQ(boost::json::parse(lines[2]).at("msg").as_string(), "louder");
+    EXPECT_EQ(boost::json::parse(lines[3]).at("msg").as_string(), "log level changed");
+}
+
+TEST(Log, ANumberThatThereIsNotIsNoField) {
+    Piped pipe;
+    {
+        LogSink sink(pipe.writer());
+        Log log(sink, LogLevel::info);
+        log.info("a", {{"known", std::optional(std::int64_t{0})},
+                       {"unknown", std::optional<std::int64_t>()}});
+        sink.drain(Millis{5'000});
+    }
+    const boost::json::value line = boost::json::parse(lines_of(pipe.all()).at(0));
+    EXPECT_EQ(line.at("known").as_int64(), 0);
+    EXPECT_EQ(line.as_object().if_contains("unknown"), nullptr);
 }
 
 TEST(Log, ALineHasTimeLevelMessageServiceAndThenItsFields) {
@@ -315,6 +333,24 @@ TEST(Log, ALineHasTimeLevelMessageServiceAndThenItsFields) {
               R"(,"level":"ERROR","msg":"loud","service":"api-gateway","reason":"x\"y\nz",)"
               R"("count":-3,"ratio":0.5,"again":true,"nothing":null})"
               "\n");
+}
+
+TEST(Log, SaysWhereItComesFrom) {
+    Piped pipe;
+    {
+        LogSink sink(pipe.writer());
+        Log log(sink, LogLevel::info);
+        sink.set_origin(origin_members("", "gw-1"));
+        log.info("one", {{"count", std::int64_t{1}}});
+        sink.set_origin(origin_members("eu", "gw-1"));
+        log.info("two");
+        sink.drain(Millis{5'000});
+    }
+    const std::string lines = pipe.all();
+    EXPECT_NE(lines.find(R"("count":1,"instanceId":"gw-1"})"), std::string::npos) << lines;
+    EXPECT_NE(lines.find(R"("service":"api-gateway","region":"eu","instanceId":"gw-1"})"),
+              std::string::npos)
+        << lines;
 }
 
 }  // namespace

@@ -56,6 +56,11 @@ void RouteSeries::finished(std::string_view method, int status, Instant::duratio
     }
 }
 
+void RouteSeries::awaits(std::string_view method) {
+    const auto is = [method](const MethodSeries& m) { return m.method == method; };
+    methods.find_or_add_within(budgets_.awaited, is, method);
+}
+
 void UpstreamSeries::answered(int status, Instant::duration took) {
     count_status(statuses, budgets_.upstream_statuses, status);
     duration.observe(microseconds(took));

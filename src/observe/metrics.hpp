@@ -41,12 +41,20 @@ inline constexpr std::string_view kOther = "_other";
 struct Budgets {
     Budget routes{2'000, {}};
     Budget methods{4'000, {}};    // asked of routes
+    Budget awaited{1'000, {}};    // methods of routes that nobody has asked for yet
     Budget statuses{16'000, {}};  // of methods of routes
     Budget upstreams{500, {}};
     Budget upstream_statuses{5'000, {}};
     Budget policies{500, {}};
     Budget headers{64, {}};
 };
+
+// Statuses that are there at 0 before the first answer: rate() and increase() do not see that with
+// which a series begins. Success is one of them, or the first failure would be all that they see.
+inline constexpr std::array<int, 5> kFromTheStart{200, 500, 502, 503, 504};
+
+// The `route` of requests that no route takes.
+inline constexpr std::string_view kNoRoute = "none";
 
 struct StatusSeries {
     explicit StatusSeries(int status_) : status(status_) {}
@@ -85,6 +93,9 @@ class RouteSeries {
     void finished(std::string_view method, int status, Instant::duration took,
                   std::uint64_t bytes_in, std::uint64_t bytes_out, Traced trace = {});
 
+    // Its answers to this method are there at 0 from now on, as long as there is room for such.
+    void awaits(std::string_view method);
+
     const std::string name;
     GrowingList<MethodSeries> methods;
     SizeHistogram request_size;
@@ -109,9 +120,9 @@ inline constexpr std::array<std::string_view, 8> kUpstreamErrors{
     "malformed",       "unreachable",     "exhausted", "other"};
 
 // What became of a request that might have been mirrored.
-enum class Mirrored : std::uint8_t { answered, failed, skipped_body, skipped_busy };
-inline constexpr std::array<std::string_view, 4> kMirrored{"answered", "failed", "skipped_body",
-                                                           "skipped_busy"};
+enum class Mirrored : std::uint8_t { answered, failed, skipped_body, skipped_busy, skipped_closed };
+inline constexpr std::array<std::string_view, 5> kMirrored{"answered", "failed", "skipped_body",
+                                                           "skipped_busy", "skipped_closed"};
 // What became of a part of an answer: it is in it, is missing from it, or it failed for it.
 enum class AnswerPart : std::uint8_t { given, missing, failed };
 inline constexpr std::array<std::string_view, 3> kAnswerParts{"given", "missing", "failed"};
@@ -150,10 +161,18 @@ class UpstreamSeries {
     Gauge concurrency_limit;
     Gauge connections_idle;
     Gauge connections_active;
+    void configured(bool is) { configured_.store(is, std::memory_order_relaxed); }
+    // Is there anything that the gauges tell of? A service that is no longer configured may have
+    // connections for a while.
+    [[nodiscard]] bool has_state() const {
+        return configured_.load(std::memory_order_relaxed) || waiting.value() != 0 ||
+               connections_idle.value() != 0 || connections_active.value() != 0;
+    }
 
   private:
     Budgets& budgets_;
     std::atomic<std::uint8_t> roles_{0};
+    std::atomic<bool> configured_{true};
 };
 
 struct ProtocolGauges {

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/version.hpp"
 #include "observe/exposition.hpp"
 
 namespace gw::observe {
@@ -28,6 +29,102 @@ std::string value_of(const std::string& text, std::string_view series) {
     }
     const std::size_t from = at + series.size() + 1;
     return text.substr(from, text.find('\n', from) - from);
+}
+
+// rate() over a series that begins with a failure does not see it.
+TEST_F(Metrics, HasTheFailuresOfWhatIsAskedForFromTheStart) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    const auto count = [&](std::string_view method, std::string_view route, int status) {
+        return value_of(exposition_.text(),
+                        R"(http_requests_total{service="api-gateway",method=")" +
+                            std::string(method) + R"(",route=")" + std::string(route) +
+                            R"(",status_code=")" + std::to_string(status) + R"("})");
+    };
+    EXPECT_EQ(count("GET", "none", 404), "0");
+    block.route("/a").finished("GET", 200, Millis{3}, 0, 0);
+    for (const int status : {500, 502, 503, 504}) {
+        EXPECT_EQ(count("GET", "/a", status), "0");
+        EXPECT_EQ(count("POST", "/a", status), "");
+    }
+    block.route("/a").finished("GET", 503, Millis{3}, 0, 0);
+    EXPECT_EQ(count("GET", "/a", 503), "1");
+}
+
+// After a start whoever counts sees also what came before his second look.
+TEST_F(Metrics, HasTheAnswersOfWhatIsAwaitedBeforeAnybodyAsks) {
+    std::array<MetricBlock, 2> blocks;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        exposition_.add_block(blocks[i], i);
+        blocks[i].route("/a").awaits("POST");
+        blocks[i].route("/a").awaits("POST");
+        blocks[i].upstream("s");
+    }
+    const auto count = [&](const char* status) {
+        return value_of(exposition_.text(),
+                        std::string(R"(http_requests_total{service="api-gateway",method="POST",)") +
+                            R"(route="/a",status_code=")" + status + R"("})");
+    };
+    const std::string before = exposition_.text();
+    for (const std::string status : {"200", "500", "502", "503", "504"}) {
+        EXPECT_EQ(count(status.c_str()), "0") << status;
+        EXPECT_EQ(
+            value_of(before, R"(downstream_requests_total{service="api-gateway",upstream="s",)"
+                             R"(status_code=")" +
+                                 status + R"("})"),
+            "0");
+    }
+    // How long it took, and how much it was, is of what was asked.
+    EXPECT_EQ(before.find("http_request_duration_seconds_bucket"), std::string::npos);
+    EXPECT_EQ(before.find("http_request_size_bytes_bucket"), std::string::npos);
+    blocks[1].route("/a").finished("POST", 500, Millis{3}, 0, 0);
+    EXPECT_EQ(count("500"), "1");
+    EXPECT_EQ(value_of(exposition_.text(), R"(http_request_duration_seconds_count{)"
+                                           R"(service="api-gateway",method="POST",route="/a"})"),
+              "1");
+}
+
+TEST_F(Metrics, AServiceThatIsNoLongerConfiguredKeepsItsCountersAndLosesItsState) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    UpstreamSeries& series = block.upstream("gone");
+    series.retried();
+    series.connections_active.set(1);
+    series.configured(false);
+    const auto value = [&](const char* name, const char* rest = "") {
+        return value_of(
+            exposition_.text(),
+            std::string(name) + R"({service="api-gateway",upstream="gone")" + rest + "}");
+    };
+    EXPECT_EQ(value("upstream_connections", R"(,state="active")"), "1");
+    series.connections_active.set(0);
+    EXPECT_EQ(value("upstream_connections", R"(,state="active")"), "");
+    EXPECT_EQ(value("upstream_concurrency_limit"), "");
+    EXPECT_EQ(value("upstream_requests_waiting"), "");
+    EXPECT_EQ(value("downstream_retries_total"), "1");
+    series.configured(true);
+    EXPECT_EQ(value("upstream_connections", R"(,state="active")"), "0");
+}
+
+// Thousands of routes do not become tens of thousands of series of nothing.
+TEST_F(Metrics, WhatIsAwaitedHasABoundAndTakesNoRoomFromWhatIsAsked) {
+    MetricBlock block;
+    exposition_.add_block(block, 0);
+    block.budgets.awaited.left = 1;
+    block.budgets.methods.left = 1;
+    for (const char* route : {"/a", "/b"}) {
+        block.route(route).awaits("GET");
+    }
+    const std::string text = exposition_.text();
+    EXPECT_NE(text.find(R"(route="/a")"), std::string::npos);
+    EXPECT_EQ(text.find(R"(route="/b")"), std::string::npos);
+    EXPECT_EQ(value_of(text, R"(metric_series_over_budget_total{service="api-gateway",)"
+                             R"(metric="http_requests_total"})"),
+              "0");
+    block.route("/b").finished("GET", 200, Millis{1}, 0, 0);
+    EXPECT_EQ(value_of(exposition_.text(), R"(http_requests_total{service="api-gateway",)"
+                                           R"(method="GET",route="/b",status_code="200"})"),
+              "1");
 }
 
 TEST_F(Metrics, SumsTheWorkersAndNamesTheServiceOnEverySeries) {
@@ -116,6 +213,18 @@ TEST_F(Metrics, TellsOfReloadsAndOfTheConfigurationInForce) {
               "1");
     EXPECT_EQ(value_of(text, R"(config_hash_info{service="api-gateway",hash="bb"})"), "1");
     EXPECT_EQ(text.find(R"(hash="aa")"), std::string::npos);
+}
+
+TEST_F(Metrics, TellsWhatRunsAndWhere) {
+    exposition_.built_from("f9829cf0a1b2");
+    exposition_.runs_as("gw-1", "eu");
+    const std::string text = exposition_.text();
+    EXPECT_EQ(value_of(text, R"(build_info{service="api-gateway",version=")" +
+                                 std::string(kVersion) + R"(",commit="f9829cf0a1b2"})"),
+              "1");
+    EXPECT_EQ(
+        value_of(text, R"(gateway_info{service="api-gateway",instance_id="gw-1",region="eu"})"),
+        "1");
 }
 
 TEST_F(Metrics, TellsHowOldTheStateMayBe) {
@@ -287,6 +396,7 @@ TEST_F(Metrics, CachesTellHowOftenTheyHelp) {
     MetricBlock block;
     exposition_.add_block(block, 0);
     exposition_.read_key_set_failures_by([] { return std::uint64_t{4}; });
+    exposition_.read_key_set_age_by([] { return Millis{1'500}; });
     block.looked_up(Cache::token, true);
     block.looked_up(Cache::token, false);
     block.looked_up(Cache::token, true);
@@ -296,6 +406,7 @@ TEST_F(Metrics, CachesTellHowOftenTheyHelp) {
               "1");
     EXPECT_EQ(value_of(text, R"(cache_errors_total{service="api-gateway",cache_type="key_set"})"),
               "4");
+    EXPECT_EQ(value_of(text, R"(key_set_age_seconds{service="api-gateway"})"), "1.5");
 }
 
 TEST_F(Metrics, ABucketNamesTheYoungestTrace) {
@@ -386,6 +497,7 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     block.dangerous_header("x-user-id").add();
     exposition_.certificates({{"a.test", WallTime{}}});
     exposition_.staples({{"a.test", WallTime{}}});
+    exposition_.state_peer("redis.eu-2:6379", true);
     std::set<std::string> series;
     std::istringstream lines(exposition_.text());
     for (std::string line; std::getline(lines, line);) {

@@ -1,7 +1,11 @@
 #include "observe/otlp.hpp"
 
+#include <charconv>
+#include <utility>
+
 #include "base/version.hpp"
 #include "observe/json_line.hpp"
+#include "observe/metrics.hpp"
 
 namespace gw::observe {
 namespace {
@@ -80,19 +84,51 @@ void end_span(std::string& out, bool error) {
     out += "}";
 }
 
+// What semantic conventions call a method that is none of theirs, and what it is called in names.
+std::string_view method_of(const TraceRecord& trace) {
+    return trace.method == "OTHER" ? "_OTHER" : std::string_view(trace.method);
+}
+std::string_view begin_of_name(const TraceRecord& trace) {
+    return trace.method == "OTHER" ? "HTTP" : std::string_view(trace.method);
+}
+
+// "10.0.0.1:80", "[::1]:80"
+void add_peer(Attributes& attributes, std::string_view endpoint) {
+    const std::size_t colon = endpoint.rfind(':');
+    if (colon == std::string_view::npos) {
+        return;
+    }
+    std::string_view address = endpoint.substr(0, colon);
+    if (address.starts_with('[') && address.ends_with(']')) {
+        address = address.substr(1, address.size() - 2);
+    }
+    const std::string_view digits = endpoint.substr(colon + 1);
+    std::int64_t port = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    for (const auto& [name_of_address, name_of_port] :
+         {std::pair("server.address", "server.port"),
+          std::pair("network.peer.address", "network.peer.port")}) {
+        attributes.text(name_of_address, address);
+        attributes.number(name_of_port, port);
+    }
+}
+
 void add_request(std::string& out, const TraceRecord& trace) {
     const bool begins = trace.parent == TraceRecord::SpanId{};
     begin_span(out, trace, view(trace.trace.span_id),
                begins ? std::string_view{} : view(trace.parent), kServer);
-    append_escaped(out, trace.method);
-    out += ' ';
-    append_escaped(out, trace.route);
+    const bool routed = trace.route != kNoRoute;
+    append_escaped(out, begin_of_name(trace));
+    if (routed) {
+        out += ' ';
+        append_escaped(out, trace.route);
+    }
     add_times(out, trace, trace.began, trace.ended);
     Attributes attributes(out);
-    attributes.text("http.request.method", trace.method);
+    attributes.text("http.request.method", method_of(trace));
     attributes.text("url.path", trace.path);
     attributes.text("url.scheme", trace.secure ? "https" : "http");
-    attributes.text("http.route", trace.route);
+    attributes.text("http.route", routed ? std::string_view(trace.route) : std::string_view());
     attributes.number("http.response.status_code", trace.status);
     attributes.text("network.protocol.version", trace.protocol);
     attributes.text("client.address", trace.client);
@@ -112,7 +148,7 @@ void add_part(std::string& out, const TraceRecord& trace, const Part& part) {
     const bool attempt = part.kind == Part::Kind::attempt;
     begin_span(out, trace, view(part.id), view(trace.trace.span_id), attempt ? kClient : kInternal);
     if (attempt) {
-        append_escaped(out, trace.method);
+        append_escaped(out, begin_of_name(trace));
         out += ' ';
     } else {
         out += "wait ";
@@ -122,9 +158,9 @@ void add_part(std::string& out, const TraceRecord& trace, const Part& part) {
     Attributes attributes(out);
     const bool error = !part.error.empty() || part.status >= 500;
     if (attempt) {
-        attributes.text("http.request.method", trace.method);
+        attributes.text("http.request.method", method_of(trace));
         attributes.text("peer.service", part.name);
-        attributes.text("network.peer.address", part.endpoint);
+        add_peer(attributes, part.endpoint);
         if (part.status != 0) {
             attributes.number("http.response.status_code", part.status);
         }

@@ -45,6 +45,12 @@ void gather_exemplars(const MethodSeries& method, Seen& seen) {
     });
 }
 
+bool was_asked(const MethodSeries* method) {
+    bool asked = false;
+    method->statuses.each([&](const StatusSeries&) { asked = true; });
+    return asked;
+}
+
 void write_labels(std::string& labels, std::string_view method, std::string_view route) {
     labels = R"(service="api-gateway")";
     if (!method.empty()) {
@@ -70,24 +76,37 @@ RouteTotals::RouteTotals(std::span<const MetricBlock* const> blocks, const Metri
             if (methods.empty()) {
                 return;
             }
-            used_.push_back(same);
+            bool used = false;
             grouped(
-                methods_.emplace_back(std::move(methods)),
+                series_.emplace_back(std::move(methods)),
                 [](const MethodSeries* m) { return m->method; },
-                [&](SameMethod each) { asked_.push_back({.route = same, .method = each}); });
+                [&](SameMethod each) {
+                    const bool asked = std::ranges::any_of(each, was_asked);
+                    used = used || asked;
+                    methods_.push_back({.route = same, .method = each, .asked = asked});
+                });
+            if (used) {
+                used_.push_back(same);
+            }
         });
 }
 
 void RouteTotals::requests(std::string& out) const {
     std::string labels;
+    if (methods_.empty()) {
+        write_labels(labels, "GET", kNoRoute);
+        append_label(labels, "status_code", "404");
+        MetricText::sample(out, "http_requests_total", labels, std::uint64_t{0});
+    }
     std::vector<const StatusSeries*> statuses;
-    for (const Method& asked : asked_) {
-        write_labels(labels, asked.method.front()->method, asked.route.front()->name);
+    for (const Method& method : methods_) {
+        write_labels(labels, method.method.front()->method, method.route.front()->name);
         statuses.clear();
-        for (const MethodSeries* series : asked.method) {
+        for (const MethodSeries* series : method.method) {
             series->statuses.each([&](const StatusSeries& s) { statuses.push_back(&s); });
         }
         const std::size_t before = labels.size();
+        std::array<bool, kFromTheStart.size()> written{};
         grouped(
             statuses, [](const StatusSeries* s) { return s->status; },
             [&](std::span<const StatusSeries* const> same) {
@@ -98,7 +117,17 @@ void RouteTotals::requests(std::string& out) const {
                 append_label(labels, "status_code", status_text(same.front()->status));
                 MetricText::sample(out, "http_requests_total", labels, count);
                 labels.resize(before);
+                for (std::size_t i = 0; i < kFromTheStart.size(); ++i) {
+                    written[i] = written[i] || kFromTheStart[i] == same.front()->status;
+                }
             });
+        for (std::size_t i = 0; i < kFromTheStart.size(); ++i) {
+            if (!written[i]) {
+                append_label(labels, "status_code", status_text(kFromTheStart[i]));
+                MetricText::sample(out, "http_requests_total", labels, std::uint64_t{0});
+                labels.resize(before);
+            }
+        }
     }
 }
 
@@ -106,11 +135,14 @@ void RouteTotals::durations(std::string& out) const {
     const BucketNames seconds(kDurationBoundsUs, 1e6, text_.format());
     const bool exemplars = text_.format() == TextFormat::open_metrics;
     std::string labels;
-    for (const Method& asked : asked_) {
-        write_labels(labels, asked.method.front()->method, asked.route.front()->name);
+    for (const Method& method : methods_) {
+        if (!method.asked) {
+            continue;
+        }
+        write_labels(labels, method.method.front()->method, method.route.front()->name);
         Total<kDurationBoundsUs> total;
         Seen seen;
-        for (const MethodSeries* series : asked.method) {
+        for (const MethodSeries* series : method.method) {
             total.add(series->duration);
             if (exemplars) {
                 gather_exemplars(*series, seen);

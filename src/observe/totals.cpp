@@ -60,6 +60,9 @@ void add_service(Totals& totals, const UpstreamSeries& series) {
     total.retries = series.retries.value();
     add_count(totals.counts, "shed." + series.name, series.shed.value());
     totals.services[series.name].add(total);
+    if (!series.has_state()) {
+        return;
+    }
     ServiceGauges& gauges = totals.gauges[series.name];
     gauges.active += series.connections_active.value();
     gauges.idle += series.connections_idle.value();

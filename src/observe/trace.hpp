@@ -17,7 +17,7 @@ struct TraceContext {
 inline constexpr std::size_t kTraceparentSize = 55;
 
 // Nothing if the field is not exactly "00-<32 hex>-<16 hex>-<2 hex>": then the trace begins here
-// (3.2.2.3).
+// (3.2.2.3). Later versions, but for ff, begin like that and may say more behind another '-' (4.3).
 inline std::optional<TraceContext> parse_traceparent(std::string_view text) {
     const auto lower_hex = [](std::string_view part) {
         bool zero = true;
@@ -29,17 +29,21 @@ inline std::optional<TraceContext> parse_traceparent(std::string_view text) {
         }
         return !zero;
     };
-    const bool formed = text.size() == kTraceparentSize && text.starts_with("00-") &&
-                        text[35] == '-' && text[52] == '-' && lower_hex(text.substr(3, 32)) &&
-                        lower_hex(text.substr(36, 16));
-    if (!formed) {
-        return std::nullopt;
-    }
-    const std::string_view flags = text.substr(53);
     const auto digit = [](char c) {
         return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
     };
-    if (digit(flags[0]) < 0 || digit(flags[1]) < 0) {
+    const auto two_digits = [digit](std::string_view part) {
+        return digit(part[0]) >= 0 && digit(part[1]) >= 0;
+    };
+    if (text.size() < kTraceparentSize || text[2] != '-' || text[35] != '-' || text[52] != '-' ||
+        !lower_hex(text.substr(3, 32)) || !lower_hex(text.substr(36, 16))) {
+        return std::nullopt;
+    }
+    const std::string_view version = text.substr(0, 2);
+    const std::string_view flags = text.substr(53, 2);
+    const std::string_view more = text.substr(kTraceparentSize);
+    const bool known = version == "00" ? more.empty() : more.empty() || more.front() == '-';
+    if (!known || version == "ff" || !two_digits(version) || !two_digits(flags)) {
         return std::nullopt;
     }
     TraceContext trace;

@@ -1,4 +1,5 @@
-// Any text: a traceparent is written as it was read, but for flags that we do not know.
+// Any text: a traceparent is written as it was read, but for versions and flags that we do not
+// know.
 #include <cstdint>
 #include <string>
 
@@ -10,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto trace = gw::observe::parse_traceparent(text)) {
         std::string out(gw::observe::kTraceparentSize, ' ');
         gw::observe::write_traceparent(*trace, out.data());
-        gw::ensure(out.substr(0, 53) == text.substr(0, 53), "the ids are the same");
+        gw::ensure(out.substr(2, 51) == text.substr(2, 51), "the ids are the same");
         const auto again = gw::observe::parse_traceparent(out);
         gw::ensure(again && again->sampled == trace->sampled, "it is read again as itself");
     }

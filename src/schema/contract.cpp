@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "schema/parameter_types.hpp"
 #include "schema/reference.hpp"
 
 namespace gw::schema {
@@ -58,33 +59,6 @@ bool is_json(std::string_view type) {
     return equal_ignore_case(type, "application/json") || in_small(type).ends_with("+json");
 }
 
-// Of what a text may be: the schema itself, or what it refers to.
-std::uint8_t types_of(const Subschema* schema, int depth = 0) {
-    constexpr int kDepthMax = 8;
-    if (schema == nullptr || depth > kDepthMax) {
-        return 0;
-    }
-    std::uint8_t types = schema->types;
-    const auto add = [&](const Subschema* other) {
-        types = static_cast<std::uint8_t>(types | types_of(other, depth + 1));
-    };
-    if (types == 0) {
-        add(schema->ref);
-        for (const auto* const list : {&schema->all_of, &schema->any_of, &schema->one_of}) {
-            std::ranges::for_each(*list, add);
-        }
-    }
-    return types;
-}
-
-const Subschema* items_of(const Subschema* schema, int depth = 0) {
-    constexpr int kDepthMax = 8;
-    if (schema == nullptr || schema->items != nullptr || depth > kDepthMax) {
-        return schema != nullptr ? schema->items : nullptr;
-    }
-    return items_of(schema->ref, depth + 1);
-}
-
 }  // namespace
 
 // Reads an OpenAPI description.
@@ -114,11 +88,20 @@ class Contract::Reader {
     void read_parameters(Operation& operation, const Value& of, const std::string& pointer);
     void read_parameter(Operation& operation, const Value& value, const std::string& pointer);
     void read_body(Operation& operation, const Value& of, const std::string& pointer);
+    void judge_parameters();
+
+    // A parameter's schema, which says what it is once all are compiled.
+    struct Described {
+        const Value* at;
+        std::string pointer;
+        const Subschema* schema;
+    };
 
     Contract& contract_;
     const Value& root_;
     Compiler compiler_;
     std::vector<config::Mistake>& mistakes_;
+    std::vector<Described> described_;
 };
 
 void Contract::Reader::blame(const std::string& pointer, const Value& at, std::string_view what,
@@ -209,6 +192,10 @@ void Contract::Reader::read_parameter(Operation& operation, const Value& value,
     parameter.required = truth_of(value, "required", false) || parameter.in == In::path;
     parameter.repeated = query && truth_of(value, "explode", true);
     parameter.schema = compiler_.add(*schema, below(pointer, "schema"));
+    // What stands before all methods of a path is read for each of them.
+    if (std::ranges::find(described_, schema, &Described::at) == described_.end()) {
+        described_.push_back({schema, below(pointer, "schema"), parameter.schema});
+    }
     const auto same = [&](const Parameter& other) {
         return other.in == parameter.in && other.name == parameter.name;
     };
@@ -324,6 +311,20 @@ void Contract::Reader::read(std::string_view wanted) {
     }
     compiler_.finish();
     take_defects();
+    judge_parameters();
+}
+
+// A text holds one value, or a list of them.
+void Contract::Reader::judge_parameters() {
+    for (const Described& one : described_) {
+        const std::uint8_t types = types_of(one.schema);
+        const std::uint8_t elements =
+            (types & kArray) != 0 ? types_of(items_of(one.schema)) : std::uint8_t{0};
+        if ((types & kObject) != 0 || (elements & (kArray | kObject)) != 0) {
+            blame(one.pointer, *one.at, "is of an object, or of a list of more than values",
+                  "describe each value as a parameter of its own, or as a text (type: string)");
+        }
+    }
 }
 
 namespace {

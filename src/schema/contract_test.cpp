@@ -84,6 +84,49 @@ TEST(Contract, KnowsWhatParametersAre) {
     EXPECT_EQ(all[3].types, kString | kNumber);
 }
 
+// A description of one operation with one parameter of this schema.
+std::string with_parameter(const std::string& schema) {
+    return "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n        - {name: p, in: "
+           "query, "
+           "schema: " +
+           schema + "}\n";
+}
+
+TEST(Contract, TakesATextForWhatEnumAndConstHold) {
+    const auto types = [](const std::string& schema) {
+        const Made made = make(with_parameter(schema));
+        EXPECT_THAT(made.mistakes, ElementsAre()) << schema;
+        return made.contract == nullptr
+                   ? 0
+                   : int{made.contract->operations().front().parameters.front().types};
+    };
+    EXPECT_EQ(types("{enum: [1, 2.5]}"), kNumber);
+    EXPECT_EQ(types("{enum: [1, all]}"), kNumber | kString);
+    EXPECT_EQ(types("{const: true}"), kBoolean);
+    EXPECT_EQ(types("{allOf: [{enum: [1]}]}"), kNumber);
+    EXPECT_EQ(types("{type: string, enum: ['1']}"), kString);
+    EXPECT_EQ(types("{items: {enum: [1]}}"), kNumber);
+}
+
+TEST(Contract, RefusesParametersThatNoTextCanBe) {
+    for (const char* schema :
+         {"{type: object}", "{type: [string, object]}", "{properties: {a: {}}}",
+          "{anyOf: [{type: string}, {type: object}]}", "{type: array, items: {type: object}}",
+          "{type: array, items: {type: array}}"}) {
+        EXPECT_THAT(make(with_parameter(schema)).mistakes,
+                    ElementsAre(testing::AllOf(HasSubstr("api.yaml:6"),
+                                               HasSubstr("/paths/~1a/get/parameters/0/schema"),
+                                               HasSubstr("type: string"))))
+            << schema;
+    }
+    // Of all methods of a path it is one mistake.
+    EXPECT_THAT(
+        make("openapi: 3.1.0\npaths:\n  /a:\n    parameters: [{name: p, in: query, schema: {type: "
+             "object}}]\n    get: {}\n    put: {}\n")
+            .mistakes,
+        testing::SizeIs(1));
+}
+
 TEST(Contract, KnowsWhichBodiesItTakes) {
     const Made made = make(kApi, "buy");
     const Operation& buy = made.contract->operations().front();

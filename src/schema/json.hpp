@@ -79,7 +79,6 @@ class JsonDocument {
     struct Reader;
     Blocks blocks_;
     std::vector<Value> stack_;  // of what is not closed yet
-    std::vector<std::uint32_t> order_;
     Value root_;
     std::size_t defect_at_ = 0;
 };

@@ -1,4 +1,5 @@
-// Arbitrary bytes as JSON; what is JSON, as a file of schemas as well. Such a file may be YAML too: document_fuzz reads that.
+// Arbitrary bytes as JSON; what is JSON, as a file of schemas as well. Such a file may be YAML too:
+// document_fuzz reads that.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -6,7 +6,6 @@
 #include "schema/reference.hpp"
 
 namespace gw::schema {
-namespace {
 
 std::uint8_t type_of(const Value& value) {
     switch (value.kind) {
@@ -25,6 +24,8 @@ std::uint8_t type_of(const Value& value) {
     }
     return 0;
 }
+
+namespace {
 
 std::string names_of_types(std::uint8_t types) {
     constexpr std::array<std::string_view, 7> kNames{"null",   "boolean", "an integer", "a number",

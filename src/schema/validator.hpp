@@ -13,6 +13,9 @@
 
 namespace gw::schema {
 
+// The TypeBits that a value has: a whole number is both an integer and a number.
+std::uint8_t type_of(const Value& value);
+
 struct Fault {
     std::string pointer;       // RFC 6901, from the value that was held against the schema
     std::string_view keyword;  // a literal

@@ -38,8 +38,10 @@ struct AuditHead {
     std::string hash = std::string(64, '0');
 };
 
-// Owned by one thread. Appending costs two hashes' time and one write; where that may not be, give
-// it a thread that may wait. A file has one writer.
+// Owned by one thread. Appending costs two hashes' time and one write, and waits for up to 20 ms
+// for another process that writes; where that may not be, give it a thread that may wait. Several
+// processes may write to a file, as they do while one takes over from another: their records make
+// one chain.
 class AuditChain {
   public:
     explicit AuditChain(AuditOptions options);
@@ -49,10 +51,16 @@ class AuditChain {
 
     // Opens the file (O_APPEND, mode 0600), makes it if need be, and goes on from its last line. A
     // last line without an end is left where it is, and a record "audit_torn" says so and goes on
-    // from the line before it. A last line that is no record of ours: "audit_restarted".
+    // from the line before it. A last line that is no record: "audit_restarted". A record that our
+    // secret does not verify, nor any before it: another secret wrote the file. It is put away as
+    // <path>.<epoch seconds>, where that secret goes on verifying it, and a new one begins with
+    // "audit_restarted".
     Result<void> open(WallTime now);
-    // False: not written, and counted. What was written in part is ended by a line feed and marked
-    // by a record "audit_torn" before the next; the chain goes on from the last whole record.
+    // Where open() has put the file of another secret; empty: nowhere.
+    [[nodiscard]] const std::string& put_away() const { return put_away_; }
+    // False: not written, and counted; EWOULDBLOCK: another process holds the file. What was
+    // written in part is ended by a line feed and marked by a record "audit_torn" before the next;
+    // the chain goes on from the last whole record.
     bool append(const AuditEvent& event, WallTime now);
     // After rotation: opens the path anew. In a new file the chain goes on from the last record, by
     // a record "audit_continued".
@@ -68,19 +76,27 @@ class AuditChain {
     struct Tail;
     Result<void> open_file();
     Result<Tail> read_tail() const;
+    Result<void> catch_up();
     bool put(const AuditEvent& event, WallTime now);
     bool write(std::string_view line);
+    void sync();
+    void make_room(WallTime now);
+    [[nodiscard]] bool moved_away() const;
+    bool put_file_away(WallTime now);
     bool mark(std::string_view event, std::string_view detail, WallTime now);
     void close();
 
     AuditOptions options_;
     int fd_ = -1;
-    bool torn_ = false;  // the file does not end with a line feed
+    std::uint64_t size_ = 0;  // of the file, behind what we have read or written last
+    bool open_line_ = false;  // it does not end with a line feed
+    bool torn_ = false;       // it ends with pieces of records that no record tells of
     AuditHead head_;
     std::uint64_t failures_ = 0;
     int last_error_ = 0;
     observe::Timestamp timestamp_;
     std::string line_;
+    std::string put_away_;
 };
 
 struct AuditReport {
@@ -93,6 +109,7 @@ struct AuditReport {
         reordered,   // a record that belongs elsewhere in this file
         truncated,   // fewer records than expected
         torn,        // the last line has no end; nothing else is wrong
+        empty,       // nothing is wrong, and nothing is proven
     };
     Finding finding = Finding::whole;
     std::uint64_t line = 0;        // the first broken one, from 1; 0: none

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -147,6 +148,10 @@ TEST_F(AuditChainTest, SeesRecordsDeletedMovedAddedAndRepeated) {
     EXPECT_EQ(verify_audit(path(), "").finding, Finding::whole);  // nothing in the file tells
     EXPECT_EQ(verify_audit(path(), "", head).finding, Finding::truncated);
     EXPECT_EQ(verify_audit(folder_ + "/none", "").finding, Finding::unreadable);
+    EXPECT_EQ(verify_audit(folder_, "").finding, Finding::unreadable);
+    write({});
+    EXPECT_EQ(verify_audit(path(), "").finding, Finding::empty);
+    EXPECT_EQ(verify_audit(path(), "", head).finding, Finding::truncated);
 }
 
 TEST_F(AuditChainTest, ASecretMakesANewChainImpossible) {
@@ -154,6 +159,39 @@ TEST_F(AuditChainTest, ASecretMakesANewChainImpossible) {
     EXPECT_EQ(verify_audit(path(), "key").finding, Finding::whole);
     EXPECT_EQ(verify_audit(path(), "").finding, Finding::changed);
     EXPECT_EQ(verify_audit(path(), "other").finding, Finding::changed);
+}
+
+TEST_F(AuditChainTest, ARecordOfAnotherSecretIsPutAwayWhole) {
+    const std::string away = path() + ".1795417200";
+    for (const auto& [before, after] : {std::pair{"old", "new"}, {"", "new"}, {"old", ""}}) {
+        const AuditHead head = fill(3, before);
+        AuditChain chain({.path = path(), .secret = after});
+        ASSERT_TRUE(chain.open(kNow));
+        EXPECT_EQ(chain.put_away(), away);
+        EXPECT_TRUE(chain.append({.event = "ban"}, kNow));
+        EXPECT_EQ(verify_audit(away, before, head).finding, Finding::whole);
+        const AuditReport report = verify_audit(path(), after);
+        EXPECT_EQ(report.finding, Finding::whole) << report.why;
+        EXPECT_EQ(report.records, 2U);
+        EXPECT_NE(lines()[0].find("audit_restarted"), std::string::npos);
+        AuditChain again({.path = path(), .secret = after});
+        ASSERT_TRUE(again.open(kNow));
+        EXPECT_EQ(again.put_away(), "");
+        EXPECT_EQ(again.head().seq, 2U);
+        ::unlink(path().c_str());
+        ::unlink(away.c_str());
+    }
+}
+
+TEST_F(AuditChainTest, AChangedLastRecordOfOursIsNoOtherSecret) {
+    fill(3, "s");
+    auto bad = lines();
+    bad[2].replace(bad[2].find("blocked"), 7, "allowed");
+    write(bad);
+    AuditChain chain({.path = path(), .secret = "s"});
+    ASSERT_TRUE(chain.open(kNow));
+    EXPECT_EQ(chain.put_away(), "");
+    EXPECT_EQ(verify_audit(path(), "s").line, 3U);
 }
 
 TEST_F(AuditChainTest, GoesOnAfterARestart) {
@@ -229,6 +267,90 @@ TEST_F(AuditChainTest, AFullDiskIsCountedAndTheChainSurvivesIt) {
     EXPECT_EQ(report.records, 3U);
 }
 
+TEST_F(AuditChainTest, TwoThatWriteMakeOneChain) {
+    AuditChain old({.path = path()});
+    ASSERT_TRUE(old.open(kNow));
+    ASSERT_TRUE(old.append({.event = "a"}, kNow));
+    AuditChain next({.path = path()});
+    ASSERT_TRUE(next.open(kNow));
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(old.append({.event = "of the old one"}, kNow));
+        ASSERT_TRUE(next.append({.event = "of the next one"}, kNow));
+    }
+    const AuditReport report = verify_audit(path(), "", next.head());
+    EXPECT_EQ(report.finding, Finding::whole) << report.why;
+    EXPECT_EQ(report.records, 7U);
+}
+
+TEST_F(AuditChainTest, TwoThatWriteGoOnInOneNewFile) {
+    AuditChain old({.path = path()});
+    ASSERT_TRUE(old.open(kNow));
+    AuditChain next({.path = path()});
+    ASSERT_TRUE(next.open(kNow));
+    ASSERT_TRUE(old.append({.event = "a"}, kNow));
+    ASSERT_EQ(::rename(path().c_str(), (path() + ".1").c_str()), 0);
+    ASSERT_TRUE(next.reopen(kNow));
+    ASSERT_TRUE(old.reopen(kNow));
+    ASSERT_TRUE(old.append({.event = "b"}, kNow));
+    ASSERT_TRUE(next.append({.event = "c"}, kNow));
+    EXPECT_EQ(verify_audit(path() + ".1", "").records, 1U);
+    const AuditReport report = verify_audit(path(), "", next.head());
+    EXPECT_EQ(report.finding, Finding::whole) << report.why;
+    EXPECT_EQ(report.head.seq, 4U) << "a, that it goes on here, b and c";
+}
+
+TEST_F(AuditChainTest, ARecordThatTookThePlaceOfOursIsSeen) {
+    AuditChain chain({.path = path()});
+    ASSERT_TRUE(chain.open(kNow));
+    ASSERT_TRUE(chain.append({.event = "a"}, kNow));
+    ASSERT_EQ(::truncate(path().c_str(), 0), 0);
+    {
+        AuditChain forger({.path = path()});
+        ASSERT_TRUE(forger.open(kNow));
+        ASSERT_TRUE(forger.append({.event = "nothing happened"}, kNow));
+    }
+    ASSERT_TRUE(chain.append({.event = "b"}, kNow));
+    EXPECT_NE(verify_audit(path(), "").finding, Finding::whole);
+}
+
+TEST_F(AuditChainTest, WhoeverHoldsTheFileStopsNobodyForLong) {
+    AuditChain chain({.path = path()});
+    ASSERT_TRUE(chain.open(kNow));
+    const int other = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
+    ASSERT_EQ(::flock(other, LOCK_EX), 0);
+    EXPECT_FALSE(chain.append({.event = "a"}, kNow));
+    EXPECT_EQ(chain.last_error(), EWOULDBLOCK);
+    ::close(other);
+    EXPECT_TRUE(chain.append({.event = "a"}, kNow));
+    EXPECT_EQ(verify_audit(path(), "", chain.head()).finding, Finding::whole);
+}
+
+// A disk that is full takes some bytes of each attempt, or nothing but the line feed.
+TEST_F(AuditChainTest, SeveralTornLinesInARowAreMarkedByOneRecord) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    AuditChain chain({.path = path()});
+    ASSERT_TRUE(chain.open(kNow));
+    ASSERT_TRUE(chain.append({.event = "a"}, kNow));
+    struct stat about{};
+    ASSERT_EQ(::stat(path().c_str(), &about), 0);
+    rlimit before{};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    rlim_t most = static_cast<rlim_t>(about.st_size);
+    for (const rlim_t more : {20U, 30U, 1U}) {
+        most += more;
+        rlimit limit = before;
+        limit.rlim_cur = most;
+        ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+        EXPECT_FALSE(chain.append({.event = "b"}, kNow));
+    }
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_TRUE(chain.append({.event = "c"}, kNow));
+    const AuditReport report = verify_audit(path(), "", chain.head());
+    EXPECT_EQ(report.finding, Finding::whole) << report.why;
+    EXPECT_EQ(report.records, 3U);
+    EXPECT_EQ(report.torn_lines, 2U);
+}
+
 TEST_F(AuditChainTest, WithoutAFileEverythingIsCountedAndNothingElse) {
     AuditChain chain({.path = "/proc/none/audit"});
     EXPECT_FALSE(chain.open(kNow));
@@ -236,6 +358,26 @@ TEST_F(AuditChainTest, WithoutAFileEverythingIsCountedAndNothingElse) {
     EXPECT_EQ(chain.failures(), 1U);
     AuditChain link({.path = "/dev/null"});
     EXPECT_FALSE(link.open(kNow));
+}
+
+TEST_F(AuditChainTest, AFileThatIsFullMakesRoomForTheNextAlsoForAnotherProcess) {
+    const AuditOptions options{.path = path(), .bytes_max = 2'000};
+    AuditChain chain(options);
+    AuditChain other(options);
+    ASSERT_TRUE(chain.open(kNow));
+    ASSERT_TRUE(other.open(kNow));
+    for (int i = 0; i < 20; ++i) {
+        ASSERT_TRUE((i % 3 == 0 ? other : chain).append({.event = "ban"}, kNow));
+    }
+    for (const std::string& file : {path(), path() + ".1"}) {
+        const AuditReport report = verify_audit(file, "");
+        EXPECT_EQ(report.finding, Finding::whole) << file << ": " << report.why;
+        struct stat about{};
+        ASSERT_EQ(::stat(file.c_str(), &about), 0);
+        EXPECT_LT(about.st_size, 2'500);
+    }
+    const std::uint64_t rotated = verify_audit(path() + ".1", "").head.seq;
+    EXPECT_EQ(verify_audit(path(), "").head.seq, rotated + verify_audit(path(), "").records);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 #include <fstream>
-#include <unordered_map>
+#include <utility>
 
 #include "security/audit_chain.hpp"
 #include "security/audit_line.hpp"
@@ -21,31 +21,7 @@ bool stands_elsewhere(const std::string& path, std::string_view hash, std::strin
     return false;
 }
 
-}  // namespace
-
-std::string_view finding_name(Finding finding) {
-    switch (finding) {
-        case Finding::whole:
-            return "whole";
-        case Finding::unreadable:
-            return "unreadable";
-        case Finding::malformed:
-            return "malformed";
-        case Finding::changed:
-            return "changed";
-        case Finding::missing:
-            return "missing";
-        case Finding::reordered:
-            return "reordered";
-        case Finding::truncated:
-            return "truncated";
-        case Finding::torn:
-            return "torn";
-    }
-    return "";
-}
-
-AuditReport verify_audit(const std::string& path, std::string_view secret,
+AuditReport verify_lines(std::ifstream& file, const std::string& path, std::string_view secret,
                          const std::optional<AuditHead>& expected) {
     AuditReport report;
     const auto broken = [&](Finding finding, std::uint64_t line, const char* why) {
@@ -54,22 +30,19 @@ AuditReport verify_audit(const std::string& path, std::string_view secret,
         report.why = why;
         return report;
     };
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-        return broken(Finding::unreadable, 0, "the file cannot be read");
-    }
     std::uint64_t number = 0;
-    std::uint64_t torn_at = 0;  // a line that is no record: good only if "audit_torn" follows it
+    // Lines that are no records are good only if "audit_torn" follows them. A disk that is full
+    // leaves several.
+    std::uint64_t torn_at = 0;
+    std::uint64_t pieces = 0;
     std::string text;
     bool met_expected = !expected || expected->seq == 0;
     while (std::getline(file, text)) {
         ++number;
         const auto line = read_audit_line(text);
         if (!line) {
-            if (torn_at != 0) {
-                return broken(Finding::malformed, torn_at, "a line is no record");
-            }
-            torn_at = number;
+            torn_at = torn_at == 0 ? number : torn_at;
+            ++pieces;
             continue;
         }
         if (audit_hash(line->hashed, secret) != line->hash) {
@@ -94,7 +67,7 @@ AuditReport verify_audit(const std::string& path, std::string_view secret,
                 return broken(Finding::malformed, torn_at, "a line is no record");
             }
             torn_at = 0;
-            ++report.torn_lines;
+            report.torn_lines += std::exchange(pieces, 0);
         }
         ++report.records;
         report.head = {line->seq, std::string(line->hash)};
@@ -110,6 +83,50 @@ AuditReport verify_audit(const std::string& path, std::string_view secret,
     }
     if (torn_at != 0) {
         return broken(Finding::torn, torn_at, "the last line has no end");
+    }
+    return report;
+}
+
+}  // namespace
+
+std::string_view finding_name(Finding finding) {
+    switch (finding) {
+        case Finding::whole:
+            return "whole";
+        case Finding::unreadable:
+            return "unreadable";
+        case Finding::malformed:
+            return "malformed";
+        case Finding::changed:
+            return "changed";
+        case Finding::missing:
+            return "missing";
+        case Finding::reordered:
+            return "reordered";
+        case Finding::truncated:
+            return "truncated";
+        case Finding::torn:
+            return "torn";
+        case Finding::empty:
+            return "empty";
+    }
+    return "";
+}
+
+AuditReport verify_audit(const std::string& path, std::string_view secret,
+                         const std::optional<AuditHead>& expected) {
+    std::ifstream file(path, std::ios::binary);
+    AuditReport report;
+    if (file) {
+        report = verify_lines(file, path, secret, expected);
+    }
+    // A folder opens, and cannot be read.
+    if (!file.is_open() || file.bad()) {
+        report.finding = Finding::unreadable;
+        report.why = "it cannot be read; is it a file?";
+    } else if (report.finding == Finding::whole && report.records == 0) {
+        report.finding = Finding::empty;
+        report.why = "there is no record in it";
     }
     return report;
 }

@@ -175,7 +175,7 @@ AuthDiagnosis diagnose(const AuthTally& tally, Instant now) {
         return {Cause::quiet, "authentication: nothing unusual"};
     }
     const std::string begin = "authentication: " + std::to_string(failed) + " of " +
-                              std::to_string(failed + all.successes) + " failed in 15 min, most " +
+                              std::to_string(failed + all.successes) + " refused in 15 min, most " +
                               std::string(failure_name(most_frequent(all))) + "; ";
     const auto says = [&](Cause cause, std::string rest) {
         return AuthDiagnosis{cause, begin + std::move(rest)};

@@ -8,6 +8,10 @@
 namespace gw::security {
 namespace {
 
+constexpr std::chrono::seconds kAskAgain{10};
+// Until a ban is in force on every gateway, and what was on its way has been answered.
+constexpr std::chrono::seconds kBanSettles{10};
+
 std::uint64_t mixed(std::uint64_t value) {  // the finaliser of MurmurHash3
     value = (value ^ (value >> 33)) * 0xFF51AFD7ED558CCDULL;
     value = (value ^ (value >> 33)) * 0xC4CEB9FE1A85EC53ULL;
@@ -44,11 +48,12 @@ FailedLogins::FailedLogins(const FailedLoginsOptions& options)
 }
 
 FailedLogins::Verdict FailedLogins::failed(const IpAddress& address,
-                                           std::optional<std::uint64_t> account, Instant now) {
+                                           std::optional<std::uint64_t> account, bool bans,
+                                           Instant now) {
     Verdict verdict;
-    verdict.address = count({LoginKey::address, login_block(address), 0}, now);
+    verdict.address = count({LoginKey::address, login_block(address), 0}, bans, now);
     if (account) {
-        verdict.account = count({LoginKey::account, IpAddress{}, *account}, now);
+        verdict.account = count({LoginKey::account, IpAddress{}, *account}, false, now);
     }
     return verdict;
 }
@@ -62,7 +67,17 @@ void FailedLogins::succeeded(std::uint64_t account) {
     }
 }
 
-std::optional<BruteForce> FailedLogins::count(const Key& key, Instant now) {
+void FailedLogins::not_banned(const IpAddress& address, Instant now) {
+    const auto found = index_.find({LoginKey::address, login_block(address), 0});
+    if (found != index_.end() && entries_[found->second].bans > 0) {
+        Entry& entry = entries_[found->second];
+        entry.detected = now;
+        entry.banned_until = now + kAskAgain;
+        --entry.bans;
+    }
+}
+
+std::optional<BruteForce> FailedLogins::count(const Key& key, bool bans, Instant now) {
     const bool by_address = key.kind == LoginKey::address;
     const std::size_t threshold =
         by_address ? options_.address_failures : options_.account_failures;
@@ -72,6 +87,12 @@ std::optional<BruteForce> FailedLogins::count(const Key& key, Instant now) {
     Entry& entry = entries_[slot];
     unlink(slot);
     link_newest(slot);
+    // Whoever is banned does not come this far: the ban was lifted.
+    if (now < entry.banned_until && now - entry.detected >= kBanSettles) {
+        entry.failures.clear();
+        entry.next = 0;
+        entry.banned_until = {};
+    }
     if (entry.failures.size() < threshold) {
         entry.failures.push_back(now);
     } else {
@@ -81,19 +102,24 @@ std::optional<BruteForce> FailedLogins::count(const Key& key, Instant now) {
     if (entry.failures.size() < threshold || now - entry.failures[entry.next] >= window) {
         return std::nullopt;
     }
-    if (entry.detections > 0 && now - entry.detected < window) {
-        return std::nullopt;  // told already
+    // What was only told of, guesses of tokens for instance, must not keep a ban off.
+    if (entry.told && now - entry.detected < window && !(bans && now >= entry.banned_until)) {
+        return std::nullopt;
     }
-    if (entry.detections > 0 && now - entry.detected >= options_.ban_memory) {
-        entry.detections = 0;
+    if (entry.told && now - entry.detected >= options_.ban_memory) {
+        entry.bans = 0;
     }
     BruteForce found{key.kind, key.address, key.account, static_cast<std::uint32_t>(threshold),
                      std::chrono::seconds{0}};
-    found.ban =
-        options_
-            .ban_lengths[std::min<std::size_t>(entry.detections, options_.ban_lengths.size() - 1)];
+    entry.told = true;
     entry.detected = now;
-    ++entry.detections;
+    if (bans) {
+        found.ban =
+            options_
+                .ban_lengths[std::min<std::size_t>(entry.bans, options_.ban_lengths.size() - 1)];
+        entry.banned_until = now + found.ban;
+        ++entry.bans;
+    }
     return found;
 }
 
@@ -111,7 +137,9 @@ std::uint32_t FailedLogins::slot_of(const Key& key) {
         index_.erase(entry.key);
         entry.failures.clear();
         entry.next = 0;
-        entry.detections = 0;
+        entry.told = false;
+        entry.banned_until = {};
+        entry.bans = 0;
     }
     entries_[slot].key = key;
     index_.emplace(key, slot);

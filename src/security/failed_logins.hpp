@@ -30,13 +30,14 @@ struct FailedLoginsOptions {
     std::size_t keys_max = 100'000;  // about 120 bytes each; the longest unchanged goes first
 };
 
-// A detection: told once a window for each key.
+// A detection: told once a window for each key, and for an address again when a ban is due that the
+// one before did not bring, or that has ended.
 struct BruteForce {
     LoginKey kind = LoginKey::address;
     IpAddress address;            // kind address; of IPv6 the /64
     std::uint64_t account = 0;    // kind account: the hash given
     std::uint32_t failures = 0;   // within the window
-    std::chrono::seconds ban{0};  // how long it would be right to ban
+    std::chrono::seconds ban{0};  // for how long to ban the address; 0: not asked for
 };
 
 // Of IPv6 the first 64 bits, the rest zero.
@@ -50,8 +51,14 @@ class FailedLogins {
         std::optional<BruteForce> address;
         std::optional<BruteForce> account;
     };
-    // A sign-in failed. account: its hash, or none if no account was named. now never goes back.
-    Verdict failed(const IpAddress& address, std::optional<std::uint64_t> account, Instant now);
+    // A sign-in failed. account: its hash, or none if no account was named. bans: an attack from
+    // this address is to be answered by a ban. Whoever is banned and fails all the same ten seconds
+    // later has had the ban lifted, and begins anew. now never goes back.
+    Verdict failed(const IpAddress& address, std::optional<std::uint64_t> account, bool bans,
+                   Instant now);
+    // The ban that a detection asked for could not be had: the first failure after ten seconds asks
+    // again.
+    void not_banned(const IpAddress& address, Instant now);
     // A sign-in succeeded: the account's failures are forgotten, the address's are not, because an
     // attacker may own one account.
     void succeeded(std::uint64_t account);
@@ -77,12 +84,14 @@ class FailedLogins {
         std::vector<Instant> failures;  // a ring of the latest, at most as many as the threshold
         std::uint32_t next = 0;         // where the ring goes on
         Instant detected{};             // the latest detection
-        std::uint32_t detections = 0;
+        Instant banned_until{};
+        bool told = false;  // there was a detection that is remembered
+        std::uint32_t bans = 0;
         std::uint32_t older = kNone;  // in the order of change
         std::uint32_t newer = kNone;
     };
 
-    std::optional<BruteForce> count(const Key& key, Instant now);
+    std::optional<BruteForce> count(const Key& key, bool bans, Instant now);
     std::uint32_t slot_of(const Key& key);
     void unlink(std::uint32_t slot);
     void link_newest(std::uint32_t slot);

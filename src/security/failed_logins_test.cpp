@@ -67,8 +67,9 @@ TEST(FailedLogins, AgreesWithAnExactModelOnRandomSchedules) {
                 continue;
             }
             const bool named = random.below(4) != 0;
-            const auto verdict = logins.failed(IpAddress::v4({203, 0, 113, host}),
-                                               named ? std::optional(account) : std::nullopt, now);
+            const auto verdict =
+                logins.failed(IpAddress::v4({203, 0, 113, host}),
+                              named ? std::optional(account) : std::nullopt, false, now);
             ASSERT_EQ(verdict.address.has_value(), addresses.failed(host, now)) << seed;
             ASSERT_EQ(verdict.account.has_value(), named && accounts.failed(account, now)) << seed;
         }
@@ -81,7 +82,7 @@ TEST(FailedLogins, IsToldOnceAWindow) {
     std::vector<int> told;
     for (int i = 1; i <= 60; ++i) {
         now += seconds(10);
-        if (logins.failed(address("203.0.113.7"), std::nullopt, now).address) {
+        if (logins.failed(address("203.0.113.7"), std::nullopt, false, now).address) {
             told.push_back(i);
         }
     }
@@ -93,12 +94,12 @@ TEST(FailedLogins, TakesTheWholeOfA64AsOneAddress) {
     std::optional<BruteForce> found;
     for (int i = 0; i < 10; ++i) {
         const IpAddress from = address("2001:db8:1:2::" + std::to_string(i));
-        found = logins.failed(from, std::nullopt, kBegin).address;
+        found = logins.failed(from, std::nullopt, false, kBegin).address;
     }
     ASSERT_TRUE(found);
     EXPECT_EQ(found->address, address("2001:db8:1:2::"));
     EXPECT_EQ(found->failures, 10U);
-    EXPECT_FALSE(logins.failed(address("2001:db8:1:3::1"), std::nullopt, kBegin).address);
+    EXPECT_FALSE(logins.failed(address("2001:db8:1:3::1"), std::nullopt, false, kBegin).address);
 }
 
 TEST(FailedLogins, BansGrowAndStartOverAfterAQuietDay) {
@@ -106,7 +107,9 @@ TEST(FailedLogins, BansGrowAndStartOverAfterAQuietDay) {
     options.address_failures = 1;
     FailedLogins logins(options);
     Instant now = kBegin;
-    const auto ban = [&] { return logins.failed(address("203.0.113.7"), {}, now).address->ban; };
+    const auto ban = [&] {
+        return logins.failed(address("203.0.113.7"), {}, true, now).address->ban;
+    };
     for (const seconds length :
          {seconds(300), seconds(900), seconds(3'600), seconds(86'400), seconds(86'400)}) {
         EXPECT_EQ(ban(), length);
@@ -116,22 +119,91 @@ TEST(FailedLogins, BansGrowAndStartOverAfterAQuietDay) {
     EXPECT_EQ(ban(), seconds(300));
 }
 
+TEST(FailedLogins, WhatWasOnlyToldOfKeepsNoBanOff) {
+    FailedLogins logins({});
+    const auto failed = [&](bool bans, Instant now) {
+        return logins.failed(address("203.0.113.7"), {}, bans, now).address;
+    };
+    for (int i = 0; i < 9; ++i) {
+        EXPECT_FALSE(failed(false, kBegin));
+    }
+    const auto told = failed(false, kBegin);
+    ASSERT_TRUE(told);
+    EXPECT_EQ(told->ban, seconds(0));
+    EXPECT_FALSE(failed(false, kBegin + seconds(1)));
+    const auto banned = failed(true, kBegin + seconds(2));
+    ASSERT_TRUE(banned);
+    EXPECT_EQ(banned->ban, minutes(5));
+    EXPECT_FALSE(failed(true, kBegin + seconds(3)));
+}
+
+TEST(FailedLogins, ABanThatCouldNotBeHadIsAskedForAgain) {
+    FailedLoginsOptions options;
+    options.address_failures = 1;
+    FailedLogins logins(options);
+    const auto ban = [&](Instant now) {
+        const auto found = logins.failed(address("203.0.113.7"), {}, true, now).address;
+        return found ? found->ban : seconds(0);
+    };
+    EXPECT_EQ(ban(kBegin), minutes(5));
+    EXPECT_EQ(ban(kBegin + seconds(1)), seconds(0));
+    logins.not_banned(address("203.0.113.7"), kBegin + seconds(1));
+    EXPECT_EQ(ban(kBegin + seconds(10)), seconds(0));
+    EXPECT_EQ(ban(kBegin + seconds(11)), minutes(5));
+}
+
+TEST(FailedLogins, WhoGoesOnWhenTheBanEndsIsBannedForLonger) {
+    FailedLoginsOptions options;
+    options.address_failures = 1;
+    options.address_window = std::chrono::hours(1);
+    FailedLogins logins(options);
+    const auto found = [&](Instant now) {
+        return logins.failed(address("203.0.113.7"), {}, true, now).address;
+    };
+    EXPECT_EQ(found(kBegin)->ban, minutes(5));
+    EXPECT_FALSE(found(kBegin + seconds(9)));
+    EXPECT_EQ(found(kBegin + minutes(5))->ban, minutes(15));
+}
+
+TEST(FailedLogins, WhoseBanIsLiftedBeginsAnew) {
+    FailedLoginsOptions options;
+    options.address_window = std::chrono::hours(1);
+    FailedLogins logins(options);
+    const auto failed = [&](Instant now) {
+        return logins.failed(address("203.0.113.7"), {}, true, now).address;
+    };
+    for (int i = 0; i < 9; ++i) {
+        EXPECT_FALSE(failed(kBegin));
+    }
+    ASSERT_TRUE(failed(kBegin));
+    for (int i = 1; i < 10; ++i) {  // on their way when the ban was set
+        EXPECT_FALSE(failed(kBegin + seconds(i)));
+    }
+    for (int i = 0; i < 9; ++i) {  // lifted; one mistake is none yet
+        EXPECT_FALSE(failed(kBegin + seconds(60 + i)));
+    }
+    const auto again = failed(kBegin + seconds(70));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->ban, minutes(15));
+    EXPECT_FALSE(failed(kBegin + seconds(71)));
+}
+
 TEST(FailedLogins, ForgetsTheLongestUnchangedWhenFull) {
     FailedLoginsOptions options;
     options.keys_max = 100;
     FailedLogins logins(options);
     for (int i = 0; i < 9; ++i) {
-        logins.failed(address("203.0.113.7"), std::nullopt, kBegin);
+        logins.failed(address("203.0.113.7"), std::nullopt, false, kBegin);
     }
     for (std::uint8_t i = 0; i < 99; ++i) {
-        logins.failed(IpAddress::v4({10, 0, 0, i}), std::nullopt, kBegin);
+        logins.failed(IpAddress::v4({10, 0, 0, i}), std::nullopt, false, kBegin);
     }
-    EXPECT_TRUE(logins.failed(address("203.0.113.7"), std::nullopt, kBegin).address);
+    EXPECT_TRUE(logins.failed(address("203.0.113.7"), std::nullopt, false, kBegin).address);
     for (std::uint8_t i = 0; i < 200; ++i) {
-        logins.failed(IpAddress::v4({10, 1, 0, i}), std::nullopt, kBegin);
+        logins.failed(IpAddress::v4({10, 1, 0, i}), std::nullopt, false, kBegin);
     }
     EXPECT_EQ(logins.keys(), 100U);
-    EXPECT_FALSE(logins.failed(address("203.0.113.7"), std::nullopt, kBegin).address);
+    EXPECT_FALSE(logins.failed(address("203.0.113.7"), std::nullopt, false, kBegin).address);
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ constexpr std::array<std::string_view, 20> kTelling = {
     "load_file",    "xp_cmdshell", "xp_dirtree", "randomblob",   "group_concat",
     "utl_http",     "utl_inaddr",  "dbms_pipe",  "dbms_lock",    "load_extension",
     "pg_read_file", "lo_import",   "openrowset", "make_set",     "sp_executesql"};
+// Of those the words of prose, which may well stand before a bracket: "sleep (8 hours)".
+constexpr std::array<std::string_view, 2> kProse = {"sleep", "benchmark"};
 constexpr std::array<std::string_view, 26> kFunctions = {
     "ascii",     "substring", "substr", "mid",          "ord",   "hex",      "concat",
     "concat_ws", "char",      "chr",    "length",       "len",   "database", "user",
@@ -120,6 +122,22 @@ bool cut_off(const SqlText& sql, std::size_t i) {
     return sql[i].tight || behind.size() <= 4;
 }
 
+constexpr bool is_letter(char folded) {
+    return folded >= 'a' && folded <= 'z';
+}
+
+// `--` stands for a dash in prose, also behind a quoted word: "the Boss"--because. There, words go
+// before the quote and behind the dash; whoever closes a string of ours has written one word, or
+// has nothing to say behind it.
+bool is_a_dash(const SqlText& sql, std::size_t i) {
+    const std::string_view behind = sql.behind(i);
+    const bool word = behind.size() > 1 && is_letter(behind[0]) && is_letter(behind[1]);
+    const bool spaced =
+        behind.size() > 2 && behind[0] == ' ' && is_letter(behind[1]) && is_letter(behind[2]);
+    return sql.text(i) == "--" && (word || (spaced && !sql[i].tight)) &&
+           sql.before(i).find(' ') != std::string_view::npos;
+}
+
 // "FROM" within sight of i, before the statement's end?
 bool from_ahead(const SqlText& sql, std::size_t i) {
     for (std::size_t j = i; j < i + kAhead; ++j) {
@@ -154,6 +172,12 @@ bool logic(const SqlText& sql, std::size_t i, bool quoted) {
     }
     std::size_t next = skip_closing(sql, a->next);
     if (a->kind == call && one_of(sql.text(i), kTelling)) {
+        return true;
+    }
+    // sleep (5), as a condition
+    if (one_of(sql.text(i), kProse) && sql.kind(a->next) == Sql::open &&
+        sql.kind(a->next + 1) == Sql::number &&
+        (sql.kind(a->next + 2) == Sql::close || sql.kind(a->next + 2) == Sql::comma)) {
         return true;
     }
     if (a->kind == call && one_of(sql.text(i), kFunctions) &&
@@ -338,7 +362,8 @@ const char* behind_quote(const SqlText& sql, std::size_t i) {
                        ? "concatenation"
                        : nullptr;
         case Sql::comment:
-            return cut_off(sql, j) && (sql.text(j) != "/*" || sql[j].tight) && sql.size() < 40
+            return cut_off(sql, j) && !is_a_dash(sql, j) && (sql.text(j) != "/*" || sql[j].tight) &&
+                           sql.size() < 40
                        ? "cut_off"
                        : nullptr;
         case Sql::semicolon:
@@ -383,7 +408,8 @@ bool expects_value(const SqlText& sql, std::size_t i) {
 const char* at_word(const SqlText& sql, std::size_t i) {
     const std::string_view word = sql.text(i);
     const Sql next = sql.kind(i + 1);
-    if (one_of(word, kTelling) && expects_value(sql, i) && sql[i + 1].tight &&
+    if (one_of(word, kTelling) && expects_value(sql, i) &&
+        (sql[i + 1].tight || (next == Sql::open && !one_of(word, kProse))) &&
         (next == Sql::open || next == Sql::dot) &&
         (word != "sleep" || sql.kind(i + 2) == Sql::number || sql.kind(i + 2) == Sql::open)) {
         return "telling_function";

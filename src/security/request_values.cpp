@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>  // allow(homes): the bounded parser that builds no values
+#include <charconv>
 #include <vector>
 
 #include "base/encoding.hpp"
@@ -24,6 +25,7 @@ struct JsonEvents {
     std::size_t depth = 0;
     std::size_t values = 0;
     bool cut = false;
+    bool limited = false;
     bool stopped = false;
 
     void begin(ValueVisitor& to, const ValueLimits& within) {
@@ -31,10 +33,10 @@ struct JsonEvents {
         limits = &within;
         text.clear();
         depth = values = 0;
-        cut = stopped = false;
+        cut = limited = stopped = false;
     }
     static bool stop(Code& error) {
-        error = boost::json::error::incomplete;  // any: the caller asks `stopped` and `cut`
+        error = boost::json::error::incomplete;  // any: the caller asks `stopped` and `limited`
         return false;
     }
     bool part(std::string_view piece) {
@@ -45,7 +47,7 @@ struct JsonEvents {
     }
     bool give(std::string_view name, Code& error) {
         if (++values > limits->values_max) {
-            cut = true;
+            limited = true;
             return stop(error);
         }
         stopped = !visitor->value(ValuePlace::json, name, text);
@@ -104,6 +106,87 @@ boost::json::parse_options options_of(const ValueLimits& limits) {
     return options;
 }
 
+// The four digits behind a backslash and "u"; -1: there are none.
+int code_unit(std::string_view text) {
+    if (text.size() < 6 || !text.starts_with("\\u")) {
+        return -1;
+    }
+    const std::string_view digits = text.substr(2, 4);
+    unsigned value = 0;
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    return error == std::errc{} && end == digits.data() + digits.size() ? static_cast<int>(value)
+                                                                        : -1;
+}
+
+void add_utf8(std::uint32_t code, std::string& out) {
+    const auto add = [&](std::uint32_t lead, unsigned shift) {
+        out += static_cast<char>(lead | (code >> shift));
+        while (shift > 0) {
+            shift -= 6;
+            out += static_cast<char>(0x80U | ((code >> shift) & 0x3FU));
+        }
+    };
+    if (code < 0x80) {
+        add(0, 0);
+    } else if (code < 0x800) {
+        add(0xC0, 6);
+    } else if (code < 0x10000) {
+        add(0xE0, 12);
+    } else {
+        add(0xF0, 18);
+    }
+}
+
+// One character of a string (RFC 8259, 7), taken as it is where it is none. Returns the bytes read.
+std::size_t unescape(std::string_view text, std::string& out) {
+    if (text[0] != '\\' || text.size() < 2) {
+        out += text[0];
+        return 1;
+    }
+    constexpr std::string_view kNames = "bfnrt";
+    constexpr std::string_view kMeant = "\b\f\n\r\t";
+    if (text[1] != 'u') {
+        const std::size_t name = kNames.find(text[1]);
+        out += name == std::string_view::npos ? text[1] : kMeant[name];
+        return 2;
+    }
+    const int first = code_unit(text);
+    if (first < 0) {
+        out += 'u';
+        return 2;
+    }
+    const int second = code_unit(text.substr(6));
+    if (first >= 0xD800 && first < 0xDC00 && second >= 0xDC00 && second < 0xE000) {
+        add_utf8(0x10000U + ((static_cast<std::uint32_t>(first) - 0xD800U) << 10U) +
+                     (static_cast<std::uint32_t>(second) - 0xDC00U),
+                 out);
+        return 12;
+    }
+    const bool lone = first >= 0xD800 && first < 0xE000;
+    add_utf8(lone ? 0xFFFDU : static_cast<std::uint32_t>(first), out);
+    return 6;
+}
+
+constexpr std::string_view kSpaces = " \t\r\n";
+
+// Where apostrophes stand in ordinary text, they begin no string: of lenient parsers one does
+// behind what a name or value may follow, or behind a comment.
+bool may_begin_string(std::string_view body, std::size_t quote) {
+    const std::size_t before = body.substr(0, quote).find_last_not_of(kSpaces);
+    return before == std::string_view::npos ||
+           std::string_view("{[,:/").find(body[before]) != std::string_view::npos;
+}
+
+bool may_end_string(std::string_view body, std::size_t quote) {
+    if (quote >= body.size()) {
+        return false;
+    }
+    const std::size_t next = body.find_first_not_of(kSpaces, quote + 1);
+    return next == std::string_view::npos ||
+           std::string_view("}],:/#").find(body[next]) != std::string_view::npos;
+}
+
 }  // namespace
 
 struct RequestValues::Json {
@@ -156,7 +239,7 @@ Walk RequestValues::path(std::string_view path, ValueVisitor& visitor) {
             return Walk::stopped;
         }
     }
-    return cut ? Walk::limited : Walk::whole;
+    return cut ? Walk::cut : Walk::whole;
 }
 
 Walk RequestValues::pairs(ValuePlace place, std::string_view text, ValueVisitor& visitor) {
@@ -192,7 +275,7 @@ Walk RequestValues::pairs(ValuePlace place, std::string_view text, ValueVisitor&
             return Walk::stopped;
         }
     }
-    return cut ? Walk::limited : Walk::whole;
+    return cut ? Walk::cut : Walk::whole;
 }
 
 Walk RequestValues::query(std::string_view query, ValueVisitor& visitor) {
@@ -208,7 +291,7 @@ Walk RequestValues::header(std::string_view name, std::string_view value, ValueV
     if (!visitor.value(ValuePlace::header, name, value.substr(0, limits_.value_bytes_max))) {
         return Walk::stopped;
     }
-    return cut ? Walk::limited : Walk::whole;
+    return cut ? Walk::cut : Walk::whole;
 }
 
 Walk RequestValues::json(std::string_view body, ValueVisitor& visitor) {
@@ -223,11 +306,54 @@ Walk RequestValues::json(std::string_view body, ValueVisitor& visitor) {
     if (events.stopped) {
         return Walk::stopped;
     }
-    if (events.cut || error == boost::json::error::too_deep) {
+    if (events.limited || error == boost::json::error::too_deep) {
         return Walk::limited;
     }
     const bool rest = body.find_first_not_of(" \t\r\n", read) != std::string_view::npos;
-    return error || rest ? Walk::malformed : Walk::whole;
+    return error || rest ? Walk::malformed : events.cut ? Walk::cut : Walk::whole;
+}
+
+// Into value_, from `at` on; returns where `quote` ends it, or the body does.
+std::size_t RequestValues::read_string(std::string_view body, std::size_t at, char quote,
+                                       bool& cut) {
+    value_.clear();
+    while (at < body.size() && body[at] != quote) {
+        if (value_.size() >= limits_.value_bytes_max) {
+            cut = true;
+            at += body[at] == '\\' ? 2 : 1;
+        } else {
+            at += unescape(body.substr(at), value_);
+        }
+    }
+    value_.resize(std::min(value_.size(), limits_.value_bytes_max));
+    return std::min(at, body.size());
+}
+
+// Twice over, so that an apostrophe in a comment hides nothing in double quotes.
+Walk RequestValues::strings(std::string_view body, ValueVisitor& visitor) {
+    bool cut = false;
+    for (std::size_t at = body.find('"'); at < body.size(); at = body.find('"', at + 1)) {
+        at = read_string(body, at + 1, '"', cut);
+        if (!visitor.value(ValuePlace::json, "", value_)) {
+            return Walk::stopped;
+        }
+    }
+    for (std::size_t at = body.find('\''); at < body.size(); at = body.find('\'', at + 1)) {
+        if (!may_begin_string(body, at)) {
+            continue;
+        }
+        bool this_cut = false;
+        const std::size_t end = read_string(body, at + 1, '\'', this_cut);
+        if (!may_end_string(body, end)) {
+            continue;
+        }
+        cut = cut || this_cut;
+        if (!visitor.value(ValuePlace::json, "", value_)) {
+            return Walk::stopped;
+        }
+        at = end;
+    }
+    return cut ? Walk::cut : Walk::whole;
 }
 
 }  // namespace gw::security

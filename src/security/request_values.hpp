@@ -33,6 +33,7 @@ class ValueVisitor {
 enum class Walk : std::uint8_t {
     whole,      // everything was looked at
     stopped,    // the visitor had enough
+    cut,        // everything, but of a value longer than value_bytes_max only so much
     limited,    // a limit was passed: the rest was not looked at
     malformed,  // not what its type says (JSON only)
 };
@@ -56,8 +57,14 @@ class RequestValues {
     // application/json, the whole body: strings and names of members.
     Walk json(std::string_view body, ValueVisitor& visitor);
 
+    // What stands in double quotes in a body that json() could not read to its end, and, where a
+    // name or value may stand, in single ones: services read more leniently, or deeper. Bounded by
+    // the body alone. Never limited, never malformed.
+    Walk strings(std::string_view body, ValueVisitor& visitor);
+
   private:
     struct Json;
+    std::size_t read_string(std::string_view body, std::size_t at, char quote, bool& cut);
     Walk pairs(ValuePlace place, std::string_view text, ValueVisitor& visitor);
     std::string_view decode(std::string_view text, bool plus_is_space, std::string& out) const;
 

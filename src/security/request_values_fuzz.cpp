@@ -28,5 +28,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     walk.json(text, looker);
     walk.json(text, looker);  // nothing is left of the first
     gw::ensure(looker.values <= 50 * 5, "walks keep their limit");
+    gw::ensure(walk.strings(text, looker) != gw::security::Walk::limited, "no more than the body");
     return 0;
 }

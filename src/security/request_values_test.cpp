@@ -67,10 +67,42 @@ TEST(RequestValues, StopsWhenToldAndAtItsLimits) {
     EXPECT_EQ(walk.json(R"(["a","b","c","d"])", many), Walk::limited);
     EXPECT_EQ(walk.json(R"([[[["a"]]]])", many), Walk::limited);
     Seen longer;
-    EXPECT_EQ(walk.json(R"(["abcdefgh"])", longer), Walk::limited);
-    EXPECT_EQ(walk.form("a=%41%42%43%44%45", longer), Walk::limited);
-    EXPECT_EQ(walk.header("x", "abcdef", longer), Walk::limited);
+    EXPECT_EQ(walk.json(R"(["abcdefgh"])", longer), Walk::cut);
+    EXPECT_EQ(walk.form("a=%41%42%43%44%45", longer), Walk::cut);
+    EXPECT_EQ(walk.header("x", "abcdef", longer), Walk::cut);
     EXPECT_EQ(longer.values, (Values{"=abcd", "=a", "a=ABCD", "x=abcd"}));
+}
+
+TEST(RequestValues, ReadsTheStringsOfWhatIsNoJsonToUs) {
+    RequestValues walk;
+    const std::vector<std::pair<std::string, std::vector<std::string>>> texts{
+        {R"({"a":"\ud800","q":"1' OR '1'='1"})", {"a", "\xEF\xBF\xBD", "q", "1' OR '1'='1"}},
+        {R"("\u0041\n\"\/\ud83d\ude00\q\u00zz")", {"A\n\"/\xF0\x9F\x98\x80qu00zz"}},
+        {"\xEF\xBB\xBF{\"a\":\"\xFF\"}", {"a", "\xFF"}},
+        {R"({"a":"open)", {"a", "open"}},
+        {R"("\)", {"\\"}},
+        {R"(")", {""}},
+        {"no strings", {}},
+        {"{'a':'<b>', 'c' : [ 'd\\'e\\u003c' ]}", {"a", "<b>", "c", "d'e<"}},
+        {"{/* it's */\"a\":\"' or '\",b:'x'/**/,}", {"a", "' or '", "x"}},
+        {"'alone'", {"alone"}},
+        {R"({"a":"it's O'Brien's, or 'n roll",})", {"a", "it's O'Brien's, or 'n roll"}},
+        {R"({"a":"she said, 'no' and left",})", {"a", "she said, 'no' and left"}},
+        {"{'open", {}},
+    };
+    for (const auto& [text, expected] : texts) {
+        Seen seen;
+        EXPECT_EQ(walk.strings(text, seen), Walk::whole) << text;
+        Values values;
+        for (const std::string& line : seen.values) {
+            values.push_back(line.substr(line.find('=') + 1));
+        }
+        EXPECT_EQ(values, expected) << text;
+    }
+    RequestValues small({.values_max = 1, .value_bytes_max = 4, .json_depth_max = 1});
+    Seen seen;
+    EXPECT_EQ(small.strings(R"("abc" "d" "ef\"ghi" "j")", seen), Walk::cut);
+    EXPECT_EQ(seen.values.size(), 4U);
 }
 
 }  // namespace

@@ -66,6 +66,9 @@ class SqlText {
         const SqlToken token = (*this)[i];
         return text_.substr(token.at, token.size);
     }
+    [[nodiscard]] std::string_view before(std::size_t i) const {
+        return text_.substr(0, (*this)[i].at);
+    }
     // Bytes from the token's end to the end of the text.
     [[nodiscard]] std::string_view behind(std::size_t i) const {
         const SqlToken token = (*this)[i];

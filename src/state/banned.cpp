@@ -293,6 +293,21 @@ WallTime BanWriter::earliest_end() const {
     return std::min({addresses_.earliest_end(), users_.earliest_end(), tenants_.earliest_end()});
 }
 
+std::vector<std::string> BanWriter::other_spellings(const Cidr& block) const {
+    std::vector<std::string> keys;
+    const auto spelled = spelled_.find(BlockKey(block).view());
+    if (spelled == spelled_.end()) {
+        return keys;
+    }
+    const std::string one = to_text(block);
+    for (const auto& [text, spelling] : spelled->second) {
+        if (text != one) {
+            keys.push_back(key_of(kAddress, text));
+        }
+    }
+    return keys;
+}
+
 BanList BanWriter::list(WallTime now, std::size_t most) const {
     BanList list;
     for_each([&](const KnownEntry& entry) {

@@ -109,6 +109,8 @@ class BanWriter {
     Bans commit();
     void drop_expired(WallTime now);
     [[nodiscard]] WallTime earliest_end() const;
+    // The keys that ban this block in other than its one spelling.
+    [[nodiscard]] std::vector<std::string> other_spellings(const Cidr& block) const;
     // Looks at every ban: a million take some 100 ms.
     [[nodiscard]] BanList list(WallTime now, std::size_t most) const;
 

@@ -131,6 +131,18 @@ TEST(BanNote, WhatIsWrittenByHandIsAReason) {
     }
 }
 
+TEST(BanKey, NamesAreTextThatCanBeShown) {
+    for (const std::string& name :
+         {std::string("42"), std::string("a/b ../%2f?c#\xC3\xBC"), std::string(512, 'a')}) {
+        EXPECT_TRUE(is_called(name)) << name;
+    }
+    for (const std::string& name :
+         {std::string(), std::string("a\nb"), std::string("a\0b", 3), std::string("a\x7F"),
+          std::string("M\xFCller"), std::string(513, 'a')}) {
+        EXPECT_FALSE(is_called(name)) << name;
+    }
+}
+
 TEST(BanNote, ReadsTimesInBothForms) {
     const auto since = [](std::string_view time) {
         return read_ban(R"({"by":"x","since":)" + std::string(time) + "}").since;
@@ -246,6 +258,22 @@ TEST(Bans, ABanBySeveralSpellingsHoldsUntilTheLastIsGone) {
     EXPECT_TRUE(writer.erase("ip:1.2.3.004"));
     EXPECT_EQ(reason(writer.commit(), "1.2.3.4"), "not banned");
     EXPECT_EQ(writer.commit().size(), 0U);
+}
+
+TEST(Bans, OtherSpellingsOfABlockAreFound) {
+    using Keys = std::vector<std::string>;
+    BanWriter writer(kSeed);
+    const Cidr address = *parse_banned_block("1.2.3.4");
+    set(writer, "ip:1.2.3.4");
+    set(writer, "ip:1.2.3.0/24");
+    EXPECT_EQ(writer.other_spellings(address), Keys{});
+    set(writer, "ip:::ffff:1.2.3.4");
+    set(writer, "ip:1.2.3.004");
+    EXPECT_EQ(writer.other_spellings(address),
+              (Keys{"banned:ip:1.2.3.004", "banned:ip:::ffff:1.2.3.4"}));
+    writer.erase("ip:1.2.3.004");
+    EXPECT_EQ(writer.other_spellings(address), Keys{"banned:ip:::ffff:1.2.3.4"});
+    EXPECT_EQ(writer.other_spellings(*parse_banned_block("1.2.3.0/24")), Keys{});
 }
 
 TEST(Bans, KeysAreListedAsTheyWereWritten) {

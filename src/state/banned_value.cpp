@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "base/encoding.hpp"
 #include "base/text.hpp"
 #include "observe/json_line.hpp"
 #include "observe/timestamp.hpp"
@@ -94,49 +95,13 @@ std::optional<WallTime> from_epoch(std::int64_t number) {
     return WallTime(Millis(ms));
 }
 
-// RFC 3339, in UTC: "2026-11-23T07:00:00Z", with or without a fraction.
-std::optional<WallTime> from_rfc3339(std::string_view text) {
-    constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
-    if (text.size() <= kForm.size() || text.back() != 'Z') {
-        return std::nullopt;
-    }
-    for (std::size_t i = 0; i < kForm.size(); ++i) {
-        if (kForm[i] == 'd' ? !is_digit(text[i]) : text[i] != kForm[i]) {
-            return std::nullopt;
-        }
-    }
-    const auto number = [&](std::size_t at, std::size_t size) {
-        return static_cast<unsigned>(parse_decimal(text.substr(at, size)).value_or(0));
-    };
-    const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(number(0, 4))),
-                                          std::chrono::month(number(5, 2)),
-                                          std::chrono::day(number(8, 2))};
-    if (!day.ok() || number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 60 ||
-        number(0, 4) < 1970 || number(0, 4) > 2261) {
-        return std::nullopt;
-    }
-    std::string_view fraction = text.substr(kForm.size(), text.size() - kForm.size() - 1);
-    std::int64_t ms = 0;
-    if (!fraction.empty()) {
-        if (fraction.front() != '.' || fraction.size() == 1 ||
-            !std::ranges::all_of(fraction.substr(1), is_digit)) {
-            return std::nullopt;
-        }
-        for (std::size_t i = 1; i <= 3; ++i) {
-            ms = ms * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
-        }
-    }
-    return std::chrono::sys_days(day) + std::chrono::hours(number(11, 2)) +
-           std::chrono::minutes(number(14, 2)) + std::chrono::seconds(number(17, 2)) + Millis(ms);
-}
-
 std::optional<WallTime> time_of(const boost::json::object& object, std::string_view name) {
     const boost::json::value* const value = object.if_contains(name);
     if (value == nullptr) {
         return std::nullopt;
     }
     if (const boost::json::string* text = value->if_string()) {
-        return from_rfc3339({text->data(), text->size()});
+        return read_time({text->data(), text->size()});
     }
     const std::int64_t* number = value->if_int64();
     return number != nullptr ? from_epoch(*number) : std::nullopt;
@@ -173,6 +138,41 @@ std::optional<BanNote> read_json(std::string_view value) {
 
 }  // namespace
 
+std::optional<WallTime> read_time(std::string_view text) {
+    constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:dd";
+    if (text.size() <= kForm.size() || text.back() != 'Z') {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < kForm.size(); ++i) {
+        if (kForm[i] == 'd' ? !is_digit(text[i]) : text[i] != kForm[i]) {
+            return std::nullopt;
+        }
+    }
+    const auto number = [&](std::size_t at, std::size_t size) {
+        return static_cast<unsigned>(parse_decimal(text.substr(at, size)).value_or(0));
+    };
+    const std::chrono::year_month_day day{std::chrono::year(static_cast<int>(number(0, 4))),
+                                          std::chrono::month(number(5, 2)),
+                                          std::chrono::day(number(8, 2))};
+    if (!day.ok() || number(11, 2) > 23 || number(14, 2) > 59 || number(17, 2) > 60 ||
+        number(0, 4) < 1970 || number(0, 4) > 2261) {
+        return std::nullopt;
+    }
+    std::string_view fraction = text.substr(kForm.size(), text.size() - kForm.size() - 1);
+    std::int64_t ms = 0;
+    if (!fraction.empty()) {
+        if (fraction.front() != '.' || fraction.size() == 1 ||
+            !std::ranges::all_of(fraction.substr(1), is_digit)) {
+            return std::nullopt;
+        }
+        for (std::size_t i = 1; i <= 3; ++i) {
+            ms = ms * 10 + (i < fraction.size() ? fraction[i] - '0' : 0);
+        }
+    }
+    return std::chrono::sys_days(day) + std::chrono::hours(number(11, 2)) +
+           std::chrono::minutes(number(14, 2)) + std::chrono::seconds(number(17, 2)) + Millis(ms);
+}
+
 IpAddress banned_form(const IpAddress& address) {
     if (!is_nat64(address)) {
         return address;
@@ -199,6 +199,13 @@ std::optional<Cidr> parse_banned_block(std::string_view text) {
 std::string to_text(const Cidr& block) {
     const unsigned width = block.base.is_v4() ? 32 : 128;
     return block.base.to_string() + (block.bits == width ? "" : "/" + std::to_string(block.bits));
+}
+
+bool is_called(std::string_view name) {
+    constexpr std::size_t kMost = 512;  // more than any sub or tenant has
+    return !name.empty() && name.size() <= kMost && is_utf8(name) &&
+           std::ranges::none_of(
+               name, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; });
 }
 
 BanNote read_ban(std::string_view value) {

@@ -25,6 +25,14 @@ std::optional<Cidr> parse_banned_block(std::string_view text);
 // The one spelling of a block: the address alone where it is one.
 std::string to_text(const Cidr& block);
 
+// RFC 3339, in UTC: "2026-11-23T07:00:00Z", with or without a fraction, of 1970 to 2261; times that
+// there are not ("2026-02-30…") are none.
+std::optional<WallTime> read_time(std::string_view text);
+
+// May a user, a tenant or a token be called this? Text that can be shown, of a length that tokens
+// have. What somebody has written into the store by hand may be called otherwise.
+bool is_called(std::string_view name);
+
 struct BanNote {
     std::string reason;  // empty: none given
     std::string by;      // who banned; empty: unknown, or by hand

@@ -160,7 +160,14 @@ TEST_F(EmbeddedCommandsTest, EndsAreMovedAndTakenAway) {
     EXPECT_EQ(says("EXPIRE a 30 GT"), "0");
     EXPECT_EQ(says("EXPIRE a 30 NX"), "0");
     EXPECT_EQ(says("EXPIRE a 30 LT"), "1");
-    EXPECT_EQ(says("EXPIRE a 30 SIDEWAYS"), "ERR Unsupported option");
+    EXPECT_EQ(says("EXPIRE a 30 XX GT"), "0");
+    EXPECT_EQ(says("EXPIRE a x SIDEWAYS"), "ERR Unsupported option SIDEWAYS");
+    for (const char* wrong : {"XX", "GT", "LT", "XX GT LT"}) {
+        EXPECT_EQ(says("EXPIRE a 30 NX " + std::string(wrong)),
+                  "ERR NX and XX, GT or LT options at the same time are not compatible");
+    }
+    EXPECT_EQ(says("PEXPIREAT none 30 LT GT"),
+              "ERR GT and LT options at the same time are not compatible");
     EXPECT_EQ(says("PEXPIRE a 90000 XX"), "1");
     EXPECT_EQ(says("TTL a"), "90");
     EXPECT_EQ(says("PERSIST a"), "1");
@@ -315,6 +322,30 @@ net::Task<void> sees_what_happens(TestLoop& turning, EmbeddedStore& store, TestF
     store.clear();
     EXPECT_TRUE(follower.entries.empty());
     co_await store.stop();
+}
+
+net::Task<void> replaces(EmbeddedStore& store) {
+    EXPECT_TRUE(store.put("k", {"mine", std::nullopt}));
+    EXPECT_FALSE(*co_await store.replace("k", "another's", "answer", Millis{1'000}));
+    EXPECT_FALSE(*co_await store.replace("k", "another's", std::nullopt, {}));
+    EXPECT_FALSE(*co_await store.replace("absent", "mine", "answer", Millis{1'000}));
+    EXPECT_EQ(store.find("k")->text, "mine");
+    EXPECT_TRUE(*co_await store.replace("k", "mine", "answer", Millis{1'000}));
+    EXPECT_EQ(store.find("k")->text, "answer");
+    const auto end = store.find("k")->expires;
+    EXPECT_TRUE(end);
+    EXPECT_TRUE(*co_await store.replace("k", "answer", "another", std::nullopt));
+    EXPECT_EQ(store.find("k")->text, "another");
+    EXPECT_EQ(store.find("k")->expires, end);
+    EXPECT_TRUE(*co_await store.replace("k", "another", std::nullopt, {}));
+    EXPECT_EQ(store.find("k"), nullptr);
+    co_await store.stop();
+}
+
+TEST(EmbeddedStore, ReplacesWhatIsExpectedAndNothingElse) {
+    TestLoop turning;
+    EmbeddedStore store(turning.loop);
+    turning.run(replaces(store));
 }
 
 TEST(EmbeddedStore, FollowersAreToldOfWhatIsAndOfWhatHappens) {

@@ -31,28 +31,47 @@ std::string exists(EmbeddedStore& store, const Arguments& a) {
     return resp_integer(count);
 }
 
-// May the end be moved, by the conditions NX, XX, GT and LT? A key without an end ends last.
-std::optional<bool> end_may_move(const Arguments& a, std::optional<WallTime> before,
-                                 WallTime after) {
-    bool may = true;
-    for (std::size_t i = 3; i < a.size(); ++i) {
-        if (equal_ignore_case(a[i], "NX")) {
-            may = may && !before;
-        } else if (equal_ignore_case(a[i], "XX")) {
-            may = may && before.has_value();
-        } else if (equal_ignore_case(a[i], "GT")) {
-            may = may && before && after > *before;
-        } else if (equal_ignore_case(a[i], "LT")) {
-            may = may && (!before || after < *before);
-        } else {
-            return std::nullopt;
+// When may an end be moved?
+struct EndIf {
+    bool nx = false;
+    bool xx = false;
+    bool gt = false;
+    bool lt = false;
+
+    // "", or an error.
+    std::string read(const Arguments& a) {
+        for (std::size_t i = 3; i < a.size(); ++i) {
+            const auto is = [&](std::string_view word) { return equal_ignore_case(a[i], word); };
+            bool* const option = is("NX")   ? &nx
+                                 : is("XX") ? &xx
+                                 : is("GT") ? &gt
+                                 : is("LT") ? &lt
+                                            : nullptr;
+            if (option == nullptr) {
+                return resp_error("ERR Unsupported option " + a[i].substr(0, 128));
+            }
+            *option = true;
         }
+        if (nx && (xx || gt || lt)) {
+            return resp_error(
+                "ERR NX and XX, GT or LT options at the same time are not compatible");
+        }
+        return gt && lt ? resp_error("ERR GT and LT options at the same time are not compatible")
+                        : "";
     }
-    return may;
-}
+    // A key without an end ends last.
+    [[nodiscard]] bool holds(std::optional<WallTime> before, WallTime after) const {
+        return !(nx && before) && !(xx && !before) && !(gt && (!before || after <= *before)) &&
+               !(lt && before && after >= *before);
+    }
+};
 
 std::string end_at(EmbeddedStore& store, const Arguments& a, const EndForm& form,
                    std::string_view command) {
+    EndIf when;
+    if (std::string wrong = when.read(a); !wrong.empty()) {
+        return wrong;
+    }
     const std::optional<std::int64_t> given = command_number(a[2]);
     if (!given) {
         return resp_error(kNoNumber);
@@ -62,11 +81,7 @@ std::string end_at(EmbeddedStore& store, const Arguments& a, const EndForm& form
         return resp_error("ERR invalid expire time in '" + std::string(command) + "' command");
     }
     const EmbeddedStore::Value* const value = store.find(a[1]);
-    const auto may = end_may_move(a, value != nullptr ? value->expires : std::nullopt, *end);
-    if (!may) {
-        return resp_error("ERR Unsupported option");
-    }
-    if (value == nullptr || !*may) {
+    if (value == nullptr || !when.holds(value->expires, *end)) {
         return resp_integer(0);
     }
     if (*end <= store.now()) {
@@ -74,7 +89,7 @@ std::string end_at(EmbeddedStore& store, const Arguments& a, const EndForm& form
         return resp_integer(1);
     }
     // The same size as before: there is room.
-    return store.put(a[1], {value->text, *end}) ? resp_integer(1) : resp_error(kNoRoom);
+    return store.put(a[1], {value->text, end}) ? resp_integer(1) : resp_error(kNoRoom);
 }
 std::string expire(EmbeddedStore& store, const Arguments& a) {
     return end_at(store, a, {1'000, false}, "expire");
@@ -194,10 +209,10 @@ constexpr std::array kCommands{
     EmbeddedCommand{"DEL", 2, kRespArgumentsMax, Keys::all, erase},
     EmbeddedCommand{"UNLINK", 2, kRespArgumentsMax, Keys::all, erase},
     EmbeddedCommand{"EXISTS", 2, kRespArgumentsMax, Keys::all, exists},
-    EmbeddedCommand{"EXPIRE", 3, 5, Keys::one, expire},
-    EmbeddedCommand{"PEXPIRE", 3, 5, Keys::one, pexpire},
-    EmbeddedCommand{"EXPIREAT", 3, 5, Keys::one, expireat},
-    EmbeddedCommand{"PEXPIREAT", 3, 5, Keys::one, pexpireat},
+    EmbeddedCommand{"EXPIRE", 3, kRespArgumentsMax, Keys::one, expire},
+    EmbeddedCommand{"PEXPIRE", 3, kRespArgumentsMax, Keys::one, pexpire},
+    EmbeddedCommand{"EXPIREAT", 3, kRespArgumentsMax, Keys::one, expireat},
+    EmbeddedCommand{"PEXPIREAT", 3, kRespArgumentsMax, Keys::one, pexpireat},
     EmbeddedCommand{"PERSIST", 2, 2, Keys::one, persist},
     EmbeddedCommand{"TTL", 2, 2, Keys::one, ttl},
     EmbeddedCommand{"PTTL", 2, 2, Keys::one, pttl},

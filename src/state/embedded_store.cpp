@@ -38,6 +38,23 @@ net::Task<Result<std::optional<KnownEntry>>> EmbeddedStore::get(std::string key)
     co_return std::optional<KnownEntry>{{key, value->text, value->expires}};
 }
 
+net::Task<Result<bool>> EmbeddedStore::replace(std::string key, std::string expected,
+                                               std::optional<std::string> value,
+                                               std::optional<Millis> ttl) {
+    const Value* const found = find(key);
+    if (found == nullptr || found->text != expected) {
+        co_return false;
+    }
+    if (!value) {
+        co_return remove(key);
+    }
+    const std::optional<WallTime> end = ttl ? std::optional(now() + *ttl) : found->expires;
+    if (!put(key, {std::move(*value), end})) {
+        co_return fail(Errc::exhausted, Fault::store, "the embedded store is full");
+    }
+    co_return true;
+}
+
 net::Task<Result<std::int64_t>> EmbeddedStore::erase(std::vector<std::string> keys) {
     std::int64_t count = 0;
     for (const std::string& key : keys) {
@@ -61,6 +78,10 @@ net::Task<Result<RedisReply>> EmbeddedStore::run_script(std::string_view /*scrip
                                                         std::string /*key*/,
                                                         std::vector<std::string> /*arguments*/) {
     co_return fail(Errc::unreachable, Fault::store, "the embedded store runs no scripts");
+}
+
+net::Task<Result<RedisReply>> EmbeddedStore::run_own(RedisCommand /*command*/) {
+    co_return fail(Errc::unreachable, Fault::store, "the embedded store has no such command");
 }
 
 net::Task<std::string> EmbeddedStore::run_command(std::vector<std::string> arguments) {

@@ -25,12 +25,17 @@ class EmbeddedStore final : public Store {
 
     [[nodiscard]] std::string_view backend() const override { return "embedded"; }
     [[nodiscard]] bool available() const override { return true; }
+    [[nodiscard]] bool told_all() const override { return true; }
     [[nodiscard]] Millis lag() const override { return Millis{0}; }
     net::Task<Result<bool>> set(std::string key, std::string value, SetOptions options) override;
     net::Task<Result<std::optional<KnownEntry>>> get(std::string key) override;
+    net::Task<Result<bool>> replace(std::string key, std::string expected,
+                                    std::optional<std::string> value,
+                                    std::optional<Millis> ttl) override;
     net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) override;
     net::Task<Result<RedisReply>> run_script(std::string_view script, std::string key,
                                              std::vector<std::string> arguments) override;
+    net::Task<Result<RedisReply>> run_own(RedisCommand command) override;
     void follow(std::vector<std::string> prefixes, Follower& follower) override;
     net::Task<std::string> run_command(std::vector<std::string> arguments) override;
     net::Task<void> stop() override;

@@ -16,6 +16,7 @@ class KnownKeeper {
     ~KnownKeeper() { loop_.forget(publication_); }
 
     [[nodiscard]] KnownState& state() { return state_; }
+    [[nodiscard]] const KnownState& state() const { return state_; }
 
   private:
     struct Publication : net::EndOfTurn {

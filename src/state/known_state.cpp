@@ -47,6 +47,9 @@ void KnownState::known(const KnownEntry& entry) {
     if (taken.changed) {
         note_change();
     }
+    if (taken.moment_ms != 0 && listener_.moment_missing) {
+        listener_.moment_missing(entry.key, entry.value, revoked_until_text(taken.moment_ms));
+    }
 }
 
 // What says that something is to be forgotten is itself not kept.
@@ -215,6 +218,12 @@ void KnownState::backend_changed(bool available, const char* why) {
     available_ = available;
     if (listener_.backend_changed) {
         listener_.backend_changed(available, why);
+    }
+}
+
+void KnownState::refuses(std::string_view what) {
+    if (listener_.refused) {
+        listener_.refused(what);
     }
 }
 

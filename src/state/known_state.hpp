@@ -105,6 +105,8 @@ struct KnownStateListener {
     // why: a literal that goes on after the key. Both are from outside: escape them.
     std::function<void(std::string_view key, const char* why)> complained;
     std::function<void(bool available, const char* why)> backend_changed;
+    // What the backend does not permit us; "" when that is over.
+    std::function<void(std::string_view what)> refused{};
     // A key that says what is to be forgotten was set, or was found again. what: behind the prefix.
     // value: as it stands there.
     using Told = std::function<void(std::string_view what, std::string_view value)>;
@@ -114,6 +116,10 @@ struct KnownStateListener {
     Told limit_forgotten{};
     // Another gateway has seen a write to an answer that is kept; the value says which.
     Told outdated{};
+    // A revocation whose value is no time, and the moment that it was taken for, as it would say it
+    // itself. Told again with the key. From within calls of the store: write nothing here.
+    std::function<void(std::string_view key, std::string_view value, std::string moment)>
+        moment_missing{};
 };
 
 class KnownState final : public Follower {
@@ -143,6 +149,7 @@ class KnownState final : public Follower {
     void listing_began() override;
     void listing_ended() override;
     void backend_changed(bool available, const char* why) override;
+    void refuses(std::string_view what) override;
     // As they were told, without those whose time is over.
     std::vector<KnownEntry> everything() override;
 
@@ -153,8 +160,8 @@ class KnownState final : public Follower {
     bool publish_if_changed();
     // The version published last; never null.
     [[nodiscard]] const std::shared_ptr<const Known>& current() const { return current_; }
-    [[nodiscard]] bool is_listing() const { return listing_; }
-    [[nodiscard]] bool backend_available() const { return available_; }
+    // Nothing was told since that version.
+    [[nodiscard]] bool is_published() const { return !changed_; }
 
     // What has ended is in force no longer, with or without these: they give back its memory. When
     // drop_expired() is worth calling, WallTime::max() if never; it copies what is left, therefore
@@ -165,6 +172,9 @@ class KnownState final : public Follower {
     // For operators.
     [[nodiscard]] BanList list_bans(WallTime now, std::size_t most) const {
         return bans_.list(now, most);
+    }
+    [[nodiscard]] std::vector<std::string> other_spellings(const Cidr& block) const {
+        return bans_.other_spellings(block);
     }
     // Those in force, by key; it looks at all.
     [[nodiscard]] std::vector<KnownEntry> list_revocations(WallTime now, std::size_t most) const;

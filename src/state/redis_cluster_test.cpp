@@ -108,6 +108,8 @@ TEST(RedisRelay, AnswersHereWhatConcernsTheConnection) {
     EXPECT_FALSE(answer_here({"CLUSTER", "INFO"}, place));
     EXPECT_FALSE(answer_here({"FLUSHALL"}, place));
     EXPECT_FALSE(answer_here({"EVAL", "return 1", "0"}, place));
+    EXPECT_TRUE(answer_here({"command", "docs", "SET"}, place)->is(Kind::list));
+    EXPECT_FALSE(answer_here({"COMMAND"}, place));
     place.password = "pw";
     EXPECT_EQ(answer_here({"AUTH", "pw"}, place)->text, "OK");
     EXPECT_TRUE(answer_here({"AUTH", "other"}, place)->is(Kind::error));

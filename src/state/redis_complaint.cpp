@@ -20,6 +20,9 @@ constexpr Error passing(const char* detail) {
     return {Errc::unreachable, Fault::store, Retry::yes, detail};
 }
 
+constexpr const char* kPermission = "Redis does not permit what the gateway must do there";
+static_assert(std::string_view(kPermission).starts_with(kNotPermitted));
+
 constexpr std::array kKnown{
     Known{"NOAUTH", Complaint::password, refused("Redis wants a password")},
     Known{"WRONGPASS", Complaint::password, refused("Redis refuses the password")},
@@ -27,7 +30,7 @@ constexpr std::array kKnown{
     Known{"ERR AUTH", Complaint::password, refused("a password is set here, and none in Redis")},
     Known{"ERR Client sent AUTH", Complaint::password,
           refused("a password is set here, and none in Redis")},
-    Known{"NOPERM", Complaint::permission, refused("the user may not do this in Redis")},
+    Known{"NOPERM", Complaint::permission, refused(kPermission)},
     Known{"READONLY", Complaint::replica, refused("the Redis server is a read-only replica")},
     Known{"LOADING", Complaint::not_ready, passing("Redis is loading its data")},
     Known{"MASTERDOWN", Complaint::not_ready, passing("the Redis replica has lost its master")},
@@ -54,6 +57,9 @@ constexpr std::array kKnown{
     Known{"ERR unknown subcommand", Complaint::other, refused("Redis 6.2 or newer is needed")},
 };
 constexpr Error kOther = refused("Redis refused a command");
+// Of a command within a script; Redis 6 puts the script's name before it.
+constexpr std::string_view kInScript = "The user executing the script can't";
+constexpr Known kScript{kInScript, Complaint::permission, refused(kPermission)};
 
 const Known* find(std::string_view text) {
     for (const Known& known : kKnown) {
@@ -61,7 +67,7 @@ const Known* find(std::string_view text) {
             return &known;
         }
     }
-    return nullptr;
+    return text.contains(kInScript) ? &kScript : nullptr;
 }
 
 }  // namespace

@@ -25,6 +25,9 @@ enum class Complaint : std::uint8_t {
     other,
 };
 
+// What the detail of a refusal for want of a right begins with, and each longer text about one.
+inline constexpr std::string_view kNotPermitted = "Redis does not permit ";
+
 // text: an error reply.
 Complaint complaint_of(std::string_view text);
 // detail is a literal; what the server wrote is not passed on.

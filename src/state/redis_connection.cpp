@@ -164,16 +164,9 @@ net::Task<Result<std::vector<RedisReply>>> RedisConnection::run_all(
     co_return std::move(batch.replies);
 }
 
-net::Task<Result<void>> RedisConnection::subscribe(std::string channel, Instant deadline) {
+net::Task<Result<RedisReply>> RedisConnection::subscribe(std::string channel, Instant deadline) {
     subscribed_ = true;
-    const auto reply = co_await run({"SUBSCRIBE", std::move(channel)}, deadline);
-    if (!reply) {
-        co_return std::unexpected(reply.error());
-    }
-    if (reply->is(RedisReply::Kind::error)) {
-        co_return std::unexpected(error_of(reply->text));
-    }
-    co_return Result<void>{};
+    co_return co_await run({"SUBSCRIBE", std::move(channel)}, deadline);
 }
 
 net::Task<void> RedisConnection::read_all() {

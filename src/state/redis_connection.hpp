@@ -61,7 +61,7 @@ class RedisConnection {
     net::Task<Result<std::vector<RedisReply>>> run_all(std::vector<RedisCommand> commands,
                                                        Instant deadline);
     // From here on messages are pushed, and only PING and SUBSCRIBE make sense.
-    net::Task<Result<void>> subscribe(std::string channel, Instant deadline);
+    net::Task<Result<RedisReply>> subscribe(std::string channel, Instant deadline);
 
     [[nodiscard]] bool usable() const { return state_ == State::open; }
     // Gives the connection up; what waits ends with `why`. Safe at any time.

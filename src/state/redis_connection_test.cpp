@@ -142,11 +142,11 @@ net::Task<void> pushes(Bench& b) {
     net::Scope scope;
     net::Stream* const server = co_await b.begin(scope, {}, "+PONG\r\n");
     struct Subscribing {
-        static net::Task<void> run(Bench& bench, std::optional<Result<void>>& done) {
+        static net::Task<void> run(Bench& bench, std::optional<Result<RedisReply>>& done) {
             done = co_await bench.connection.subscribe("c", bench.in(2'000));
         }
     };
-    std::optional<Result<void>> done;
+    std::optional<Result<RedisReply>> done;
     scope.spawn(Subscribing::run(b, done));
     (void)co_await server->write(
         "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n*-1\r\n",

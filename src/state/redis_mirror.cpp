@@ -12,11 +12,8 @@ constexpr std::size_t kKeysAtOnce = 500;       // a round trip; a few millisecon
 constexpr std::size_t kChangedMax = 100'000;   // beyond, listing all is cheaper
 constexpr std::size_t kListedMax = 5'000'000;  // a gigabyte: bans, not a cache, are followed
 constexpr std::string_view kScanCount = "1000";
-constexpr std::size_t kNoTextsMax = 1'000;  // somebody's slips; who makes more knows of them
 // Longer values of keys that are followed are cut: they are reasons for people.
 constexpr std::string_view kLastByte = "65535";
-// Without a time to live: as long as it is there, the server has not lost what it knew.
-constexpr std::string_view kMark = "gateway:present";
 
 using Kind = RedisReply::Kind;
 
@@ -50,8 +47,13 @@ std::string scan_pattern(const std::vector<std::string>& prefixes) {
     return pattern + "*";
 }
 
-RedisMirror::RedisMirror(net::Loop& loop, RedisServers& servers, const RedisPlace& place)
-    : loop_(loop), servers_(servers), place_(place) {}
+RedisMirror::RedisMirror(net::Loop& loop, RedisServers& servers, RedisRefusals& refusals,
+                         const RedisPlace& place)
+    : loop_(loop),
+      servers_(servers),
+      refusals_(refusals),
+      place_(place),
+      lives_(loop, servers, place) {}
 
 void RedisMirror::follow(std::vector<std::string> prefixes, Follower& follower) {
     ensure(follower_ == nullptr, "the store has one follower");
@@ -77,83 +79,56 @@ void RedisMirror::changed(std::string_view key) {
     }
 }
 
-std::set<std::string> RedisMirror::run_ids() const {
-    std::set<std::string> ids;
-    for (const auto& node : servers_.nodes()) {
-        ids.insert(node->run_id());
-    }
-    return ids;
-}
-
-net::Task<Result<void>> RedisMirror::begin() {
+net::Task<Result<void>> RedisMirror::list() {
     if (follower_ == nullptr) {
         co_return Result<void>{};
     }
-    std::set<std::string> ids = run_ids();
-    const bool restarted = !std::ranges::includes(known_run_ids_, ids);
-    const auto marked = co_await is_marked();
-    if (!marked) {
-        co_return std::unexpected(marked.error());
+    if (const auto looked = co_await lives_.look(); !looked) {
+        co_return looked;
     }
     if (const auto collected = co_await collect(); !collected) {
         co_return collected;
     }
-    // Where the mark could never be written, or in a cluster, an empty server must do as a sign.
-    const bool lost = restarted && (marked_ ? !*marked : listing_->empty());
-    if (lost && place_.read_only) {
-        listing_.reset();  // its own gateways give it back what it had; until then that stays
+    lives_.weigh(listed_);
+    if (lives_.in_doubt()) {
+        if (place_.read_only) {
+            co_return Result<void>{};  // its own gateways give it back what it had
+        }
+        const auto written = co_await write_back();
+        if (!written) {
+            co_return std::unexpected(written.error());
+        }
+        if (!*written) {
+            co_return Result<void>{};
+        }
+        if (const auto collected = co_await collect(); !collected) {
+            co_return collected;
+        }
+    }
+    lives_.settle();
+    if (unreadable_) {
         co_return Result<void>{};
     }
-    if (lost) {
-        std::vector<KnownEntry> entries = follower_->everything();
-        if (!entries.empty()) {
-            if (const auto written = co_await write_back(std::move(entries)); !written) {
-                co_return written;
-            }
-            if (const auto collected = co_await collect(); !collected) {
-                co_return collected;
-            }
-        }
-    }
-    marked_ = marked_ || *marked;
-    known_run_ids_ = std::move(ids);
-    tell_listing();
+    follower_->listing_ended();
+    told_all_ = true;
     co_return Result<void>{};
-}
-
-net::Task<Result<void>> RedisMirror::list() {
-    if (place_.read_only && marked_) {
-        const auto marked = co_await is_marked();
-        if (!marked) {
-            co_return std::unexpected(marked.error());
-        }
-        if (!*marked) {
-            flushed_ = false;
-            co_return Result<void>{};  // as in begin()
-        }
-    }
-    const auto collected = co_await collect();
-    if (collected) {
-        tell_listing();
-    }
-    co_return collected;
 }
 
 net::Task<Result<void>> RedisMirror::collect() {
     flushed_ = false;
+    unreadable_ = false;
     changed_.clear();  // all is read after this
-    listing_.emplace();
-    no_texts_.clear();
-    for (const auto& node : servers_.nodes()) {
-        if (const auto scanned = co_await scan(*node); !scanned) {
-            listing_.reset();
+    listed_.assign(servers_.nodes().size(), 0);
+    follower_->listing_began();
+    for (std::size_t i = 0; i < servers_.nodes().size(); ++i) {
+        if (const auto scanned = co_await scan(*servers_.nodes()[i], listed_[i]); !scanned) {
             co_return scanned;
         }
     }
     co_return Result<void>{};
 }
 
-net::Task<Result<void>> RedisMirror::scan(RedisNode& node) {
+net::Task<Result<void>> RedisMirror::scan(RedisNode& node, std::size_t& listed) {
     const std::string pattern = scan_pattern(prefixes_);
     std::string cursor = "0";
     do {
@@ -164,6 +139,7 @@ net::Task<Result<void>> RedisMirror::scan(RedisNode& node) {
             co_return std::unexpected(page.error());
         }
         if (page->is(Kind::error)) {
+            refusals_.bar({"SCAN"}, *page);
             co_return std::unexpected(error_of(page->text));
         }
         if (!page->is(Kind::list) || page->items.size() != 2) {
@@ -176,10 +152,11 @@ net::Task<Result<void>> RedisMirror::scan(RedisNode& node) {
                 keys.push_back(key.text);
             }
         }
-        if (listing_->size() + keys.size() > kListedMax) {
+        listed += keys.size();
+        if (listed > kListedMax) {
             co_return fail(Errc::too_large, Fault::store, "too many keys to follow");
         }
-        if (const auto got = co_await this->read(node, std::move(keys), Purpose::list); !got) {
+        if (const auto got = co_await this->read(node, std::move(keys)); !got) {
             co_return got;
         }
         // A long listing must not hold up a ban.
@@ -201,17 +178,15 @@ net::Task<Result<void>> RedisMirror::read_changed() {
         }
     }
     for (auto& [node, keys] : keys_of_node) {
-        if (const auto got =
-                co_await this->read(*servers_.nodes()[node], std::move(keys), Purpose::tell);
-            !got) {
+        if (const auto got = co_await this->read(*servers_.nodes()[node], std::move(keys)); !got) {
             co_return got;
         }
+        lives_.note_change();
     }
     co_return Result<void>{};
 }
 
-net::Task<Result<void>> RedisMirror::read(RedisNode& node, std::vector<std::string> keys,
-                                          Purpose purpose) {
+net::Task<Result<void>> RedisMirror::read(RedisNode& node, std::vector<std::string> keys) {
     for (std::size_t from = 0; from < keys.size(); from += kKeysAtOnce) {
         const std::size_t end = std::min(from + kKeysAtOnce, keys.size());
         std::vector<RedisCommand> commands;
@@ -231,119 +206,103 @@ net::Task<Result<void>> RedisMirror::read(RedisNode& node, std::vector<std::stri
             if (!value || !ttl) {
                 co_return std::unexpected(value ? ttl.error() : value.error());
             }
-            take(std::move(keys[i]), *value, *ttl, purpose);
+            if (*value && *ttl) {
+                take(keys[i], **value, **ttl);
+            }
         }
     }
     co_return Result<void>{};
 }
 
 // The same reply, but for a key that has moved the one of its new home.
-net::Task<Result<RedisReply>> RedisMirror::read_elsewhere(RedisReply reply, RedisCommand command) {
+net::Task<Result<std::optional<RedisReply>>> RedisMirror::read_elsewhere(RedisReply reply,
+                                                                         RedisCommand command) {
     if (!reply.is(Kind::error)) {
-        co_return reply;
+        co_return std::optional(std::move(reply));
     }
     switch (complaint_of(reply.text)) {
         case Complaint::wrong_type:
-            co_return RedisReply{};
+            co_return std::optional(RedisReply{});
+        case Complaint::permission:
+            refusals_.note(command, reply, loop_.now());
+            unreadable_ = true;
+            co_return std::nullopt;
         case Complaint::moved:
         case Complaint::ask: {
             auto found = co_await servers_.run(std::move(command), RedisServers::Via::commands,
                                                place_.command_timeout);
-            if (found && found->is(Kind::error)) {
-                co_return std::unexpected(error_of(found->text));
+            if (!found) {
+                co_return std::unexpected(found.error());
             }
-            co_return found;
+            if (found->is(Kind::error)) {
+                if (complaint_of(found->text) != Complaint::permission) {
+                    co_return std::unexpected(error_of(found->text));
+                }
+                unreadable_ = true;
+                co_return std::nullopt;
+            }
+            co_return std::optional(std::move(*found));
         }
         default:
             co_return std::unexpected(error_of(reply.text));
     }
 }
 
-void RedisMirror::take(std::string key, const RedisReply& value, const RedisReply& ttl,
-                       Purpose purpose) {
+void RedisMirror::take(const std::string& key, const RedisReply& value, const RedisReply& ttl) {
     constexpr std::int64_t kNoKey = -2;
-    const WallTime wall = loop_.clock().wall;
-    const bool there = ttl.is(Kind::integer) && ttl.integer != kNoKey;
-    no_texts_.erase(key);
-    if (!there || !value.is(Kind::text)) {
-        if (purpose == Purpose::tell) {
-            there ? follower_->no_text(key) : follower_->gone(key);
-        }
-        if (listing_) {
-            listing_->erase(key);
-        }
-        if (listing_ && there && no_texts_.size() < kNoTextsMax) {
-            no_texts_.insert(std::move(key));
-        }
+    if (!ttl.is(Kind::integer) || ttl.integer == kNoKey) {
+        follower_->gone(key);
         return;
     }
-    KnownEntry entry{std::move(key), value.text, std::nullopt};
+    if (!value.is(Kind::text)) {
+        follower_->no_text(key);
+        return;
+    }
+    KnownEntry entry{key, value.text, std::nullopt};
     if (ttl.integer >= 0) {
-        entry.expires = wall + Millis{ttl.integer};
+        entry.expires = loop_.clock().wall + Millis{ttl.integer};
     }
-    if (purpose == Purpose::tell) {
-        follower_->known(entry);
-    }
-    if (listing_) {
-        std::string name = entry.key;
-        listing_->insert_or_assign(std::move(name), std::move(entry));
-    }
+    follower_->known(entry);
 }
 
-void RedisMirror::tell_listing() {
-    const WallTime wall = loop_.clock().wall;
-    follower_->listing_began();
-    for (const auto& [key, entry] : *listing_) {
-        if (!entry.expires || *entry.expires > wall) {
-            follower_->known(entry);
+net::Task<Result<bool>> RedisMirror::write_part(RedisNode& node, std::vector<RedisCommand> sets) {
+    const auto replies =
+        co_await node.commands().run_all(sets, loop_.now() + place_.command_timeout);
+    if (!replies) {
+        co_return std::unexpected(replies.error());
+    }
+    bool all = true;
+    for (std::size_t i = 0; i < replies->size(); ++i) {
+        const RedisReply& reply = (*replies)[i];
+        if (!reply.is(Kind::error)) {
+            continue;
+        }
+        switch (complaint_of(reply.text)) {
+            case Complaint::no_writes:
+            case Complaint::replica:
+                co_return false;
+            case Complaint::permission:
+                refusals_.note(sets[i], reply, loop_.now());
+                all = false;
+                break;
+            default:
+                co_return std::unexpected(error_of(reply.text));
         }
     }
-    for (const std::string& key : no_texts_) {
-        follower_->no_text(key);
-    }
-    follower_->listing_ended();
-    listing_.reset();
-    no_texts_.clear();
+    co_return all;
 }
 
-net::Task<Result<bool>> RedisMirror::is_marked() {
-    if (place_.kind == RedisKind::cluster) {
-        co_return false;
-    }
-    const auto reply = co_await servers_.nodes().front()->commands().run(
-        {"EXISTS", std::string(kMark)}, loop_.now() + place_.command_timeout);
-    if (!reply) {
-        co_return std::unexpected(reply.error());
-    }
-    co_return reply->integer == 1;
-}
-
-net::Task<Result<const char*>> RedisMirror::mark() {
-    if (place_.kind == RedisKind::cluster || servers_.nodes().empty()) {
-        co_return nullptr;
-    }
-    const auto reply = co_await servers_.nodes().front()->commands().run(
-        {"SET", std::string(kMark), "1"}, loop_.now() + place_.command_timeout);
-    if (!reply) {
-        co_return std::unexpected(reply.error());
-    }
-    if (!reply->is(Kind::error)) {
-        marked_ = true;
-        co_return nullptr;
-    }
-    const Complaint complaint = complaint_of(reply->text);
-    if (complaint == Complaint::no_writes || complaint == Complaint::replica) {
-        co_return error_of(reply->text).detail;
-    }
-    co_return nullptr;  // a user that may not write this key may well write the others
-}
-
-net::Task<Result<void>> RedisMirror::write_back(std::vector<KnownEntry> entries) {
+// What is known and missing, for as long as it would have lasted. False: a server takes no writes,
+// or not all of them from us.
+net::Task<Result<bool>> RedisMirror::write_back() {
+    const std::set<std::size_t> lost = lives_.nodes_in_doubt();
+    std::vector<KnownEntry> entries = follower_->everything();
     const WallTime wall = loop_.clock().wall;
     std::map<std::size_t, std::vector<RedisCommand>> commands_of_node;
     for (KnownEntry& entry : entries) {
         const auto node = servers_.node_of(entry.key);
-        if (!node || !follows(entry.key) || (entry.expires && *entry.expires <= wall)) {
+        if (!node || !lost.contains(*node) || !follows(entry.key) ||
+            (entry.expires && *entry.expires <= wall)) {
             continue;
         }
         RedisCommand set{"SET", std::move(entry.key), std::move(entry.value), "NX"};
@@ -356,22 +315,16 @@ net::Task<Result<void>> RedisMirror::write_back(std::vector<KnownEntry> entries)
     for (auto& [node, commands] : commands_of_node) {
         for (std::size_t from = 0; from < commands.size(); from += kKeysAtOnce) {
             const std::size_t end = std::min(from + kKeysAtOnce, commands.size());
-            std::vector<RedisCommand> part(
-                std::make_move_iterator(commands.begin() + static_cast<std::ptrdiff_t>(from)),
-                std::make_move_iterator(commands.begin() + static_cast<std::ptrdiff_t>(end)));
-            const auto replies = co_await servers_.nodes()[node]->commands().run_all(
-                std::move(part), loop_.now() + place_.command_timeout);
-            if (!replies) {
-                co_return std::unexpected(replies.error());
-            }
-            for (const RedisReply& reply : *replies) {
-                if (reply.is(Kind::error)) {
-                    co_return std::unexpected(error_of(reply.text));
-                }
+            const auto at = [&commands](std::size_t i) {
+                return commands.begin() + static_cast<std::ptrdiff_t>(i);
+            };
+            const auto written = co_await write_part(*servers_.nodes()[node], {at(from), at(end)});
+            if (!written || !*written) {
+                co_return written;
             }
         }
     }
-    co_return Result<void>{};
+    co_return true;
 }
 
 }  // namespace gw::state

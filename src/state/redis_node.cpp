@@ -1,5 +1,6 @@
 #include "state/redis_node.hpp"
 
+#include "base/random.hpp"
 #include "base/text.hpp"
 #include "state/redis_complaint.hpp"
 
@@ -28,24 +29,21 @@ std::string_view info_field(std::string_view info, std::string_view name) {
     return {};
 }
 
-Result<void> first_error(const std::vector<RedisReply>& replies) {
-    for (const RedisReply& reply : replies) {
-        if (reply.is(RedisReply::Kind::error)) {
-            return std::unexpected(error_of(reply.text));
-        }
-    }
-    return {};
+// A life that nobody else names so: what was counted before is then looked for, as after a restart.
+std::string unknown_life() {
+    return "unknown-" + std::to_string(Random::fresh_seed());
 }
 
 }  // namespace
 
 RedisNode::RedisNode(net::Loop& loop, const RedisPlace& place, const RedisTlsContext* tls,
-                     RedisHost host, net::Address address, Owner& owner)
+                     RedisHost host, net::Address address, RedisRefusals& refusals, Owner& owner)
     : loop_(loop),
       place_(place),
       tls_(tls),
       host_(std::move(host)),
       address_(address),
+      refusals_(refusals),
       owner_(owner),
       commands_(loop, tls, &told_),
       changes_(loop, tls, &told_),
@@ -88,10 +86,15 @@ net::Task<Result<void>> RedisNode::read_info(Instant deadline) {
     if (!replies) {
         co_return std::unexpected(replies.error());
     }
-    if (const auto good = first_error(*replies); !good) {
-        co_return good;
+    // INFO only says what the server is: bans can be followed without, and many an ACL leaves it
+    // out.
+    for (const RedisReply& reply : *replies) {
+        if (reply.is(RedisReply::Kind::error) && !is_refusal(reply)) {
+            co_return std::unexpected(error_of(reply.text));
+        }
     }
-    run_id_ = info_field((*replies)[0].text, "run_id");
+    run_id_ = is_refusal((*replies)[0]) ? unknown_life()
+                                        : std::string(info_field((*replies)[0].text, "run_id"));
     replica_ = info_field((*replies)[1].text, "role") == "slave";
     co_return Result<void>{};
 }
@@ -103,11 +106,16 @@ net::Task<Result<void>> RedisNode::begin_tracking(std::vector<std::string> prefi
         co_return std::unexpected(id.error());
     }
     if (!id->is(RedisReply::Kind::integer)) {
+        refusals_.bar({"CLIENT", "ID"}, *id);
         co_return std::unexpected(error_of(id->text));
     }
-    if (const auto subscribed = co_await changes_.subscribe(std::string(kChannel), deadline);
-        !subscribed) {
-        co_return subscribed;
+    const auto subscribed = co_await changes_.subscribe(std::string(kChannel), deadline);
+    if (!subscribed) {
+        co_return std::unexpected(subscribed.error());
+    }
+    if (subscribed->is(RedisReply::Kind::error)) {
+        refusals_.bar({"SUBSCRIBE", std::string(kChannel)}, *subscribed);
+        co_return std::unexpected(error_of(subscribed->text));
     }
     RedisCommand track{"CLIENT", "TRACKING", "ON", "REDIRECT", std::to_string(id->integer),
                        "BCAST"};
@@ -120,6 +128,7 @@ net::Task<Result<void>> RedisNode::begin_tracking(std::vector<std::string> prefi
         co_return std::unexpected(tracking.error());
     }
     if (tracking->is(RedisReply::Kind::error)) {
+        refusals_.bar({"CLIENT", "TRACKING"}, *tracking);
         co_return std::unexpected(error_of(tracking->text));
     }
     co_return Result<void>{};

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "state/redis_connection.hpp"
+#include "state/redis_refusals.hpp"
 
 namespace gw::state {
 
@@ -31,7 +32,7 @@ class RedisNode {
     };
 
     RedisNode(net::Loop& loop, const RedisPlace& place, const RedisTlsContext* tls, RedisHost host,
-              net::Address address, Owner& owner);
+              net::Address address, RedisRefusals& refusals, Owner& owner);
     RedisNode(const RedisNode&) = delete;
     RedisNode& operator=(const RedisNode&) = delete;
     ~RedisNode() = default;
@@ -41,8 +42,12 @@ class RedisNode {
 
     [[nodiscard]] RedisConnection& commands() { return commands_; }
     [[nodiscard]] RedisConnection& relay() { return *relay_; }
+    // Somebody waits for a relay that is not usable: it is opened anew now instead of within
+    // kAskEvery.
+    void reopen_relay_soon() { next_.wake(); }
     [[nodiscard]] const RedisHost& host() const { return host_; }
-    // Of this life of the server: another after a restart.
+    // Of this life of the server: another after a restart. Where INFO is refused, of this
+    // connection.
     [[nodiscard]] const std::string& run_id() const { return run_id_; }
     [[nodiscard]] bool is_replica() const { return replica_; }
     // When both connections last proved to live.
@@ -71,6 +76,7 @@ class RedisNode {
     const RedisTlsContext* tls_;
     RedisHost host_;
     net::Address address_;
+    RedisRefusals& refusals_;
     Owner& owner_;
     bool open_ = false;
     bool closed_ = false;

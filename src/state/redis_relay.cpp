@@ -154,6 +154,11 @@ std::optional<RedisReply> answer_here(const RedisCommand& command, const RedisPl
     if (changes_server(command)) {
         return error("ERR " + std::string(kServer));
     }
+    // Asked by redis-cli at its start, which then shows its own help: nested deeper than is read.
+    if (equal_ignore_case(name, "COMMAND") && command.size() > 1 &&
+        equal_ignore_case(command[1], "DOCS")) {
+        return RedisReply{RedisReply::Kind::list, 0, {}, {}};
+    }
     if (equal_ignore_case(name, "CLIENT") && command.size() > 1 &&
         std::ranges::any_of(kClientBarred, [&command](std::string_view barred) {
             return equal_ignore_case(command[1], barred);

@@ -1,6 +1,6 @@
 #include "state/redis_reply.hpp"
 
-// allow(homes): replies of Redis are read here; state/resp is the other direction, the server's
+// Replies of Redis are read here; state/resp is the other direction, the server's.
 #include <hiredis/read.h>
 
 #include <algorithm>
@@ -107,6 +107,10 @@ Result<void> RedisReplyReader::feed(std::string_view bytes) {
 Result<std::optional<RedisReply>> RedisReplyReader::next() {
     void* reply = nullptr;
     if (redisReaderGetReply(reader_.get(), &reply) != REDIS_OK) {
+        if (std::string_view(reader_->errstr).contains("nested")) {
+            return fail(Errc::malformed, Fault::store,
+                        "Redis sent a reply that is nested too deep to be relayed");
+        }
         return fail(Errc::malformed, Fault::store, "Redis sent bytes that are no reply");
     }
     if (reply == nullptr) {

@@ -54,7 +54,6 @@ class RedisProcess {
         std::string pattern = std::filesystem::temp_directory_path() / "gw-redis-XXXXXX";
         ensure(::mkdtemp(pattern.data()) != nullptr, "a directory for redis");
         directory_ = pattern;
-        write_configuration();
         start();
     }
     RedisProcess(const RedisProcess&) = delete;
@@ -64,7 +63,9 @@ class RedisProcess {
         std::filesystem::remove_all(directory_);
     }
 
-    void start() {
+    // more: a line of its configuration, for this start.
+    void start(const std::string& more = "") {
+        write_configuration(more);
         const std::string file = directory_ / "redis.conf";
         pid_ = ::fork();
         ensure(pid_ >= 0, "a process for redis");
@@ -102,7 +103,7 @@ class RedisProcess {
     }
 
   private:
-    void write_configuration() const {
+    void write_configuration(const std::string& more) const {
         std::ofstream file(directory_ / "redis.conf");
         file << "port " << port_ << "\nbind 127.0.0.1\ndir " << directory_.string()
              << "\nlogfile redis.log\n";
@@ -112,6 +113,7 @@ class RedisProcess {
         for (const std::string& line : more_) {
             file << line << "\n";
         }
+        file << more << "\n";
     }
     std::uint16_t port_;
     std::vector<std::string> more_;
@@ -140,6 +142,7 @@ class TestFollower final : public Follower {
     void backend_changed(bool available, const char* why) override {
         changes.emplace_back(available ? "up" : why);
     }
+    void refuses(std::string_view what) override { refusals.emplace_back(what); }
     std::vector<KnownEntry> everything() override {
         std::vector<KnownEntry> all;
         for (const auto& [key, entry] : entries) {
@@ -159,6 +162,7 @@ class TestFollower final : public Follower {
     std::set<std::string> named;
     std::vector<std::string> no_texts;
     std::vector<std::string> changes;
+    std::vector<std::string> refusals;
     int listings = 0;
 };
 

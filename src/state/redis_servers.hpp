@@ -12,10 +12,11 @@ namespace gw::state {
 
 class RedisServers {
   public:
-    enum class Via : std::uint8_t { commands, relay };
+    // optional: as commands, but a refusal is not told; it is known what to do without.
+    enum class Via : std::uint8_t { commands, optional, relay };
 
     RedisServers(net::Loop& loop, const RedisPlace& place, const RedisTlsContext* tls,
-                 RedisTopology& topology, RedisNode::Owner& owner);
+                 RedisTopology& topology, RedisRefusals& refusals, RedisNode::Owner& owner);
 
     // Finds and connects all of them. Ends what was there before.
     net::Task<Result<void>> open(std::vector<std::string> prefixes);
@@ -31,6 +32,12 @@ class RedisServers {
     // An error of Redis is a reply too. Errors: unreachable, timeout, and how the connection ended.
     net::Task<Result<RedisReply>> run(RedisCommand command, Via via, Millis within);
 
+    // Asks whether what was refused is permitted now. True: some of it is.
+    net::Task<Result<bool>> try_refused(Millis within);
+
+    // An operator's command; those about all keys go to all of the servers.
+    net::Task<Result<RedisReply>> relay(RedisCommand command, Millis within);
+
     [[nodiscard]] const std::vector<std::unique_ptr<RedisNode>>& nodes() const { return nodes_; }
     // Position of the node that has the key.
     [[nodiscard]] std::optional<std::size_t> node_of(std::string_view key) const;
@@ -38,6 +45,8 @@ class RedisServers {
     [[nodiscard]] std::optional<Instant> confirmed() const;
 
   private:
+    // Until operators' connections, which one command may have cost, are there again; not for long.
+    net::Task<void> await_relays(Instant deadline);
     net::Task<Result<void>> add(RedisHost host, std::vector<std::string> prefixes);
     [[nodiscard]] RedisNode* node_for(const RedisCommand& command) const;
     [[nodiscard]] RedisNode* node_at(const RedisHost& host) const;
@@ -46,6 +55,7 @@ class RedisServers {
     const RedisPlace& place_;
     const RedisTlsContext* tls_;
     RedisTopology& topology_;
+    RedisRefusals& refusals_;
     RedisNode::Owner& owner_;
     RedisMap map_;
     bool open_ = false;

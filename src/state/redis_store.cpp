@@ -12,6 +12,12 @@ namespace {
 // Changes are told; listing now and then is for those that got lost on the way all the same.
 constexpr Millis kListEvery{30'000};
 constexpr Millis kWriteProbeEvery{500};
+constexpr Millis kCountEvery{1'000};
+// Two round trips for each thing that is refused.
+constexpr Millis kTryEvery{2'000};
+// Ends are told as times on the wall; when its clock is set, they are reckoned anew.
+constexpr Millis kClockLookEvery{100};
+constexpr Millis kClockSet{500};
 // The first attempt comes soon, because most outages are a restart; later ones are spread, so that
 // a fleet does not come back in one moment.
 constexpr Millis kPauseMin{20};
@@ -20,6 +26,19 @@ constexpr Millis kPauseMax{1'000};
 constexpr Millis kGoodAfter{1'000};
 // Operators' commands may look at many keys.
 constexpr Millis kRelayWithin{2'000};
+
+// KEYS[1]: the key. ARGV: what is to stand there; for another value, that and milliseconds to live.
+constexpr std::string_view kReplaceScript = R"(
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[3] then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+elseif ARGV[2] then
+  redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
+else
+  redis.call('DEL', KEYS[1])
+end
+return 1
+)";
 
 constexpr Error kStopped{Errc::cancelled, Fault::self, Retry::never, "the gateway is stopping"};
 constexpr Error kMovedAway{Errc::cancelled, Fault::store, Retry::yes,
@@ -32,6 +51,10 @@ bool needs_person(const Error& why) {
     return why.code == Errc::refused && why.fault == Fault::store && why.retry == Retry::never;
 }
 
+WallTime::duration apart(const Clock& clock) {
+    return clock.wall.time_since_epoch() - clock.now.time_since_epoch();
+}
+
 }  // namespace
 
 RedisStore::RedisStore(net::Loop& loop, RedisPlace place, const std::string& name_servers,
@@ -42,8 +65,8 @@ RedisStore::RedisStore(net::Loop& loop, RedisPlace place, const std::string& nam
       resolver_(loop, name_servers),
       tls_(place_),
       topology_(loop, resolver_, place_, place_.tls ? &tls_ : nullptr),
-      servers_(loop, place_, place_.tls ? &tls_ : nullptr, topology_, *this),
-      mirror_(loop, servers_, place_),
+      servers_(loop, place_, place_.tls ? &tls_ : nullptr, topology_, refusals_, *this),
+      mirror_(loop, servers_, refusals_, place_),
       confirmed_(loop.now()),
       work_(loop) {
     scope_.spawn(keep());
@@ -106,12 +129,10 @@ net::Task<void> RedisStore::keep() {
 
 net::Task<Result<void>> RedisStore::begin() {
     write_trouble_ = nullptr;
+    refusals_.lift_bar();
     Result<void> good = co_await servers_.open(mirror_.prefixes());
     if (good) {
-        good = co_await mirror_.begin();
-    }
-    if (good) {
-        good = co_await mark();
+        good = co_await list();
     }
     if (good && (stopping_ || lost_)) {
         good = std::unexpected(lost_.value_or(kStopped));
@@ -119,11 +140,11 @@ net::Task<Result<void>> RedisStore::begin() {
     co_return good;
 }
 
-net::Task<Result<void>> RedisStore::mark() {
+net::Task<Result<void>> RedisStore::count() {
     if (mirror_.follower() == nullptr || place_.read_only) {
         co_return Result<void>{};
     }
-    const auto trouble = co_await mirror_.mark();
+    const auto trouble = co_await mirror_.count();
     if (!trouble) {
         co_return std::unexpected(trouble.error());
     }
@@ -131,27 +152,50 @@ net::Task<Result<void>> RedisStore::mark() {
     co_return Result<void>{};
 }
 
+net::Task<Result<void>> RedisStore::list() {
+    listed_apart_ = apart(loop_.clock());
+    if (const auto listed = co_await mirror_.list(); !listed) {
+        co_return listed;
+    }
+    co_return co_await count();
+}
+
+bool RedisStore::clock_was_set() const {
+    return std::chrono::abs(apart(loop_.clock()) - listed_apart_) > kClockSet;
+}
+
 net::Task<Error> RedisStore::keep_up() {
     Instant list_at = loop_.now() + kListEvery;
+    Instant count_at = loop_.now();
     Instant probe_at = kNever;
+    Instant try_at = loop_.now() + kTryEvery;
     while (true) {
         if (stopping_ || lost_) {
             co_return stopping_ ? kStopped : *lost_;
         }
         Result<void> good{};
-        if (mirror_.must_list() || servers_.map_is_old() || loop_.now() >= list_at) {
+        if (mirror_.must_list() || servers_.map_is_old() || loop_.now() >= list_at ||
+            clock_was_set()) {
             good = co_await list_again();
             list_at = loop_.now() + kListEvery;
         } else if (mirror_.must_read()) {
             good = co_await mirror_.read_changed();
-        } else if (loop_.now() >= probe_at) {
-            good = co_await mark();
+        } else if (loop_.now() >= probe_at || (mirror_.must_count() && loop_.now() >= count_at)) {
+            good = co_await count();
+            count_at = loop_.now() + kCountEvery;
             probe_at = kNever;
+            if (write_trouble_ == nullptr && mirror_.in_doubt()) {
+                mirror_.flushed();  // what could not be written back now can
+            }
+        } else if (!refusals_.empty() && loop_.now() >= try_at) {
+            good = co_await try_refused();
+            try_at = loop_.now() + kTryEvery;
         } else {
             if (write_trouble_ != nullptr && probe_at == kNever) {
                 probe_at = loop_.now() + kWriteProbeEvery;
             }
-            co_await work_.until(std::min(list_at, probe_at));
+            co_await work_.until(std::min({list_at, probe_at, loop_.now() + kClockLookEvery,
+                                           mirror_.must_count() ? count_at : kNever}));
         }
         if (!good) {
             co_return lost_.value_or(good.error());
@@ -160,6 +204,17 @@ net::Task<Error> RedisStore::keep_up() {
             tell(nullptr);
         }
     }
+}
+
+net::Task<Result<void>> RedisStore::try_refused() {
+    const auto some = co_await servers_.try_refused(place_.command_timeout);
+    if (!some) {
+        co_return std::unexpected(some.error());
+    }
+    if (*some) {
+        mirror_.permitted();
+    }
+    co_return Result<void>{};
 }
 
 net::Task<Result<void>> RedisStore::list_again() {
@@ -171,13 +226,7 @@ net::Task<Result<void>> RedisStore::list_again() {
     if (!same && servers_.map_is_old()) {
         co_return std::unexpected(same.error());
     }
-    if (mirror_.follower() == nullptr) {
-        co_return Result<void>{};
-    }
-    if (const auto listed = co_await mirror_.list(); !listed) {
-        co_return listed;
-    }
-    co_return co_await mark();
+    co_return co_await list();
 }
 
 Millis RedisStore::next_pause() {
@@ -191,17 +240,35 @@ Millis RedisStore::next_pause() {
 void RedisStore::tell(const Error* why) {
     Follower* const follower = mirror_.follower();
     const bool now = why == nullptr && write_trouble_ == nullptr;
-    const char* const detail = why != nullptr ? why->detail : now ? "" : write_trouble_;
+    std::string detail = why != nullptr ? why->detail : now ? "" : write_trouble_;
+    if (why != nullptr && !refusals_.barred().empty() && needs_person(*why)) {
+        detail = refusals_.barred();
+    }
     const bool news = told_ != now;
-    const bool worse =
-        !now && why != nullptr && needs_person(*why) && std::strcmp(told_why_, detail) != 0;
-    if (!news && !worse) {
+    const bool worse = !now && why != nullptr && needs_person(*why) && told_why_ != detail;
+    if (news || worse) {
+        told_ = now;
+        told_why_ = std::move(detail);
+        if (follower != nullptr) {
+            follower->backend_changed(now, told_why_.c_str());
+        }
+        if (now) {
+            told_refused_.reset();
+        }
+    }
+    if (why == nullptr) {
+        tell_refusals();
+    }
+}
+
+void RedisStore::tell_refusals() {
+    std::string text = refusals_.text();
+    if (text == told_refused_) {
         return;
     }
-    told_ = now;
-    told_why_ = detail;
-    if (follower != nullptr) {
-        follower->backend_changed(now, detail);
+    told_refused_ = std::move(text);
+    if (Follower* const follower = mirror_.follower(); follower != nullptr) {
+        follower->refuses(*told_refused_);
     }
 }
 
@@ -274,6 +341,23 @@ net::Task<Result<bool>> RedisStore::set(std::string key, std::string value, SetO
     co_return !reply->is(Kind::nil);
 }
 
+net::Task<Result<bool>> RedisStore::replace(std::string key, std::string expected,
+                                            std::optional<std::string> value,
+                                            std::optional<Millis> ttl) {
+    std::vector<std::string> arguments{std::move(expected)};
+    if (value) {
+        arguments.push_back(std::move(*value));
+        if (ttl) {
+            arguments.push_back(std::to_string(std::max<std::int64_t>(ttl->count(), 1)));
+        }
+    }
+    const auto reply = co_await run_script(kReplaceScript, std::move(key), std::move(arguments));
+    if (!reply) {
+        co_return std::unexpected(reply.error());
+    }
+    co_return reply->integer == 1;
+}
+
 net::Task<Result<std::optional<KnownEntry>>> RedisStore::get(std::string key) {
     const auto value = co_await run({"GET", key});
     if (!value) {
@@ -318,14 +402,17 @@ net::Task<Result<std::int64_t>> RedisStore::erase(std::vector<std::string> keys)
     co_return erased;
 }
 
+net::Task<Result<RedisReply>> RedisStore::run_own(RedisCommand command) {
+    return run(std::move(command));
+}
+
 net::Task<std::string> RedisStore::run_command(std::vector<std::string> arguments) {
     std::string encoded;
     if (const auto answer = answer_here(arguments, place_)) {
         append_reply(encoded, *answer);
         co_return encoded;
     }
-    const auto reply =
-        co_await servers_.run(std::move(arguments), RedisServers::Via::relay, kRelayWithin);
+    const auto reply = co_await servers_.relay(std::move(arguments), kRelayWithin);
     if (!reply) {
         append_reply(encoded, {Kind::error, 0, "ERR " + std::string(reply.error().detail), {}});
         co_return encoded;

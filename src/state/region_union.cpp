@@ -1,31 +1,10 @@
 #include "state/region_union.hpp"
 
 #include <algorithm>
-#include <charconv>
+
+#include "state/revoked.hpp"
 
 namespace gw::state {
-namespace {
-
-// Of a revocation: from when on tokens are good. Others have none.
-std::int64_t moment_of(std::string_view key, std::string_view value) {
-    std::int64_t moment = 0;
-    if (key.starts_with("revoked:")) {
-        std::from_chars(value.data(), value.data() + value.size(), moment);
-    }
-    return moment;
-}
-
-// Never weaker than either: the later moment, until the later end.
-void strengthen(KnownEntry& entry, std::string_view value, std::optional<WallTime> expires) {
-    if (moment_of(entry.key, value) > moment_of(entry.key, entry.value)) {
-        entry.value = value;
-    }
-    if (entry.expires && (!expires || *expires > *entry.expires)) {
-        entry.expires = expires;
-    }
-}
-
-}  // namespace
 
 RegionUnion::RegionUnion(const Clock& clock, Follower& behind, std::size_t peers,
                          PeerChanged changed)
@@ -38,6 +17,7 @@ RegionUnion::RegionUnion(const Clock& clock, Follower& behind, std::size_t peers
 
 void RegionUnion::tell(const std::string& key) {
     std::optional<KnownEntry> entry;
+    std::int64_t moment_ms = 0;
     for (const auto& source : sources_) {
         const Held* const held = source->find(key);
         if (held == nullptr || (held->expires && *held->expires <= clock_.wall)) {
@@ -45,8 +25,16 @@ void RegionUnion::tell(const std::string& key) {
         }
         if (!entry) {
             entry = KnownEntry{key, held->value, held->expires};
-        } else {
-            strengthen(*entry, held->value, held->expires);
+            moment_ms = held->moment_ms;
+            continue;
+        }
+        // Never weaker than either: the later moment, until the later end.
+        if (held->moment_ms > moment_ms) {
+            entry->value = held->value;
+            moment_ms = held->moment_ms;
+        }
+        if (entry->expires && (!held->expires || *held->expires > *entry->expires)) {
+            entry->expires = held->expires;
         }
     }
     if (entry) {
@@ -68,7 +56,16 @@ const RegionUnion::Held* RegionUnion::Source::find(const std::string& key) const
 
 void RegionUnion::Source::known(const KnownEntry& entry) {
     Held& held = held_[entry.key];
-    held = {entry.value, entry.expires, listing_};
+    if (entry.key.starts_with(RevocationWriter::kPrefix)) {
+        // What is no time revokes up to the moment at which it was first seen.
+        const auto until = parse_revoked_until(entry.value);
+        const bool same = held.moment_ms != 0 && held.value == entry.value;
+        held.moment_ms =
+            until || !same ? until.value_or(epoch_ms(whole_.clock_.wall)) : held.moment_ms;
+    }
+    held.value = entry.value;
+    held.expires = entry.expires;
+    held.listing = listing_;
     whole_.tell(entry.key);
 }
 
@@ -104,6 +101,14 @@ void RegionUnion::Source::backend_changed(bool available, const char* why) {
         whole_.changed_(*peer_, available, why);
     } else {
         whole_.behind_.backend_changed(available, why);
+    }
+}
+
+void RegionUnion::Source::refuses(std::string_view what) {
+    if (!peer_) {
+        whole_.behind_.refuses(what);
+    } else if (std::exchange(refused_, !what.empty()) || refused_) {
+        whole_.changed_(*peer_, what.empty(), std::string(what).c_str());
     }
 }
 

@@ -25,7 +25,8 @@ namespace gw::state {
 
 class RegionUnion {
   public:
-    // Told when another region's store is there, or is not. why: a literal.
+    // Told when another region's store is there, or is not, or does not let us
+    // read all. why: for the call only.
     using PeerChanged = std::function<void(std::size_t peer, bool available, const char* why)>;
 
     // clock: of the loop that calls.
@@ -43,7 +44,8 @@ class RegionUnion {
     struct Held {
         std::string value;
         std::optional<WallTime> expires;
-        std::uint64_t listing = 0;  // the last one that named it
+        std::int64_t moment_ms = 0;  // of a revocation: what was issued until then is revoked
+        std::uint64_t listing = 0;   // the last one that named it
     };
     class Source final : public Follower {
       public:
@@ -54,6 +56,7 @@ class RegionUnion {
         void listing_began() override { ++listing_; }
         void listing_ended() override;
         void backend_changed(bool available, const char* why) override;
+        void refuses(std::string_view what) override;
         // Our own only: each region gives its store back what that store had.
         std::vector<KnownEntry> everything() override;
         [[nodiscard]] const Held* find(const std::string& key) const;
@@ -63,6 +66,7 @@ class RegionUnion {
         std::optional<std::size_t> peer_;
         std::unordered_map<std::string, Held> held_;
         std::uint64_t listing_ = 0;
+        bool refused_ = false;
     };
 
     void tell(const std::string& key);

@@ -19,11 +19,13 @@ class Behind final : public Follower {
     void listing_began() override { FAIL() << "the union tells changes"; }
     void listing_ended() override { FAIL() << "the union tells changes"; }
     void backend_changed(bool now, const char*) override { available = now; }
+    void refuses(std::string_view what) override { refused = what; }
     std::vector<KnownEntry> everything() override { return {}; }
 
     std::map<std::string, KnownEntry> entries;
     std::vector<std::string> no_texts;
     bool available = true;
+    std::string refused;
 };
 
 class RegionUnionTest : public testing::Test {
@@ -88,9 +90,29 @@ TEST_F(RegionUnionTest, TheLaterEndCounts) {
 TEST_F(RegionUnionTest, TheLaterRevocationCounts) {
     const std::string key = "revoked:user:alice";
     union_.peer(0).known({key, "1795437000", kStart + 10s});
-    union_.own().known({key, "995437000", kStart + 60s});
+    union_.own().known({key, "1695437000", kStart + 60s});
     EXPECT_EQ(behind_.entries.at(key).value, "1795437000");
     EXPECT_EQ(behind_.entries.at(key).expires, kStart + 60s);
+}
+
+TEST_F(RegionUnionTest, TheLaterRevocationCountsWhateverItsUnit) {
+    const std::string key = "revoked:user:alice";
+    union_.own().known({key, "1695437000000", std::nullopt});  // 2023, in ms
+    union_.peer(0).known({key, "1795437000", std::nullopt});
+    EXPECT_EQ(behind_.entries.at(key).value, "1795437000");
+    union_.peer(1).known({key, "1795437001000000", std::nullopt});  // a second later, in µs
+    EXPECT_EQ(behind_.entries.at(key).value, "1795437001000000");
+}
+
+TEST_F(RegionUnionTest, ARevocationThatIsNoTimeCountsFromWhenItWasSeen) {
+    const std::string key = "revoked:user:alice";
+    union_.own().known({key, "yes", std::nullopt});
+    union_.peer(0).known({key, "1795436999", std::nullopt});
+    EXPECT_EQ(behind_.entries.at(key).value, "yes");
+    clock_.wall = kStart + 60s;
+    union_.own().known({key, "yes", std::nullopt});  // listed again
+    union_.peer(1).known({key, "1795437001", std::nullopt});
+    EXPECT_EQ(behind_.entries.at(key).value, "1795437001");
 }
 
 TEST_F(RegionUnionTest, WhatHasEndedInOneRegionDoesNotHideAnother) {
@@ -120,6 +142,18 @@ TEST_F(RegionUnionTest, LosingAPeerChangesNothingButWhatIsToldOfIt) {
     EXPECT_EQ(peers_up_, (std::map<std::size_t, bool>{{1, false}}));
     union_.own().backend_changed(false, "gone");
     EXPECT_FALSE(behind_.available);
+}
+
+TEST_F(RegionUnionTest, APeerThatLetsUsReadOnlySomeCountsAsAwayUntilItLetsUsReadAll) {
+    union_.peer(1).refuses("");
+    EXPECT_TRUE(peers_up_.empty()) << "nothing was refused";
+    union_.peer(1).refuses("GETRANGE revoked:*");
+    EXPECT_EQ(peers_up_, (std::map<std::size_t, bool>{{1, false}}));
+    EXPECT_EQ(behind_.refused, "");
+    union_.peer(1).refuses("");
+    EXPECT_EQ(peers_up_, (std::map<std::size_t, bool>{{1, true}}));
+    union_.own().refuses("SET idempotency:*");
+    EXPECT_EQ(behind_.refused, "SET idempotency:*");
 }
 
 TEST_F(RegionUnionTest, OnlyWhatIsOursIsWrittenBackToOurStore) {

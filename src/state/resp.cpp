@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.hpp"
+
 namespace gw::state {
 namespace {
 
@@ -33,6 +35,56 @@ std::int64_t number_at(std::string_view bytes, std::size_t& at) {
     return number;
 }
 
+constexpr bool is_blank(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// What stands behind a backslash within double quotes.
+char unescaped(std::string_view& line) {
+    if (line.size() >= 3 && line[0] == 'x' && hex_value(line[1]) >= 0 && hex_value(line[2]) >= 0) {
+        const char byte = static_cast<char>(hex_value(line[1]) * 16 + hex_value(line[2]));
+        line.remove_prefix(3);
+        return byte;
+    }
+    constexpr std::string_view kNames = "nrtba";
+    constexpr std::string_view kBytes = "\n\r\t\b\a";
+    const char name = line.front();
+    line.remove_prefix(1);
+    const std::size_t at = kNames.find(name);
+    return at == std::string_view::npos ? name : kBytes[at];
+}
+
+// One word off the front of a line that begins with it, as Redis takes it: quotes may stand
+// anywhere in a word, and end it. Nothing if they are not closed.
+std::optional<std::string> take_word(std::string_view& line) {
+    std::string word;
+    while (!line.empty() && !is_blank(line.front())) {
+        const char first = line.front();
+        line.remove_prefix(1);
+        if (first != '"' && first != '\'') {
+            word += first;
+            continue;
+        }
+        while (!line.empty() && line.front() != first) {
+            const char c = line.front();
+            line.remove_prefix(1);
+            if (c == '\\' && first == '"' && !line.empty()) {
+                word += unescaped(line);
+            } else if (c == '\\' && line.starts_with('\'')) {
+                word += '\'';
+                line.remove_prefix(1);
+            } else {
+                word += c;
+            }
+        }
+        if (line.empty() || (line.size() > 1 && !is_blank(line[1]))) {
+            return std::nullopt;
+        }
+        line.remove_prefix(1);
+    }
+    return word;
+}
+
 RespCommand read_line(std::string_view bytes) {
     constexpr std::size_t kLineMax = 64UL * 1024;
     const std::size_t end = bytes.find('\n');
@@ -44,15 +96,17 @@ RespCommand read_line(std::string_view bytes) {
     }
     RespCommand command{.state = State::complete, .arguments = {}, .consumed = end + 1, .why = ""};
     std::string_view line = bytes.substr(0, end);
-    while (!line.empty()) {
-        const std::size_t from = line.find_first_not_of(" \t\r");
-        if (from == std::string_view::npos) {
+    while (true) {
+        line.remove_prefix(
+            static_cast<std::size_t>(std::ranges::find_if_not(line, is_blank) - line.begin()));
+        if (line.empty()) {
             break;
         }
-        line.remove_prefix(from);
-        const std::string_view word = line.substr(0, line.find_first_of(" \t\r"));
-        command.arguments.emplace_back(word);
-        line.remove_prefix(word.size());
+        auto word = take_word(line);
+        if (!word) {
+            return malformed("Protocol error: unbalanced quotes in request");
+        }
+        command.arguments.push_back(std::move(*word));
     }
     return command.arguments.size() > kRespArgumentsMax
                ? malformed("Protocol error: invalid multibulk length")

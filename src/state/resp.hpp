@@ -21,7 +21,8 @@ struct RespCommand {
 inline constexpr std::size_t kRespArgumentsMax = 1'024;
 inline constexpr std::size_t kRespArgumentMax = 1UL << 20;
 
-// The first command in `bytes`: an array of bulk strings, or a line of words as telnet sends it.
+// The first command in `bytes`: an array of bulk strings, or a line of words, perhaps in quotes, as
+// telnet sends it.
 RespCommand read_command(std::string_view bytes);
 
 std::string resp_ok();

@@ -1,6 +1,6 @@
 #include "state/resp_client.hpp"
 
-// allow(homes): the one place that asks and blocks; everything else goes by redis_connection
+// The one place that asks and blocks; everything else goes by redis_connection.
 #include <hiredis/hiredis.h>
 
 namespace gw::state {

@@ -65,6 +65,9 @@ std::optional<RespSession::Answer> RespSession::answer(const Arguments& argument
     if (!allowed_) {
         return Answer{resp_error(kNoAuth)};
     }
+    if (is(kWhoCommand) && arguments.size() == 1) {
+        return Answer{resp_bulk(std::string(kWhoAnswer) + std::string(kVersion))};
+    }
     if (is("CLIENT") && arguments.size() > 1) {
         if (auto reply = client(arguments)) {
             return Answer{std::move(*reply)};

@@ -1,5 +1,6 @@
 // What concerns one connection to the port for redis-cli, whichever backend is behind it: AUTH,
-// HELLO, CLIENT and QUIT. Everything else is the store's to answer, once who asks may. Pure.
+// HELLO, CLIENT, QUIT and GATEWAY. Everything else is the store's to answer, once who asks may.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +10,10 @@
 #include <vector>
 
 namespace gw::state {
+
+// Asks who is behind the port. Redis knows no such command, so that nobody takes one for a gateway.
+inline constexpr std::string_view kWhoCommand = "GATEWAY";
+inline constexpr std::string_view kWhoAnswer = "api-gateway ";  // and the version
 
 // Without telling by its duration where they differ.
 bool same_secret(std::string_view a, std::string_view b);

@@ -78,6 +78,15 @@ TEST(RespSession, IsGreetedWithAPassword) {
               "-ERR Syntax error in HELLO option 'AUTH'\r\n");
 }
 
+TEST(RespSession, SaysThatItIsAGateways) {
+    RespSession session(1, true);
+    EXPECT_EQ(reply(session, {"GATEWAY"}, "secret"), kNoAuth);
+    EXPECT_EQ(reply(session, {"AUTH", "secret"}, "secret"), kOk);
+    for (const char* asked : {"GATEWAY", "gateway"}) {
+        EXPECT_TRUE(reply(session, {asked}, "secret").contains("\r\napi-gateway ")) << asked;
+    }
+}
+
 TEST(RespSession, HasAName) {
     RespSession session(1, false);
     EXPECT_EQ(reply(session, {"CLIENT", "GETNAME"}, ""), "$-1\r\n");

@@ -27,6 +27,24 @@ TEST(Resp, ReadsALineOfWords) {
     EXPECT_TRUE(read_command("\r\n").arguments.empty());
 }
 
+TEST(Resp, ReadsQuotedWordsOfALineAsRedisDoes) {
+    const RespCommand command = read_command(
+        R"(SET "banned:ip:192.0.2.1" "a \"b\" \n\r\t\b\a\\\x41\xZZ\q" 'it\'s \n' "" x"y z")"
+        "\r\n");
+    EXPECT_EQ(command.arguments,
+              (std::vector<std::string>{"SET", "banned:ip:192.0.2.1", "a \"b\" \n\r\t\b\a\\AxZZq",
+                                        R"(it's \n)", "", "xy z"}));
+}
+
+TEST(Resp, RefusesQuotesThatAreNotClosed) {
+    for (const char* text : {"SET a \"b\n", "SET a 'b\r\n", "SET \"a\"b\r\n", "SET 'a'b\r\n",
+                             "SET a \"b\\\"\r\n", "\"\n"}) {
+        const RespCommand command = read_command(text);
+        EXPECT_EQ(command.state, State::malformed) << text;
+        EXPECT_STREQ(command.why, "Protocol error: unbalanced quotes in request");
+    }
+}
+
 TEST(Resp, RefusesWhatIsNoCommand) {
     for (const char* text : {"*-1\r\n", "*x\r\n", "*1025\r\n", "*1\r\n+OK\r\n", "*1\r\n$-1\r\n",
                              "*1\r\n$1048577\r\n", "*1\r\n$1\r\nabc\r\n", "*1\r\n$x\r\n"}) {

@@ -96,6 +96,11 @@ std::optional<std::int64_t> parse_revoked_until(std::string_view value) {
     return ms < kLeastMs ? std::nullopt : std::optional(ms);
 }
 
+std::string revoked_until_text(std::int64_t until_ms) {
+    const std::string fraction = std::to_string(1'000 + until_ms % 1'000);
+    return std::to_string(until_ms / 1'000) + "." + fraction.substr(1);
+}
+
 std::optional<RevokedBy> Revocations::check_each(std::string_view jti, std::string_view sub,
                                                  std::string_view tenant, WallTime issued_at,
                                                  WallTime now) const {
@@ -157,6 +162,7 @@ Taken RevocationWriter::set_until(Place place, std::string_view value,
         if (before && before->in_force(now) && before->value.substr(kMomentSize) == value) {
             until_ms = until_of(before->value);
         }
+        taken.moment_ms = until_ms;
     } else if (until_ms > epoch_ms(now) + kSoon.count()) {
         taken.complaint = "is far ahead: tokens are revoked until then, new ones too";
     }

@@ -7,12 +7,13 @@
 // The value is epoch seconds, with or without a fraction; milliseconds, micro- and nanoseconds are
 // known by their size. A value that is no time after 2001 revokes whatever was issued up to the
 // moment at which it was first seen: whoever wrote it meant to revoke, and it must not keep people
-// from signing in again.
+// from signing in again. Whoever has seen it first writes that moment in its place.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
@@ -30,6 +31,8 @@ std::string_view name_of(RevokedBy by);
 // The moment in milliseconds of the epoch up to which tokens are revoked. Nothing if the value is
 // no time after 2001.
 std::optional<std::int64_t> parse_revoked_until(std::string_view value);
+// The value that says so: epoch seconds with their fraction.
+std::string revoked_until_text(std::int64_t until_ms);
 
 // Any thread.
 class Revocations {

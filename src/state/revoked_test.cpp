@@ -104,6 +104,20 @@ TEST(Revocations, GarbageRevokesUpToTheMomentItWasSeen) {
     EXPECT_EQ(revoked(writer.commit(), kNow + 1h), "user");
 }
 
+TEST(Revocations, GarbageIsToldAsTheMomentItWasTakenFor) {
+    RevocationWriter writer(kSeed);
+    EXPECT_EQ(set(writer, "user:u", "1795437000.5").moment_ms, 0);
+    const Taken first = set(writer, "user:u", "1");
+    EXPECT_EQ(first.moment_ms, epoch_ms(kNow));
+    // The same as before while nobody could write it.
+    EXPECT_EQ(set(writer, "user:u", "1", {}, kNow + 1h).moment_ms, epoch_ms(kNow));
+    const std::string text = revoked_until_text(epoch_ms(kNow) + 7);
+    EXPECT_EQ(text, "1795437000.007");
+    EXPECT_EQ(parse_revoked_until(text), epoch_ms(kNow) + 7);
+    EXPECT_STREQ(set(writer, "user:u", text).complaint, "");
+    EXPECT_EQ(set(writer, "jti:j", "1").moment_ms, 0);
+}
+
 TEST(Revocations, GarbageSetAgainAfterItsEndIsSeenAgain) {
     RevocationWriter writer(kSeed);
     set(writer, "all", "x", kNow + 60s);

@@ -152,7 +152,7 @@ net::Task<Result<void>> SnapshotKeeper::place(ReplacementFile& file) {
     if (!done) {
         co_return done;
     }
-    if (overtaken_) {
+    if (overtaken_ || is_a_successors()) {
         co_return Result<void>{};
     }
     const auto placed = file.put_in_place();
@@ -208,8 +208,17 @@ Result<void> SnapshotKeeper::write_at_once() {
     return {};
 }
 
+// A successor knows what this one knew, and more. Without one to be expected the file is ours,
+// whoever has touched it.
+bool SnapshotKeeper::is_a_successors() const {
+    const auto there = successor_expected_ ? file_at(path_) : std::nullopt;
+    return there && there != ours_;
+}
+
 void SnapshotKeeper::flush() {
-    if (off_ || !(changed_ || writing_)) {
+    const bool theirs = is_a_successors();
+    successor_expected_ = true;
+    if (off_ || theirs || !(changed_ || writing_)) {
         return;
     }
     changed_ = false;
@@ -226,10 +235,7 @@ net::Task<void> SnapshotKeeper::stop() {
     disk_.cancel();
     work_.wake();
     co_await scope_.all_done();
-    const auto there = file_at(path_);
-    if (there && there != ours_) {
-        changed_ = false;  // a successor's, who knows what this one knew and more
-    }
+    successor_expected_ = true;
     flush();
     store_.on_change({});
 }

@@ -62,9 +62,10 @@ class SnapshotKeeper {
     // file that makes no sense is moved aside. One that is none (/dev/null) turns this off.
     SnapshotLoad load();
 
-    // Writes at once what is not yet in the file; blocks. Before a successor reads it.
+    // Writes at once what is not yet in the file; blocks. Before a successor reads it: once that
+    // one has written the file, it is not written here any more.
     void flush();
-    // The same, and no more after it, unless a successor has written the file since.
+    // The same, and no more after it.
     net::Task<void> stop();
 
   private:
@@ -78,6 +79,7 @@ class SnapshotKeeper {
     Result<void> write_at_once();
     // The next part of the snapshot; 0 after the last.
     std::uint64_t write_slice(SnapshotWriter& writer, std::uint64_t cursor, std::size_t entries);
+    [[nodiscard]] bool is_a_successors() const;
     void tell(const Result<void>& written);
 
     net::Loop& loop_;
@@ -90,6 +92,7 @@ class SnapshotKeeper {
     bool changed_ = false;              // since what was written last was begun
     bool writing_ = false;
     bool overtaken_ = false;  // what is being written has been written at once meanwhile
+    bool successor_expected_ = false;
     bool failing_ = false;
     bool stopping_ = false;
     bool off_ = false;

@@ -107,6 +107,22 @@ class SnapshotKeeperTest : public testing::Test {
         gateway.turning.loop.between_turns({});
         co_await gateway.stop();
     }
+    net::Task<void> write_beside_a_successor(Kept& gateway) {
+        bool began = false;
+        bool ended = false;
+        gateway.turning.loop.between_turns([&] {
+            began = began || files() == 2;
+            ended = began && files() == 1;
+        });
+        EXPECT_TRUE(gateway.put("banned:user:late", "1"));
+        EXPECT_TRUE(co_await gateway.turning.until([&ended] { return ended; }));
+        gateway.turning.loop.between_turns({});
+        EXPECT_TRUE(in_file().contains("banned:user:second"));
+        EXPECT_TRUE(gateway.put("banned:user:later", "1"));
+        gateway.keeper.flush();
+        EXPECT_TRUE(in_file().contains("banned:user:second"));
+        co_await gateway.stop();
+    }
     net::Task<void> until_written_and_end(Kept& gateway, std::size_t entries) {
         const bool there =
             co_await gateway.turning.until([this, entries] { return in_file().size() == entries; });
@@ -241,6 +257,17 @@ TEST_F(SnapshotKeeperTest, TheLastOneIsASuccessors) {
     second->run(until_written_and_end(*second, 1));
     first->run(end_of(*first));
     EXPECT_EQ(in_file().size(), 1U);
+    EXPECT_TRUE(in_file().contains("banned:user:second"));
+}
+
+TEST_F(SnapshotKeeperTest, WhatASuccessorHasWrittenIsNotReplaced) {
+    const auto first = kept();
+    ASSERT_TRUE(first->put("banned:user:first", "1"));
+    first->keeper.flush();
+    const auto second = kept();
+    ASSERT_TRUE(second->put("banned:user:second", "1"));
+    second->run(until_written_and_end(*second, 2));
+    first->run(write_beside_a_successor(*first));
     EXPECT_TRUE(in_file().contains("banned:user:second"));
 }
 

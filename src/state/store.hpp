@@ -45,9 +45,12 @@ class Follower {
     // gone.
     virtual void listing_began() = 0;
     virtual void listing_ended() = 0;
-    // The backend is there, or is not. While it is not, what was known stays in force. why: a
-    // literal.
+    // The backend is there, or is not. While it is not, what was known stays in force. why: for the
+    // call only.
     virtual void backend_changed(bool available, const char* why) = 0;
+    // What the backend does not permit us, though it is there; "" when that is over. For people,
+    // and for the call only.
+    virtual void refuses(std::string_view what) = 0;
     // Everything known now, to be written back to a backend that has lost it.
     virtual std::vector<KnownEntry> everything() = 0;
 
@@ -61,6 +64,8 @@ class Store {
 
     [[nodiscard]] virtual std::string_view backend() const = 0;  // "embedded" or "redis"
     [[nodiscard]] virtual bool available() const = 0;
+    // The follower has once been told of all that exists.
+    [[nodiscard]] virtual bool told_all() const = 0;
     // How old the last proof is that changes reach us; it grows while the backend is away.
     [[nodiscard]] virtual Millis lag() const = 0;
 
@@ -70,6 +75,11 @@ class Store {
     // False: not set, because of `when`.
     virtual net::Task<Result<bool>> set(std::string key, std::string value, SetOptions options) = 0;
     virtual net::Task<Result<std::optional<KnownEntry>>> get(std::string key) = 0;
+    // Puts `value` in the place of `expected`, in one step; without a value the key goes. No ttl:
+    // it ends when that would have ended. False: something else stands there, or nothing.
+    virtual net::Task<Result<bool>> replace(std::string key, std::string expected,
+                                            std::optional<std::string> value,
+                                            std::optional<Millis> ttl) = 0;
     // How many of them there were.
     virtual net::Task<Result<std::int64_t>> erase(std::vector<std::string> keys) = 0;
 
@@ -78,6 +88,10 @@ class Store {
     // tried again, where the backend runs no scripts.
     virtual net::Task<Result<RedisReply>> run_script(std::string_view script, std::string key,
                                                      std::vector<std::string> arguments) = 0;
+
+    // A command that none of the above is, about the key behind its name. Never an error of Redis;
+    // unreachable, never to be tried again, where the backend has none such.
+    virtual net::Task<Result<RedisReply>> run_own(RedisCommand command) = 0;
 
     // From here on `follower` is told of all keys that begin with one of `prefixes`, at once with
     // what exists. Once, before the loop turns; it must outlive the store.

@@ -152,11 +152,12 @@ void Breaker::open(Instant now, std::string why) {
 // Why the counts are a reason to open; "": they are none.
 std::string Breaker::reason(Instant now) const {
     const Sums found = sums(now);
-    const auto reaches = [&](std::uint64_t part, std::uint32_t percent) {
-        return part > 0 && part * 100 >= found.all * percent;
+    // More than all there is not: there, all of them.
+    const auto passes = [&](std::uint64_t part, std::uint32_t percent) {
+        return percent < 100 ? part * 100 > found.all * percent : part > 0 && part == found.all;
     };
-    const bool failing = reaches(found.failed, options_.error_threshold);
-    const bool slow = reaches(found.slow, options_.slow_threshold);
+    const bool failing = passes(found.failed, options_.error_threshold);
+    const bool slow = passes(found.slow, options_.slow_threshold);
     if (found.all < options_.volume_threshold || (!failing && !slow)) {
         return "";
     }

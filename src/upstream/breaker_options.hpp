@@ -31,12 +31,12 @@ void fields(Visitor& field, BreakerOptions& o) {
           Range{1, 1'000'000'000}, "fewer requests in the window say nothing");
     field("error_threshold", o.error_threshold, Env{"CIRCUIT_BREAKER_ERROR_THRESHOLD"},
           Range{1, 100},
-          "share of failures, in percent, at which it opens; answers of 5xx, refused, reset and "
-          "late connections are failures, 4xx never");
+          "share of failures, in percent, above which it opens (100: all failed); answers of 5xx, "
+          "refused, reset and late connections are failures, 4xx never");
     field("slow_ms", o.slow, Env{"CIRCUIT_BREAKER_TIMEOUT"}, Range{0, 86'400'000},
           "an answer that takes longer counts as slow; 0: none does");
     field("slow_threshold", o.slow_threshold, Range{1, 100},
-          "share of slow answers, in percent, at which it opens");
+          "share of slow answers, in percent, above which it opens; 100: all were slow");
     field("reset_timeout_ms", o.reset_timeout, Env{"CIRCUIT_BREAKER_RESET_TIMEOUT"},
           Range{1, 86'400'000},
           "how long it stays open before requests may try, give or take a tenth; doubled each time "
@@ -75,11 +75,11 @@ void fields(Visitor& field, ServiceBreakerOptions& o) {
     field("volume_threshold", o.volume_threshold, Env{"CIRCUIT_BREAKER_VOLUME_THRESHOLD"},
           Range{0, 1'000'000'000}, "fewer requests in the window say nothing; 0: as for all");
     field("error_threshold", o.error_threshold, Env{"CIRCUIT_BREAKER_ERROR_THRESHOLD"},
-          Range{0, 100}, "share of failures, in percent, at which it opens; 0: as for all");
+          Range{0, 100}, "share of failures, in percent, above which it opens; 0: as for all");
     field("slow_ms", o.slow, Env{"CIRCUIT_BREAKER_TIMEOUT"}, Range{0, 86'400'000},
           "an answer that takes longer counts as slow; 0: as for all");
     field("slow_threshold", o.slow_threshold, Range{0, 100},
-          "share of slow answers, in percent, at which it opens; 0: as for all");
+          "share of slow answers, in percent, above which it opens; 0: as for all");
     field("reset_timeout_ms", o.reset_timeout, Env{"CIRCUIT_BREAKER_RESET_TIMEOUT"},
           Range{0, 86'400'000}, "how long it stays open before requests may try; 0: as for all");
 }

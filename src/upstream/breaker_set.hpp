@@ -1,5 +1,6 @@
 // The breakers of all services of this process, by name. A breaker stays as long as the process:
-// configurations come and go, what it knows of a service does not.
+// configurations come and go, what it knows of a service does not. Shown are those of the services
+// that are configured.
 #pragma once
 
 #include <functional>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "upstream/breaker.hpp"
 
@@ -23,25 +25,22 @@ class BreakerSet {
     // Any thread, all of it. The breaker of a service, made if need be.
     Breaker& of(const std::string& name) {
         const std::scoped_lock lock(mutex_);
-        std::unique_ptr<Breaker>& breaker = breakers_[name];
-        if (breaker == nullptr) {
-            breaker =
-                std::make_unique<Breaker>(name, options_of(name), Random::fresh_seed(), changed_);
-        }
-        return *breaker;
+        return made(name);
     }
     // Null: there is no such service.
     Breaker* find(const std::string& name) {
         const std::scoped_lock lock(mutex_);
-        const auto at = breakers_.find(name);
-        return at == breakers_.end() ? nullptr : at->second.get();
+        return services_.contains(name) ? &made(name) : nullptr;
     }
-    // own: of services that differ from the rest.
+    // services: all there are, with what each has of its own.
     void configure(const BreakerOptions& options,
-                   std::map<std::string, ServiceBreakerOptions> own = {}) {
+                   std::map<std::string, ServiceBreakerOptions> services) {
         const std::scoped_lock lock(mutex_);
         options_ = options;
-        own_ = std::move(own);
+        services_ = std::move(services);
+        for (const auto& [name, own] : services_) {
+            made(name);
+        }
         for (const auto& [name, breaker] : breakers_) {
             breaker->configure(options_of(name));
         }
@@ -50,20 +49,31 @@ class BreakerSet {
     void each(Visit visit) const {
         const std::scoped_lock lock(mutex_);
         for (const auto& [name, breaker] : breakers_) {
-            visit(*breaker);
+            if (services_.contains(name)) {
+                visit(std::as_const(*breaker));
+            }
         }
     }
 
   private:
+    // With the mutex held, both.
+    Breaker& made(const std::string& name) {
+        std::unique_ptr<Breaker>& breaker = breakers_[name];
+        if (breaker == nullptr) {
+            breaker =
+                std::make_unique<Breaker>(name, options_of(name), Random::fresh_seed(), changed_);
+        }
+        return *breaker;
+    }
     [[nodiscard]] BreakerOptions options_of(const std::string& name) const {
-        const auto own = own_.find(name);
-        return own == own_.end() ? options_ : own->second.over(options_);
+        const auto own = services_.find(name);
+        return own == services_.end() ? options_ : own->second.over(options_);
     }
 
     std::function<void(const std::string& name)> changed_;
     mutable std::mutex mutex_;
     BreakerOptions options_;
-    std::map<std::string, ServiceBreakerOptions> own_;
+    std::map<std::string, ServiceBreakerOptions> services_;
     std::map<std::string, std::unique_ptr<Breaker>> breakers_;
 };
 

@@ -39,7 +39,7 @@ class BreakerTest : public testing::Test {
                     [this](const std::string&) { ++changes; }};
 };
 
-TEST_F(BreakerTest, OpensWhenHalfOfEnoughRequestsFail) {
+TEST_F(BreakerTest, OpensWhenMoreThanHalfOfEnoughRequestsFail) {
     ask(Result::failure, 9);
     EXPECT_EQ(state(), BreakerState::closed);
     ask(Result::failure);
@@ -53,7 +53,25 @@ TEST_F(BreakerTest, OpensWhenHalfOfEnoughRequestsFail) {
     EXPECT_EQ(breaker.snapshot(now).rejects, 1U);
 }
 
-TEST_F(BreakerTest, StaysClosedBelowTheShareAndForgetsWithTheWindow) {
+TEST_F(BreakerTest, OpensAboveTheShareAndNotAtIt) {
+    ask(Result::success, 10);
+    ask(Result::failure, 10);
+    EXPECT_EQ(state(), BreakerState::closed);
+    ask(Result::failure);
+    EXPECT_EQ(state(), BreakerState::open);
+}
+
+TEST_F(BreakerTest, AShareOfAHundredPercentIsAllOfThem) {
+    breaker.configure({.error_threshold = 100, .slow = Millis(1'000), .slow_threshold = 100});
+    ask(Result::success);
+    ask(Result::failure, 20);
+    EXPECT_EQ(state(), BreakerState::closed);
+    now += seconds(11);
+    ask(Result::failure, 10);
+    EXPECT_EQ(state(), BreakerState::open);
+}
+
+TEST_F(BreakerTest, StaysClosedAtTheShareAndForgetsWithTheWindow) {
     ask(Result::success, 11);
     ask(Result::failure, 10);
     EXPECT_EQ(state(), BreakerState::closed);
@@ -63,7 +81,10 @@ TEST_F(BreakerTest, StaysClosedBelowTheShareAndForgetsWithTheWindow) {
 }
 
 TEST_F(BreakerTest, OpensForSlowAnswers) {
-    ask(Result::success, 10, Millis(1'001));
+    ask(Result::success, 2);
+    ask(Result::success, 8, Millis(1'001));
+    EXPECT_EQ(state(), BreakerState::closed);
+    ask(Result::success, 1, Millis(1'001));
     EXPECT_EQ(state(), BreakerState::open);
 }
 
@@ -317,6 +338,26 @@ TEST(BreakerSet, AServiceDiffersFromTheOthersInWhatItSays) {
     EXPECT_EQ(set.of("careful").snapshot(now).state, BreakerState::open);
     now += seconds(30);
     EXPECT_EQ(set.of("careful").snapshot(now).state, BreakerState::half_open);
+}
+
+TEST(BreakerSet, ShowsTheServicesOfTheConfigurationAndKeepsWhatItKnowsOfOthers) {
+    BreakerSet set([](const std::string&) {});
+    const auto shown = [&] {
+        std::vector<std::string> names;
+        set.each([&](const Breaker& breaker) { names.push_back(breaker.name()); });
+        return names;
+    };
+    const BreakerOptions options{.volume_threshold = 1};
+    set.configure(options, {{"gone", {}}, {"stays", {}}});
+    EXPECT_EQ(shown(), (std::vector<std::string>{"gone", "stays"}));
+    Breaker& gone = set.of("gone");
+    gone.report(gone.admit(kBegin), Result::failure, Millis(1), kBegin);
+    set.configure(options, {{"stays", {}}});
+    EXPECT_EQ(shown(), std::vector<std::string>{"stays"});
+    EXPECT_EQ(set.find("gone"), nullptr);
+    set.configure(options, {{"gone", {}}, {"stays", {}}});
+    ASSERT_EQ(set.find("gone"), &gone);
+    EXPECT_EQ(gone.snapshot(kBegin).state, BreakerState::open);
 }
 
 TEST(ServiceBreakerOptions, AreReadAndAllThatIsWrongIsToldWithItsPlace) {

@@ -94,25 +94,18 @@ SharedLease::~SharedLease() {
     }
 }
 
-namespace {
-
-// For the connection that another request has made.
-struct Wait final : net::Attempt {
-    explicit Wait(net::Loop& loop) : pause(loop) {}
-    void cancel() override {
-        cancelled = true;
-        pause.wake();
+http::H2ClientConnection* Endpoint::with_room() {
+    for (const auto& connection : shared_) {
+        if (!connection->has_room()) {
+            continue;
+        }
+        if (is_old(connection->opened())) {
+            connection->retire();
+            continue;
+        }
+        return connection.get();
     }
-    net::Pause pause;
-    bool cancelled = false;
-};
-
-}  // namespace
-
-http::H2ClientConnection* Endpoint::with_room() const {
-    const auto found =
-        std::ranges::find_if(shared_, [](const auto& each) { return each->has_room(); });
-    return found != shared_.end() ? found->get() : nullptr;
+    return nullptr;
 }
 
 net::Task<void> Endpoint::run(http::H2ClientConnection& connection) {
@@ -127,26 +120,16 @@ net::Task<Result<SharedLease>> Endpoint::share(http::H1Pool& pool, net::PaceLimi
     // Counted while it waits as well: a rush must not pass the cap together, and an endpoint that
     // leaves has to stay for as long as somebody waits at it.
     ++lent_;
-    Wait wait(loop_);
     while (true) {
         if (http::H2ClientConnection* const found = with_room(); found != nullptr) {
             co_return SharedLease(*this, *found);
         }
-        if (!connecting_) {
+        if (!connecting_ && known_by() == kNever) {
             break;
         }
-        if (loop_.now() >= deadline) {
+        if (const Result<void> waited = co_await wait_for_room(deadline, attempt); !waited) {
             --lent_;
-            co_return fail(Errc::timeout, Fault::upstream, "no connection was made in time");
-        }
-        waiting_.push_back(&wait.pause);
-        attempt = &wait;
-        co_await wait.pause.until(deadline);
-        attempt = nullptr;
-        std::erase(waiting_, &wait.pause);
-        if (wait.cancelled) {
-            --lent_;
-            co_return fail(Errc::cancelled, Fault::upstream, "nobody waits any more");
+            co_return std::unexpected(waited.error());
         }
     }
     connecting_ = true;
@@ -156,24 +139,77 @@ net::Task<Result<SharedLease>> Endpoint::share(http::H1Pool& pool, net::PaceLimi
     Result<net::Fd> made = co_await connector;
     attempt = nullptr;
     connecting_ = false;
-    for (net::Pause* const each : std::exchange(waiting_, {})) {
-        each->wake();
-    }
     if (!made) {
         --lent_;
-        if (made.error().code == Errc::timeout && latest < deadline) {
-            made.error().code = Errc::connect_timeout;
+        Error error = made.error();
+        if (error.code == Errc::timeout && latest < deadline) {
+            error.code = Errc::connect_timeout;
         }
-        co_return std::unexpected(made.error());
+        // One that was given up, or had less time than the others, says nothing to them.
+        const bool given_up = error.code == Errc::cancelled || error.code == Errc::timeout;
+        wake_waiting(given_up ? std::nullopt : std::optional(error));
+        co_return std::unexpected(error);
     }
+    wake_waiting(std::nullopt);
     shared_.push_back(std::make_unique<http::H2ClientConnection>(loop_, std::move(*made), pool,
                                                                  pace, options_.idle_timeout));
     http::H2ClientConnection& fresh = *shared_.back();
+    fresh.when_known([this](bool said) { room_is_known(said); });
     shared_scope_.spawn(run(fresh));
     if (retired_) {
         fresh.retire();
     }
     co_return SharedLease(*this, fresh);
+}
+
+// Until there may be room, or it is certain that the connection on its way gives none.
+net::Task<Result<void>> Endpoint::wait_for_room(Instant deadline, net::Attempt*& attempt) {
+    const Instant latest =
+        connecting_ ? std::min(deadline, loop_.now() + options_.connect_timeout) : deadline;
+    Wait wait(loop_);
+    waiting_.push_back(&wait);
+    attempt = &wait;
+    co_await wait.pause.until(std::min(latest, known_by()));
+    attempt = nullptr;
+    std::erase(waiting_, &wait);
+    if (wait.cancelled) {
+        co_return fail(Errc::cancelled, Fault::upstream, "nobody waits any more");
+    }
+    if (wait.failed) {
+        co_return std::unexpected(*wait.failed);
+    }
+    if (!wait.woken && loop_.now() >= latest) {
+        const Errc code = latest < deadline ? Errc::connect_timeout : Errc::timeout;
+        co_return fail(code, Fault::upstream, "no connection was made in time", Retry::yes);
+    }
+    co_return Result<void>{};
+}
+
+// When new connections are told from those that have no room, at the earliest.
+Instant Endpoint::known_by() const {
+    Instant earliest = kNever;
+    for (const auto& connection : shared_) {
+        earliest = std::min(earliest, connection->known_by());
+    }
+    return earliest;
+}
+
+// A connection that ends before the service has said anything is none.
+void Endpoint::room_is_known(bool said) {
+    std::optional<Error> failed;
+    if (!said && !connecting_ && known_by() == kNever && with_room() == nullptr) {
+        failed = Error{Errc::closed, Fault::upstream, Retry::yes,
+                       "the service closed a new connection without a word"};
+    }
+    wake_waiting(failed);
+}
+
+void Endpoint::wake_waiting(const std::optional<Error>& failed) {
+    for (Wait* const each : std::exchange(waiting_, {})) {
+        each->failed = failed;
+        each->woken = true;
+        each->pause.wake();
+    }
 }
 
 net::Task<void> Endpoint::end_shared() {
@@ -186,8 +222,11 @@ net::Task<void> Endpoint::end_shared() {
 bool Endpoint::worn_out(const Connection& connection) const {
     const Instant::duration idle = loop_.now() - connection.idle_since;
     return idle > idle_limit_.limit(options_.idle_timeout, loop_.now()) ||
-           (options_.age_max > Millis::zero() &&
-            loop_.now() - connection.opened > options_.age_max);
+           is_old(connection.opened);
+}
+
+bool Endpoint::is_old(Instant opened) const {
+    return options_.age_max > Millis::zero() && loop_.now() - opened > options_.age_max;
 }
 
 bool Endpoint::is_fit(const Connection& connection, bool exact) {
@@ -212,6 +251,15 @@ void Endpoint::take_back(std::unique_ptr<Connection> connection) {
     ++connection->served;
     connection->stream.watch_peer(connection.get());
     idle_.push_back(std::move(connection));
+}
+
+Endpoint::Count Endpoint::connections() const {
+    const auto busy = static_cast<std::size_t>(
+        std::ranges::count_if(shared_, [](const auto& each) { return each->live() > 0; }));
+    const auto open = static_cast<std::size_t>(
+        std::ranges::count_if(shared_, [](const auto& each) { return !each->ended(); }));
+    const bool shares = options_.protocol == ServiceProtocol::h2;
+    return {.idle = idle_.size() + open - std::min(open, busy), .active = shares ? busy : lent_};
 }
 
 // FNV-1a of the address as text.

@@ -66,7 +66,11 @@ class SharedLease {
         : endpoint_(&endpoint), connection_(&connection) {}
     SharedLease(SharedLease&& other) noexcept
         : endpoint_(std::exchange(other.endpoint_, nullptr)), connection_(other.connection_) {}
-    SharedLease& operator=(SharedLease&&) = delete;
+    SharedLease& operator=(SharedLease&& other) noexcept {
+        std::swap(endpoint_, other.endpoint_);
+        std::swap(connection_, other.connection_);
+        return *this;
+    }
     ~SharedLease();
 
     [[nodiscard]] http::H2ClientConnection& connection() const { return *connection_; }
@@ -98,7 +102,8 @@ class Endpoint {
     net::Task<Result<Lease>> open(Instant deadline, net::Attempt*& attempt);
 
     // Of a service that speaks HTTP/2: a connection that has room for one more request, and a new
-    // one only where there is none. One is made at a time; who comes meanwhile waits for it.
+    // one only where there is none. One is made at a time; who comes meanwhile waits for it, and
+    // fails with it.
     // Errors: as of open().
     net::Task<Result<SharedLease>> share(http::H1Pool& pool, net::PaceLimits pace, Instant deadline,
                                          net::Attempt*& attempt);
@@ -110,7 +115,11 @@ class Endpoint {
     // Closes what is idle; what is lent is closed when it comes back.
     void retire();
 
-    [[nodiscard]] std::size_t idle() const { return idle_.size(); }
+    struct Count {
+        std::size_t idle = 0;
+        std::size_t active = 0;
+    };
+    [[nodiscard]] Count connections() const;
     // Connections that requests have, and requests on those that are shared.
     [[nodiscard]] std::size_t lent() const { return lent_; }
     // Nothing of it is in use any more.
@@ -119,9 +128,27 @@ class Endpoint {
   private:
     friend class Lease;
     friend class SharedLease;
-    [[nodiscard]] http::H2ClientConnection* with_room() const;
+    // For a connection that another request makes, or for what the service says of its room.
+    struct Wait final : net::Attempt {
+        explicit Wait(net::Loop& loop) : pause(loop) {}
+        void cancel() override {
+            cancelled = true;
+            pause.wake();
+        }
+        net::Pause pause;
+        std::optional<Error> failed;
+        bool woken = false;
+        bool cancelled = false;
+    };
+    net::Task<Result<void>> wait_for_room(Instant deadline, net::Attempt*& attempt);
+    [[nodiscard]] Instant known_by() const;
+    void room_is_known(bool said);
+    void wake_waiting(const std::optional<Error>& failed);
+    // Those that are too old take no more.
+    [[nodiscard]] http::H2ClientConnection* with_room();
     static net::Task<void> run(http::H2ClientConnection& connection);
     [[nodiscard]] bool worn_out(const Connection& connection) const;
+    [[nodiscard]] bool is_old(Instant opened) const;
     void take_back(std::unique_ptr<Connection> connection);
     net::Task<Result<void>> shake_hands(Connection& connection,
                                         std::shared_ptr<const net::TlsClient> tls, Instant deadline,
@@ -141,8 +168,8 @@ class Endpoint {
     std::vector<std::unique_ptr<Connection>> idle_;  // the most recently used last
     std::vector<std::unique_ptr<http::H2ClientConnection>> shared_;
     net::Scope shared_scope_;
-    bool connecting_ = false;           // a shared one
-    std::vector<net::Pause*> waiting_;  // for it
+    bool connecting_ = false;     // a shared one
+    std::vector<Wait*> waiting_;  // for it
     IdleLimit idle_limit_;
     std::size_t lent_ = 0;
     bool retired_ = false;

@@ -48,6 +48,7 @@ class Sharing : public testing::Test {
 
     struct Asked {
         std::optional<Errc> error;
+        Instant over{};
         net::Attempt* attempt = nullptr;
         bool unused = false;  // what the endpoint says of itself when this one has failed
     };
@@ -57,6 +58,7 @@ class Sharing : public testing::Test {
         if (!lease) {
             asked.error = lease.error().code;
         }
+        asked.over = loop_.now();
         asked.unused = endpoint_.unused();
         if (--left_ == 0) {
             loop_.stop();
@@ -84,9 +86,35 @@ TEST_F(Sharing, AnEndpointIsInUseWhileSomebodyWaitsForItsConnection) {
     begin(second, Millis{10'000});
     loop_.run();
     EXPECT_EQ(first.error, Errc::connect_timeout);
-    EXPECT_FALSE(first.unused) << "the second goes on from here";
+    EXPECT_FALSE(first.unused) << "the second has not heard of it yet";
     EXPECT_EQ(second.error, Errc::connect_timeout);
     EXPECT_TRUE(second.unused);
+}
+
+TEST_F(Sharing, WhoWaitsFailsWithTheConnectionAndMakesNoOther) {
+    options_.connect_timeout = Millis{600};
+    options_.connections_max = 4;
+    std::vector<Asked> asked(4);
+    for (Asked& each : asked) {
+        begin(each, Millis{10'000});
+    }
+    loop_.run();
+    for (const Asked& each : asked) {
+        EXPECT_EQ(each.error, Errc::connect_timeout);
+        EXPECT_LT(each.over - asked[0].over, Millis{300});
+    }
+}
+
+TEST_F(Sharing, WhoHasLittleTimeTakesNobodyAlong) {
+    options_.connect_timeout = Millis{300};
+    Asked hurried;
+    Asked patient;
+    begin(hurried, Millis{20});
+    begin(patient, Millis{10'000});
+    loop_.run();
+    EXPECT_EQ(hurried.error, Errc::timeout);
+    EXPECT_EQ(patient.error, Errc::connect_timeout);
+    EXPECT_GT(patient.over - hurried.over, Millis{200}) << "it has its own time";
 }
 
 TEST_F(Sharing, WhoWaitsTakesAPlaceAsWell) {

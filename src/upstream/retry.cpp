@@ -19,7 +19,7 @@ Why judge(const RetryOptions& options, const Attempt& attempt) {
         if (attempt.error->retry == Retry::never) {
             return Why::not_worth_it;
         }
-        if (attempt.error->retry == Retry::if_reused && !attempt.repeatable) {
+        if (attempt.error->retry == Retry::if_repeatable && !attempt.repeatable) {
             return Why::not_repeatable;
         }
     } else {

@@ -12,7 +12,7 @@ using std::chrono::seconds;
 
 constexpr Instant kNow{std::chrono::hours(1'000)};
 constexpr Error kRefused{Errc::refused, Fault::upstream, Retry::yes, ""};
-constexpr Error kReset{Errc::reset, Fault::upstream, Retry::if_reused, ""};
+constexpr Error kReset{Errc::reset, Fault::upstream, Retry::if_repeatable, ""};
 constexpr Error kTimeout{Errc::timeout, Fault::upstream, Retry::never, ""};
 
 // The answers that may come from something in front of the service.

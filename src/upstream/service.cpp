@@ -100,14 +100,14 @@ net::Task<void> Service::end_shared() {
     }
 }
 
-Service::Count Service::connections() const {
-    Count count;
-    for (const auto& endpoint : endpoints_) {
-        count.idle += endpoint->idle();
-        count.lent += endpoint->lent();
-    }
-    for (const auto& endpoint : leaving_) {
-        count.lent += endpoint->lent();
+Endpoint::Count Service::connections() const {
+    Endpoint::Count count;
+    for (const auto* const list : {&endpoints_, &leaving_}) {
+        for (const auto& endpoint : *list) {
+            const Endpoint::Count more = endpoint->connections();
+            count.idle += more.idle;
+            count.active += more.active;
+        }
     }
     return count;
 }

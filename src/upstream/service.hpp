@@ -55,11 +55,7 @@ class Service {
     // Before the loop stops: what requests shared ends now. Nobody makes a request any more.
     net::Task<void> end_shared();
 
-    struct Count {
-        std::size_t idle = 0;
-        std::size_t lent = 0;
-    };
-    [[nodiscard]] Count connections() const;
+    [[nodiscard]] Endpoint::Count connections() const;
 
   private:
     // Fills the views anew. spare: those at their cap on connections are left out.

@@ -107,14 +107,15 @@ void fields(Visitor& field, ServiceOptions& o) {
           "`X-Internal-Signature` "
           "in place of the token, and so can lose none; needs INTERNAL_HMAC_SECRET");
     field("timeout_ms", o.timeout, Range{0, 3'600'000},
-          "time for a whole request on routes to it that set none; 0 is `request_timeout_ms`");
+          "`timeout_ms` of routes to it that set none; 0 is `request_timeout_ms`");
     field("connect_timeout_ms", o.connect_timeout, Range{10, 60'000},
           "time for a new connection to be accepted");
     field("idle_timeout_ms", o.idle_timeout, Range{0, 600'000},
           "time a pooled connection may lie unused; keep it below what the service itself allows "
           "(Node.js: 5000)");
     field("age_max_ms", o.age_max, Range{0, 86'400'000},
-          "age at which a connection is closed when it is next free; 0 is no limit");
+          "age at which a connection is closed when it is next free (with `h2`: takes no more "
+          "requests, and ends with the last); 0 is no limit");
     field("idle_connections_max", o.idle_connections_max, Range{0, 100'000},
           "most unused connections that each worker keeps");
     field("connections_max", o.connections_max, Range{1, 100'000},

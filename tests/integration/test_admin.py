@@ -1,12 +1,14 @@
 """The admin API: who may call it, what it does, and that each change is recorded."""
 import http.client
 import json
+import signal
 import pathlib
 import socket
 import time
 import unittest
 
 from support import tokens
+from support.process import ask
 from support.wait import wait_until
 from test_state import BANNED, FINE, REVOKED, State, cli
 
@@ -50,6 +52,8 @@ class Admin(AdminCalls):
         self.refused(403, gateway, "PUT", "/bans/ip/203.0.113.7", {"seconds": 60}, VIEWER)
         self.assertEqual(FINE, self.answer(gateway, address="203.0.113.7"))
         listed = self.call(gateway, "GET", "")[1]["operations"]
+        for path in ("/metrics", "/health", "/admin/v1/status", "/console/"):
+            self.assertIn("\r\ndate: ", ask(gateway.admin_port, path)[1].lower(), path)
         self.assertIn({"method": "PUT", "path": "/admin/v1/bans/{kind}/{who}"},
                       [{k: o[k] for k in ("method", "path")} for o in listed])
 
@@ -73,6 +77,24 @@ class Admin(AdminCalls):
         changes = [json.loads(line) for line in self.audit.read_text().splitlines()]
         self.assertEqual([("admin", "operator:ana", "done"), ("admin", "operator", "done"), ("admin", "operator", "refused")],
                          [(c["event"], c["requester"], c["decision"]) for c in changes if c["event"] == "admin"])
+
+    def test_a_ban_is_lifted_and_shortened_in_every_spelling(self):
+        gateway = self.start()
+
+        def listed():
+            return [ban["key"] for ban in self.call(gateway, "GET", "/bans")[1]["bans"]]
+
+        for written, asked in (("::ffff:198.51.100.51", "198.51.100.51"), ("::ffff:198.51.100.51", "::ffff:198.51.100.51"),
+                               ("198.51.100.052", "198.51.100.52"), ("2001:DB8:0:0:0:0:0:1", "2001:db8::1")):
+            cli(self.resp_port, "SET", f"banned:ip:{written}", "1", "EX", "600")
+            wait_until(lambda: f"banned:ip:{written}" in listed(), 5, "it is known")
+            self.assertEqual(200, self.call(gateway, "DELETE", f"/bans/ip/{asked}")[0], asked)
+            self.assertEqual("0", cli(self.resp_port, "DBSIZE"))
+            wait_until(lambda: listed() == [], 5, "it is lifted")
+        cli(self.resp_port, "SET", "banned:ip:::ffff:198.51.100.51", "1", "EX", "600")
+        wait_until(listed, 5, "it is known")
+        self.assertEqual(200, self.call(gateway, "PUT", "/bans/ip/198.51.100.51", {"seconds": 60, "shorten": True})[0])
+        wait_until(lambda: listed() == ["banned:ip:198.51.100.51"], 5, "the longer one is gone")
 
     def test_a_revocation_that_holds_longer_stays(self):
         gateway = self.start()
@@ -121,6 +143,34 @@ class Admin(AdminCalls):
         self.assertEqual("0", cli(self.resp_port, "DBSIZE"))
         self.assertEqual(200, self.call(gateway, "PUT", "/bans/user/42", {"seconds": 60, "endless": False})[0])
 
+    def test_a_member_that_is_misspelt_or_of_another_type_is_not_done_without(self):
+        gateway = self.start(environment={"RATE_LIMIT_ENABLED": "true"})
+        for path, body, said in (("/limits/general", {"requests": 5, "seconds": 60, "dryrun": True}, 'no operation has a member "dryrun"'),
+                                 ("/limits/general", {"requests": 5, "seconds": 60, "dryRun": "true"}, '"dryRun": write true or false'),
+                                 ("/bans/user/42", {"seconds": 60, "shorten": 1}, '"shorten": write true or false'),
+                                 ("/bans/user/42", {"seconds": 60, "reason": ["scans"]}, '"reason": write a text')):
+            self.assertIn(said, self.refused(400, gateway, "PUT", path, body)["detail"])
+        self.assertEqual([], self.call(gateway, "GET", "/bans")[1]["bans"])
+        self.assertEqual([], self.call(gateway, "GET", "/knobs")[1]["knobs"])
+
+    def test_a_name_that_cannot_be_shown_is_neither_banned_nor_revoked(self):
+        gateway = self.start()
+        for name in ("%ff", "a%00", "a%0Ab", "a" * 513):
+            self.assertIn("UTF-8", self.refused(400, gateway, "PUT", f"/bans/user/{name}", {"seconds": 60})["detail"], name)
+        for name in ("a\0", "a\nb", "a" * 513):
+            problem = self.refused(400, gateway, "POST", "/revocations", {"kind": "user", "who": name, "seconds": 60})
+            self.assertIn("control character", problem["detail"])
+        self.assertEqual("0", cli(self.resp_port, "DBSIZE"))
+        # Who has written one by hand gets rid of it.
+        cli(self.resp_port, "SET", b"banned:user:a\xff", "1")
+        self.assertEqual(200, self.call(gateway, "DELETE", "/bans/user/a%ff")[0])
+
+    def test_what_somebody_wrote_by_hand_in_no_utf8_is_shown_in_json_all_the_same(self):
+        gateway = self.start()
+        cli(self.resp_port, "SET", b"banned:user:a\xff", b"sc\xe2ns")
+        (ban,) = wait_until(lambda: self.call(gateway, "GET", "/bans")[1]["bans"], 5, "it is known")
+        self.assertEqual(("banned:user:a\ufffd", "sc\ufffdns"), (ban["key"], ban["reason"]))
+
     def test_bad_calls_say_what_would_be_right(self):
         gateway = self.start()
         for method, path, body in (("PUT", "/bans/ip/nonsense", {"seconds": 1}), ("PUT", "/bans/ip/0.0.0.0%2F0", {"seconds": 1}),
@@ -161,12 +211,34 @@ class Admin(AdminCalls):
             cli(self.resp_port, "FLUSHALL")
             self.becomes(FINE, gateway, old, target="/api/v1/s0/seen")
 
+    def test_a_revocation_lasts_as_long_as_tokens_live(self):
+        gateway = self.start(environment={"JWT_ACCESS_TOKEN_EXPIRY": "30d"})
+        for body, least, warned in (({}, 30 * 86_400, False), ({"seconds": 40 * 86_400}, 40 * 86_400 - 5, False), ({"endless": True}, None, False),
+                                    ({"seconds": 86_400}, 86_395, True)):
+            status, answer = self.call(gateway, "POST", "/revocations", {"kind": "user", "who": "user-1"} | body)
+            self.assertEqual((200, warned), (status, "warning" in answer), answer)
+            self.assertGreaterEqual(int(cli(self.resp_port, "TTL", "revoked:user:user-1")), -1 if least is None else least)
+            cli(self.resp_port, "FLUSHALL")
+        self.refused(400, gateway, "POST", "/revocations", {"kind": "user", "who": "user-1", "seconds": 0})
+        self.refused(400, gateway, "POST", "/revocations", {"kind": "user", "who": "user-1", "endless": False})
+
     def test_maintenance_and_log_level(self):
         gateway = self.start()
         self.assertEqual(200, self.call(gateway, "PUT", "/maintenance",
                                         {"mode": "down", "banner": "soon back", "seconds": 60})[0])
         self.becomes((503, "maintenance"), gateway)
         self.assertEqual(200, self.call(gateway, "PUT", "/maintenance", {"mode": "off"})[0])
+        self.becomes(FINE, gateway)
+        for service, left in (("origin", "1"), (None, "0")):  # the banner is of everything that is closed
+            for mode in ({"service": "origin"}, {}):
+                self.assertEqual(200, self.call(gateway, "PUT", "/maintenance",
+                                                {"mode": "read-only", "banner": "soon back", "seconds": 60} | mode)[0])
+            self.assertEqual("3", cli(self.resp_port, "DBSIZE"))
+            self.assertEqual(200, self.call(gateway, "PUT", "/maintenance", {"mode": "off"} | ({"service": service} if service else {}))[0])
+            self.assertEqual(left, cli(self.resp_port, "EXISTS", "maintenance:banner"))
+        self.call(gateway, "PUT", "/maintenance", {"mode": "down", "service": "origin", "banner": "soon back", "seconds": 60})
+        self.call(gateway, "PUT", "/maintenance", {"mode": "off", "service": "origin"})
+        self.assertEqual("0", cli(self.resp_port, "EXISTS", "maintenance:banner"))
         self.becomes(FINE, gateway)
         self.assertEqual(200, self.call(gateway, "PUT", "/log-level", {"level": "ERROR"})[0])
         before = len(gateway.events)
@@ -175,6 +247,25 @@ class Admin(AdminCalls):
         self.get(gateway, "/api/v1/s0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc")
         wait_until(lambda: len(gateway.events) > before, 5, "the second is logged")
         self.assertEqual(1, len([e for e in gateway.events[before:] if e["msg"] == "security violation"]))
+
+    def test_access_lines_cease_below_the_level_in_force_and_come_back(self):
+        gateway = self.start()
+
+        def ask_as(request_id, code):
+            self.get(gateway, f"/api/v1/s0/status?code={code}", tokens.bearer() + f"X-Request-Id: {request_id}\r\n")
+
+        def lines():
+            return {x["requestId"] for x in gateway.lines if "durationMs" in x and x["requestId"].startswith(("WARN-", "INFO-"))}
+        expected = set()
+        for level, left in (("WARN", ["failed"]), ("INFO", ["fine", "refused", "failed"])):
+            self.assertEqual(200, self.call(gateway, "PUT", "/log-level", {"level": level})[0])
+            for name, code in (("fine", 200), ("refused", 404), ("failed", 500)):
+                ask_as(f"{level}-{name}", code)
+            expected |= {f"{level}-{name}" for name in left}
+            wait_until(lambda: expected <= lines(), 5, "those of the level are logged")
+        gateway.signal(signal.SIGTERM)
+        self.assertEqual(0, gateway.process.wait(20))
+        self.assertEqual(expected, lines())
 
 
 if __name__ == "__main__":

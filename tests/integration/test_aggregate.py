@@ -184,6 +184,19 @@ class Failing(Aggregate):
         self.assertEqual((200, "upstream_timeout"), (status, whole["errors"][0]["code"]))
         self.assertEqual({"name": "Hall"}, whole["venue"])
 
+    def test_a_part_that_is_too_slow_is_its_services_timeout(self):
+        self.events.held.add("/events/7/seats")
+        gateway = self.start(text(self.events, self.venues))
+        self.details(gateway)
+        self.assertEqual(1, self.metric(gateway, "downstream_errors_total", upstream="events", error_type="timeout"))
+
+    def test_a_part_that_hangs_in_its_body_is_its_services_timeout(self):
+        self.events.say("/events/7/seats", "[1", Content_Length="100")
+        gateway = self.start(text(self.events, self.venues))
+        status, whole = self.details(gateway)
+        self.assertEqual((200, "upstream_timeout"), (status, whole["errors"][0]["code"]))
+        self.assertEqual(1, self.metric(gateway, "downstream_errors_total", upstream="events", error_type="timeout"))
+
     def test_a_required_part_that_is_too_slow_is_504(self):
         self.events.held.add("/events/7")
         gateway = self.start(text(self.events, self.venues, timeout=500))

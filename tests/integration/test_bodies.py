@@ -213,6 +213,37 @@ class EarlyAnswers(Scenario):
         client.sock.settimeout(4)       # a client that sends nothing is waited for longer
         self.assertEqual(b"", client.rest())
 
+    def held(self, url):
+        """A gateway that holds bodies of up to 40 MB before it sends them."""
+        return self.start(config(url, extra="signing: {body_bytes_max: 40000000}\n"),
+                          environment={"WORKERS": "1", "INTERNAL_HMAC_SECRET": "a secret of the services, 32 bytes or more"})
+
+    def test_a_service_that_answers_before_it_has_read_a_body_that_was_held_is_heard(self):
+        service = socket.create_server(("127.0.0.1", 0))
+        service.settimeout(10)
+        self.addCleanup(service.close)
+        gateway = self.held(f"http://127.0.0.1:{service.getsockname()[1]}")
+        with Client(gateway.port, seconds=10) as client:
+            client.send(b"POST /api/v1/s0/x HTTP/1.1\r\nHost: test\r\nContent-Length: 32000000\r\n\r\n")
+            for piece in pattern(32000000):
+                client.send(piece)
+            behind, _ = service.accept()
+            self.addCleanup(behind.close)
+            self.assertIn(b"x-internal-signature", behind.recv(1000).lower())
+            behind.sendall(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno")
+            answer = client.response("POST")
+            self.assertEqual((413, b"no"), (answer.status, bytes(answer.body)))
+
+    def test_a_body_that_was_held_may_be_answered_while_it_is_read(self):
+        gateway = self.held(self.origin.url)
+        with Client(gateway.port, seconds=20) as client:
+            client.send(b"POST /api/v1/s0/echo HTTP/1.1\r\nHost: test\r\nContent-Length: 32000000\r\n\r\n")
+            for piece in pattern(32000000):
+                client.send(piece)
+            digest = hashlib.sha256()
+            client.download(digest.update)
+            self.assertEqual(digest_of(32000000), digest.hexdigest())
+
 
 if __name__ == "__main__":
     unittest.main()

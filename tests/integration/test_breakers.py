@@ -1,6 +1,7 @@
 """A service that fails: its routes fail fast, others do not notice, it is asked little more than it can bear, and the
 breaker says what it does and recovers by itself."""
 import json
+import signal
 import threading
 import time
 import types
@@ -8,7 +9,9 @@ import unittest
 
 from support import services
 from support.clients import Client, Load
+from support.h2 import metric
 from support.process import ask, free_ports
+from support.scenario import Scenario
 from support.services import SocketService
 from support.wait import wait_until
 from test_state import State
@@ -116,6 +119,19 @@ routes:
         gateway = self.start(FAULTY_SERVICE_URL=f"http://127.0.0.1:{free_ports(1)[0]}")
         self.opens(gateway)
 
+    def test_a_try_that_finds_nobody_is_counted_once_and_so_is_each_after_it(self):
+        for retries in (0, 2):
+            gateway = Scenario.start(self, f"""
+services:
+  faulty: {{url: "http://127.0.0.1:{free_ports(1)[0]}", retry: {{retries_max: {retries}}}}}
+routes:
+  - {{name: bad, path: /api/v1/bad/**, service: faulty, rewrite: /up, authenticate: {{public: [/**]}}}}
+""", environment={"WORKERS": "1"})
+            self.assertEqual(502, self.bad(gateway).status)
+            self.assertEqual((retries + 1, retries),
+                             (metric(gateway, "downstream_errors_total", upstream="faulty", error_type="connect_refused"),
+                              metric(gateway, "downstream_retries_total", upstream="faulty")))
+
     def test_operators_hold_it_open_or_closed(self):
         gateway = self.start()
         call = lambda body: self.call(gateway, body)
@@ -129,6 +145,40 @@ routes:
         self.assertEqual([500] * 30, [self.bad(gateway).status for _ in range(30)])
         self.assertEqual(400, call({"state": "open"}))
         self.assertEqual(400, call({"state": "ajar", "seconds": 1}))
+
+    def test_health_follows_what_time_alone_changes(self):
+        gateway = self.start()
+        self.faulty.mood = "fail"
+        self.opens(gateway)
+        wait_until(lambda: self.told(gateway) == "HALF_OPEN", 10, "its time is over, though nobody asks it")
+        self.assertEqual(2, self.gauge(gateway))
+        self.assertEqual(200, self.call(gateway, {"state": "open", "seconds": 2}))
+        wait_until(lambda: self.told(gateway) == "OPEN", 10, "it is forced")
+        wait_until(lambda: self.told(gateway) == "CLOSED", 10, "until its time is over")
+        self.assertEqual(0, self.gauge(gateway))
+
+    def test_a_service_that_is_configured_no_longer_has_no_breaker_to_show(self):
+        gateway = self.start()
+        whole = gateway.config.read_text()
+        self.assertEqual(200, self.call(gateway, {"state": "open", "seconds": 600}))
+        self.assertEqual(1, self.gauge(gateway))
+        told = lambda: json.loads(ask(gateway.port, "/health")[2])["circuitBreakers"]
+        shown = lambda: {line.split("{")[0] for line in ask(gateway.admin_port, "/metrics")[2].splitlines()
+                         if 'upstream="faulty"' in line}
+        states = {"circuit_breaker_state", "upstream_concurrency_limit", "upstream_requests_waiting"}
+        self.assertLessEqual(states, shown())
+        gateway.config.write_text("".join(line for line in whole.splitlines(True) if "faulty" not in line))
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: not states & shown(), 10, "its state is gone")
+        self.assertIn("downstream_requests_total", shown())
+        wait_until(lambda: set(told()) == {"origin"}, 10, "health says so")
+        self.assertEqual(404, self.call(gateway, {"state": "open", "seconds": 600}))
+        # What was forced has ended with it.
+        self.assertEqual(404, self.call(gateway, {"state": "auto"}))
+        gateway.config.write_text(whole)
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: states <= shown(), 10, "its state is there again")
+        wait_until(lambda: told().get("faulty") == {"state": "CLOSED"}, 10, "and health says so")
 
     def call(self, gateway, body):
         text = json.dumps(body)

@@ -2,6 +2,7 @@
 while services fail."""
 import json
 import random
+import signal
 import threading
 import unittest
 import urllib.parse
@@ -46,10 +47,10 @@ class Answers(Handler):
 
 class Origin(WebService):
     """Says in its answer how often it was asked and for whom; what else it says stands in the query: cc, etag, status,
-    tag, vary, cookie. A cleared `go` makes it wait, `status` fails it."""
+    tag, vary, cookie, at, type. A cleared `go` makes it wait, `status` fails it."""
     handler = Answers
     FIELDS = (("cc", "Cache-Control"), ("tag", "Cache-Tag"), ("vary", "Vary"), ("sc", "Surrogate-Control"),
-              ("cookie", "Set-Cookie"), ("owner", "X-Resource-Tenant"))
+              ("cookie", "Set-Cookie"), ("owner", "X-Resource-Tenant"), ("at", "Location"), ("type", "Content-Type"))
 
     def __init__(self):
         self.asked = []
@@ -115,6 +116,19 @@ class Kept(Cache):
         self.assertNotKept(gateway, "/open/c?cc=max-age%3D60&sc=max-age%3D0")
         self.assertNotKept(gateway, "/open/d?cc=private&sc=max-age%3D60%3Bapi-gateway")
         self.assertKept(gateway, "/open/e?cc=max-age%3D60&sc=max-age%3D0%3Banother")
+
+    def test_events_and_failures_are_not_kept(self):
+        gateway = self.start()
+        self.assertNotKept(gateway, "/silent/e?page=1&type=text/event-stream%3B+charset%3Dutf-8")
+        failed = [self.ask_for(gateway, "/open/f?status=503&cc=max-age%3D60").value("cache-status") for _ in range(2)]
+        self.assertEqual(["api-gateway; fwd=miss"] * 2, failed)
+
+    def test_the_same_configuration_read_again_forgets_nothing(self):
+        gateway = self.start()
+        first = self.number(gateway, "/open/a?cc=max-age%3D60")
+        gateway.signal(signal.SIGHUP)
+        wait_until(lambda: self.events(gateway, "configuration reloaded"), 5, "it is read again")
+        self.assertEqual(first, self.number(gateway, "/open/a?cc=max-age%3D60"))
 
     def test_what_may_be_kept_is_given_again_with_its_age_and_status(self):
         gateway = self.start()
@@ -322,6 +336,17 @@ class Once(Cache):
         for other in others:
             other.close()
 
+    def test_who_waits_may_leave(self):
+        gateway = self.start(environment={"WORKERS": "1"})
+        line = 'http_requests_in_progress{service="api-gateway",protocol="HTTP/1.1"} '
+        self.service.go.clear()
+        with Client(gateway.port) as first, Client(gateway.port) as second:
+            for number, client in enumerate((first, second), 1):
+                client.send(b"GET /api/v1/open/both?cc=max-age%3D60 HTTP/1.1\r\nHost: test\r\n\r\n")
+                wait_until(lambda n=number: f"{line}{n}\n" in ask(gateway.admin_port, "/metrics")[2], 5, "it has begun")
+            second.close()
+            wait_until(lambda: line + "1\n" in ask(gateway.admin_port, "/metrics")[2], 3, "it has ended")
+
     def test_what_can_not_be_shared_is_not_waited_for_again(self):
         gateway = self.start()
         self.number(gateway, "/open/p?cc=no-store")
@@ -389,6 +414,18 @@ class Forgotten(Cache):
         self.assertEqual(first, self.number(gateway, target))
         self.ask_for(gateway, target, "Content-Length: 0\r\n", "PUT")
         self.assertNotEqual(first, self.number(gateway, target))
+
+    def test_a_write_outdates_what_its_answer_names_also_by_a_relative_reference(self):
+        gateway = self.start()
+        for kept, named in (("/open/a/w", "w"), ("/open/a/w", "./w"), ("/open/w", "../w"), ("/open/a/w", "/api/v1/open//a/%77")):
+            first = self.number(gateway, kept + "?cc=max-age%3D60")
+            self.assertEqual(first, self.number(gateway, kept + "?cc=max-age%3D60"))
+            self.ask_for(gateway, "/open/a/other?" + urllib.parse.urlencode({"at": named + "?cc=max-age%3D60"}), "Content-Length: 0\r\n", "POST")
+            self.assertNotEqual(first, self.number(gateway, kept + "?cc=max-age%3D60"), named)
+        first = self.number(gateway, "/open/w?cc=max-age%3D60")
+        for elsewhere in ("//other/api/v1/open/w?cc=max-age%3D60", "mailto:w?cc=max-age%3D60", "http://other/api/v1/open/w?cc=max-age%3D60"):
+            self.ask_for(gateway, "/open/other?" + urllib.parse.urlencode({"at": elsewhere}), "Content-Length: 0\r\n", "POST")
+        self.assertEqual(first, self.number(gateway, "/open/w?cc=max-age%3D60"))
 
     def test_operators_purge_by_path_tag_tenant_or_all(self):
         gateway = self.start()

@@ -175,7 +175,7 @@ class Chaos(unittest.TestCase):
         rule = ["-p", "tcp", "--dport", "4003", "-m", "statistic", "--mode", "random", "--probability", "0.2", "-j", "DROP"]
         lossy = subprocess.run(self.service.outside("iptables", "-w", "-A", "INPUT", *rule), capture_output=True, text=True)
         if lossy.returncode:
-            self.skipTest(f"iptables: {lossy.stderr.strip()}")
+            self.skipTest(f"iptables is not allowed here: {lossy.stderr.strip()}")
         with Asking(self.place.address) as asking:
             wait_until(lambda: len(asking.statuses) > 60, 60, "requests are answered")
             subprocess.run(self.service.outside("iptables", "-w", "-F"), check=True, capture_output=True)
@@ -221,7 +221,7 @@ class Chaos(unittest.TestCase):
             self.process.send_signal(signal.SIGSTOP)
             wait_until(lambda: set(states(self.process.pid)) == {"T"}, 10, "each of its threads stands still")
             seen = len(asking.statuses)
-            time.sleep(2)       # that is the fault: a machine that is moved, a debugger
+            time.sleep(2)       # allow(sleep): that is the fault: a machine that is moved, a debugger
             # What was sent before it stood is read after: one answer a client.
             self.assertLessEqual(len(asking.statuses), seen + 4)
             self.process.send_signal(signal.SIGCONT)

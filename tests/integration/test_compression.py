@@ -153,7 +153,8 @@ routes:
     def test_what_is_left_alone(self):
         gateway = self.begin()
         alone = ("n=1000", "type=image%2Fpng", "type=", "type=text%2Fevent-stream", "type=application%2Fgrpc%2Bproto", "enc=zstd",
-                 "cc=public,%20no-transform", "cookie=a%3Db", "digest=sha-256%3D%3A%3A", "status=206&range=bytes%200-4999%2F9000")
+                 "cc=public,%20no-transform", "cookie=a%3Db", "digest=sha-256%3D%3A%3A",
+                 "status=206&range=bytes%200-4999%2F9000&type=image%2Fpng")
         for query in alone:
             answer = self.ask(gateway, f"/api/v1/packed/x?{query}")
             size = 1000 if query == "n=1000" else 5000
@@ -206,6 +207,22 @@ routes:
             self.assertEqual((304, 'W/"a"', "Accept-Encoding"), (answer.status, answer.value("ETag"), answer.value("Vary")))
             answer = self.ask(gateway, target, None, 'If-None-Match: "a"\r\n')
             self.assertEqual((304, '"a"'), (answer.status, answer.value("ETag")))
+
+    def test_parts_and_304_vary_as_the_whole_answer_does(self):
+        gateway = self.begin()
+        vary = "Accept-Encoding"
+        for query, expected in (("status=206&range=bytes%200-4999%2F9000", vary), ("status=304", vary), ("status=304&type=", vary),
+                                ("status=206&type=multipart%2Fbyteranges", vary), ("status=304&type=image%2Fpng", None),
+                                ("status=304&enc=zstd", None), ("status=304&vary=Origin", "Origin, Accept-Encoding")):
+            for coding in (None, "gzip"):
+                answer = self.ask(gateway, f"/api/v1/packed/x?{query}", coding)
+                self.assertEqual(("zstd" if "enc=" in query else None, expected),
+                                 (answer.value("Content-Encoding"), answer.value("Vary")), query)
+        target = "/api/v1/kept/x?etag=%22a%22&cc=max-age%3D60"
+        self.ask(gateway, target, None)
+        for header, status in (('If-None-Match: "a"\r\n', 304), ("Range: bytes=0-9\r\n", 206)):
+            answer = self.ask(gateway, target, None, header)
+            self.assertEqual((status, vary), (answer.status, answer.value("Vary")))
 
     def test_parts_of_a_slow_answer_come_as_the_service_sends_them(self):
         gateway = self.begin()

@@ -82,6 +82,8 @@ class Leaving(Scenario):
                 client.send(b"GET /api/v1/s0/hold HTTP/1.1\r\nHost: a\r\n\r\n")
                 wait_until(lambda: self.origin.holding == number, 5, "the request is at the service")
         wait_until(lambda: sum(l.get("status") == 499 for l in gateway.lines) == 3, 5, "their access lines")
+        self.assertEqual({"client: the client closed the connection"},
+                         {l["outcome"] for l in gateway.lines if l.get("status") == 499})
         errors = [line for line in ask(gateway.admin_port, "/metrics")[2].splitlines()
                   if line.startswith("downstream_errors_total") and not line.endswith(" 0")]
         self.assertEqual([], errors)
@@ -141,7 +143,7 @@ class Slow(Scenario):
             client.send(b"POST /api/v1/s0/digest HTTP/1.1\r\nHost: a\r\nContent-Length: 8000\r\n\r\n")
             for _ in range(16):
                 client.send(b"x" * 500)
-                time.sleep(0.25)      # the client's pace, not a wait for something
+                time.sleep(0.25)      # allow(sleep): the client's pace
             self.assertEqual(200, client.response().status)
 
     def test_a_reader_that_stops_is_cut(self):
@@ -167,7 +169,7 @@ class Slow(Scenario):
             count = 0
             for _ in range(30):
                 count += len(client.sock.recv(65536))
-                time.sleep(0.2)      # the client's pace, not a wait for something
+                time.sleep(0.2)      # allow(sleep): the client's pace
             while count < size and (piece := client.sock.recv(1 << 20)):
                 count += len(piece)
             self.assertGreaterEqual(count, size)
@@ -207,6 +209,8 @@ class Descriptors(Scenario):
             except (OSError, ConnectionError):
                 pass
             self.assertNotEqual(200, refused)
+        full = [e for e in gateway.events if e["msg"].startswith("as many clients are connected as may be")]
+        self.assertTrue(full and all(e["level"] == "WARN" for e in full), gateway.events)
         held.pop().close()
         wait_until(lambda: (ask(gateway.port, "/api/v1/s0/text", seconds=2) or [0])[0] == 200, 10, "there is room again")
         for client in held:

@@ -26,7 +26,7 @@ class Page(unittest.TestCase):
         issuer = tokens.Issuer(folder)
         self.addCleanup(issuer.close)
         issuer.make_key("k1")
-        platform = Platform(folder, BINARY, ADMIN_TOKEN=OPERATOR, ADMIN_VIEWER_TOKEN=VIEWER, TRUSTED_PROXIES="127.0.0.1",
+        platform = Platform(folder, BINARY, search_window_ms=20000, ADMIN_TOKEN=OPERATOR, ADMIN_VIEWER_TOKEN=VIEWER, TRUSTED_PROXIES="127.0.0.1",
                             AUDIT_PATH=folder + "/audit.log", ADMIN_OIDC_ISSUER="https://sso.example", ADMIN_OIDC_AUDIENCE="console",
                             ADMIN_OIDC_JWKS_URL=issuer.url, ADMIN_OIDC_OPERATORS="gateway-operators")
         self.addCleanup(platform.close)

@@ -33,6 +33,13 @@ class Edge(Scenario):
         self.assertEqual("https://app.example", self.ask_for(
             gateway, "GET", "/nowhere", "Origin: https://app.example\r\n").value("access-control-allow-origin"))
 
+    def test_a_page_may_ask_for_what_health_tells(self):
+        gateway = self.start(environment={"ALLOWED_ORIGINS": "https://app.example"})
+        answer = self.ask_for(gateway, "OPTIONS", "/health", PREFLIGHT.format("https://app.example"))
+        self.assertEqual((204, "https://app.example", False),
+                         (answer.status, answer.value("access-control-allow-origin"), answer.has("content-type")))
+        self.assertEqual(405, self.ask_for(gateway, "OPTIONS", "/health").status)
+
     def test_options_without_a_question_goes_to_the_service(self):
         gateway = self.start(environment={"ALLOWED_ORIGINS": "https://app.example"})
         self.assertEqual(200, self.ask_for(gateway, "OPTIONS", "/api/v1/s0/text").status)

@@ -36,7 +36,7 @@ class Endpoint(Origin):
         with self._count:
             self.served += 1
             number = self.served
-        time.sleep(self.slow(number))
+        time.sleep(self.slow(number))   # allow(sleep): what the service takes
         return super()._answer(sock, stream, head, target)
 
 
@@ -201,11 +201,13 @@ class Coming(Endpoints):
             self.assertEqual(200, self.get(gateway)[0])
         self.assertLess(self.origins[1].served, 20)
         self.assertGreater(self.origins[1].served, 0)
-        time.sleep(3)
-        before = self.served()
-        for _ in range(60):
-            self.assertEqual(200, self.get(gateway)[0])
-        self.assertAlmostEqual(30, self.origins[1].served - before[1], delta=2)
+
+        def share_of_sixty():
+            before = self.origins[1].served
+            for _ in range(60):
+                self.assertEqual(200, self.get(gateway)[0])
+            return self.origins[1].served - before
+        wait_until(lambda: abs(share_of_sixty() - 30) <= 2, 20, "half of the requests are its own", 0.1)
 
 
 class Checks(Endpoints):
@@ -217,7 +219,7 @@ class Checks(Endpoints):
         gateway = self.begin(self.text(self.CHECK))
         sick.well = False
         wait_until(lambda: self.health_of(gateway, sick) == 0, 10, "it is left out")
-        time.sleep(0.2)   # what the control thread says reaches the worker within a turn
+        wait_until(lambda: {self.get(gateway) for _ in range(20)} == {(200, "e0")}, 5, "the worker knows")
         before = sick.served
         for _ in range(40):
             self.assertEqual((200, "e0"), self.get(gateway))
@@ -252,12 +254,14 @@ class Checks(Endpoints):
         for origin in self.origins:
             origin.well = False
         wait_until(lambda: sum(self.metric(gateway, "upstream_health").values()) == 0, 10, "all are ill")
-        time.sleep(0.2)
-        for origin in self.origins:
-            origin.served = 0
-        for _ in range(30):
-            self.assertEqual(200, self.get(gateway)[0])
-        self.assertEqual([10, 10, 10], self.served())
+
+        def all_are_asked():
+            for origin in self.origins:
+                origin.served = 0
+            for _ in range(30):
+                self.assertEqual(200, self.get(gateway)[0])
+            return self.served() == [10, 10, 10]
+        wait_until(all_are_asked, 5, "each is asked as often as the others", 0.1)
 
 
 class Hedging(Endpoints):
@@ -368,14 +372,52 @@ class Hedging(Endpoints):
         gateway = self.begin(self.text(self.TURN, route=", hedge_after_ms: 30"),
                              CIRCUIT_BREAKER_VOLUME_THRESHOLD="2", CIRCUIT_BREAKER_RESET_TIMEOUT="300")
         wait_until(lambda: self.get(gateway, "status?code=500")[0] == 503, 5, "the breaker opens")
-        time.sleep(0.4)
-        listens = Client(gateway.port)
-        self.addCleanup(listens.sock.close)
-        listens.send(b"GET /api/v1/s0/events HTTP/1.1\r\nHost: test\r\n\r\n")
-        while b"data: 1" not in listens.data:
-            listens._more()
+
+        def listens():
+            client = Client(gateway.port)
+            self.addCleanup(client.sock.close)
+            client.send(b"GET /api/v1/s0/events HTTP/1.1\r\nHost: test\r\n\r\n")
+            while not re.search(rb"data: 1|HTTP/1.1 503 ", client.data):
+                client._more()
+            return b"data: 1" in client.data
+        wait_until(listens, 10, "the breaker lets somebody try")
         self.assertEqual(2, len(asked))
         self.assertEqual([200] * 3, [self.get(gateway)[0] for _ in range(3)])
+
+    def test_one_that_failed_while_the_other_answers_has_failed_and_is_let_go(self):
+        class Mixed(Endpoint):
+            """/mixed: the first that is asked fails once the second is asked, which has events for as long as they are wanted."""
+
+            def _answer(self, sock, stream, head, target):
+                if target != "/up/mixed":
+                    return super()._answer(sock, stream, head, target)
+                asked.append(self)
+                if len(asked) == 1:
+                    second.wait(20)
+                    sock.sendall(b"HTTP/1.1 500 Status\r\nContent-Length: 4\r\n\r\nlost")
+                    failed.set()
+                    return True
+                second.set()
+                failed.wait(20)
+                ask(gateway.port, "/health/live")     # behind that the gateway has read it
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+                over.wait(20)
+                return False
+
+        asked, second, failed, over = [], *(threading.Event() for _ in range(3))
+        self.addCleanup(over.set)
+        self.origins = [Mixed(f"e{i}") for i in range(2)]
+        for origin in self.origins:
+            self.addCleanup(origin.close)
+        gateway = self.begin(self.text(self.TURN + "\n    health: {failures_max: 1, ejected_share_max: 100}",
+                                       route=", hedge_after_ms: 30"))
+        listens = Client(gateway.port)
+        self.addCleanup(listens.sock.close)
+        listens.send(b"GET /api/v1/s0/mixed HTTP/1.1\r\nHost: test\r\n\r\n")
+        while b"data: 1" not in listens.data:
+            listens._more()
+        wait_until(lambda: self.active(gateway) == 1, 5, "the one that failed is let go of")
+        wait_until(lambda: self.health_of(gateway, asked[0]) == 0, 5, "it is left out")
 
     def test_a_client_that_leaves_ends_both(self):
         self.endpoints(2)

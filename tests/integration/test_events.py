@@ -131,6 +131,16 @@ class Events(Scenario):
             self.assertEqual("cut", client.piece())
             self.assertLess(time.monotonic() - began, 1.5)
 
+    def test_an_answer_whose_parts_come_in_time_may_take_longer_as_a_whole(self):
+        gateway = self.run_gateway()
+        for client, behind in self.both(gateway, PLAIN):
+            for part in (b"1", b"2", b"3", b"4"):
+                self.assertFalse(readable(behind.sock, 0.25))    # nothing ends it meanwhile
+                behind.send(chunk(part))
+                self.assertEqual(part, client.piece())
+            behind.send(b"0\r\n\r\n")
+            self.assertIsNone(client.piece())
+
     def test_a_client_that_leaves_takes_its_request_at_the_service_along(self):
         gateway = self.run_gateway()
         for client, behind in self.both(gateway):

@@ -100,6 +100,12 @@ class Grpc(Scenario):
         self.assertEqual(4, slow["code"])
         self.assertLess(time.monotonic() - began, 6)
 
+    def test_deadlines_that_clients_choose_say_nothing_of_the_service(self):
+        gateway = self.run_gateway(environment={"CIRCUIT_BREAKER_VOLUME_THRESHOLD": "2"})
+        self.assertEqual([4] * 6, [answer["code"] for answer in self.calls(gateway, *["Slow=50"] * 6)])
+        self.assertEqual(0, self.calls(gateway, "Unary=1")[0]["code"])
+        self.assertEqual(0, metric(gateway, "circuit_breaker_state", upstream="origin"))
+
     def test_clients_of_http1_may_ask_as_well(self):
         gateway = self.run_gateway()
         status, head, _ = ask(gateway.port, "/echo.Echo/Unary")
@@ -154,6 +160,15 @@ class Nghttpd(Scenario):
             with H2Client(gateway.port) as client:
                 answer = client.get(f"/api/v1/s0/{name}")
                 self.assertEqual((200, data), (answer.status, bytes(answer.body)))
+
+    def test_a_deadline_is_of_calls_and_may_be_further_than_clocks_reach(self):
+        from support.h2 import H2Client
+        gateway = self.run_gateway()
+        with H2Client(gateway.port) as client:
+            for timeout, kind, status in (("2562048H", "application/grpc", 200), ("99999999H", "application/grpc", 200),
+                                          ("1n", "text/plain", 200), ("0n", "application/grpc", 4)):
+                answer = client.get("/api/v1/s0/small", extra=[("content-type", kind), ("grpc-timeout", timeout)])
+                self.assertEqual(status, int(answer.fields.get("grpc-status", answer.status)), (timeout, answer.fields))
 
     def test_a_restart_of_the_service_is_noticed_before_the_next_request(self):
         gateway = self.run_gateway()

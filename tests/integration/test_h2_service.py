@@ -1,14 +1,26 @@
 """Services that speak HTTP/2, frame by frame: what they see, and what becomes of it when they behave badly."""
 import hashlib
 import socket
+import threading
 import time
 import unittest
 
 from support.clients import Client
-from support.h2 import CANCEL, NO_ERROR, REFUSED_STREAM, GoAwayFrame, H2Client, RstStreamFrame, SettingsFrame, metric
+from support.h2 import CANCEL, NO_ERROR, PREFACE, REFUSED_STREAM, GoAwayFrame, H2Client, PingFrame, RstStreamFrame, SettingsFrame, metric
 from support.h2_service import H2Service
+from support.process import free_ports
 from support.scenario import Scenario, sanitized
 from support.wait import readable, wait_until
+
+
+HEADERS = 1
+
+
+def kinds(frames):
+    """The types of frames, one after the other."""
+    while len(frames) >= 9:
+        yield frames[3]
+        frames = frames[9 + int.from_bytes(frames[:3], "big"):]
 
 
 class H2ServiceScenario(Scenario):
@@ -71,6 +83,20 @@ class Requests(H2ServiceScenario):
             self.assertEqual(f"/up/{number}".encode(), bytes(client.finish(stream).body))
         self.assertFalse(readable(self.service.listener, 0))
 
+    def test_connections_are_counted_and_not_the_requests_on_them(self):
+        clients = [self.ask() for _ in range(5)]
+        peer = self.service.next()
+        peer.request_on(4)
+
+        def counted(idle, active):
+            return all(metric(self.gateway, "upstream_connections", upstream="origin", state=state) == count
+                       for state, count in (("idle", idle), ("active", active)))
+        wait_until(lambda: counted(0, 1), 10, "one is busy")
+        for stream in peer.begun():
+            peer.respond(stream)
+        self.assertEqual([200] * 5, [client.response().status for client in clients])
+        wait_until(lambda: counted(1, 0), 10, "it is idle")
+
     def test_bodies_and_trailers_go_both_ways(self):
         client = self.h2()
         stream = client.request(method="POST", path="/api/v1/s0/x", body=b"up" * 3000, trailers=[("x-sum", "1")])
@@ -97,6 +123,66 @@ class Requests(H2ServiceScenario):
         peer.respond(stream)
         self.assertEqual([200, 200], [c.response().status for c in clients])
 
+    def test_a_burst_waits_until_the_service_has_said_how_many_it_takes(self):
+        self.service.settings = {SettingsFrame.MAX_CONCURRENT_STREAMS: 4}
+        client = self.h2()
+        streams = [client.request(method="POST", path="/api/v1/s0/x") for _ in range(12)]
+        peers = []
+        for _ in range(3):
+            peers.append(self.service.next())
+            peers[-1].request_on(3)
+        for peer in peers:
+            peer.settle(0.2)
+            self.assertEqual(4, len(peer.begun()))
+            for stream in peer.begun():
+                peer.respond(stream)
+        self.assertEqual([200] * 12, [client.finish(stream).status for stream in streams])
+
+    def test_a_head_that_is_larger_than_the_service_takes_does_not_leave(self):
+        self.service.settings = {SettingsFrame.MAX_HEADER_LIST_SIZE: 8192}
+        first = self.ask()
+        peer = self.service.next()
+        peer.respond(peer.request_on())
+        self.assertEqual(200, first.response().status)
+        large = self.ask(extra=f"X-Large: {'a' * 9000}\r\n")
+        self.assertEqual(431, large.response().status)
+        fair = self.ask(extra=f"X-Large: {'a' * 5000}\r\n")
+        peer.respond(peer.request_on(1))
+        self.assertEqual(200, fair.response().status)
+
+    def test_a_service_that_is_slow_to_say_what_it_takes_is_sent_more(self):
+        client = self.h2()
+        for _ in range(5):
+            client.request(path="/api/v1/s0/x")
+        sock, _ = self.service.listener.accept()   # which says nothing: not even that it has seen our SETTINGS
+        sock.settimeout(10)
+        with sock:
+            data = b""
+            while sum(kind == HEADERS for kind in kinds(data[len(PREFACE):])) < 5:
+                data += sock.recv(65_536)
+
+    def test_those_who_wait_fail_with_a_connection_that_ends_without_a_word(self):
+        client = self.h2()
+        streams = [client.request(method="POST", path="/api/v1/s0/x") for _ in range(4)]
+        sock, _ = self.service.listener.accept()
+        self.assertTrue(readable(sock, 10))
+        sock.close()
+        peer = self.service.next()
+        for number in range(3):    # what had left on the first may have been read
+            peer.respond(peer.request_on(number))
+        self.assertEqual([200] * 3 + [502], sorted(client.finish(stream).status for stream in streams))
+
+    def test_a_service_that_takes_none_is_a_bad_gateway_and_keeps_no_connection(self):
+        self.service.settings = {SettingsFrame.MAX_CONCURRENT_STREAMS: 0}
+        client = self.ask()
+        peers = []
+        for _ in range(3):     # it is tried twice more
+            peers.append(self.service.next())
+            peers[-1].send(RstStreamFrame(peers[-1].request_on(), REFUSED_STREAM))
+        self.assertEqual(502, client.response().status)
+        for peer in peers:
+            peer.wait_closed(5)
+
     def test_a_client_that_reads_nothing_holds_the_service_back(self):
         client = self.h2(windows=False)
         stream = client.request(path="/api/v1/s0/x")
@@ -122,6 +208,31 @@ class Requests(H2ServiceScenario):
         peer.wait(lambda: peer.answer(behind).reset is not None, "the reset goes on")
         self.assertEqual(CANCEL, peer.answer(behind).reset)
 
+    def test_clients_that_read_nothing_hold_up_nobody_else_on_their_connection(self):
+        idle = self.h2(windows=False, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0})
+        for _ in range(80):   # of 256 KiB each: more than the connection's window
+            idle.request(path="/api/v1/s0/x")
+        peer = self.service.next()
+        peer.request_on(79)
+        peer.windows = False
+
+        def window(stream, initial):
+            return initial + sum(f.window_increment for f in peer.frames
+                                 if type(f).__name__ == "WindowUpdateFrame" and f.stream_id == stream)
+        of_stream = peer.settings[SettingsFrame.INITIAL_WINDOW_SIZE]
+        sent = 0
+        for stream in peer.begun():
+            peer.respond(stream, end=False)
+            for at in range(0, of_stream, 16_384):
+                piece = min(16_384, of_stream - at)
+                peer.wait(lambda: window(0, 65_535) - sent >= piece, "the connection's window opens")
+                peer.send(peer.data_frame(stream, bytes(piece)))
+                sent += piece
+        self.assertEqual(80 * of_stream, sent)
+        client = self.ask()
+        peer.respond(peer.request_on(80), body=b"hello")
+        self.assertEqual(b"hello", bytes(client.response().body))
+
     def test_an_answer_in_full_ends_the_upload(self):
         client = self.ask("POST", extra="Content-Length: 50000000\r\n", body=bytes(100_000))
         peer = self.service.next()
@@ -130,6 +241,66 @@ class Requests(H2ServiceScenario):
         peer.send(RstStreamFrame(stream, NO_ERROR))
         answer = client.response()
         self.assertEqual((413, b"too much"), (answer.status, bytes(answer.body)))
+
+
+class OneOfTwoPlaces(H2ServiceScenario):
+    def config(self):
+        places = f"endpoints: [{{url: 'http://127.0.0.1:{free_ports(1)[0]}'}}, {{url: '{self.service.url}'}}]\n" \
+                 "    balance: {policy: round_robin}\n    health: {failures_max: 1000}\n"
+        return super().config().replace(f"url: {self.service.url}\n", places)
+
+    def test_who_finds_nobody_at_one_goes_to_the_other_at_once(self):
+        client = self.h2()
+        streams = [client.request(method="POST", path="/api/v1/s0/x") for _ in range(40)]
+        peer = self.service.next()
+        for number in range(40):   # twenty of them are more than may be sent again to the same place
+            peer.respond(peer.request_on(number))
+        self.assertEqual([200] * 40, [client.finish(stream).status for stream in streams])
+        self.assertEqual(0, metric(self.gateway, "circuit_breaker_state", upstream="origin"))
+
+
+class OldConnections(H2ServiceScenario):
+    def config(self):
+        return super().config().replace("idle_timeout_ms: 60000", "idle_timeout_ms: 60000\n    age_max_ms: 400")
+
+    def test_finish_what_they_have_and_get_no_more(self):
+        first = self.ask()
+        old = self.service.next()
+        stream = old.request_on()
+        old.settle(0.5)
+        second = self.ask()
+        other = self.service.next()
+        other.respond(other.request_on(), body=b"second")
+        self.assertEqual(b"second", bytes(second.response().body))
+        old.respond(stream, body=b"first")
+        self.assertEqual(b"first", bytes(first.response().body))
+        old.wait_closed()
+
+
+class Checks(H2ServiceScenario):
+    def config(self):
+        check = "check: {enabled: true, path: /healthz, interval_ms: 100, unhealthy_threshold: 1, healthy_threshold: 1}"
+        return super().config().replace("    protocol: h2\n", f"    protocol: h2\n    {check}\n")
+
+    def answer_checks(self):
+        while True:
+            try:
+                peer = self.service.next()
+                stream = peer.request_on()
+                self.asked.add(dict(peer.answer(stream).heads[0])[":path"])
+                peer.respond(stream, status=self.status)
+            except ConnectionError:
+                continue    # the check had no more time
+            except OSError:
+                return
+
+    def test_endpoints_are_asked_in_their_own_protocol(self):
+        self.status, self.asked = 200, set()
+        threading.Thread(target=self.answer_checks, daemon=True).start()
+        for status, well in ((200, 1), (503, 0), (200, 1)):
+            self.status = status
+            wait_until(lambda: metric(self.gateway, "upstream_health", upstream="origin") == well, 10, f"it is {well}")
+        self.assertEqual({"/healthz"}, self.asked)
 
 
 class Calling(H2ServiceScenario):
@@ -268,6 +439,21 @@ class Misbehaving(H2ServiceScenario):
         again = self.ask()
         peer.respond(peer.request_on(1))
         self.assertEqual(200, again.response().status)
+
+    def test_a_connection_on_which_nothing_comes_any_more_is_left_alone_until_it_answers(self):
+        first = self.ask()
+        peer = self.service.next()
+        peer.respond(peer.request_on())
+        self.assertEqual(200, first.response().status)
+        self.assertEqual(504, self.ask().response().status)   # nobody reads it
+        second = self.ask()
+        other = self.service.next()
+        other.respond(other.request_on(), body=b"hello")
+        self.assertEqual(b"hello", bytes(second.response().body))
+        peer.wait(lambda: any(isinstance(frame, PingFrame) for frame in peer.frames), "a question whether it is there")
+        third = self.ask()
+        peer.respond(peer.request_on(2))
+        self.assertEqual(200, third.response().status)
 
     def test_one_that_speaks_another_protocol_is_a_bad_gateway(self):
         answers = []

@@ -4,6 +4,7 @@ import json
 
 from support import tokens
 from support.clients import Client
+from support.wait import wait_until
 from test_cache import Cache
 from test_limits import Limits
 
@@ -47,6 +48,18 @@ class Deceived(Cache):
             fat = client.response()
         self.assertNotEqual(plain, json.loads(fat.body)["number"])
         self.assertEqual(plain, self.number(gateway, target))
+
+
+class NoRequest(Limits):
+    def test_what_is_no_request_is_no_failure_of_ours(self):
+        gateway = self.start(self.FAILED)
+        for said in (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"):
+            with Client(gateway.port) as client:
+                client.send(said)
+                self.assertIn(client.response().status, (501, 505))
+        told = lambda: [line["level"] for line in gateway.lines if line["msg"] == "request" and line["status"] in (501, 505)]
+        wait_until(lambda: len(told()) == 2, 5, "both access lines")
+        self.assertEqual(["INFO", "INFO"], told())
 
 
 class Counted(Limits):

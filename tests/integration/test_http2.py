@@ -176,6 +176,15 @@ class Http2(Scenario):
         self.assertEqual(3, json.loads(client.finish(stream).body)["bytes"])
         self.assertEqual(417, client.get(extra=[("expect", "wonders")]).status)
 
+    def test_who_sends_its_body_at_once_is_not_told_to(self):
+        client = self.client()
+        stream = client.request(path="/api/v1/s0/digest", method="POST", extra=[("expect", "100-continue")], body=b"abc", end=False)
+        client.ping()
+        client.send(client.data_frame(stream, b"d", True))
+        answer = client.finish(stream)
+        self.assertEqual(4, json.loads(answer.body)["bytes"])
+        self.assertEqual(["200"], [dict(head)[":status"] for head in answer.heads])
+
     def test_a_body_over_the_limit_is_413(self):
         gateway = self.start(config(self.origin.url).replace("4000000000", "1000"))
         with H2Client(gateway.port) as client:
@@ -203,7 +212,8 @@ class Http2(Scenario):
         wait_until(lambda: self.origin.holding == 2, 10, "both are at the service")
         client.reset(gone)
         client.ping()
-        wait_until(lambda: [l for l in self.gateway.lines if l.get("status") == 499], 10, "the request was given up")
+        lines = wait_until(lambda: [l for l in self.gateway.lines if l.get("status") == 499], 10, "the request was given up")
+        self.assertEqual("client: the client closed the connection", lines[0]["outcome"])
         self.origin.release()
         self.assertEqual(200, client.finish(kept).status)
 

@@ -145,7 +145,7 @@ class Floods(Scenario):
             for first in range(1, 120_000, 180):   # fewer at once than there may be streams
                 client.sock.sendall(b"".join(raw_frame(HEADERS, END_HEADERS | END_STREAM, first + 2 * i, head)
                                              for i in range(90)))
-                time.sleep(0.003)
+                time.sleep(0.003)   # allow(sleep): the client's pace
         except OSError:
             pass
         self.assertEqual(200, self.other.get().status)
@@ -308,7 +308,7 @@ class Floods(Scenario):
         began = time.monotonic()
         client.raw(raw_frame(HEADERS, END_STREAM | END_HEADERS, 1, block)[:12])
         for at in range(12, 40):
-            time.sleep(0.05)
+            time.sleep(0.05)    # allow(sleep): the client's pace
             client.raw(raw_frame(HEADERS, END_STREAM | END_HEADERS, 1, block)[at:at + 1])
             if client.closed:
                 break

@@ -1,4 +1,6 @@
 """HTTP/2 that breaks its rules (RFC 9113): refused by what the RFC says, never passed on, and told."""
+import hashlib
+import json
 import time
 import unittest
 
@@ -10,6 +12,7 @@ from support.wait import wait_until
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, UPDATE, CONTINUATION = range(10)
 END_STREAM, ACK, END_HEADERS, PADDED, PRIORITIZED = 1, 1, 4, 8, 32
 PATH = "/api/v1/s0/text"
+BYTES = ("content-type", "application/octet-stream")    # which nobody looks into
 
 
 class Protocol(Scenario):
@@ -77,17 +80,74 @@ class Protocol(Scenario):
 
     def test_a_body_that_turns_out_too_long_or_short_completes_nothing(self):
         for end in (b"", b"toolong"):
-            client = self.client()
+            client, seen = self.client(), self.origin.requests
             stream = client.request(path="/api/v1/s0/digest", method="POST", end=False,
                                     extra=[("content-length", "8")])
             client.send(client.data_frame(stream, b"half"))
             broken = len(self.origin.broken)
-            client.ping()
-            time.sleep(0.05)
+            wait_until(lambda: self.origin.requests > seen, 5, "the service is asked")
             client.send(client.data_frame(stream, end, True))
             answer = client.finish(stream)
             self.assertEqual((h2.PROTOCOL_ERROR, None), (answer.reset, answer.status))
             wait_until(lambda: len(self.origin.broken) > broken, 5, "the service saw it end in the middle")
+
+    def test_a_body_that_goes_on_behind_its_length_completes_nothing(self):
+        for length, body, rest in ((8, b"complete", lambda c, s: [c.data_frame(s, b"X", True)]),
+                                   (1, b"c", lambda c, s: [c.data_frame(s, b"X")]),
+                                   (8, b"complete", lambda c, s: c.header_frames(s, [(":path", "/")])),
+                                   (8, b"complete", lambda c, s: c.header_frames(s, [("X-Up", "1")]))):
+            client, seen, before = self.client(), self.origin.requests, self.abuses()
+            broken = len(self.origin.broken)
+            stream = client.request(path="/api/v1/s0/digest", method="POST", body=body, end=False,
+                                    extra=[("content-length", str(length)), BYTES])
+            wait_until(lambda: self.origin.requests > seen, 5, "the service is asked")
+            client.send(*rest(client, stream))
+            answer = client.finish(stream)
+            self.assertEqual((h2.PROTOCOL_ERROR, None), (answer.reset, answer.status))
+            wait_until(lambda: len(self.origin.broken) > broken, 5, "the service saw it end in the middle")
+            wait_until(lambda: self.abuses() == before + 1, 5, "it is counted")
+            self.assertEqual(200, client.get().status)
+
+    def test_a_body_of_no_bytes_is_one_when_it_has_ended(self):
+        client, seen = self.client(), self.origin.requests
+        stream = client.request(path="/api/v1/s0/digest", method="POST", end=False, extra=[("content-length", "0")])
+        client.ping()
+        self.assertEqual(seen, self.origin.requests)
+        client.send(client.data_frame(stream, b"X", True))
+        self.assertEqual(h2.PROTOCOL_ERROR, client.finish(stream).reset)
+        self.assertEqual(seen, self.origin.requests)
+        stream = client.request(path="/api/v1/s0/digest", method="POST", end=False, extra=[("content-length", "0")])
+        client.ping()
+        client.send(client.data_frame(stream, b"", True))
+        self.assertEqual(200, client.finish(stream).status)
+
+    def test_a_body_whose_end_comes_later_is_whole(self):
+        body = bytes(range(256)) * 400
+        for size in (1, 2, 16384, len(body)):
+            client, seen = self.client(), self.origin.requests
+            stream = client.request(path="/api/v1/s0/digest", method="POST", end=False,
+                                    extra=[("content-length", str(size)), BYTES])
+            client.upload(stream, body[:size], end=False)
+            wait_until(lambda: self.origin.requests > seen, 5, "the service is asked")
+            client.send(client.data_frame(stream, b"", True))
+            answer = client.finish(stream)
+            self.assertEqual((200, size, hashlib.sha256(body[:size]).hexdigest()),
+                             (answer.status, *(json.loads(answer.body)[k] for k in ("bytes", "sha256"))))
+            with_trailers = client.request(path="/api/v1/s0/digest", method="POST", end=False,
+                                           extra=[("content-length", str(size))])
+            client.upload(with_trailers, body[:size], end=False)
+            client.send(*client.header_frames(with_trailers, [("x-sum", "1")]))
+            self.assertEqual(size, json.loads(client.finish(with_trailers).body)["bytes"])
+
+    def test_what_asks_for_https_in_the_clear_is_misdirected(self):
+        client = self.client()
+        fields = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", PATH)]
+        answer, seen = client.finish(client.request(fields)), self.origin.requests
+        self.assertEqual((421, "misdirected_request"), (answer.status, json.loads(answer.body)["code"]))
+        self.assertEqual(seen, self.origin.requests)
+        # From a stranger that says nothing.
+        self.assertEqual(421, client.finish(client.request([*fields, ("x-forwarded-proto", "https")])).status)
+        self.assertEqual(200, client.get().status)
 
     def test_two_authorities_that_differ_are_malformed(self):
         self.assertMalformed(lambda c: c.head(authority="a.example", extra=[("host", "b.example")]))
@@ -175,7 +235,7 @@ class Protocol(Scenario):
         client = self.client(preface=b"")
         for byte in h2.PREFACE:
             client.raw(bytes([byte]))
-            time.sleep(0.001)
+            time.sleep(0.001)   # allow(sleep): the client's pace
         client.send(SettingsFrame(0))
         self.assertEqual(200, client.get().status)
 

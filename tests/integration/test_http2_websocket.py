@@ -183,7 +183,7 @@ class OverHttp2(WebSocketScenario):
         self.open_on(client, service, extra=[bearer, ("origin", "https://app.example")])
         self.assertIn("X-User-Id: user-1", service.heads[0])
         cli(self.resp_port, "SET", "maintenance:mode", "read-only")
-        time.sleep(0.3)
+        wait_until(lambda: client.finish(client.request(client.head("/nowhere", "POST"))).status == 503, 5, "nothing is to be written")
         self.open_on(client, service, extra=[bearer])
         cli(self.resp_port, "SET", "maintenance:mode", "down")
         wait_until(lambda: self.ask(client, extra=[bearer])[1] == 503, 5, "the house is closed")

@@ -24,7 +24,7 @@ class Till(Handler):
         with shop.lock:
             shop.sold.append((self.headers.get("Idempotency-Key"), body))
             number = len(shop.sold)
-        shop.go.wait(20)
+        shop.turns.get(number, shop.go).wait(20)
         self.respond(shop.status, json.dumps({"order": number}).encode() + b" " * shop.size,
                      [("Content-Type", "application/json"), ("X-Order", str(number))])
 
@@ -32,11 +32,12 @@ class Till(Handler):
 
 
 class Shop(WebService):
-    """Counts what it sells. A cleared `go` makes it wait, `status` says how it answers, `size` how much."""
+    """Counts what it sells. A cleared `go` makes it wait, or one of `turns` by its number; `status` says how it answers,
+    `size` how much."""
     handler = Till
 
     def __init__(self):
-        self.sold = []
+        self.sold, self.turns = [], {}
         self.lock = threading.Lock()
         self.status, self.size = 201, 0
         super().__init__()
@@ -100,7 +101,7 @@ class Alone(Once):
             sent = self.request("k-2")
             with Client(gateway.port) as client:
                 client.send(sent[:-5])
-                time.sleep(0.5)      # the client's pace, not a wait for something
+                time.sleep(0.5)      # allow(sleep): the client's pace
                 client.send(sent[-5:])
                 answer = client.response("POST")
             self.assertEqual((201, replayed), (answer.status, answer.values("Idempotent-Replayed")))
@@ -263,6 +264,36 @@ class Together(Once):
         self.assertEqual(5, self.shop.count())
         for key in range(5):
             self.assertEqual(1, len({tuple(order) for k, status, order in found if k == key and status == 201}))
+
+    def test_a_claim_that_has_lapsed_leaves_another_ones_alone(self):
+        self.environment |= {"WORKERS": "1"}     # one after the other
+        first, second = self.fleet(2)
+        stands = lambda key: cli(self.redis.port, "GET", key)   # noqa: E731
+        for status in (201, 500):     # an answer that is kept, and one that frees the key
+            key, number = f"k{status}", self.shop.count()
+            early, late = (self.shop.turns.setdefault(number + n, threading.Event()) for n in (1, 2))
+            with Client(first.port, seconds=20) as a, Client(second.port, seconds=20) as b:
+                a.send(self.request(key))
+                wait_until(lambda: self.shop.count() == number + 1, 5, "the service works on it")
+                place = cli(self.redis.port, "KEYS", "idempotency:*")
+                cli(self.redis.port, "DEL", place)
+                b.send(self.request(key))
+                wait_until(lambda: self.shop.count() == number + 2, 5, "it is asked for again")
+                claim = stands(place)
+                self.assertTrue(claim.startswith("running "), claim)
+                self.shop.status = status
+                early.set()
+                self.assertEqual(status, a.response("POST").status)
+                self.shop.status = 201
+                self.assertEqual(201, self.buy(first, f"behind-{key}").status)
+                others = lambda: [k for k in cli(self.redis.port, "KEYS", "idempotency:*").split() if k != place]   # noqa: E731
+                wait_until(lambda: any(stands(k).startswith("answered ") for k in others()), 5, "what came behind is kept")
+                self.assertEqual(claim, stands(place))
+                late.set()
+                self.assertEqual(201, b.response("POST").status)
+            wait_until(lambda: stands(place).startswith("answered "), 5, "the second one's answer is kept")
+            self.assertGreater(int(cli(self.redis.port, "PTTL", place)), 60_000_000)
+            cli(self.redis.port, "FLUSHALL")
 
     def test_the_answer_is_there_after_a_restart(self):
         gateway, = self.fleet(1)

@@ -205,23 +205,35 @@ class Tenants(Identity):
                 (f"/api/v1/s0/seen?tenantId[]={other}", ""),
                 (f"/api/v1/s0/seen?tenantId%5B0%5D={other}", ""),
                 (f"/api/v1/s0/seen?filter[tenant_id][eq]={other}", ""),
+                (f"/api/v1/s0/seen?filter.tenantId={other}", ""),
+                (f"/api/v1/s0/seen?%74enantId[%zz]={other}", ""),
+                ("/api/v1/s0/seen", f"Tenant-Id: {other}\r\n"),
+                ("/api/v1/s0/seen", f"x-tenantid: {other}\r\n"),
                 ("/api/v1/s0/seen", f"X-Tenant-Id: {other}\r\n")):
             self.assertAnswers(403, "cross_tenant", gateway, target, tokens.bearer() + header)
         self.assertEqual(0, self.origin.requests)
-        lines = self.events(gateway, "cross-tenant", 10)
-        self.assertEqual(10, len(lines))
+        lines = self.events(gateway, "cross-tenant", 14)
+        self.assertEqual(14, len(lines))
         self.assertEqual((tokens.TENANT, other, "user-1", "blocked", 403), tuple(
             lines[0][name] for name in ("sourceTenant", "targetTenant", "userId", "outcome", "status")))
         self.assertEqual((f"/api/v1/tenants/{other}/text", "path"), (lines[0]["resource"], lines[0]["namedIn"]))
         self.assertEqual({("/api/v1/s0/seen", "query"), ("/api/v1/s0/seen", "header")},
                          {(line["resource"], line["namedIn"]) for line in lines[1:]})
         self.assertEqual(1, self.metric(
-            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 10\n'))
+            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 14\n'))
 
     def test_its_own_tenant_may_be_named(self):
         gateway = self.start(self.text)
         for target in (f"/api/v1/tenants/{tokens.TENANT}/text", f"/api/v1/s0/seen?tenantId={tokens.TENANT}"):
             self.assertAnswers(200, None, gateway, target, tokens.bearer())
+
+    def test_what_only_resembles_a_name_of_a_tenant_names_none(self):
+        gateway = self.start(self.text)
+        other = tokens.OTHER_TENANT
+        for target, header in ((f"/api/v1/s0/seen?filter.tenantId={tokens.TENANT}", f"Tenant-Id: {tokens.TENANT}\r\n"),
+                               ("/api/v1/s0/seen?tenantId.exists=true&venueId.name=Arena&sort=venueId", ""),
+                               ("/api/v1/s0/seen?100%=%zz", f"Tenant-Ids: {other}\r\nTenant: a\r\n")):
+            self.assertAnswers(200, None, gateway, target, tokens.bearer() + header)
 
     def test_a_venue_that_is_not_held_does_not_exist(self):
         gateway = self.start(self.text)
@@ -229,8 +241,17 @@ class Tenants(Identity):
         self.assertAnswers(404, "not_found", gateway, target, tokens.bearer(venue_id="v1", role="venue-manager"))
         self.assertAnswers(200, None, gateway, target, tokens.bearer(venues=["v1", "v2"], role="venue-manager"))
         self.assertAnswers(200, None, gateway, target, tokens.bearer(role="admin"))
-        outcomes = [l["outcome"] for l in self.events(gateway, "cross-tenant", 2)]
-        self.assertEqual(["blocked", "allowed"], outcomes)
+        self.assertEqual(404, self.get(gateway, "/api/v1/s0/status?code=404&venueId=v2&venueId=v3", tokens.bearer(role="admin")).status)
+        outcomes = [(l["outcome"], l["targetVenue"], l["status"]) for l in self.events(gateway, "cross-tenant", 3)]
+        self.assertEqual([("blocked", "v2", 404), ("allowed", "v2", 200), ("allowed", "v2,v3", 404)], outcomes)
+
+    def test_one_request_is_one_attempt_whatever_it_names(self):
+        gateway = self.start(self.text)
+        target = f"/api/v1/s0/seen?venueId=v2&tenantId={tokens.OTHER_TENANT}"
+        self.assertAnswers(403, "cross_tenant", gateway, target, tokens.bearer(role="admin"))
+        self.assertAnswers(200, None, gateway, "/api/v1/s0/seen?venueId=v3", tokens.bearer(role="admin"))
+        told = [(l["outcome"], l["targetVenue"], l["targetTenant"]) for l in self.events(gateway, "cross-tenant", 2)]
+        self.assertEqual([("blocked", "", tokens.OTHER_TENANT), ("allowed", "v3", "")], told)
 
     def test_an_answer_of_another_tenant_is_withheld(self):
         gateway = self.start(self.text)
@@ -363,6 +384,46 @@ class ProtocolAbuse(Identity):
                        5, f"one line says {kind}")
             self.assertEqual(1, self.metric(gateway, f'violation_type="{kind}"}} 1'))
 
+    @staticmethod
+    def rest(client):
+        got = b""
+        try:
+            while piece := client.sock.recv(65536):
+                got += piece
+        except ConnectionResetError:
+            pass
+        return got
+
+    def test_a_body_that_is_none_is_told_once_whenever_that_turns_out(self):
+        gateway = self.start(self.text)
+
+        def told(count, decision):
+            event = self.events(gateway, "security violation", count)[-1]
+            self.assertEqual(("protocol_abuse", decision), (event["violationType"], event["decision"]))
+            wait_until(lambda: [line for line in gateway.lines if line.get("outcome", "").startswith("protocol")
+                                and line["requestId"] == event["requestId"]], 5, "its access line says so")
+            self.assertEqual(1, self.metric(gateway, f'violation_type="protocol_abuse"}} {count}'))
+        head = b"POST /api/v1/s0/open/%s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with Client(gateway.port) as client:
+            client.send(head % b"digest" + b"ZZ\r\n")
+            self.assertEqual(400, client.response().status)
+        told(1, "blocked")
+        seen = self.origin.requests
+        with Client(gateway.port) as client:
+            client.send(head % b"digest" + b"5\r\nhello\r\n")
+            wait_until(lambda: self.origin.requests > seen, 5, "the service is asked")
+            client.send(b"ZZ\r\n")
+            self.assertEqual(400, client.response().status)
+        told(2, "blocked")
+        with Client(gateway.port) as client:
+            client.send(head % b"echo" + b"5\r\nhello\r\n")
+            got = b""
+            while b"hello" not in got:
+                got += client.sock.recv(65536)
+            client.send(b"ZZ\r\n")
+            self.assertNotIn(b"\r\n0\r\n", self.rest(client))
+        told(3, "disconnected")
+
 
 class Signatures(Identity):
     def check(self, seen, method, target, body):
@@ -404,7 +465,7 @@ class Signatures(Identity):
             client.send(f"POST /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{tokens.bearer()}"
                         "Content-Length: 3\r\n\r\n".encode())
             for byte in (b"a", b"b", b"c"):
-                time.sleep(0.4)      # the client's pace, not a wait for something
+                time.sleep(0.4)      # allow(sleep): the client's pace
                 client.send(byte)
             sent = time.time() * 1000
             answer = client.response()

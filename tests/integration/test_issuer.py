@@ -1,11 +1,15 @@
 """An issuer that answers badly: what is known stays in force, and nobody waits for it."""
+import pathlib
 import signal
 import socket
+import subprocess
 import threading
 import unittest
 
 from test_identity import Identity
 from support import tokens
+from support.clients import Client
+from support.h2 import metric
 from support.wait import wait_until
 
 
@@ -88,9 +92,9 @@ class Wired(Identity):
 
 
 class HostileIssuer(Wired):
-    def started(self, refresh_ms=1000):
+    def started(self, refresh_ms=1000, extra=""):
         self.wire.answer = document(self.issuer.document())
-        return self.start(f"tokens: {{key_set_refresh_ms: {refresh_ms}}}\n" + self.text,
+        return self.start(f"tokens: {{key_set_refresh_ms: {refresh_ms}{extra}}}\n" + self.text,
                           environment={"JWT_SECRET": "", "JWT_JWKS_URL": self.wire.url})
 
     def test_no_answer_of_an_issuer_takes_keys_away(self):
@@ -100,10 +104,39 @@ class HostileIssuer(Wired):
         for round_, (what, answer) in enumerate(HOSTILE.items(), start=1):
             with self.subTest(what):
                 self.wire.answer = answer
-                self.events(gateway, "the key set cannot be read", round_)
+                self.events(gateway, "keys that are known stay in force", round_)
                 self.seen(gateway, header=token)
                 self.wire.answer = document(self.issuer.document())
                 self.events(gateway, "the key set can be read again", round_)
+
+    def test_keys_that_could_not_be_read_for_too_long_are_trusted_no_more_until_they_are(self):
+        gateway = self.started(extra=", key_set_age_max_ms: 1500")
+        token = tokens.bearer(self.issuer.sign("first"))
+        self.seen(gateway, header=token)
+        self.wire.answer = HOSTILE["nothing at all"]
+        self.events(gateway, "the key set could not be read for too long")
+        self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", token)
+        self.assertGreaterEqual(metric(gateway, "key_set_age_seconds"), 1.5)
+        failures = metric(gateway, "cache_errors_total", cache_type="key_set")
+        wait_until(lambda: metric(gateway, "cache_errors_total", cache_type="key_set") > failures, 5, "it is tried again")
+        self.wire.answer = document(self.issuer.document())
+        self.events(gateway, "the key set can be read again")
+        self.seen(gateway, header=token)
+        told = [e for e in gateway.events if str(e.get("msg", "")).startswith("the key set could not be read for too long")]
+        self.assertEqual(["ERROR"], [e["level"] for e in told])
+
+    def test_an_issuer_that_has_no_keys_is_told_from_one_that_cannot_be_read(self):
+        gateway = self.started()
+        token = tokens.bearer(self.issuer.sign("first"))
+        self.seen(gateway, header=token)
+        self.wire.answer = HOSTILE["no keys"]
+        self.events(gateway, "the key set has no key that can be used")
+        self.seen(gateway, header=token)
+        self.wire.answer = HOSTILE["nothing at all"]
+        self.events(gateway, "the key set cannot be read")
+        self.wire.answer = document(self.issuer.document())
+        self.events(gateway, "the key set can be read again")
+        self.assertEqual(1, len(self.events(gateway, "the key set has no key that can be used")))
 
     def test_an_issuer_that_never_ends_its_answer_is_given_up(self):
         gateway = self.started()
@@ -164,6 +197,26 @@ class Moved(Wired):
         first = tokens.bearer(self.issuer.sign("first"))
         self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", first)
         self.seen(gateway, header=tokens.bearer(self.other.sign("second")))
+
+    def test_a_token_that_waited_for_its_key_while_the_rules_changed_is_good_once(self):
+        own = pathlib.Path(self.folder) / "own.pem"
+        publish = lambda kid: subprocess.run(["openssl", "rsa", "-in", own.with_name(f"{kid}.pem"), "-pubout", "-out", own],   # noqa: E731
+                                             check=True, capture_output=True)
+        self.issuer.make_key("new", publish=False)
+        publish("first")
+        fresh, text = tokens.bearer(self.issuer.sign("new")), self.naming(self.wire.url, 60_000)
+        self.wire.answer = document(self.issuer.document())
+        gateway = self.start(text, environment={"JWT_SECRET": "", "JWT_PUBLIC_KEY_FILE": str(own), "WORKERS": "1"})
+        self.seen(gateway, header=tokens.bearer(self.issuer.sign("first")))
+        self.wire.go.clear()
+        asked = self.wire.asked
+        with Client(gateway.port) as waiting:
+            waiting.send(f"GET /api/v1/s0/seen HTTP/1.1\r\nHost: a\r\n{fresh}\r\n".encode())
+            wait_until(lambda: self.wire.asked > asked, 5, "the issuer is asked for the key")
+            publish("new")
+            self.reload(gateway, text.replace("tokens: {", "tokens: {audience: others, "))
+            self.assertEqual(200, waiting.response().status)
+        self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", fresh)
 
     def test_the_same_one_keeps_its_keys_through_a_reload_while_it_is_away(self):
         gateway = self.begin()

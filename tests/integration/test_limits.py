@@ -10,7 +10,7 @@ import unittest
 from support import tokens
 from support.clients import Client
 from support.process import ask
-from support.redis import Redis
+from support.redis import Redis, cli
 from support.wait import wait_until
 from test_state import State
 
@@ -40,6 +40,25 @@ class Limits(State):
                         f"Content-Type: application/json\r\n{framing}\r\n\r\n".encode() + sent)
             return client.response()
 
+    def pay_at_once(self, gateway):
+        """Three payments are under way, a fourth is refused for a moment; then all were good."""
+        header = tokens.bearer()
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            held = [pool.submit(self.get, gateway, "/api/v1/pay/hold", header) for _ in range(3)]
+            try:
+                wait_until(lambda: self.origin.holding == 3, 10, "three are at the service")
+                refused = self.get(gateway, "/api/v1/pay/text", header)
+            finally:
+                self.origin.release()
+            self.assertEqual([200] * 3, [each.result().status for each in held])
+        self.assertEqual((429, ["1"], ["1"]), (refused.status, refused.values("Retry-After"), refused.values("X-RateLimit-Reset")))
+        failing = lambda: self.get(gateway, "/api/v1/pay/status?code=402", header)
+        wait_until(lambda: self.get(gateway, "/api/v1/pay/text", header).status == 200, 10, "there is room again")
+        self.assertEqual([402] * 3, [failing().status for _ in range(3)])
+        refused = failing()
+        self.assertEqual(429, refused.status)
+        self.assertGreater(int(refused.values("Retry-After")[0]), 30)
+
 
 class Alone(Limits):
     def test_so_many_in_a_window_and_no_more(self):
@@ -52,6 +71,8 @@ class Alone(Limits):
         self.assertEqual((["3"], ["2"]), (first.values("X-RateLimit-Limit"), first.values("X-RateLimit-Remaining")))
         self.assertEqual("rate_limited", json.loads(refused.body)["code"])
         self.assertTrue(50 < int(refused.values("Retry-After")[0]) <= 60)
+        self.assertEqual(refused.values("Retry-After"), refused.values("X-RateLimit-Reset"))
+        self.assertLessEqual(int(first.values("X-RateLimit-Reset")[0]), 60)
         self.assertEqual(["0"], refused.values("X-RateLimit-Remaining"))
         self.assertEqual(1, self.metric(gateway, 'rate_limit_exceeded_total{service="api-gateway",policy="general"} 2'))
         self.assertEqual(1, self.metric(gateway, 'rate_limit_exceeded_total{service="api-gateway",policy="tickets"} 0'))
@@ -109,6 +130,17 @@ class Alone(Limits):
         self.assertEqual([200] * 5, fine(5))
         self.assertEqual([402, 402, 429], failing() + failing() + failing())
         self.assertEqual([429], fine(1))
+
+    def test_what_another_limit_refuses_is_no_failure(self):
+        self.text += """
+  - {name: both, path: /api/v1/both/**, service: origin, rewrite: /up, rate_limit: {policies: [failed, few]}}
+"""
+        gateway = self.start(self.FAILED[:-1] + ", few: {requests: 2, mode: local}}")
+        self.assertEqual([200] * 2 + [429] * 6, self.statuses(gateway, 8, tokens.bearer(), "/api/v1/both/text"))
+        self.assertEqual([200], self.statuses(gateway, 1, tokens.bearer(), "/api/v1/pay/text"))
+
+    def test_payments_under_way_refuse_others_for_a_moment_only(self):
+        self.pay_at_once(self.start(self.FAILED))
 
     def test_where_only_failures_count_the_gateways_own_success_is_free_too(self):
         self.text += """
@@ -212,6 +244,68 @@ class Together(Limits):
             self.assertLess(time.monotonic() - began, 30 * 0.05)
         finally:
             os.kill(self.redis.process.pid, signal.SIGCONT)
+
+    def test_a_client_that_moves_finds_what_is_left(self):
+        here, there = self.fleet(2)
+        header = tokens.bearer()
+        found = self.statuses(here, 50, header) + self.statuses(there, 100, header)
+        self.assertGreaterEqual(found.count(200), 95)
+        # What was taken ahead for it and not used comes back.
+        wait_until(lambda: found.extend(self.statuses(there, 1, header)) or found.count(200) == 100, 10, "all of its limit")
+        self.assertEqual([429] * 20, self.statuses(here, 10, header) + self.statuses(there, 10, header))
+
+    def test_a_limit_of_few_is_all_there_on_whichever_gateway(self):
+        gateways = self.fleet(3, RATE_LIMIT_MAX="3")
+        header = tokens.bearer()
+        found = [self.statuses(gateways[i % 3], 1, header)[0] for i in range(5)]
+        self.assertEqual([200] * 3 + [429] * 2, found)
+
+    def test_a_redis_that_stalls_gives_nobody_his_limit_again(self):
+        gateway, = self.fleet(1, RATE_LIMIT_MAX="20")
+        header = tokens.bearer()
+        self.assertEqual([200] * 20 + [429], self.statuses(gateway, 21, header))
+        self.assertEqual([200] * 5 + [429], [self.sell(gateway, "e1").status for _ in range(6)])
+        self.assertEqual([200] * 3, [self.sell(gateway, "e2", "user-2").status for _ in range(3)])
+        os.kill(self.redis.process.pid, signal.SIGSTOP)
+        try:
+            self.assertEqual([429] * 5, [self.sell(gateway, "e1").status for _ in range(5)])
+            self.assertEqual([200] * 2 + [429], [self.sell(gateway, "e2", "user-2").status for _ in range(3)])
+            self.assertEqual([429] * 30, self.statuses(gateway, 30, header))
+        finally:
+            os.kill(self.redis.process.pid, signal.SIGCONT)
+        self.redis.kill()
+        wait_until(lambda: json.loads(ask(gateway.port, "/health")[2])["state"]["status"] == "down", 10, "noticed")
+        self.assertEqual([429] * 30, self.statuses(gateway, 30, header))
+        self.assertEqual(429, self.sell(gateway, "e1").status)
+
+    def test_payments_under_way_refuse_others_for_a_moment_only(self):
+        gateway, = self.fleet(1)
+        self.pay_at_once(gateway)
+
+    def failures(self):
+        """Held in Redis by whoever paid."""
+        count = "local sum = 0; for _, key in ipairs(redis.call('KEYS', 'ratelimit:failed:*')) do " \
+                "local v = cmsgpack.unpack(redis.call('GET', key)); for i = 4, #v, 2 do sum = sum + v[i] end end; return sum"
+        return int(cli(self.redis.port, "EVAL", count, "0"))
+
+    def test_a_payment_whose_permit_came_late_is_no_failure(self):
+        gateway, = self.fleet(1)
+        for _ in range(4):
+            os.kill(self.redis.process.pid, signal.SIGSTOP)
+            try:
+                self.assertEqual([200], self.statuses(gateway, 1, tokens.bearer(), "/api/v1/pay/text"))
+            finally:
+                os.kill(self.redis.process.pid, signal.SIGCONT)
+            # One that asks again shows that the store is counted in.
+            wait_until(lambda: self.statuses(gateway, 1, tokens.bearer(sub="another"), "/api/v1/pay/text") == [200]
+                       and self.failures() == 0, 10, "what was granted went back")
+        # One that fails keeps it, late as it is.
+        os.kill(self.redis.process.pid, signal.SIGSTOP)
+        try:
+            self.assertEqual([402], self.statuses(gateway, 1, tokens.bearer(), "/api/v1/pay/status?code=402"))
+        finally:
+            os.kill(self.redis.process.pid, signal.SIGCONT)
+        wait_until(lambda: self.failures() == 1, 10, "it counts")
 
     def test_without_redis_each_gateway_has_its_share(self):
         gateways = self.fleet(2, RATE_LIMIT_MAX="20")

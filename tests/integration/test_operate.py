@@ -1,10 +1,12 @@
 """The commands of operators, against the real gateway: what they say, what they do, how they end."""
 import gzip
+import http.server
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+import threading
 import time
 import unittest
 
@@ -26,7 +28,9 @@ class Operate(State):
         self.environment = {"ADMIN_TOKEN": OPERATOR, "ADMIN_VIEWER_TOKEN": VIEWER, "AUDIT_PATH": str(self.audit)}
 
     def tool(self, gateway, *words, **environment):
-        environment = {"ADMIN_TOKEN": OPERATOR, "ADMIN_PORT": str(gateway.admin_port)} | environment
+        if gateway is not None:
+            environment = {"ADMIN_PORT": str(gateway.admin_port)} | environment
+        environment = {"ADMIN_TOKEN": OPERATOR} | environment
         done = subprocess.run([str(BINARY), *words], capture_output=True, text=True, timeout=20, cwd=self.folder,
                               env={k: v for k, v in os.environ.items() if k != "CONFIG_FILE"} | environment)
         return done.returncode, done.stdout.strip(), done.stderr.strip()
@@ -54,24 +58,84 @@ class Commands(Operate):
         found = json.loads(self.done(gateway, "status", "--json", ADMIN_TOKEN="", ADMIN_VIEWER_TOKEN=VIEWER))
         self.assertEqual(("embedded", "CLOSED"), (found["state"]["backend"], next(iter(found["breakers"].values()))["state"]))
 
+    def test_what_is_no_gateway_is_not_believed(self):
+        class Agrees(http.server.BaseHTTPRequestHandler):
+            """Something else at ADMIN_PORT, which answers everything."""
+
+            def answer(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+            do_GET = do_PUT = do_POST = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Agrees)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        port = ["--admin-port", str(server.server_port)]
+        for words in (["status"], ["revoke", "user", "x"], ["maintenance", "off"], ["log-level", "auto"],
+                      ["limits"], ["limits", "reset", "general"], ["limits", "show", "--user", "1"], ["knobs"],
+                      ["breaker"], ["bans"], ["ban", "user", "1", "--for", "1h"], ["explain", "GET", "/"]):
+            status, out, errors = self.tool(None, *words, *port)
+            self.assertEqual((3, ""), (status, out), words)
+            self.assertIn("is no admin API of a gateway", errors)
+
+    def test_a_gateway_is_found_by_its_name(self):
+        gateway = self.start()
+        self.done(gateway, "status", "--admin-host", "localhost")
+        status, _, errors = self.tool(gateway, "status", "--admin-host", "gateway.invalid")
+        self.assertEqual(3, status)
+        self.assertIn('there is no host "gateway.invalid"', errors)
+
+    def test_what_cannot_be_written_is_a_failure(self):
+        gateway = self.start()
+        environment = os.environ | {"ADMIN_TOKEN": OPERATOR, "ADMIN_PORT": str(gateway.admin_port),
+                                    "RESP_PORT": str(self.resp_port)}
+        for words in ("schema", "bans", "status --json", "top --once"):
+            for target in (">/dev/full", ">&-"):
+                done = subprocess.run(["sh", "-c", f"exec {BINARY} {words} {target}"], env=environment, timeout=20,
+                                      stderr=subprocess.PIPE, text=True)
+                self.assertEqual((1, "standard output does not take what was to be written\n"),
+                                 (done.returncode, done.stderr), (words, target))
+
+    def test_it_says_how_many_bans_a_gateway_leaves_out(self):
+        gateway = self.start()
+        piped = "".join(f"SET banned:user:{n} 1 EX 600\r\n" for n in range(1_003))
+        subprocess.run(["redis-cli", "-p", str(self.resp_port)], input=piped, text=True, timeout=20,
+                       stdout=subprocess.DEVNULL, check=True)
+        port = ["--admin-port", str(gateway.admin_port)]
+        wait_until(lambda: json.loads(self.tool(gateway, "bans", *port, "--json")[1])["total"] == 1_003, 10,
+                   "all are in force")
+        status, out, errors = self.tool(gateway, "bans", *port)
+        self.assertEqual((0, 1_000), (status, len(out.splitlines())))
+        self.assertIn("1000 of 1003 bans are shown", errors)
+
     def test_it_says_why_nothing_was_done(self):
         gateway = self.start()
         self.assertEqual(3, self.tool(gateway, "status", "--admin-port", str(free_ports(1)[0]))[0])
         for words, status, said in (
-                (["status", "--admin-port", str(gateway.port)], 1, "(404)"),
+                (["status", "--admin-port", str(gateway.port)], 3, "is no admin API of a gateway"),
                 (["revoke", "user"], 2, "revoke token JTI"),
                 (["revoke", "all"], 2, "--yes"),
                 (["disable", "user", "42"], 2, "--for"),
                 (["disable", "user", "42", "--for", "1h", "--endless"], 2, "--for"),
                 (["maintenance", "down"], 2, "--for"),
                 (["breaker", "nobody"], 1, "no service of that name"),
+                (["breaker", "origin", "open"], 2, "say for how long: --for 90s, 15m, 12h or 7d\n"),
+                (["limits", "set", "general", "--requests", "5", "--reason", "x", "--for", "1x", "--endless"], 2, "say for how long"),
                 (["contain", "--user", "42"], 2, "--reason"),
                 (["contain", "--for", "1h", "--reason", "x"], 1, "whom?"),
                 (["contain", "--ip", "0.0.0.0/0", "--for", "1h", "--reason", "x"], 1, "half the world"),
                 (["contain", "--undo", "nothing"], 1, "no such containment")):
             found = self.tool(gateway, *words)
             self.assertEqual(status, found[0], (words, found))
-            self.assertIn(said, found[2])
+            self.assertIn(said, found[2] + "\n")
+        self.assertIn('{"users": ["42"]', self.tool(gateway, "contain", "--for", "1h", "--reason", "x")[2])
         self.assertEqual(2, self.tool(gateway, "status", ADMIN_TOKEN="")[0])
         self.assertIn("(401)", self.tool(gateway, "status", ADMIN_TOKEN="wrong")[2])
         found = self.tool(gateway, "log-level", "DEBUG", ADMIN_TOKEN="", ADMIN_VIEWER_TOKEN=VIEWER)
@@ -90,6 +154,9 @@ class Commands(Operate):
         self.assertEqual(("POST /admin/v1/revocations", "done"), (record["resource"], record["decision"]))
         self.assertIn("@", record["requester"])
         self.assertIn("leaked", record["detail"])
+        status, _, errors = self.tool(gateway, "revoke", "user", "user-1", "--for", "1m")
+        self.assertEqual(0, status)
+        self.assertIn("warning: tokens live up to 930 s", errors)
 
     def test_disable_user_bans_and_revokes(self):
         gateway = self.start()
@@ -97,6 +164,9 @@ class Commands(Operate):
         self.assertIn("banned, tokens revoked", self.done(gateway, "disable", "user", "user-1", "--for", "1h"))
         self.becomes(REVOKED, gateway, old, target=SEEN)
         self.becomes(BANNED, gateway, self.fresh_token(), target=SEEN)
+        # However short the ban, what was revoked stays so as long as it lives.
+        self.done(gateway, "disable", "user", "brief", "--for", "10m")
+        self.assertGreater(int(cli(self.resp_port, "TTL", "revoked:user:brief")), 86_000)
         # A name with everything that a path must not hold.
         name = "a/b ../%2f?c#ü"
         self.done(gateway, "disable", "user", name, "--for", "1h")
@@ -153,7 +223,7 @@ class Commands(Operate):
         gateway = self.start()
         commands = ["run", "check", "routes", "status", "top", "ban", "unban", "bans", "revoke", "disable", "maintenance", "breaker", "log-level",
                     "limits", "limits set", "limits reset", "limits show", "limits forget", "knobs", "cache purge", "explain", "why", "contain",
-                    "evidence", "audit verify"]
+                    "evidence", "evidence verify", "audit verify", "api-key"]
         completion = {shell: self.done(gateway, "completion", shell) for shell in ("bash", "zsh", "fish")}
         for command in commands:
             said = self.done(gateway, *command.split(), "--help")
@@ -164,6 +234,34 @@ class Commands(Operate):
             for shell, text in completion.items():
                 for word in command.split():
                     self.assertIn(word, text, (shell, command))
+
+    def test_commands_do_not_wait_until_the_file_is_right(self):
+        gateway = self.start()
+        for broken in ("services: [\n", "admin: {prot: 1}\nstate: {resp: 1}\n"):
+            gateway.config.write_text(broken)
+            there = {"CONFIG_FILE": str(gateway.config), "RESP_PORT": str(self.resp_port)}
+            for words in (("ban", "user", "42", "--for", "1h", "--reason", "incident 7"), ("bans",), ("status",), ("knobs",)):
+                status, out, errors = self.tool(gateway, *words, **there)
+                self.assertEqual(0, status, (words, errors))
+                self.assertIn("going on without that, by variables and defaults", errors)
+            self.assertEqual("1", cli(self.resp_port, "EXISTS", "banned:user:42"))
+        self.assertEqual(1, self.tool(gateway, "status", **there | {"ADMIN_PORT": "none"})[0])
+        self.assertEqual(1, self.tool(gateway, "status", "--config", "none.yaml", **there)[0])
+
+    def test_a_key_for_a_machine_comes_with_its_hash(self):
+        gateway = self.start()
+        made = json.loads(self.done(gateway, "api-key", "--json"))
+        self.assertEqual({"key", "hash"}, made.keys())
+        self.assertIn("hash  ", self.done(gateway, "api-key"))
+
+    def test_a_record_that_proves_nothing_is_not_whole(self):
+        gateway = self.start()
+        empty = pathlib.Path(self.folder) / "empty.log"
+        empty.write_text("")
+        for path, said in ((empty, "there is no record in it"), (self.folder, "is it a file?")):
+            status, out, errors = self.tool(gateway, "audit", "verify", str(path))
+            self.assertEqual((1, ""), (status, out))
+            self.assertIn(said, errors)
 
 
 class Contain(Operate):
@@ -202,6 +300,17 @@ class Contain(Operate):
     def test_shows_then_does_then_undoes(self):
         self.contains([self.start()])
 
+    def test_it_can_be_undone_after_a_restart(self):
+        self.environment["STATE_SNAPSHOT_FILE"] = self.folder + "/state"
+        gateway = self.start()
+        contained = self.contained(gateway, "--user", "user-1", "--for", "1h")
+        self.assertEqual(0, gateway.stop())
+        gateway = self.start()
+        self.becomes(BANNED, gateway, self.fresh_token(), target=SEEN)
+        self.assertIn("incident 7", self.done(gateway, "contain", "--report", contained))
+        self.assertIn("lifted banned:user:user-1", self.done(gateway, "contain", "--undo", contained))
+        self.becomes(FINE, gateway, self.fresh_token(), target=SEEN)
+
     def test_what_holds_longer_is_neither_shortened_nor_lifted(self):
         gateway = self.start()
         port = self.resp_port
@@ -222,6 +331,40 @@ class Contain(Operate):
         self.assertIn(f"left as they are:\n  banned:ip:{self.ADDRESS}: it was changed since", undone)
         self.assertEqual(("endless", "by hand", str(earlier)), tuple(
             cli(port, "GET", key) for key in ("banned:user:user-1", f"banned:ip:{self.ADDRESS}", "revoked:user:user-1")))
+
+    def contained(self, gateway, *words):
+        return json.loads(self.done(gateway, "contain", *words, "--reason", "incident 7", "--yes", "--json"))["id"]
+
+    def test_an_undo_leaves_a_token_that_is_revoked_for_another_reason_too(self):
+        gateway = self.start()
+        for jti, again in (("j7", lambda: self.contained(gateway, "--token", "j7", "--for", "24h")),
+                           ("j8", lambda: self.contained(gateway, "--token", "j8", "--for", "10m")),
+                           ("j9", lambda: self.done(gateway, "revoke", "token", "j9", "--for", "7d")),
+                           ("j10", lambda: self.done(gateway, "revoke", "token", "j10", "--for", "1m"))):
+            first = self.contained(gateway, "--token", jti, "--for", "1h")
+            second = again()
+            undone = self.done(gateway, "contain", "--undo", first)
+            self.assertIn(f"left as they are:\n  revoked:jti:{jti}: ", undone)
+            self.assertNotIn("lifted", undone)
+            self.becomes(REVOKED, gateway, self.fresh_token(jti=jti), target=SEEN)
+            if jti in ("j7", "j8"):
+                self.assertEqual(f"lifted revoked:jti:{jti}", self.done(gateway, "contain", "--undo", second))
+                self.becomes(FINE, gateway, self.fresh_token(jti=jti), target=SEEN)
+
+    def test_a_user_is_free_when_all_containments_are_undone(self):
+        gateway = self.start()
+        old = self.old_token()
+        keys = ("banned:user:user-1", "revoked:user:user-1")
+        for length in ("24h", "10m"):  # the second longer or shorter than the first
+            for backwards in (False, True):
+                both = [self.contained(gateway, "--user", "user-1", "--for", "1h"), self.contained(gateway, "--user", "user-1", "--for", length)]
+                first, last = reversed(both) if backwards else both
+                said = self.done(gateway, "contain", "--undo", first)
+                for key in keys:
+                    self.assertIn(f"restored {key} as it was before, until " if backwards else f"  {key}: ", said)
+                self.assertEqual("2", cli(self.resp_port, "EXISTS", *keys))
+                self.assertEqual("\n".join(f"lifted {key}" for key in keys), self.done(gateway, "contain", "--undo", last))
+                self.becomes(FINE, gateway, old, target=SEEN)
 
     @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
     def test_each_gateway_of_a_redis_follows_in_a_second(self):
@@ -254,11 +397,12 @@ class Evidence(Operate):
         self.assertEqual(200, self.get(gateway, SEEN, tokens.bearer()).status)
         wait_until(lambda: len([x for x in gateway.lines if x.get("userId") == "user-1" and "durationMs" in x]) == 2, 5, "both are logged")
         wait_until(lambda: self.audit.exists() and self.audit.read_text().count("\n") >= 1, 5, "it is recorded")
-        whole = ["evidence", "--user", "user-1", "--since", "1h", "--log", str(self.log_of(gateway)), "--audit", str(self.audit)]
+        since = min(line["time"] for line in gateway.lines)
+        whole = ["evidence", "--user", "user-1", "--since", since, "--log", str(self.log_of(gateway)), "--audit", str(self.audit)]
         folder = pathlib.Path(self.folder) / "incident-7"
         status, out, errors = self.tool(gateway, *whole, "--out", str(folder), **self.SECRET)
-        self.assertEqual((0, ""), (status, errors), out)
-        self.assertIn("was data accessed? no", out)
+        self.assertEqual((4, ""), (status, errors), out)
+        self.assertRegex(out, r"(?m)^was data accessed\? yes: 1 answers, \d+ bytes\nof another tenant\? no$")
         self.assertRegex(out, r"blocked: tenant_bypass, user user-1 .*request req-7")
         self.assertRegex(out, r"(?m)^allowed  1 x GET ")
         self.assertEqual(3, len((folder / "lines.jsonl").read_text().splitlines()))
@@ -266,10 +410,27 @@ class Evidence(Operate):
 
         verify = ["evidence", "verify", str(folder)]
         self.assertEqual(0, self.tool(gateway, *verify, **self.SECRET)[0])
+        whole_one = json.loads(self.tool(gateway, *verify, "--json", **self.SECRET)[1])
+        self.assertEqual((str(folder), True, ""), (whole_one["folder"], whole_one["whole"], whole_one["why"]))
+        self.assertEqual((True, ""), (whole_one["signed"], self.tool(gateway, *verify, **self.SECRET)[2]))
+        self.assertGreater(whole_one["files"], 3)
         self.assertEqual(1, self.tool(gateway, *verify, AUDIT_SECRET="another")[0])
+        unsigned = str(pathlib.Path(self.folder) / "unsigned")
+        self.assertIn("not signed", self.tool(gateway, *whole, "--out", unsigned)[2])
+        status, _, errors = self.tool(gateway, "evidence", "verify", unsigned)
+        self.assertEqual(0, status)
+        self.assertIn("warning: not signed", errors)
         (folder / "lines.jsonl").write_text("")
         self.assertIn("lines.jsonl was changed", self.tool(gateway, *verify, **self.SECRET)[2])
+        status, out, _ = self.tool(gateway, *verify, "--json", **self.SECRET)
+        self.assertEqual((1, False), (status, json.loads(out)["whole"]))
         self.assertEqual(1, self.tool(gateway, *whole, "--out", str(folder), **self.SECRET)[0], "it is not written over")
+
+        # Without the answer of its own tenant everything was refused.
+        gateway.lines[:] = [x for x in gateway.lines if x.get("status") != 200]
+        status, out, _ = self.tool(gateway, *whole[:6], str(self.log_of(gateway, "refused.log")))
+        self.assertEqual(0, status, out)
+        self.assertIn("was data accessed? no\n", out)
 
         # The line of the request is gone: nobody knows.
         gateway.lines[:] = [x for x in gateway.lines if not (x.get("requestId") == "req-7" and "durationMs" in x)]
@@ -280,6 +441,26 @@ class Evidence(Operate):
         packed = self.log_of(gateway)
         packed.write_bytes(packed.read_bytes()[:-20])
         self.assertIn("cannot be read to its end", self.tool(gateway, *part[:6], str(packed))[1])
+
+    def test_what_the_files_do_not_tell_is_unknown_and_what_cannot_be_is_misuse(self):
+        gateway = self.start()
+        self.get(gateway, SEEN, tokens.bearer())
+        wait_until(lambda: any("durationMs" in x and x.get("userId") == "user-1" for x in gateway.lines), 5, "it is logged")
+        since, log = min(line["time"] for line in gateway.lines), str(self.log_of(gateway))
+        nothing = pathlib.Path(self.folder) / "nothing.log"
+        nothing.write_text("")
+        for words, status, said in (
+                (["--user", "user-1", "--since", since, "--log", str(nothing)], 5, "gap  no line of a gateway is there"),
+                (["--user", "user-2", "--since", since, "--log", log], 5, "gap  no line names user user-2"),
+                (["--user", "user-2", "--since", "7d", "--log", log], 5, f"gap  the lines begin at {since}"),
+                (["--ip", "::ffff:127.0.0.1", "--since", since, "--log", log], 4, "of another tenant? no"),
+                (["--ip", "nobody", "--since", since, "--log", log], 2, "one address, such as"),
+                (["--user", "user-1", "--since", "24h", "--until", "48h", "--log", log], 2, "nothing was in that time"),
+                (["--user", "user-1", "--since", "2200-01-01", "--log", log], 2, "nothing was in that time"),
+                (["--user", "user-1", "--since", "2026-99-99", "--log", log], 2, "since when?")):
+            found = self.tool(gateway, "evidence", *words)
+            self.assertEqual(status, found[0], (words, found))
+            self.assertIn(said, found[1] + found[2])
 
     def test_an_administrator_who_was_let_through_has_accessed_data(self):
         gateway = self.start()

@@ -33,7 +33,7 @@ class Narrow(SocketService):
                 self.most = max(self.most, self.inside)
                 crowd = max(1.0, self.inside / self.slots) ** 2
             self.gate.wait(20)
-            time.sleep(self.seconds * crowd)
+            time.sleep(self.seconds * crowd)    # allow(sleep): what the service takes
             with self.lock:
                 self.inside -= 1
                 self.served.append(services.target(head))
@@ -109,6 +109,23 @@ routes:
         self.assertGreater(crowded[200, ""], alone[200, ""] / 2)
         self.assertTrue(self.series(gateway, 'upstream_requests_shed_total{service="api-gateway",upstream="narrow"} '))
         self.assertTrue(self.series(gateway, 'upstream_concurrency_limit{service="api-gateway",upstream="narrow"} 8'))
+        # Who looks for the service in the log finds those too that never reached it.
+        refused = wait_until(lambda: [l for l in gateway.lines if l.get("status") == 503], 5, "a refused one's access line")
+        self.assertEqual({("narrow", False)}, {(l["upstream"], "upstreamMs" in l) for l in refused})
+
+    def test_what_has_no_room_at_its_service_is_told_so(self):
+        gateway = self.start_narrow(", tenant_share_max: 100", wait_ms=0)
+        self.narrow.gate.clear()
+        threads, found = self.crowd(gateway, 8, "/api/v1/narrow/a", each=1)
+        wait_until(lambda: self.narrow.inside == 8, 10, "all its places are taken")
+        with Client(gateway.port) as client:
+            answer = client.get("/api/v1/narrow/b")
+        self.assertEqual((503, "overloaded", "there is no room for this request at the moment; try again"),
+                         (answer.status, *(json.loads(answer.body)[name] for name in ("code", "detail"))))
+        self.narrow.gate.set()
+        for thread in threads:
+            thread.join(30)
+        self.assertEqual({(200, ""): 8}, found)
 
     def test_a_service_that_hangs_leaves_others_alone_and_refuses_soon(self):
         gateway = self.start_narrow()
@@ -174,6 +191,24 @@ routes:
         with Client(gateway.port) as client:
             self.assertEqual(200, client.get("/api/v1/narrow/last").status)
         self.assertNotIn("/api/v1/narrow/gone", self.narrow.served)
+
+    def test_who_leaves_before_it_is_sent_again_leaves_its_place(self):
+        gateway = self.start(f"""
+services:
+  origin: {{url: "{self.origin.url}", bulkhead: {{limit: 1, queue_max: 0}},
+           retry: {{statuses: [503], pause_first_ms: 10000, pause_max_ms: 60000, pause_jitter: 10}}}}
+routes:
+  - {{name: s0, path: /api/v1/s0/**, service: origin, rewrite: /up, timeout_ms: 20000, authenticate: {{public: [/**]}}}}
+""", environment={"WORKERS": "1"})
+        client = Client(gateway.port)
+        self.addCleanup(client.close)
+        client.send(b"GET /api/v1/s0/status?code=503 HTTP/1.1\r\nHost: test\r\n\r\n")
+        wait_until(lambda: ask(gateway.port, "/api/v1/s0/text")[0] == 503, 5, "the place is taken")
+        wait_until(lambda: 'downstream_retries_total{service="api-gateway",upstream="origin"} 1\n' in
+                   ask(gateway.admin_port, "/metrics")[2], 5, "it is to be sent again")
+        self.assertEqual(503, ask(gateway.port, "/api/v1/s0/text")[0])
+        client.close()
+        wait_until(lambda: ask(gateway.port, "/api/v1/s0/text")[0] == 200, 4, "the place is free")
 
     def test_a_limit_may_learn(self):
         gateway = self.start_narrow(", adaptive: true, limit_min: 2, tenant_share_max: 100")

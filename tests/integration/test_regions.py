@@ -32,9 +32,9 @@ class Regions(State):
         self.a, self.b = self.regions
 
     def server(self):
-        # What other regions may do there, as the documentation has it.
-        line = re.search(r"ACL SETUSER (peers .*)\n", (ROOT / "docs/regions.md").read_text()).group(1)
-        redis = Redis(self.folder, "--user", *line.replace(">PASSWORD", ">secret").split())
+        # What other regions may do there, as the manifest has it (and the documentation: tests/k8s).
+        line = re.search(r'echo "user (peers .*)"\n', (ROOT / "k8s/redis.yaml").read_text()).group(1)
+        redis = Redis(self.folder, "--user", *line.replace(">$PEERS_PASSWORD", ">secret").split())
         self.addCleanup(redis.kill)
         return redis
 
@@ -92,7 +92,8 @@ class Regions(State):
 
     def test_losing_the_other_region_changes_nothing_but_a_metric_and_a_line(self):
         self.write(0, "SET", "banned:ip:198.51.100.9", "1")
-        self.becomes(BANNED, self.b)
+        for gateway in self.regions:
+            self.becomes(BANNED, gateway)
         self.redis[0].kill()
         wait_until(lambda: self.peer_up(self.b) == 0, 10, "the metric says so")
         said = wait_until(lambda: [line for line in self.b.events if "state of another region does not answer" in line.get("msg", "")],
@@ -131,7 +132,7 @@ class Regions(State):
         misses = 0
         while misses < 2:
             misses = 0 if (ask(self.a.port, "/health/ready", seconds=1) or [0])[0] == 200 else misses + 1
-            time.sleep(0.1)
+            time.sleep(0.1)     # allow(sleep): the pace of the balancer's checks
         name.add(self.b.port)
         with Load(name.port, "/api/v1/s0/text", BODY, 4) as load:
             wait_until(lambda: load.done > 0, 10, "requests are answered")

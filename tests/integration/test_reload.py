@@ -1,6 +1,10 @@
 """New configuration while requests flow: none of them fails, and what is wrong is refused."""
+import ctypes
 import os
+import pathlib
+import re
 import signal
+import subprocess
 import threading
 import unittest
 
@@ -12,6 +16,20 @@ from support.wait import wait_until
 
 def reloads(gateway, message="configuration reloaded"):
     return sum(1 for line in gateway.events if line.get("msg") == message)
+
+
+def without_watches():
+    """Before the gateway begins: to a user namespace of its own, which may have no inotify instance."""
+    clone_newuser = 0x10000000
+    if ctypes.CDLL(None, use_errno=True).unshare(clone_newuser) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    pathlib.Path("/proc/sys/user/max_inotify_instances").write_text("0")
+
+
+def metric(gateway, name):
+    """The labels of its series."""
+    found = re.search(rf"^{name}{{(.*)}} 1(?:\.0)?$", ask(gateway.admin_port, "/metrics")[2], re.M)
+    return dict(re.findall(r'(\w+)="([^"]*)"', found.group(1)))
 
 
 class Reload(Scenario):
@@ -64,6 +82,55 @@ class Reload(Scenario):
         finally:
             ended.set()
             writer.join()
+
+    def test_without_watches_of_the_system_files_are_looked_at(self):
+        folder = pathlib.Path(self.folder) / "variables"
+        folder.mkdir()
+        (folder / "RATE_LIMIT_MAX").write_text("7")
+        try:
+            gateway = self.start(config(self.origin.url, routes=1), before=without_watches,
+                                 environment={"VARIABLES_DIR": str(folder)})
+        except subprocess.SubprocessError:
+            self.skipTest("there are no user namespaces here")
+
+        def said():
+            return [line for line in gateway.events if "looked at every second" in line.get("msg", "")]
+
+        wait_until(said, 10, "it is told that there are no watches")
+        told = said()
+        self.assertEqual([("WARN", "Too many open files")], [(line["level"], line["reason"]) for line in told])
+        self.assertIn("fs.inotify.max_user_instances", told[0]["remedy"])
+        self.replace(gateway, config(self.origin.url, routes=2))
+        wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 200, 10, "the new route is in force")
+        hashed = metric(gateway, "config_hash_info")
+        (folder / "RATE_LIMIT_MAX").write_text("8\r\n")
+        wait_until(lambda: metric(gateway, "config_hash_info") != hashed, 10, "the new variable is in force")
+
+    def test_what_only_a_start_reads_is_named(self):
+        gateway = self.start(config(self.origin.url))
+        for extra, named in (("limits: {memory_mb: 32}\n", ["limits.memory_mb"]),
+                             ("limits: {memory_mb: 32}\ndns: {ttl_min_ms: 2000}\nlog_level: info\n",
+                              ["dns.ttl_min_ms, limits.memory_mb"]),
+                             ("state: {redis: {host: 127.0.0.1}}\n", ["state.redis.host"]),
+                             ("log_level: info\n", [])):
+            before, seen = reloads(gateway), len(gateway.events)
+            gateway.config.write_text(config(self.origin.url) + extra)
+            gateway.signal(signal.SIGHUP)
+            # By the reload after it, all that this one had to say is there.
+            wait_until(lambda: reloads(gateway) > before, 10, f"{extra!r} is taken")
+            before = reloads(gateway)
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: reloads(gateway) > before, 10, "so is the next")
+            told = {line["settings"] for line in gateway.events[seen:] if "read at the start only" in line.get("msg", "")}
+            self.assertEqual(set(named), told, extra)
+
+    def test_metrics_and_lines_say_which_gateway_it_is(self):
+        gateway = self.start(environment={"INSTANCE_ID": "gw-7", "REGION": "eu-1"})
+        self.assertEqual(("gw-7", "eu-1"), tuple(metric(gateway, "gateway_info")[l] for l in ("instance_id", "region")))
+        self.assertRegex(metric(gateway, "build_info")["commit"], r"^([0-9a-f]{7,40}|unknown)$")
+        ask(gateway.port, "/api/v1/s0/text")
+        wait_until(lambda: any("durationMs" in line for line in gateway.lines), 10, "there is an access line")
+        self.assertEqual({("gw-7", "eu-1")}, {(line.get("instanceId"), line.get("region")) for line in gateway.lines})
 
     def test_a_symbolic_link_that_moves_is_followed(self):
         first, second = os.path.join(self.folder, "first"), os.path.join(self.folder, "second")

@@ -143,7 +143,7 @@ class Rollout(Scenario):
                 pods.append(fresh)
                 leaves = threading.Thread(target=self.balancer.remove, args=[old.port])
                 leaves.start()              # nodes are told while preStop waits
-                time.sleep(PRE_STOP)        # that is what preStop does
+                time.sleep(PRE_STOP)        # allow(sleep): that is what preStop does
                 leaves.join()
                 self.assertStops(old)
                 self.assertGreater(h1.done, 0)

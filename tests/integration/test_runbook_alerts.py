@@ -88,7 +88,7 @@ class Runbook(Scenario):
     def test_each_alert_fires_and_resolves_and_each_command_has_an_answer(self):
         with Traffic(self.platform.gateway.port, "well") as traffic:
             wait_until(lambda: self.prometheus.query("service:http_requests:rate5m > 0"), 10, "traffic is seen", 0.1)
-            time.sleep(WINDOW / 2)      # nothing must fire while all is well: there is no event to wait for
+            time.sleep(WINDOW / 2)      # allow(sleep): nothing must fire while all is well: there is no event to wait for
             self.assertEqual([], self.prometheus.firing())
             self.attacked(traffic)
             self.failing(traffic)

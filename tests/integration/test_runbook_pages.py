@@ -1,7 +1,7 @@
 """Each command and each query of docs/runbooks, in a cluster that k8s/ has brought up. A remark below a block says in which situation
-it is run, what it has to show and how it ends:
+it is run, what it has to show, how it ends and what is so afterwards:
 
-    <!-- given: failing · shows: REGEX · shows: REGEX · ends: 4 -->
+    <!-- given: failing · shows: REGEX · shows: REGEX · ends: 4 · then: only-reads -->
 
 RUNBOOK_PAGES names pages, to try only these."""
 import base64
@@ -17,7 +17,7 @@ import urllib.parse
 
 from support import certificates, network
 from support.process import ROOT
-from support.production import BROKEN_IMAGE, Production
+from support.production import BROKEN_IMAGE, SECRETS, Production
 from support.scenario import BINARY, Scenario
 from support.wait import wait_until
 
@@ -47,10 +47,6 @@ class Pages(Scenario):
         self.cluster = self.production.cluster
         self.production.begin()
         self.calm()
-        self.audit = "/data/audit.log"
-        self.configure(AUDIT_PATH=self.audit, LOG_LEVEL="INFO")
-        self.operate("kubectl rollout restart deployment/api-gateway -n production")
-        self.cluster.wait_settled()
 
     def test_each_command_and_query_of_the_pages_works(self):
         count = 0
@@ -70,16 +66,18 @@ class Pages(Scenario):
         given = (remark.get("given") or ["calm"])[0]
         fill, editor = getattr(self, "given_" + given.replace("-", "_"), self.calm)() or {}, "sed -i s/RATE_LIMIT_MAX:.*/RATE_LIMIT_MAX:\\ \"'99999'\"/"
         pod = fill.pop("pod", None) or next((p.name for p in self.production.pods if p.ready), "none")
-        fill = {"pod": pod, "service": "venue-service", "port": "4002", "user": self.user, "address": ATTACKER, "host": "127.0.0.1",
-                "audit-path": self.audit} | fill
+        fill = {"pod": pod, "service": "venue-service", "port": "4002", "user": self.user, "address": ATTACKER, "host": "127.0.0.1"} | fill
         for name, value in fill.items():
             text = text.replace(f"<{name}>", value)
         self.assertNotRegex(text, r"<[a-z-]+>", "a place that nobody has filled in")
         status, shown, said = self.production.run(text, EDITOR=editor, TOKEN=self.token, HOME=str(self.production.desk),
-                                                  JWT_JWKS_URL="http://auth-service:4001/.well-known/jwks.json")
+                                                  JWT_JWKS_URL="http://auth-service:4001/.well-known/jwks.json",
+                                                  INTERNAL_HMAC_SECRET=SECRETS["INTERNAL_HMAC_SECRET"], REDIS_PASSWORD="")
         for pattern in remark.get("shows", []):
             self.assertRegex(shown + said, re.compile(pattern, re.MULTILINE | re.IGNORECASE))
         self.assertEqual(int(remark.get("ends", ["0"])[0]), status, shown[-2000:] + said)
+        for name in remark.get("then", []):
+            getattr(self, "then_" + name.replace("-", "_"))()
         self.after()
 
     def after(self):
@@ -124,8 +122,8 @@ class Pages(Scenario):
             self.cluster.wait_settled()
         self.configure(RATE_LIMIT_MAX=ORDINARY)
         for pod in self.production.pods:
-            subprocess.run(pod.machine.command("redis-cli", "DEL", "maintenance:mode", "maintenance:banner", "revoked:all",
-                                               f"banned:ip:{ATTACKER}"), capture_output=True, timeout=20)
+            subprocess.run(pod.machine.command("sh", "-c", "redis-cli --scan --pattern 'maintenance:*' | xargs redis-cli DEL revoked:all "
+                                               f"banned:ip:{ATTACKER} knob:breaker:venue-service"), capture_output=True, timeout=20)
         self.forget_user()
         self.production.run('kubectl exec -n production deployment/api-gateway -- api-gateway limits reset general --reason "calm"')
         self.sign_in()
@@ -247,6 +245,28 @@ class Pages(Scenario):
         wait_until(lambda: self.production.run(set_ban)[1] == "OK\n", 20, "the ban is taken")
         self.everywhere_banned()
 
+    def given_as_left(self):
+        """By the block before."""
+
+    def mark(self, *words):
+        return self.production.run(f"kubectl exec -n production redis-0 -- redis-cli {' '.join(words)} drill:mark")[1].strip()
+
+    def given_marked(self):
+        self.calm()
+        self.operate("kubectl exec -n production redis-0 -- redis-cli SET drill:mark 1")
+
+    def given_mark_lost(self):
+        self.calm()
+        self.mark("DEL")
+
+    def then_mark_back(self):
+        self.assertEqual("1", self.mark("GET"))
+
+    def then_only_reads(self):
+        self.assertEqual(401, self.production.ask("/api/v1/events", token=self.token)[0])
+        self.sign_in()
+        self.assertEqual(503, self.production.ask("/api/v1/venues", token=self.token, body={"name": "x"})[0])
+
     def given_maintained(self):
         self.calm()
         self.operate("kubectl exec -n production deployment/api-gateway -- redis-cli SET maintenance:mode read-only EX 600")
@@ -277,8 +297,8 @@ class Pages(Scenario):
                 for pod in list(workload.pods):
                     workload.leave(pod)
                 ending += workload.ending
-            self.cluster.objects = {key: value for key, value in self.cluster.objects.items() if key[0] == "Secret"
-                                    or key[1] in ("auth-service", "venue-service", "event-service", "ticket-service")}
+            self.cluster.objects = {key: value for key, value in self.cluster.objects.items()
+                                    if key[1] in ("auth-service", "venue-service", "event-service", "ticket-service")}
         for thread in ending:
             thread.join(40)
 

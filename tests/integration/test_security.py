@@ -13,7 +13,7 @@ import unittest
 from support import tokens
 from support.clients import Client
 from support.h2 import H2Client
-from support.process import DEFAULT_BINARY
+from support.process import DEFAULT_BINARY, ask
 from support.redis import Redis, cli
 from support.wait import wait_until
 from support.websocket import Service, connect, frame, request
@@ -67,6 +67,8 @@ class Audit(State):
         broken = tool("audit", "verify", "--json", str(self.path))
         self.assertEqual((1, "changed", 2), (broken.returncode, json.loads(broken.stdout)["finding"],
                                              json.loads(broken.stdout)["line"]))
+        self.assertIn("hash", json.loads(broken.stdout)["why"])
+        self.assertTrue(broken.stdout.endswith("}\n"))
         self.path.write_text("".join(lines[:-1]))
         self.assertEqual(0, tool("audit", "verify", str(self.path)).returncode)
         self.assertEqual(1, tool("audit", "verify", "--at-least", head, str(self.path)).returncode)
@@ -130,6 +132,10 @@ class BruteForce(State):
         wait_until(lambda: self.violations(gateway), 5, "the attack is noticed")
         line = self.violations(gateway)[0]
         self.assertEqual(("203.0.113.7", "logged", 10), (line["ip"], line["decision"], line["failures"]))
+        self.assertEqual(("POST", "/api/v1/auth/**"), (line["method"], line["route"]))
+        # Of one of those that failed, so that `why` finds it.
+        failed = {e["requestId"]: e["traceId"] for e in self.events(gateway, "authentication failed", 10)}
+        self.assertEqual(failed[line["requestId"]], line["traceId"])
         self.assertEqual(10, len(self.events(gateway, "authentication failed", 10)))
         wait_until(lambda: self.metric(
             gateway, 'security_violations_total{service="api-gateway",violation_type="brute_force"} 1'), 5, "it counts")
@@ -209,6 +215,24 @@ class BruteForce(State):
         for i in range(30):
             self.sign_in(gateway, 401, f"user-{i}@example.org")
         self.assertEqual("brute_force", self.events(gateway, "looks like brute force")[0]["cause"])
+
+    def test_tokens_of_an_issuer_that_is_away_are_no_guesses(self):
+        issuer = tokens.Issuer(self.folder)
+        self.addCleanup(issuer.close)
+        issuer.make_key("first")
+        issuer.answering = False
+        # One worker: what is asked later is counted later.
+        gateway = self.start("block", environment={"JWT_SECRET": "", "JWT_JWKS_URL": issuer.url, "WORKERS": "1"})
+        office = "X-Forwarded-For: 203.0.113.7\r\n"
+        for _ in range(12):
+            self.assertAnswers(401, "token_invalid", gateway, "/api/v1/s0/seen", office + tokens.bearer(issuer.sign("first")))
+        self.sign_in(gateway, 401, "someone@example.org")
+        self.sign_in(gateway, 200, "someone@example.org")
+        for i in range(10):
+            self.sign_in(gateway, 401, f"user-{i}@example.org", "198.51.100.77")
+        wait_until(lambda: self.violations(gateway), 5, "who guesses is noticed")
+        self.assertEqual(["198.51.100.77"], [line["ip"] for line in self.violations(gateway)])
+        self.sign_in(gateway, 200, "someone@example.org")
 
     def test_expired_tokens_are_no_attack(self):
         gateway = self.start()
@@ -319,6 +343,28 @@ api_keys:
                            f"X-API-Key: {self.key}\r\n")
         self.assertNotIn(self.key, json.dumps(gateway.lines))
 
+    def test_a_key_that_is_not_accepted_is_called_a_key(self):
+        gateway = self.start()
+        for key, code, detail in (("nobody's", "token_invalid", "the API key is not valid"),
+                                  (self.ended, "token_expired", "the API key has expired")):
+            answer = self.assertAnswers(401, code, gateway, "/api/v1/s0/seen", f"X-API-Key: {key}\r\n")
+            self.assertEqual(detail, json.loads(answer.body)["detail"])
+            wait_until(lambda d=detail: [l for l in gateway.lines if l.get("outcome") == f"authenticate: {d}"], 5, "its access line")
+            wait_until(lambda d=detail: [l for l in gateway.lines if l.get("msg") == "authentication failed" and l.get("detail") == d], 5,
+                       "its line")
+
+    def test_a_key_brings_its_rate_limit(self):
+        text = self.text.replace('role: scanner,', 'role: scanner, tier: machines,') + """
+limits:
+  general: {requests: 2, window_ms: 60000, tiers: {machines: {requests: 4, tenants: []}, slow: {requests: 1, tenants: [%s]}}}
+""" % tokens.TENANT
+        gateway = self.start(text, environment={"ADMIN_TOKEN": "t", "RATE_LIMIT_ENABLED": "true"})
+        key = f"X-API-Key: {self.key}\r\n"
+        self.assertEqual([200] * 4 + [429], [self.get(gateway, "/api/v1/s0/text", key).status for _ in range(5)])
+        self.assertEqual([200, 429], [self.get(gateway, "/api/v1/s0/seen", tokens.bearer()).status for _ in range(2)])
+        answer = ask(gateway.admin_port, "/admin/v1/limits/api-key/scanner", headers="Authorization: Bearer t\r\n")
+        self.assertEqual([4], [one["requests"] for one in json.loads(answer[2])["limits"] if one["policy"] == "general"])
+
     def test_a_key_of_ours_never_goes_on_and_one_of_a_service_does(self):
         gateway = self.start()
         for key in (self.key, self.ended):
@@ -379,6 +425,39 @@ api_keys:
         behind_others.send(frame(b"of a token"))
         self.assertEqual((2, b"of a token"), others.frame())
 
+    def test_the_end_that_a_reload_gives_a_key_ends_what_is_in_flight_by_it(self):
+        service = Service()
+        self.addCleanup(service.close)
+        text = (self.text.replace("services:", f'services:\n  sockets: {{url: "{service.url}"}}') +
+                "  - {name: sockets, path: /api/v1/sockets/**, service: sockets, rewrite: /up, websocket: {}}\n")
+        gateway = self.start(text)
+        by_key = f"X-API-Key: {self.key}\r\n"
+        others = connect(gateway.port)
+        self.addCleanup(others.close)
+        others.send(request("/api/v1/sockets/ws", tokens.bearer()))
+        self.assertTrue(others.head().startswith("HTTP/1.1 101 "))
+        behind_others = service.next()
+        client = connect(gateway.port)
+        self.addCleanup(client.close)
+        client.send(request("/api/v1/sockets/ws", by_key))
+        self.assertTrue(client.head().startswith("HTTP/1.1 101 "))
+        service.next()
+        with Client(gateway.port) as waiting:
+            held = self.origin.holding
+            waiting.send(f"GET /api/v1/s0/hold HTTP/1.1\r\nHost: test\r\n{by_key}\r\n".encode())
+            wait_until(lambda: self.origin.holding > held, 10, "the request is at the service")
+            end = int(time.time()) + 3
+            said = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))
+            gateway.config.write_text(text.replace("role: scanner", f"expires: '{said}', role: scanner"))
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: any(e.get("msg") == "configuration reloaded" for e in gateway.events), 10, "reload")
+            opcode, reason = client.frame()
+            self.assertEqual((8, b"key_revoked"), (opcode, reason[2:]))
+            self.assertEqual(b"", waiting.rest())
+            self.assertTrue(end <= time.time() < end + 2)
+        behind_others.send(frame(b"of a token"))
+        self.assertEqual((2, b"of a token"), others.frame())
+
     def test_any_other_key_is_nobody(self):
         gateway = self.start()
         for header, code in ((f"X-API-Key: {self.key}x\r\n", "token_invalid"), ("X-API-Key: \r\n", "token_invalid"),
@@ -388,6 +467,22 @@ api_keys:
         self.assertEqual(1, self.metric(gateway, 'error_type="api_key"} 2'))
         self.assertAnswers(401, "token_missing", gateway, "/api/v1/people/seen", f"X-API-Key: {self.key}\r\n")
         self.assertEqual(0, self.origin.requests)
+
+    def test_whoever_revokes_tokens_learns_that_keys_go_on(self):
+        gateway = self.start(environment={"ADMIN_TOKEN": "t"})
+
+        def operate(*words):
+            return tool(*words, "--admin-port", str(gateway.admin_port), ADMIN_TOKEN="t")
+        refused = operate("revoke", "user", "api-key:scanner")
+        self.assertEqual(1, refused.returncode, refused)
+        self.assertIn("ban it instead: ban user api-key:scanner", refused.stderr)
+        for words, warned in ((("tenant", tokens.TENANT), True), (("all", "--yes"), True),
+                              (("tenant", tokens.OTHER_TENANT), False), (("user", "42"), False)):
+            done = operate("revoke", *words)
+            self.assertEqual((0, warned), (done.returncode, "API keys go on" in done.stdout), done)
+        self.becomes(FINE, gateway, f"X-API-Key: {self.key}\r\n", target="/api/v1/s0/seen")
+        self.assertIn(": banned.", operate("disable", "user", "api-key:scanner", "--for", "1h").stdout)
+        self.becomes(BANNED, gateway, f"X-API-Key: {self.key}\r\n", target="/api/v1/s0/seen")
 
     def test_a_ban_of_a_machine_or_its_tenant_is_in_force(self):
         gateway = self.start()

@@ -35,6 +35,16 @@ class Maintenance(Shaping):
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
 
+    def test_while_all_is_closed_pages_of_other_origins_may_read_why(self):
+        gateway = self.begin("cors: {origins: ['https://app.example']}\n")
+        self.assertEqual(200, self.call(gateway, {"mode": "down", "seconds": 600})[0])
+        origin = "Origin: https://app.example\r\n"
+        wait_until(lambda: self.ask(gateway, "/one/a", origin).status == 503, 5, "it is closed")
+        for header, status in (("Access-Control-Request-Method: PUT\r\n", 204), ("", 503)):
+            answer = self.ask(gateway, "/one/a", origin + header, "OPTIONS")
+            self.assertEqual((status, "https://app.example"), (answer.status, answer.value("access-control-allow-origin")))
+        self.assertEqual("https://app.example", self.ask(gateway, "/one/a", origin).value("access-control-allow-origin"))
+
     def test_closes_the_routes_of_one_service_and_no_others(self):
         gateway = self.begin()
         self.assertEqual(200, self.call(gateway, {"mode": "down", "service": "two", "seconds": 600})[0])

@@ -13,7 +13,7 @@ from support.clients import Client
 from support.process import ask
 from support.redis import Redis, cli
 from support.wait import wait_until
-from test_cache import Cache
+from test_cache import Cache, Origin
 from test_state import tool
 
 FRESH = "cc=max-age%3D300"
@@ -206,6 +206,18 @@ class Shared(Cache):
                       for name in ("used_memory", "maxmemory"))
         self.assertLess(used, most * 0.8)
         self.assertEqual("OK", cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "1", "EX", "60"))
+
+    def test_gateways_whose_services_are_elsewhere_share_nothing(self):
+        elsewhere = Origin()
+        self.addCleanup(elsewhere.close)
+        one = self.gateway()
+        two = self.gateway(ORIGIN_SERVICE_URL=elsewhere.url)
+        for gateway in (one, two):
+            self.number(gateway, f"/open/a?{FRESH}")
+        self.assertEqual((1, 1), (self.service.count(), elsewhere.count()))
+        self.stored(2)
+        third = self.gateway(INSTANCE_ID="third")
+        self.assertEqual("api-gateway; hit", self.ask_for(third, f"/open/a?{FRESH}").value("cache-status"))
 
     def test_routes_and_processes_may_keep_to_themselves(self):
         text = self.text.replace("cache: {}", "cache: {shared: false}")

@@ -55,6 +55,11 @@ class Drain(Scenario):
         self.assertEqual(0, gateway.process.wait(30))
         self.assertGreaterEqual(time.monotonic() - began, DRAIN_MS / 1000)
         self.assertIsNone(ask(gateway.port, "/health/live"))
+        # Whoever looks for failures does not find the probes of a planned end.
+        def levels():
+            return {e["level"] for e in gateway.lines if e.get("path") == "/health/ready" and e.get("status") == 503}
+        wait_until(levels, 5, "the probe has its line")
+        self.assertEqual({"INFO"}, levels())
 
     def test_what_is_in_flight_finishes(self):
         gateway = self.draining()
@@ -131,6 +136,22 @@ class Drain(Scenario):
         gateway.process.wait(10)
         self.assertLess(time.monotonic() - began, 8)
 
+    def test_a_request_that_waits_to_be_sent_again_does_not_hold_it_up(self):
+        text = config(self.origin.url).replace(
+            "routes:", "    retry: {statuses: [503], pause_first_ms: 10000, pause_max_ms: 60000, pause_jitter: 10}\nroutes:")
+        gateway = self.start(text, environment={"SHUTDOWN_DRAIN_MS": "20000"})
+        with Client(gateway.port, seconds=30) as client:
+            client.send(b"GET /api/v1/s0/status?code=503 HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: "downstream_retries_total" in (text := ask(gateway.admin_port, "/metrics")[2]) and
+                       any(l.endswith(" 1") for l in text.splitlines() if l.startswith("downstream_retries_total")),
+                       5, "it is to be sent again")
+            gateway.signal(signal.SIGTERM)
+            wait_until(lambda: (ask(gateway.port, "/health/ready") or [0])[0] == 503, 5, "it drains")
+            began = time.monotonic()
+            gateway.signal(signal.SIGTERM)
+            self.assertEqual(0, gateway.process.wait(15), gateway.errors())
+            self.assertLess(time.monotonic() - began, 8)
+
     def test_interrupt_ends_it_too(self):
         gateway = self.start()
         gateway.signal(signal.SIGINT)
@@ -170,7 +191,7 @@ class Handover(Scenario):
         self.assertEqual([], load.failures[:5])
         self.assertStops(current)
 
-    @unittest.skipUnless(os.getuid() == 0, "needs another user")
+    @unittest.skipUnless(os.getuid() == 0, "another user takes root")
     def test_sockets_that_another_user_offers_are_not_taken(self):
         port = free_ports(1)[0]
         stranger = subprocess.Popen([sys.executable, "-c", STRANGER, f"api-gateway/{os.getuid()}/{port}"],

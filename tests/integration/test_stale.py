@@ -3,6 +3,8 @@ import hashlib
 import itertools
 import json
 import random
+import socket
+import struct
 import threading
 import unittest
 
@@ -32,6 +34,23 @@ class Closing(SocketService):
         for head in services.heads(sock, lambda: next(waits)):
             self.read.append(services.target(head).rsplit("=", 1)[1])
             services.respond(sock, fields=self.fields)
+
+
+class Resetting(SocketService):
+    """Answers reads; reads a whole POST, works for so many seconds on it, and resets. Keeps the ids of what it has read."""
+
+    def __init__(self):
+        self.work, self.read = 0, []
+        super().__init__()
+
+    def serve(self, sock):
+        for head in services.heads(sock):
+            self.read.append(services.target(head).rsplit("=", 1)[1])
+            if head.startswith(b"POST"):
+                threading.Event().wait(self.work)    # the service's pace, not a wait for something
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return
+            services.respond(sock)
 
 
 class Leaving(Origin):
@@ -96,6 +115,27 @@ class Stale(Scenario):
         self.assertEqual(len(set(service.read)), len(service.read))
         for number, status in enumerate(statuses):
             self.assertEqual(200 if str(number) in service.read else 502, status)
+
+    def test_what_was_read_before_a_reset_is_never_done_twice(self):
+        service = Resetting()
+        self.addCleanup(service.close)
+        text = config(service.url) + "circuit_breaker: {volume_threshold: 1000}\n"
+        gateway = self.start(text, environment={"WORKERS": "1"})
+        numbers = itertools.count()
+        asked = []
+
+        def ask(client, method):
+            asked.append(str(next(numbers)))
+            length = "Content-Length: 0\r\n" if method == "POST" else ""
+            client.send(f"{method} /api/v1/s0/text?id={asked[-1]} HTTP/1.1\r\nHost: a\r\n{length}\r\n".encode())
+            return client.response().status
+
+        for service.work, before in itertools.product((0, 0.02, 0.1), (0, 1, 3, 10, 40)):
+            for _ in range(4):
+                with Client(gateway.port) as client:     # the connection to the service is fresh, or has served `before`
+                    self.assertEqual([200] * before, [ask(client, "GET") for _ in range(before)])
+                    self.assertEqual(502, ask(client, "POST"), (service.work, before))
+        self.assertEqual(asked, service.read)
 
     def test_what_a_service_allows_is_learnt_and_undercut(self):
         service = self.service(lambda: 0.8)

@@ -2,6 +2,8 @@
 import contextlib
 import json
 import os
+import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -17,14 +19,16 @@ from support.scenario import BINARY
 from support.wait import wait_until
 from test_identity import Identity
 
+FAKETIME = next(iter(sorted(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
 BANNED = (403, "banned")
 REVOKED = (401, "token_revoked")
 FINE = (200, None)
 
 
-def tool(port, *words):
+def tool(port, *words, **environment):
     """The gateway's own commands: status, output, errors."""
-    done = subprocess.run([str(BINARY), *words, "--port", str(port)], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([str(BINARY), *words, "--port", str(port)], capture_output=True, text=True, timeout=20,
+                          env=os.environ | environment)
     return done.returncode, done.stdout.strip(), done.stderr.strip()
 
 
@@ -77,6 +81,7 @@ class State(Identity):
         self.becomes(FINE, gateway, address="203.0.113.7")
         self.assertEqual(1, tool(port, "unban", "ip", "203.0.113.7")[0])
         self.assertEqual(3, tool(free_ports(1)[0], "bans")[0])
+        self.assertRegex(cli(port, "GATEWAY"), r"^api-gateway \d")
         cli(port, "DEL", "banned:user:42", "banned:ip:300.1.1.1")
 
     def asks_for_the_password(self, gateway):
@@ -303,6 +308,28 @@ class WithRedis(State):
         gateway = self.ready(self.start())
         self.bans_and_revokes(self.redis.port, gateway)
 
+    def test_commands_take_no_other_redis_for_a_gateways_port(self):
+        other = Redis(self.folder)
+        self.addCleanup(lambda: other.kill())
+        for words in (("ban", "user", "42", "--for", "1h"), ("unban", "user", "42"), ("bans",), ("cache", "purge", "--all")):
+            for environment in ({}, self.environment):
+                status, out, errors = tool(other.port, *words, **environment)
+                self.assertEqual((1, ""), (status, out), words)
+                self.assertIn(f"127.0.0.1:{other.port} is no gateway's port", errors)
+                self.assertIn("--port or RESP_PORT", errors)
+        self.assertEqual("0", cli(other.port, "DBSIZE"))
+        # What is written into the Redis that gateways share is in force on them, whoever hands it on.
+        shared = {"REDIS_URL": f"redis://localhost:{self.redis.port}/3"}
+        self.assertEqual(0, tool(self.redis.port, "ban", "user", "42", "--for", "1h", **shared)[0])
+        self.assertEqual("1", cli(self.redis.port, "-n", "3", "EXISTS", "banned:user:42"))
+
+    def test_what_operators_type_at_the_prompt(self):
+        self.ready(self.start())
+        port = self.resp_port
+        self.assertEqual("OK\n1\nOK", shell(f"printf 'SET a 1\\nGET a\\nSELECT 0\\n' | redis-cli -p {port}"))
+        shell(f"redis-cli -p {port} COMMAND DOCS")
+        self.assertEqual("OK", shell(f'redis-cli -p {port} SET "banned:ip:203.0.113.7" "1" EX 3600'))
+
     def test_the_resp_port_reaches_redis(self):
         gateway = self.ready(self.start())
         self.assertEqual("OK", cli(self.resp_port, "SET", "banned:ip:203.0.113.7", "1", "EX", "3600"))
@@ -327,6 +354,24 @@ class WithRedis(State):
         for gateway in gateways:
             self.becomes(REVOKED, gateway, old, target="/api/v1/s0/seen")
             self.assertEqual(FINE, self.answer(gateway, tokens.bearer(), target="/api/v1/s0/seen"))
+
+    def test_a_revocation_that_is_no_time_is_given_the_moment_at_which_it_was_first_seen(self):
+        gateways = [self.ready(self.start()) for _ in range(2)]
+        old = tokens.bearer(iat=int(time.time()) - 5, exp=int(time.time()) + 300)
+        value = lambda: cli(self.redis.port, "GET", "revoked:all")   # noqa: E731
+        cli(self.redis.port, "SET", "revoked:all", "1", "EX", "100")
+        wait_until(lambda: re.fullmatch(r"\d{10}\.\d{3}", value()), 5, "it says the moment")
+        said = value()
+        self.assertTrue(0 < int(cli(self.redis.port, "TTL", "revoked:all")) <= 100)
+        gateways.append(self.ready(self.start()))
+        after = int(float(said)) + 1
+        fresh = tokens.bearer(iat=after, exp=after + 300)
+        for gateway in gateways:
+            self.becomes(REVOKED, gateway, old, target="/api/v1/s0/seen")
+            self.assertEqual(FINE, self.answer(gateway, fresh, target="/api/v1/s0/seen"))
+        self.assertEqual(said, value())
+        told = [e for g in gateways for e in g.events if "did not say since when" in str(e.get("msg"))]
+        self.assertEqual([("revoked:all", said)], [(e["key"], e["value"]) for e in told])
 
     def test_what_is_known_outlives_redis(self):
         gateway = self.ready(self.start())
@@ -359,10 +404,39 @@ class WithRedis(State):
             wait_until(lambda: self.status(gateway) == "ok", 40, "it recovers")
         self.assertEqual([], load.failures)
 
+    def test_a_start_waits_until_it_knows_who_is_banned(self):
+        self.redis.kill()
+        self.redis.start("--enable-debug-command", "yes")
+        self.assertEqual("OK", cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "1"))
+        with socket.create_connection(("127.0.0.1", self.redis.port)) as busy:
+            busy.sendall(b"DEBUG SLEEP 1\r\n")    # Redis is there, and slow to say so
+            gateway = self.start()
+            self.assertEqual(BANNED, self.answer(gateway, address="203.0.113.7"))
+            self.assertEqual(b"+OK\r\n", busy.recv(100))
+        self.assertEqual([], [line for line in gateway.events if "before all bans" in line["msg"]])
+
+    @unittest.skipUnless(FAKETIME, "faketime is not installed")
+    def test_a_clock_that_is_set_forward_ends_no_ban(self):
+        clock = pathlib.Path(self.folder) / "clock"
+        clock.write_text("+0s\n")
+        self.environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                             "DONT_FAKE_MONOTONIC": "1"}
+        gateway = self.ready(self.start())
+        self.assertEqual("OK", cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "1", "EX", "600"))
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        bearer = tokens.bearer(exp=int(time.time()) + 600)
+        self.assertEqual(FINE, self.answer(gateway, bearer, target="/api/v1/s0/seen"))
+        clock.write_text("+2h\n")
+        wait_until(lambda: self.answer(gateway, bearer, target="/api/v1/s0/seen") != FINE, 10, "its clock is set")
+        wait_until(lambda: self.answer(gateway, address="203.0.113.7") == BANNED, 2, "the ban is in force by the new clock")
+
     def test_it_starts_and_serves_without_redis(self):
         self.redis.kill()
         gateway = self.start()
         self.assertEqual(FINE, self.answer(gateway))
+        said = [line["level"] for line in gateway.events if "before all bans" in line["msg"]]
+        self.assertEqual(["WARN"], said)
+        self.events(gateway, "the state backend does not answer; no bans and revocations are known yet")
         self.assertEqual("degraded", json.loads(ask(gateway.port, "/health")[2])["status"])
         self.assertTrue('state_backend_up{service="api-gateway"} 0\n' in ask(gateway.admin_port, "/metrics")[2])
         self.redis.start()

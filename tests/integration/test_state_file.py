@@ -91,12 +91,12 @@ class Snapshot(State):
         self.assertEqual(1, len([l for l in gateway.events if l["msg"] == WARNING]))
         self.assertStops(gateway)
 
-    @unittest.skipUnless(os.geteuid() == 0, "only root mounts a disk")
+    @unittest.skipUnless(os.geteuid() == 0, "a disk takes root")
     def test_a_full_disk_breaks_nothing(self):
         disk = pathlib.Path(self.folder) / "disk"
         disk.mkdir()
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], stderr=subprocess.DEVNULL).returncode:
-            self.skipTest("mounting is not allowed here")
+            self.skipTest("a mount is not allowed here")
         self.addCleanup(subprocess.run, ["umount", str(disk)])
         self.file = disk / "state"
         self.environment["STATE_SNAPSHOT_FILE"] = str(self.file)

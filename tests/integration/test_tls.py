@@ -14,6 +14,7 @@ from support.clients import Client, Load
 from support.origins import pattern
 from support.process import ask, free_ports
 from support.scenario import Scenario, config, sanitized
+from support.shaping import Service, config as shaped
 from support.wait import wait_until
 
 
@@ -78,6 +79,17 @@ class Tls(Scenario):
         self.assertAlmostEqual(time.time() + 2 * 86400, float(expiry.group(1)), delta=3600)
         self.assertStops(gateway)
 
+    def test_a_services_own_strict_transport_security_goes_out_alone_where_it_is_the_stricter(self):
+        service = Service("origin")
+        self.addCleanup(service.close)
+        lax, strict = "max-age=0", "max-age=63072000; includeSubDomains; preload"
+        for value, path in ((lax, "/x/lax"), (strict, "/x/strict")):
+            service.say(path, {}, Strict_Transport_Security=value)
+        self.start_tls(text=shaped({"origin": service.url}, "path: /x/**, service: origin"))
+        with TlsClient(self.tls_port, self.cert) as client:
+            self.assertEqual(["max-age=31536000; includeSubDomains; preload"], client.get("/x/lax").values("Strict-Transport-Security"))
+            self.assertEqual([strict], client.get("/x/strict").values("Strict-Transport-Security"))
+
     def test_refuses_what_is_old_or_weak(self):
         self.start_tls()
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -110,6 +122,27 @@ class Tls(Scenario):
         for name in ("other.test", None):
             with TlsClient(self.tls_port, name=name) as client:
                 self.assertEqual(ssl.PEM_cert_to_DER_cert(self.cert.read_text()), client.sock.getpeercert(True))
+
+    def test_a_connection_is_for_the_hosts_of_its_certificate(self):
+        b, b_key = certificates.make(self.folder, "b", ["b.test", "*.c.test"])
+        self.start_tls(f"tls:\n  certificates:\n    - {{cert_file: {b}, key_file: {b_key}}}\n")
+
+        def ask(name, host):
+            with TlsClient(self.tls_port, name=name) as client:
+                client.send(f"GET /api/v1/s0/text HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                answer = client.response()
+                return answer.status if answer.status == 200 else json.loads(answer.body)["code"]
+        for name, host in (("a.test", "a.test"), ("a.test", "localhost:8443"), ("b.test", "B.TEST:443"), ("b.test", "x.c.test"),
+                           ("b.test", "nobodys.test"), ("other.test", "other.test"), (None, "b.test")):
+            self.assertEqual(200, ask(name, host), (name, host))
+        for name, host in (("a.test", "b.test"), ("a.test", "x.c.test:443"), ("b.test", "a.test"), ("other.test", "b.test")):
+            self.assertEqual("misdirected_request", ask(name, host), (name, host))
+
+    def test_with_one_certificate_every_host_is_served(self):
+        self.start_tls()
+        with TlsClient(self.tls_port) as client:
+            client.send(b"GET /api/v1/s0/text HTTP/1.1\r\nHost: b.test\r\n\r\n")
+            self.assertEqual(200, client.response().status)
 
     def test_handshakes_are_not_begun_again_and_nothing_comes_early(self):
         self.start_tls()
@@ -170,7 +203,7 @@ class Tls(Scenario):
             def sink(piece):
                 digest.update(piece)
                 if next(pieces) % 100 == 0:
-                    time.sleep(0.05)
+                    time.sleep(0.05)    # allow(sleep): the client's pace
             client.download(sink)
             self.assertEqual(hashlib.sha256(b"".join(pattern(size))).digest(), digest.digest())
         self.assertStops(gateway)
@@ -311,6 +344,9 @@ class Tls(Scenario):
             message = client.response()
             self.assertEqual((308, ["https://a.test/api/v1/s0/text?a=%20b"]),
                              (message.status, message.values("Location")))
+            client.send(b"OPTIONS * HTTP/1.1\r\nHost: a.test:3000\r\n\r\n")
+            message = client.response()
+            self.assertEqual((308, ["https://a.test"]), (message.status, message.values("Location")))
         with Client(gateway.port, source="127.0.0.9") as client:
             self.assertEqual(200, client.get("/api/v1/s0/text", "X-Forwarded-Proto: https\r\n").status)
             self.assertEqual(308, client.get("/api/v1/s0/text", "X-Forwarded-Proto: http\r\n").status)

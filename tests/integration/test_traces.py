@@ -22,14 +22,14 @@ class Spans(Handler):
         collector.go.wait(30)
         if collector.status == 200:
             collector.bodies.append((self.path, self.headers["Content-Type"], body))
-        self.respond(collector.status, b"{}")
+        self.respond(collector.status, collector.answer)
 
 
 class Collector(WebService):
     handler = Spans
 
     def __init__(self, port=0, status=200):
-        self.bodies, self.status = [], status
+        self.bodies, self.status, self.answer = [], status, b"{}"
         super().__init__(port)
 
     def spans(self):
@@ -95,7 +95,9 @@ routes:
                   "tenant.id": tokens.TENANT, "gateway.outcome": "upstream", "network.protocol.version": "1.1"}
         self.assertEqual(wanted, {key: server["attributes"].get(key) for key in wanted})
         self.assertEqual("origin", client["attributes"]["peer.service"])
-        self.assertEqual(self.origin.url, "http://" + client["attributes"]["network.peer.address"])
+        for kind in ("server", "network.peer"):
+            address, port = (client["attributes"][f"{kind}.{what}"] for what in ("address", "port"))
+            self.assertEqual(self.origin.url, f"http://{address}:{port}")
         now = time.time_ns()
         self.assertLess(int(server["startTimeUnixNano"]), int(client["endTimeUnixNano"]))
         self.assertLessEqual(int(client["endTimeUnixNano"]), int(server["endTimeUnixNano"]))
@@ -172,6 +174,35 @@ routes:
         gateway = self.start_traced("1")
         self.get(gateway, "/api/v1/open/text")
         wait_until(lambda: self.series(gateway, "traces_dropped_total") >= 1, 10, "a dropped one")
+        wait_until(lambda: self.reasons(gateway), 5, "a warning")
+        self.assertEqual(["its answer is 400"], self.reasons(gateway))
+
+    def reasons(self, gateway):
+        return [e["reason"] for e in gateway.events if e["msg"] == "traces cannot be sent"]
+
+    def test_what_a_collector_takes_in_part_is_not_counted_as_sent(self):
+        self.collector.answer = json.dumps({"partialSuccess": {"rejectedSpans": "2", "errorMessage": "full"}}).encode()
+        gateway = self.start_traced("1")
+        self.get(gateway, "/api/v1/open/text")
+        wait_until(lambda: self.series(gateway, "traces_dropped_total") == 1, 10, "a refused one")
+        self.assertEqual(0, self.series(gateway, "traces_sent_total"))
+        wait_until(lambda: self.reasons(gateway), 5, "a warning")
+        self.assertEqual(["it refused 2 spans"], self.reasons(gateway))
+        # Only a word of warning is no refusal.
+        self.collector.answer = json.dumps({"partialSuccess": {"errorMessage": "slow"}}).encode()
+        self.get(gateway, "/api/v1/open/text")
+        wait_until(lambda: self.series(gateway, "traces_sent_total") == 1, 10, "a sent one")
+
+    def test_traces_without_room_are_told_of_once_when_it_begins_and_when_it_is_over(self):
+        self.collector.go.clear()
+        gateway = self.start_traced("1")
+        while self.series(gateway, "traces_dropped_total") == 0:
+            self.assertEqual(200, self.get(gateway, "/api/v1/open/text").status)
+        self.collector.go.set()
+        told = lambda text: [e for e in gateway.events if e["msg"] == text]
+        wait_until(lambda: told("traces are no longer lost"), 40, "it is over")
+        self.assertGreaterEqual(told("traces are no longer lost")[0]["lost"], 1)
+        self.assertEqual([64], [e["queueMax"] for e in told("traces are lost: they come faster than they can be sent")])
 
     def test_answers_say_how_long_it_took_where_that_is_wanted(self):
         gateway = self.start(self.text().replace("queue_max: 64", "server_timing: true"))

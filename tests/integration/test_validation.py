@@ -31,6 +31,9 @@ paths:
         - {name: tag, in: query, schema: {type: array, maxItems: 2, items: {type: string, maxLength: 3}}}
         - {name: on, in: query, schema: {type: boolean}}
         - {name: X-Device, in: header, schema: {type: string, pattern: "^[a-z]+$"}}
+        - {name: seat, in: query, explode: false, schema: {type: array, items: {type: string, maxLength: 4}}}
+        - {name: X-Row, in: header, schema: {type: array, items: {type: integer}}}
+        - {name: size, in: query, schema: {enum: [1, 2]}}
   /shop/items/{id}/seen:
     get:
       parameters: [{name: id, in: path, required: true, schema: {type: string, format: uuid}}]
@@ -142,6 +145,12 @@ routes:
         self.assertRefused(400, "bad_request", self.post(gateway, "/api/v1/tickets/purchase", good.encode().replace(b"3333-4", b"\xff\xfe")))
         self.assertEqual(0, self.origin.requests)
 
+    def test_a_body_of_no_bytes_is_none(self):
+        gateway = self.begin()
+        for header in ("", JSON):
+            self.assertEqual(200, self.post(gateway, "/api/v1/shop/seen", b"", header).status)
+            self.assertEqual([("body", "", "required")], self.faults(self.post(gateway, "/api/v1/tickets/purchase", b"", header)))
+
     def test_types_and_sizes_that_are_not_taken(self):
         gateway = self.begin()
         for header in ("", "Content-Type: text/plain\r\n", "Content-Type: application/x-www-form-urlencoded\r\n",
@@ -178,6 +187,20 @@ routes:
         self.assertEqual([("path", "/id", "format")], self.faults(self.get(gateway, "/api/v1/shop/items/7/seen")))
         for method, target in (("GET", "/api/v1/shop/other"), ("DELETE", "/api/v1/shop/seen")):
             self.assertRefused(404, "not_found", self.post(gateway, target, b"", "", method=method))
+
+    def test_lists_are_cut_before_they_are_read(self):
+        gateway = self.begin()
+        for query, header in (("seat=A1,B2", ""), ("seat=a%2Cb,c%20d", ""), ("seat=", ""), ("", "X-Row: 1, 2\t,3\r\n"),
+                              ("", "X-Row: 1\r\nX-Row: 2\r\n"), ("size=2", "")):
+            self.assertEqual(200, self.get(gateway, f"/api/v1/shop/seen?page=1&{query}", header).status, (query, header))
+        many = ",".join("a" * 300)
+        for query, header, expected in (("seat=a%2Cbcd", "", ("query", "/seat/0", "maxLength")),
+                                        (f"seat={many},longer", "", ("query", "/seat", "type")),
+                                        ("", f"X-Row: {','.join('1' * 300)}\r\n", ("header", "/x-row", "type")),
+                                        ("", "X-Row: 1, x\r\n", ("header", "/x-row/1", "type")),
+                                        ("size=3", "", ("query", "/size", "enum"))):
+            answer = self.get(gateway, f"/api/v1/shop/seen?page=1&{query}", header)
+            self.assertEqual([expected], self.faults(answer), (query, header))
 
     def test_in_the_mode_log_all_goes_on_and_is_told(self):
         gateway = self.begin()

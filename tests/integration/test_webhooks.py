@@ -8,7 +8,9 @@ import time
 
 from support.clients import Client
 from support.h2 import H2Client
-from support.process import ask
+from support.origins import Origin
+from support.process import ask, free_ports
+from support.redis import cli
 from support.wait import wait_until
 from test_state import State
 
@@ -106,6 +108,41 @@ routes:
         timed = f"X-Time: {at}\r\nX-Signature: {self.signed(b'%d.' % at + body).hexdigest()}\r\n"
         self.assertEqual([200, 409], [self.post(gateway, "/api/v1/timed", body, timed).status for _ in range(2)])
 
+    def test_what_came_to_nothing_may_come_again(self):
+        port = free_ports(1)[0]
+        gateway = self.start(self.text.replace(self.origin.url, f"http://127.0.0.1:{port}"), environment=self.secrets)
+        body = b"paid"
+        good = self.stripe(body)
+
+        def arrives():
+            answer = self.post(gateway, "/api/v1/pay", body, good)
+            self.assertIn(answer.status, (200, 409, 502))    # 409: the store has not taken it back yet
+            return answer.status
+        for _ in range(2):
+            wait_until(lambda: arrives() == 502, 5, "it is asked for, though it came before")
+        origin = Origin(port=port)
+        self.addCleanup(origin.close)
+        wait_until(lambda: arrives() == 200, 5, "it arrives when the service is back")
+        self.assertRefused(409, "conflict", self.post(gateway, "/api/v1/pay", body, good))
+        self.assertEqual(1, origin.requests)
+
+    def test_what_the_service_failed_at_may_come_again(self):
+        gateway = self.start(self.text.replace("/up/seen", "/up/status", 1), environment=self.secrets)
+        body = b"paid"
+        good = self.stripe(body)
+        for number in (1, 2):
+            wait_until(lambda: self.post(gateway, "/api/v1/pay?code=503", body, good).status == 503, 5, "the service is asked")
+            self.assertEqual(number, self.origin.requests)
+
+    def test_one_that_is_dated_ahead_is_held_for_as_long_as_its_time_is_good(self):
+        gateway = self.start(environment=self.secrets)
+        body = b"paid"
+        self.assertEqual(200, self.post(gateway, "/api/v1/pay", body, self.stripe(body)).status)
+        kept = [key for key in cli(self.resp_port, "KEYS", "webhook:*").split() if key]
+        self.assertEqual(1, len(kept))
+        left = int(cli(self.resp_port, "PTTL", kept[0]))
+        self.assertTrue(600_000 < left <= 602_000, left)
+
     def test_nor_when_it_comes_so_slowly_that_its_time_is_over(self):
         gateway = self.start(self.text.replace("/api/v1/pay,", "/api/v1/pay, timeout_ms: 300,"), environment=self.secrets)
         body = b"paid"
@@ -113,7 +150,7 @@ routes:
         self.assertEqual(200, self.post(gateway, "/api/v1/pay", body, header).status)
         with Client(gateway.port) as client:
             client.send(f"POST /api/v1/pay HTTP/1.1\r\nHost: a\r\n{header}Content-Length: 4\r\n\r\npa".encode())
-            time.sleep(0.5)      # the client's pace, not a wait for something
+            time.sleep(0.5)      # allow(sleep): the client's pace
             client.send(b"id")
             self.assertRefused(409, "conflict", client.response("POST"))
         self.assertEqual(1, self.origin.requests)

@@ -152,12 +152,22 @@ class Handshake(WebSocketScenario):
             f"Connection: Upgrade\r\nSec-WebSocket-Accept: {good}\r\n",
             f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {good}\r\nSec-WebSocket-Protocol: x\r\n",
         ]
+        self.refuses_all_of(answers)
+
+    def test_a_service_chooses_one_of_the_subprotocols_that_were_offered_to_the_letter(self):
+        good = accept_of(KEY)
+        self.refuses_all_of([f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {good}\r\n{chosen}" for chosen in (
+            "Sec-WebSocket-Protocol: CHAT\r\n", "Sec-WebSocket-Protocol: chat, other\r\n", "Sec-WebSocket-Protocol:\r\n",
+            "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: other\r\n",
+            "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat\r\n")])
+
+    def refuses_all_of(self, answers):
         service = self.service(behind=frame(b"for nobody"))
         gateway = self.run_gateway(service)
         for answer in answers:
             service.answer = f"HTTP/1.1 101 Switching Protocols\r\n{answer}\r\n".encode()
             client = self.client(gateway)
-            client.send(request() + frame(b"early", mask=MASK))
+            client.send(request(extra="Sec-WebSocket-Protocol: chat, other\r\n") + frame(b"early", mask=MASK))
             self.assertTrue(client.head().startswith("HTTP/1.1 502 "), answer)
             self.assertNotIn(b"nobody", client.rest())
             self.assertEqual(b"", service.next().rest())
@@ -304,7 +314,9 @@ class Tunnel(WebSocketScenario):
             self.assertEqual(b"", client.rest())
             client.close()
             wait_until(lambda: metric(gateway, "websocket_tunnels") == 0, 5, "the tunnels are over")
-        self.lines(gateway, 4)
+        # Whose end it was stands first, also where a side broke.
+        self.assertEqual(["upstream: client", "upstream: client: connection reset", "upstream: service",
+                          "upstream: service: connection reset"], sorted(l["outcome"] for l in self.lines(gateway, 4)))
 
     def test_a_client_that_only_ended_its_sending_still_gets_the_services_goodbye(self):
         service = self.service()
@@ -315,7 +327,7 @@ class Tunnel(WebSocketScenario):
         self.assertEqual((8, b"\x03\xe8"), behind.frame())
         for piece in (b"\x88", b"\x02\x03", b"\xe8"):
             behind.send(piece)
-            time.sleep(0.05)
+            time.sleep(0.05)    # allow(sleep): the service's pace
         behind.close()
         self.assertEqual((8, b"\x03\xe8"), client.frame())
         self.assertEqual(b"", client.rest())

@@ -24,6 +24,23 @@ export const breakages = [
     ["a subPath", get => { container(get("Deployment", "api-gateway")).volumeMounts[0].subPath = "gateway.yaml"; }],
     ["variables as environment", get => { container(get("Deployment", "api-gateway")).envFrom = [{ configMapRef: { name: "api-gateway-config" } }]; }],
     ["a volume that is missing", get => { pod(get("Deployment", "api-gateway")).volumes.pop(); }],
+    ["no audit record", get => {
+        const gateway = container(get("Deployment", "api-gateway"));
+        gateway.env = gateway.env.filter(entry => entry.name !== "AUDIT_PATH");
+    }],
+    ["an audit record where nothing can be written", get => {
+        container(get("Deployment", "api-gateway")).env.find(entry => entry.name === "AUDIT_PATH").value = "/audit.log";
+    }],
+    ["an audit record that fills its volume", get => {
+        pod(get("Deployment", "api-gateway")).volumes.find(volume => volume.name === "audit").emptyDir.sizeLimit = "100Mi";
+    }],
+    ["an ingress that cuts streams", get => {
+        get("Ingress", "api-gateway").metadata.annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"] = "130";
+    }],
+    ["other regions that may write", get => {
+        const command = container(get("StatefulSet", "redis")).command;
+        command[2] = command[2].replace("+getrange", "+getrange +set");
+    }],
     ["a grace that is too short", get => { pod(get("Deployment", "api-gateway")).terminationGracePeriodSeconds = 20; }],
     ["no pause before the end", get => { delete container(get("Deployment", "api-gateway")).lifecycle; }],
     ["a gap in a rollout", get => { get("Deployment", "api-gateway").spec.strategy.rollingUpdate.maxUnavailable = 1; }],

@@ -60,6 +60,20 @@ function rendered(overlay) {
     return documents(execFileSync("kubectl", ["kustomize", "--load-restrictor", "LoadRestrictionsNone",
         join(root, "deploy/kustomize", overlay)], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 60000 }));
 }
+// Redis is reached from the network of the other region, and gateways reach that: one network, written in three places.
+function wayToTheOther(objects) {
+    const one = (kind, name) => objects.find(o => o.kind === kind && o.metadata.name === name)?.spec;
+    const to6379 = rule => rule?.ports?.some(p => p.port === 6379);
+    const service = one("Service", "redis-peers");
+    const ingress = one("NetworkPolicy", "redis-peers")?.ingress?.[0];
+    const egress = one("NetworkPolicy", "api-gateway-peers")?.egress?.[0];
+    const networks = [...(service?.loadBalancerSourceRanges ?? []), ingress?.from?.[0].ipBlock?.cidr, egress?.to?.[0].ipBlock?.cidr];
+    return [
+        ...(service?.type === "LoadBalancer" && to6379(service) ? [] : ["nobody outside reaches Redis"]),
+        ...(to6379(ingress) && to6379(egress) ? [] : ["a network policy closes the way to 6379"]),
+        ...(networks.length === 3 && new Set(networks).size === 1 && networks[0] !== "192.0.2.0/24" ? [] : [`networks: ${networks}`]),
+    ];
+}
 function hasKustomize() {
     try {
         rendered("base");
@@ -75,9 +89,11 @@ expect("overlays: their base lists every manifest", files.map(file => `../../../
 if (hasKustomize()) {
     expect("overlays: the base is what k8s/ holds", names(rendered("base")).join() === names(objects).join()
         ? [] : ["other objects"]);
-    const secondary = rendered("secondary");
-    expect("overlays: secondary", [...secondary.flatMap(flaws), ...platform.rules.flatMap(rule => complaints(rule, secondary)),
-        ...secondary.filter(o => o.kind === "ConfigMap" && o.data.REGION !== "secondary").map(() => "REGION")]);
+    for (const region of ["primary", "secondary"]) {
+        const found = rendered(region);
+        expect(`overlays: ${region}`, [...found.flatMap(flaws), ...platform.rules.flatMap(rule => complaints(rule, found)),
+            ...found.filter(o => o.kind === "ConfigMap" && o.data.REGION !== region).map(() => "REGION"), ...wayToTheOther(found)]);
+    }
     // Its certificate is no file of this machine: all rules but the one that reads the configuration.
     const tls = rendered("tls");
     const port = (kind, name, of) => of(tls.find(o => o.kind === kind && o.metadata.name === name)).some(p => p.name === "https");

@@ -24,6 +24,7 @@ export class Platform {
         this.gateway = gateway;
         // Every variable that the program knows stands in its reference in backquotes.
         const reference = execFileSync(gateway, ["reference"], { encoding: "utf8" });
+        this.reference = reference;
         this.variables = new Set([...reference.matchAll(/`([A-Z][A-Z0-9_]+)`/g)].map(match => match[1]));
         this.rules = Object.getOwnPropertyNames(Platform.prototype).filter(name => name !== "constructor")
             .map(name => ({ name: name.replaceAll("_", " "), check: objects => this[name](new Cluster(objects)) }));
@@ -126,6 +127,20 @@ export class Platform {
         ];
     }
 
+    the_audit_record_has_a_place_that_its_two_files_do_not_fill({ one }) {
+        const pod = podOf(one("Deployment", "api-gateway") ?? {});
+        const container = pod?.containers[0];
+        const env = Object.fromEntries(container?.env?.map(e => [e.name, e.value]) ?? []);
+        const mount = container?.volumeMounts?.find(m => env.AUDIT_PATH?.startsWith(`${m.mountPath}/`));
+        const limit = pod?.volumes?.find(v => v.name === mount?.name)?.emptyDir?.sizeLimit;
+        const bytes = Number(/^(\d+)Mi$/.exec(limit ?? "")?.[1] ?? 0) * 1024 * 1024;
+        return [
+            ...(env.AUDIT_PATH ? [] : ["AUDIT_PATH is not set: there is no audit record"]),
+            ...(!env.AUDIT_PATH || (mount && !mount.readOnly) ? [] : ["nothing can be written at AUDIT_PATH"]),
+            ...(Number(env.AUDIT_BYTES_MAX) > 0 && 2 * Number(env.AUDIT_BYTES_MAX) < bytes ? [] : ["the audit record may fill its volume"]),
+        ];
+    }
+
     a_rollout_loses_nobody({ one }) {
         const deployment = one("Deployment", "api-gateway");
         const pod = podOf(deployment ?? {});
@@ -181,6 +196,19 @@ export class Platform {
                 ...(/:[^:@]*\d/.test(c.image) ? [] : [`${pod.name}: an image without a version`]),
             ]),
         ]);
+    }
+
+    the_ingress_waits_longer_than_the_gateway({ one }) {
+        const kept = Math.max(...[...this.reference.matchAll(/^\| `(?:stream_)?idle_timeout_ms` \|[^|]*\| `(\d+)`/gm)].map(m => Number(m[1])));
+        const notes = one("Ingress", "api-gateway")?.metadata.annotations ?? {};
+        return ["read", "send"].filter(way => !(Number(notes[`nginx.ingress.kubernetes.io/proxy-${way}-timeout`]) * 1000 > kept))
+            .map(way => `proxy-${way}-timeout cuts streams that the gateway keeps for ${kept} ms`);
+    }
+
+    other_regions_may_read_what_the_documentation_says({ one }) {
+        const script = podOf(one("StatefulSet", "redis") ?? {})?.containers[0].command?.at(-1) ?? "";
+        const written = /ACL SETUSER peers on >PASSWORD (.*)/.exec(readFileSync(join(this.root, "docs/regions.md"), "utf8"))?.[1];
+        return script.includes(`user peers on >$PEERS_PASSWORD ${written}"`) ? [] : ["redis.yaml and docs/regions.md differ"];
     }
 
     volumes_and_references_exist({ objects, pods, one }) {

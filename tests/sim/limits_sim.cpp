@@ -196,7 +196,9 @@ struct Fleet {
             return;
         }
         const std::size_t own = gateway.own.add(world.now());
-        if (gateway.lease.store_is_away()) {
+        // Permits that it still has are the store's, which counts them; what it admits beside them
+        // is told with its share for a limit.
+        if (taken.outcome.limit == quota.share(kGateways).limit()) {
             require(own <= quota.share(kGateways).limit(), "a gateway alone goes over its share");
         } else {
             const std::size_t all = together.add(world.now());

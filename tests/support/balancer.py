@@ -78,6 +78,6 @@ class Balancer:
             thread.join(5)
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.01))
+        self._loop.run_until_complete(asyncio.sleep(0.01))     # allow(sleep): a turn of the loop, for what was cancelled
         self._server.close()
         self._loop.close()

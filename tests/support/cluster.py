@@ -55,7 +55,11 @@ class Pod:
                 return path
         volume = next(v for v in spec["volumes"] if v["name"] == name)
         if "projected" not in volume:
-            return None         # an empty folder: /tmp is one already
+            if name == "tmp":
+                return None     # /tmp is there already
+            path = self.cluster.folder / f"{name}-{self.name}"
+            path.mkdir(exist_ok=True)
+            return path
         sources = [(kind, s[key]["name"]) for s in volume["projected"]["sources"]
                    for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")) if key in s]
         folder = MountedFolder(self.cluster.folder / f"{name}-{self.name}", self.cluster.data(sources))
@@ -145,7 +149,7 @@ class Pod:
         stop = self.container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command")
         if self.process and self.process.poll() is None:
             if stop and stop[-1].startswith("sleep "):
-                time.sleep(float(stop[-1].split()[1]) * TENTH)      # that is what preStop does
+                time.sleep(float(stop[-1].split()[1]) * TENTH)      # allow(sleep): that is what preStop does
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(self.template["spec"].get("terminationGracePeriodSeconds", 30))

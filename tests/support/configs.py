@@ -54,6 +54,8 @@ http {{
         client_header_timeout 1s; client_body_timeout 1s; keepalive_timeout 3s; proxy_read_timeout 2s;
         proxy_request_buffering off;
         proxy_buffering off;
+        # Clients here may end their sending with their last byte, which is no leaving.
+        proxy_ignore_client_abort on;
         location = /live {{ return 200 "live"; }}
         location = /health/live {{ return 200 "status"; }}{locations}
         location / {{ return 404; }}

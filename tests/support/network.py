@@ -12,11 +12,11 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 ETC = {"passwd": "root:x:0:0:root:/:/bin/sh\n", "group": "root:x:0:\n", "nsswitch.conf": "hosts: files dns\n",
        "resolv.conf": "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"}
-# Its root: what the system has, read from there; /etc, /data and /tmp are its own. Ends with the pipe that it reads.
+# Its root: what the system has, read from there; /etc and /tmp are its own. Ends with the pipe that it reads.
 ROOT_SCRIPT = """
 root="$1"
 mount -t tmpfs tmpfs "$root"
-mkdir "$root/etc" "$root/app" "$root/data" "$root/tmp"
+mkdir "$root/etc" "$root/app" "$root/tmp"
 for folder in usr proc dev sys; do mkdir "$root/$folder"; mount --rbind "/$folder" "$root/$folder"; done
 for folder in bin sbin lib lib64; do
     if [ -L "/$folder" ]; then ln -s "$(readlink "/$folder")" "$root/$folder"

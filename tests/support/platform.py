@@ -17,7 +17,7 @@ services:
 limits:
   general: {{requests: 1000000, window_ms: 60000}}
   policies:
-    search: {{requests: 5, window_ms: 1000, key: [address]}}
+    search: {{requests: 5, window_ms: {search_window_ms}, key: [address]}}
 routes:
   - {{name: events, path: /api/v1/events/**, service: event-service, rewrite: /up, injection: {{mode: log}}}}
   - {{name: tenants, path: "/api/v1/tenants/{{tenantId}}/text", service: event-service, rewrite: /up/text}}
@@ -32,10 +32,11 @@ TRACED = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r
 
 
 class Platform:
-    def __init__(self, folder, binary=DEFAULT_BINARY, **environment):
+    def __init__(self, folder, binary=DEFAULT_BINARY, search_window_ms=1000, **environment):
         self.folder, self.binary = folder, binary
         self.events, self.venues = Origin("events"), Origin("venues")
-        self.text = CONFIG.format(events=self.events.url, venues=self.venues.url, nobody=free_ports(1)[0])
+        self.text = CONFIG.format(events=self.events.url, venues=self.venues.url, nobody=free_ports(1)[0],
+                                  search_window_ms=search_window_ms)
         self.environment = {"RATE_LIMIT_ENABLED": "true", "ADMIN_TOKEN": "t"} | environment
         self.ports, self.ended_lines = {}, []
         self.start()
@@ -108,8 +109,8 @@ class Traffic:
                     client.get(*self.all[kind])
                 except (OSError, ValueError):      # a gateway that is down is part of the play
                     client = None
-                    time.sleep(0.02)
-                time.sleep(0.004)
+                    time.sleep(0.02)    # allow(sleep): the client's pace
+                time.sleep(0.004)       # allow(sleep): the same
 
 
 def ask_once(port, *kinds):

@@ -16,7 +16,7 @@ def wait_until(condition, seconds, what, every=0.01):
             return value
         if time.monotonic() >= deadline:
             raise TimedOut(f"not within {seconds} s: {what}")
-        time.sleep(every)
+        time.sleep(every)   # allow(sleep): between two looks
 
 
 def readable(sock, seconds):

@@ -124,17 +124,33 @@ bool looks_forged(TokenFault fault) {
     }
 }
 
-// token: "" where it says nothing of who it is.
-Verdict reject(Exchange& x, TokenFault fault, std::string_view token = {}) {
-    const Code code = code_of(fault);
+// detail: what the client learns. token: "" where it says nothing of who it is.
+Verdict reject_with(Exchange& x, TokenFault fault, const char* detail, std::string_view token) {
+    std::string what = detail;
+    // The log alone says which: an issuer's fault would else be looked for in the dark.
+    const char* const claim =
+        fault == TokenFault::claims ? identity::refused_claim(token) : nullptr;
+    if (claim != nullptr) {
+        what.append(": its claim ").append(claim);
+    }
     report_failed_authentication(
-        x, static_cast<std::size_t>(fault), detail_of(code),
+        x, static_cast<std::size_t>(fault), what,
         x.identity != nullptr ? x.identity->subject : identity::refused_subject(token, fault));
     if (looks_forged(fault)) {
         report_violation(x, observe::Violation::token_manipulation,
                          observe::kTokenErrors[static_cast<std::size_t>(fault)], "blocked", 401);
     }
-    return refuse(code, detail_of(code));
+    return refuse(code_of(fault), detail);
+}
+
+Verdict reject(Exchange& x, TokenFault fault, std::string_view token = {}) {
+    return reject_with(x, fault, detail_of(code_of(fault)), token);
+}
+
+Verdict reject_key(Exchange& x, TokenFault fault) {
+    const bool expired = fault == TokenFault::expired;
+    return reject_with(x, fault, expired ? "the API key has expired" : "the API key is not valid",
+                       {});
 }
 
 // A token that was good: is it still, and may its owner come in?
@@ -172,9 +188,11 @@ Verdict verify(Exchange& x, std::string_view token, bool open, bool may_wait) {
             }
             return open ? go_on() : reject(x, verified.error(), token);
         }
-        x.identity =
-            access.tokens().keep(token, std::move(*verified),
-                                 verified->expires_at + x.generation.site->token_checks.leeway);
+        const WallTime until = verified->expires_at + x.generation.site->token_checks.leeway;
+        // What was good by rules that a reload has replaced is so for this request alone.
+        x.identity = x.generation.site->generation == x.shard.current().site->generation
+                         ? access.tokens().keep(token, std::move(*verified), until)
+                         : std::make_shared<const identity::Identity>(std::move(*verified));
         report_verified_token(x);
     }
     return admit(x, open);
@@ -185,7 +203,7 @@ Verdict look_up_key(Exchange& x, std::string_view key, bool open) {
     const identity::ApiKeys& keys = x.shard.current().site->api_keys;
     auto found = keys.find(key, x.shard.loop().clock().wall);
     if (!found) {
-        return open ? go_on() : reject(x, found.error());
+        return open ? go_on() : reject_key(x, found.error());
     }
     x.identity = std::move(*found);
     return admit(x, open);

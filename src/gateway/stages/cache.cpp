@@ -2,7 +2,7 @@
 // missing, and looks at what services answer. What is decided by whom: http/freshness.hpp for the
 // rules, gateway/cache_work.hpp for one request, gateway/answer_cache.hpp for what is kept.
 #include "gateway/ask_shared.hpp"
-#include "gateway/claimed_fields.hpp"
+#include "gateway/client_watch.hpp"
 #include "gateway/refresh.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -19,7 +19,6 @@ void count(Exchange& x, bool hit) {
 
 Verdict from_memory(Exchange& x) {
     count(x, true);
-    tell_of_claims(x);
     return answer();
 }
 
@@ -66,15 +65,23 @@ Verdict decide(Exchange& x, const CacheOptions& o) {
 net::Task<Verdict> wait_for_answer(Exchange& x, const StageOptions*) {
     net::Loop& loop = x.shard.loop();
     const Instant latest = std::min(x.deadline, loop.now() + kPatience);
+    ClientWatch watch(x);
     for (std::size_t tries = 0; !x.cache->fills() && tries < kTriesMax && loop.now() < latest;
          ++tries) {
-        net::Pause pause(loop);
+        ClientPause pause(loop, watch);
         const auto wait = std::make_shared<FillWait>(loop, &pause);
         const CacheWork::Role role = x.cache->take_role(x, wait);
         if (role == CacheWork::Role::waits) {
-            co_await pause.until(latest);
+            const Instant until = std::min(latest, x.cache->overdue());
+            co_await pause.until(until);
+            if (loop.now() >= until) {
+                x.cache->leave(wait);
+            }
         }
         wait->pause = nullptr;
+        if (x.client_gone) {
+            co_return go_on();  // no service is asked for it
+        }
         const StoredPtr before = x.cache->stored();
         if (const std::optional<Verdict> verdict = served(x)) {
             x.cache->let_go(x);
@@ -119,6 +126,10 @@ std::optional<config::Flaw> check_parameter_name(std::string_view name) {
 
 namespace stages {
 extern constinit const Stage cache = row();
+}
+
+const CacheOptions* cache_of(const StageOptionsList& options) {
+    return static_cast<const CacheOptions*>(find_options(options, stages::cache));
 }
 
 }  // namespace gw::gateway

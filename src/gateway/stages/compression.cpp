@@ -63,6 +63,9 @@ void fields(Visitor& field, CompressionOptions& o) {
 
 // "application/*+json"
 bool fits(std::string_view pattern, std::string_view type) {
+    if (pattern == type) {
+        return true;  // most are written as configuration has them, and this is quickly seen
+    }
     const std::size_t star = pattern.find('*');
     if (star == std::string_view::npos) {
         return equal_ignore_case(pattern, type);
@@ -76,10 +79,9 @@ bool fits(std::string_view pattern, std::string_view type) {
 bool is_compressible(std::string_view content_type, const CompressionOptions& o) {
     const std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
     // Streams of events and messages: each would hold a coder's memory for hours.
-    if (type.empty() || is_grpc(type) || equal_ignore_case(type, "text/event-stream")) {
-        return false;
-    }
-    return std::ranges::any_of(o.types, [&](std::string_view each) { return fits(each, type); });
+    return !type.empty() &&
+           std::ranges::any_of(o.types, [&](std::string_view each) { return fits(each, type); }) &&
+           !is_grpc(type) && !equal_ignore_case(type, "text/event-stream");
 }
 
 // RFC 9110, 7.7: what the service, or the client, wants left alone.
@@ -112,13 +114,29 @@ bool has_body(int status) {
     return status >= 200 && status != 204 && status != 205 && status != 206 && status != 304;
 }
 
-// What could be compressed for some client.
-bool may_be_coded(const Exchange& x, const http::ResponseHead& head, const CompressionOptions& o) {
-    const Headers& headers = head.headers;
-    return has_body(head.status) && !headers.has(Known::content_encoding) &&
+// What could be compressed for some client, as far as its head says so.
+bool may_be_coded(const Exchange& x, const Headers& headers, const CompressionOptions& o) {
+    return !headers.has(Known::content_encoding) &&
            (o.set_cookie || !headers.has(Known::set_cookie)) &&
            is_compressible(headers.value(Known::content_type), o) &&
            std::ranges::none_of(headers, speaks_of_bytes) &&
+           !(headers.has(Known::cache_control) &&
+             std::ranges::any_of(headers, forbids_transforming)) &&
+           headers.room() >= kFieldsAdded && !x.behind && x.websocket == nullptr;
+}
+
+// Would the 200 in whose place this 304 or 206 stands be compressed for some client? What the head
+// leaves out does not speak against it.
+bool whole_may_be_coded(const Exchange& x, const http::ResponseHead& head,
+                        const CompressionOptions& o) {
+    const Headers& headers = head.headers;
+    const std::string_view type = headers.value(Known::content_type);
+    // Of several parts each has its own type.
+    const bool told =
+        head.status == 304 ? !type.empty() : !starts_with_ignore_case(type, "multipart/byteranges");
+    return !headers.has(Known::content_encoding) &&
+           (o.set_cookie || !headers.has(Known::set_cookie)) &&
+           (!told || is_compressible(type, o)) &&
            !(headers.has(Known::cache_control) &&
              std::ranges::any_of(headers, forbids_transforming)) &&
            headers.room() >= kFieldsAdded && !x.behind && x.websocket == nullptr;
@@ -172,20 +190,20 @@ void weaken_etag(Exchange& x, Headers& headers) {
     put(headers, "ETag", weak);
 }
 
-// A 304 names what the client has: by the tag that it was given with its coding.
-void tell_unchanged(Exchange& x, Headers& headers) {
+// A 304 names what the client has: by the tag that it was given with its coding. True: it had one.
+bool tell_unchanged(Exchange& x, Headers& headers) {
     const Field* const etag = http::find_field(headers, "etag");
     if (etag == nullptr || headers.room() < kFieldsAdded) {
-        return;
+        return false;
     }
     const std::string_view weak = x.memory.arena.join("W/", etag->value);
     for (const Field& field : x.head().headers) {
         if (field.known == Known::if_none_match && list_contains(field.value, weak)) {
             weaken_etag(x, headers);
-            add_vary(x, headers);
-            return;
+            return true;
         }
     }
+    return false;
 }
 
 Coding wanted_coding(Exchange& x, const CompressionOptions& o) {
@@ -207,16 +225,31 @@ void on_response(Exchange& x, const StageOptions& options) {
     const auto& o = static_cast<const CompressionOptions&>(options);
     http::ResponseHead& head = x.memory.response;
     x.compression.reset();  // of an answer that did not go out
-    if (head.status == 304) {
-        tell_unchanged(x, head.headers);
-    }
-    if (!may_be_coded(x, head, o)) {
+    if (!has_body(head.status)) {
+        // RFC 9110, 15.3.7 and 15.4.5: they say of Vary what the whole answer would.
+        const bool coded = head.status == 304 && tell_unchanged(x, head.headers);
+        if (coded ||
+            ((head.status == 304 || head.status == 206) && whole_may_be_coded(x, head, o))) {
+            add_vary(x, head.headers);
+        }
         return;
     }
     const bool is_head = x.head().method == http::Method::head;
-    const auto size = size_of(head);
     if (!is_head && head.framing == http::Framing::none) {
         return;  // an empty answer
+    }
+    const auto size = size_of(head);
+    const bool asks = x.head().headers.has(Known::accept_encoding);
+    // Too small for any client but one that refuses to have it as it is.
+    if (size && *size < o.bytes_min && !asks) {
+        return;
+    }
+    if (!may_be_coded(x, head.headers, o)) {
+        return;
+    }
+    if (!asks) {
+        add_vary(x, head.headers);
+        return;
     }
     const Coding coding = wanted_coding(x, o);
     if (coding != Coding::identity || !size || *size >= o.bytes_min) {

@@ -12,11 +12,11 @@ Verdict decide(Exchange& x) {
     if (x.head().method != http::Method::options) [[likely]] {
         return go_on();
     }
-    const Edge* const edge = x.generation.site->edge.get();
-    if (edge == nullptr || !edge->cors || !is_preflight(x.head())) {
+    if (!answers_preflight(x.generation.site->edge.get(), x.head())) {
         return go_on();
     }
     x.own.status = 204;
+    x.own.content_type = {};
     return answer();
 }
 

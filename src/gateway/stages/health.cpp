@@ -1,6 +1,7 @@
 // Answers probes and people who ask how the process is, before anything could be in the way.
 #include "gateway/health.hpp"
 
+#include "gateway/edge.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 
@@ -19,6 +20,9 @@ Verdict decide(Exchange& x) {
         return go_on();
     }
     if (x.head().method != http::Method::get && x.head().method != http::Method::head) {
+        if (answers_preflight(x.generation.site->edge.get(), x.head())) {
+            return go_on();
+        }
         x.allow = "GET, HEAD";
         return refuse(Code::method_not_allowed, "health is read with GET or HEAD");
     }

@@ -2,17 +2,13 @@
 // 308 keeps the method and the body (RFC 9110, 15.4.9).
 #include <charconv>
 
+#include "gateway/arrival.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 #include "http/authority.hpp"
 
 namespace gw::gateway {
 namespace {
-
-bool came_over_tls(const Exchange& x) {
-    return x.stream.secure() ||
-           (x.peer_trusted && x.head().headers.value(http::Known::x_forwarded_proto) == "https");
-}
 
 // "name" of "name:port"; an address in brackets keeps them.
 std::string_view host_of(std::string_view authority) {
@@ -40,7 +36,8 @@ Verdict decide(Exchange& x) {
         to = arena.join(to, ":",
                         std::string_view(digits, std::to_chars(digits, digits + 5, port).ptr));
     }
-    to = arena.join(to, head.path);
+    // A place without a path is how "OPTIONS *" is asked of another (RFC 9112, 3.2.4).
+    to = head.path == "*" ? to : arena.join(to, head.path);
     x.location = head.has_query ? arena.join(to, "?", head.query) : to;
     x.own.status = 308;
     return answer();

@@ -1,16 +1,12 @@
 // Serves a request with an Idempotency-Key once: who asks again with the same key is given the
 // first answer, on whichever gateway. The key goes to the service as well.
 #include "gateway/claim.hpp"
-#include "gateway/claimed_fields.hpp"
 #include "gateway/held_body.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
 
 namespace gw::gateway {
 namespace {
-
-// A claim outlives the service's time by this, should we end without a word.
-constexpr Millis kClaimSpare{30'000};
 
 bool changes_something(http::Method method) {
     using http::Method;
@@ -37,14 +33,10 @@ Verdict decide(Exchange& x, const IdempotencyOptions& o) {
 net::Task<Verdict> claim(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const IdempotencyOptions&>(*options);
     x.idempotency.emplace(x, *x.shard.idempotency_store(), o);
-    const auto claimed = co_await ask_claim(x, x.idempotency->key(), x.idempotency->running(),
-                                            x.route->timeout + kClaimSpare);
+    const auto claimed = co_await ask_claim(x, x.idempotency->key(), x.idempotency->claim(),
+                                            IdempotencyWork::claim_time(x.route->timeout));
     if (claimed) {
-        const Verdict verdict = x.idempotency->claimed(x, *claimed);
-        if (verdict.kind() == Verdict::Kind::answer) {
-            tell_of_claims(x);
-        }
-        co_return verdict;
+        co_return x.idempotency->claimed(x, *claimed);
     }
     x.idempotency.reset();
     co_return o.without_store == WithoutStore::serve

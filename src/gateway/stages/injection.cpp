@@ -38,6 +38,12 @@ class Finder final : public security::ValueVisitor {
         found = security::find_injection(decoded);
         return !found;
     }
+    // More values than anybody sends are there to hide one.
+    void walked(security::Walk walk) {
+        if (walk == security::Walk::limited && !found) {
+            found = {security::InjectionKind::sql, "too_many_values"};
+        }
+    }
     std::optional<security::Injection> found;
 };
 
@@ -56,10 +62,15 @@ Verdict judged(Exchange& x, const Finder& finder, const InjectionOptions& o) {
 Verdict look_at_body(Exchange& x, const InjectionOptions& o) {
     Finder finder;
     security::RequestValues& values = x.shard.request_values();
-    // What is no JSON is the service's to refuse.
-    [[maybe_unused]] const security::Walk walk = body_kind(x.head()) == BodyKind::form
-                                                     ? values.form(x.held->bytes, finder)
-                                                     : values.json(x.held->bytes, finder);
+    if (body_kind(x.head()) == BodyKind::form) {
+        finder.walked(values.form(x.held->bytes, finder));
+        return judged(x, finder, o);
+    }
+    // What is no JSON is the service's to refuse, or to understand.
+    const security::Walk walk = values.json(x.held->bytes, finder);
+    if (walk == security::Walk::malformed || walk == security::Walk::limited) {
+        finder.walked(values.strings(x.held->bytes, finder));
+    }
     return judged(x, finder, o);
 }
 
@@ -82,8 +93,7 @@ void look_at_headers(Exchange& x, Finder& finder, const InjectionOptions& o) {
     for (const http::Field& field : x.head().headers) {
         for (const std::string& name : o.headers) {
             if (!finder.found && equal_ignore_case(field.name, name)) {
-                [[maybe_unused]] const security::Walk walk =
-                    values.header(field.name, field.value, finder);
+                finder.walked(values.header(field.name, field.value, finder));
             }
         }
     }
@@ -95,15 +105,21 @@ Verdict decide(Exchange& x, const InjectionOptions& o) {
     }
     Finder finder;
     security::RequestValues& values = x.shard.request_values();
-    const bool on =
-        security::is_plain_path(x.path) || values.path(x.path, finder) != security::Walk::stopped;
-    if (on && !x.query().empty()) {
-        [[maybe_unused]] const security::Walk walk = values.query(x.query(), finder);
+    if (!security::is_plain_path(x.path)) {
+        finder.walked(values.path(x.path, finder));
+    }
+    if (!finder.found && !x.query().empty()) {
+        finder.walked(values.query(x.query(), finder));
     }
     if (!o.headers.empty()) {
         look_at_headers(x, finder, o);
     }
     const Verdict verdict = judged(x, finder, o);
+    if (o.mode == Mode::block && verdict.goes_on() &&
+        has_unreadable_body(x.head(), o.body_bytes_max)) [[unlikely]] {
+        return refuse(Code::unsupported_media_type,
+                      "the body has to be UTF-8 without Content-Encoding here");
+    }
     const bool untyped = has_untyped_body(x.head(), o.body_bytes_max);
     if (!verdict.goes_on() || !(untyped || has_readable_body(x.head(), o.body_bytes_max))) {
         return verdict;

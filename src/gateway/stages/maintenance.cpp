@@ -1,4 +1,5 @@
 // Turns writes, or everything, away while operators have said so (`maintenance:mode` in the state).
+#include "gateway/edge.hpp"
 #include "gateway/service_maintenance.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -12,6 +13,11 @@ Verdict decide(Exchange& x) {
     const state::Maintenance mode = known.maintenance(now);
     if (mode == state::Maintenance::off ||
         (mode == state::Maintenance::read_only && !writes(x.head().method))) {
+        return go_on();
+    }
+    // A page whose question is refused is not told why: the request behind it is, and it may read
+    // that.
+    if (answers_preflight(x.generation.site->edge.get(), x.head())) {
         return go_on();
     }
     if (known.maintenance_end(now) != WallTime::max()) {

@@ -1,7 +1,9 @@
 // Limits how often somebody may ask: by the route's policies, one after the other. A policy that
 // gateways count together may have to ask the store; everything else is decided here and now.
+#include "base/ensure.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/held_body.hpp"
+#include "gateway/limit_question.hpp"
 #include "gateway/rate_limit_options.hpp"
 #include "gateway/rate_limits.hpp"
 #include "gateway/shard.hpp"
@@ -45,6 +47,11 @@ limits::KeyText key_with_parameters(const Exchange& x, const limits::Policy& pol
 
 }  // namespace
 
+const limits::Quota& rate_limit_quota(const Exchange& x, const limits::Policy& policy) {
+    return x.identity != nullptr ? policy.quota(x.identity->tenant, x.identity->limit_tier)
+                                 : policy.quota({});
+}
+
 limits::KeyText rate_limit_key(const Exchange& x, const limits::Policy& policy) {
     if (x.route->parameters.empty() && x.route->body_parameters.empty()) [[likely]] {
         return {policy, values_of(x)};
@@ -57,10 +64,14 @@ namespace {
 using limits::Lease;
 using limits::Mode;
 using limits::Policy;
+using Waited = RateLimits::Waited;
 
 // A store that does not answer by then counts as away for this request.
 constexpr Millis kStorePatience{50};
 constexpr std::size_t kTriesMax = 3;  // with a lease: others may have been faster
+// For whoever is refused because of requests that are under way: what they turn out to be, payments
+// that succeed for the most part, is known soon.
+constexpr std::chrono::seconds kUntilAnswered{1};
 
 // What the body says under the names that keys ask for. Where it says several things, or could not
 // be read to its end, none of them counts: which one the service takes is its own affair, and who
@@ -108,23 +119,46 @@ void read_body(Exchange& x) {
                                                       : values.json(x.held->bytes, visitor));
 }
 
-const limits::Quota& quota_of(const Exchange& x, const Policy& policy) {
-    return policy.quota(x.identity != nullptr ? std::string_view(x.identity->tenant)
-                                              : std::string_view{});
-}
-
 void report_block(Exchange& x, const Policy& policy) {
     x.shard.log_warn(
         "rate limit: blocked for going on",
         {{"requestId", x.request_id},
          {"policy", policy.name()},
-         {"blockMs", std::int64_t{quota_of(x, policy).block().count()}},
+         {"blockMs", std::int64_t{rate_limit_quota(x, policy).block().count()}},
          {"ip", x.client_text},
          {"userId", x.identity ? std::string_view(x.identity->subject) : std::string_view{}},
          {"route", x.route->path}});
 }
 
-Verdict judged(Exchange& x, const Policy& policy, const limits::Outcome& outcome) {
+void give_back(Exchange& x, const Policy& policy, LimitQuestion& question) {
+    question.give_back(*x.shard.rate_limits(), rate_limit_key(x, policy).view(),
+                       rate_limit_quota(x, policy), x.shard.loop().now());
+}
+
+// The request's answer is known. back: it is none of those that count.
+void end_permits(Exchange& x, bool back) {
+    for (std::size_t i = 0; i < x.permits_held; ++i) {
+        const HeldPermit held = std::exchange(x.permits[i], {});
+        if (!back) {
+            continue;
+        }
+        if (held.counted_here) {
+            x.shard.rate_limits()->give_back_alone(
+                rate_limit_key(x, *held.policy).view(), rate_limit_quota(x, *held.policy),
+                held.policy->mode() != Mode::local, held.at, x.shard.loop().now());
+        }
+        if (held.question) {
+            give_back(x, *held.policy, *held.question);
+        }
+    }
+    x.permits_held = 0;
+}
+
+Verdict judged(Exchange& x, const Policy& policy, limits::Outcome outcome) {
+    if (!outcome.admitted && !outcome.blocked && policy.failures_only() &&
+        x.shard.rate_limits()->in_flight().any(rate_limit_key(x, policy).view())) {
+        outcome.retry_after = std::min<Instant::duration>(outcome.retry_after, kUntilAnswered);
+    }
     const bool tighter = x.limited.policy == nullptr || !outcome.admitted ||
                          outcome.remaining < x.limited.outcome.remaining;
     if (tighter) {
@@ -141,24 +175,34 @@ Verdict judged(Exchange& x, const Policy& policy, const limits::Outcome& outcome
     if (policy.dry_run()) {
         return go_on();
     }
-    x.retry_after_s = std::max<std::int64_t>(1, limit_seconds(policy, outcome.retry_after));
+    end_permits(x, true);  // of policies before this one: the request has failed at nothing
+    x.retry_after_s = std::max<std::int64_t>(1, limit_seconds(policy, outcome));
     return refuse(Code::rate_limited,
                   outcome.blocked ? "too many requests; blocked for a while" : "too many requests");
 }
 
 // Of a policy that counts failures only: what may have to be given back.
-void hold_permit(Exchange& x, const Policy& policy, Mode mode, limits::PermitId id) {
-    if (policy.failures_only() && x.permits_held < x.permits.size()) {
-        x.permits[x.permits_held++] = {&policy, mode, id, x.shard.loop().now()};
+void hold_permit(Exchange& x, const Policy& policy, std::shared_ptr<LimitQuestion> question,
+                 bool counted_here) {
+    if (policy.failures_only()) {
+        ensure(x.permits_held < x.permits.size(), "a route was checked for how many it has");
+        x.permits[x.permits_held++] = {
+            &policy, std::move(question), counted_here, x.shard.loop().now(),
+            x.shard.rate_limits()->in_flight().enter(rate_limit_key(x, policy).view())};
     }
 }
 
-Verdict count_alone(Exchange& x, const Policy& policy) {
+// question: to the store, which has not answered it in time.
+Verdict count_alone(Exchange& x, const Policy& policy,
+                    std::shared_ptr<LimitQuestion> question = nullptr) {
     const bool shared = policy.mode() != Mode::local;
     const limits::Outcome outcome = x.shard.rate_limits()->take_alone(
-        rate_limit_key(x, policy).view(), quota_of(x, policy), shared, x.shard.loop().now());
+        rate_limit_key(x, policy).view(), rate_limit_quota(x, policy), shared,
+        x.shard.loop().now());
     if (outcome.admitted) {
-        hold_permit(x, policy, Mode::local, 0);
+        hold_permit(x, policy, std::move(question), true);
+    } else if (question) {
+        give_back(x, policy, *question);
     }
     return judged(x, policy, outcome);
 }
@@ -175,8 +219,9 @@ Verdict count_on(Exchange& x) {
         }
         Verdict verdict = go_on();
         if (mode == Mode::leased) {
-            const Lease::Taken taken = all.take_leased(
-                rate_limit_key(x, policy).view(), quota_of(x, policy), false, x.shard.loop().now());
+            const Lease::Taken taken =
+                all.take_leased(rate_limit_key(x, policy).view(), rate_limit_quota(x, policy),
+                                Waited::no, x.shard.loop().now());
             if (taken.is == Lease::Is::waiting) {
                 x.waits_for_lease = true;
                 return wait();
@@ -212,50 +257,45 @@ net::Task<Verdict> wait_for_lease(Exchange& x) {
     net::Loop& loop = x.shard.loop();
     const RateLimits::Waiting waiting(all);
     const Instant latest = std::min(x.deadline, loop.now() + kStorePatience);
-    for (std::size_t tries = 0; tries < kTriesMax && loop.now() < latest; ++tries) {
+    for (std::size_t tries = 1;; ++tries) {
         net::Pause pause(loop);
         x.shard.wait_for_limits(pause);
         co_await pause.until(latest);
         x.shard.wait_for_limits_no_more(pause);
-        const Lease::Taken taken = all.take_leased(rate_limit_key(x, policy).view(),
-                                                   quota_of(x, policy), true, loop.now());
+        const bool late = tries == kTriesMax || loop.now() >= latest;
+        const Lease::Taken taken =
+            all.take_leased(rate_limit_key(x, policy).view(), rate_limit_quota(x, policy),
+                            late ? Waited::in_vain : Waited::and_was_woken, loop.now());
         if (taken.is != Lease::Is::waiting) {
             co_return judged(x, policy, taken.outcome);
         }
     }
-    co_return count_alone(x, policy);
 }
-
-// Between a request and the answer to its question, which may come when it waits no longer.
-struct StoreWait {
-    net::Pause* pause = nullptr;
-    std::optional<limits::StoreAnswer> answer;
-};
 
 net::Task<Verdict> ask_store(Exchange& x) {
     const Policy& policy = *x.route->policies[x.policies_passed];
+    RateLimits& all = *x.shard.rate_limits();
     net::Loop& loop = x.shard.loop();
     net::Pause pause(loop);
-    const auto wait = std::make_shared<StoreWait>();
-    wait->pause = &pause;
-    x.shard.rate_limits()->ask_store(
-        rate_limit_key(x, policy).view(), quota_of(x, policy), limits::StoreAsk{},
-        [wait, &loop](const std::optional<limits::StoreAnswer>& answer, Instant) {
-            loop.post([wait, answer] {
-                wait->answer = answer;
-                if (wait->pause != nullptr) {
-                    wait->pause->wake();
-                }
-            });
-        });
+    const auto question = std::make_shared<LimitQuestion>();
+    question->pause = &pause;
+    all.ask_store(rate_limit_key(x, policy).view(), rate_limit_quota(x, policy), limits::StoreAsk{},
+                  [question, &all, &loop](const auto& answer, Instant) {
+                      loop.post([question, &all, &loop, answer] {
+                          question->answered(all, answer, loop.now());
+                      });
+                  });
     co_await pause.until(std::min(x.deadline, loop.now() + kStorePatience));
-    wait->pause = nullptr;
-    if (!wait->answer) {
-        co_return count_alone(x, policy);
+    question->pause = nullptr;
+    if (!question->answer) {
+        co_return count_alone(x, policy, question);
     }
-    const limits::Outcome outcome = limits::outcome_of(quota_of(x, policy), *wait->answer);
+    const limits::StoreAnswer& answer = *question->answer;
+    const limits::Quota& quota = rate_limit_quota(x, policy);
+    const bool noted = all.note_alone(rate_limit_key(x, policy).view(), quota, answer, loop.now());
+    const limits::Outcome outcome = limits::outcome_of(quota, answer);
     if (outcome.admitted) {
-        hold_permit(x, policy, Mode::exact, wait->answer->id);
+        hold_permit(x, policy, question, noted);
     }
     co_return judged(x, policy, outcome);
 }
@@ -289,24 +329,7 @@ net::Task<Verdict> wait_to_count(Exchange& x, const StageOptions* options) {
 
 // What succeeded does not count where only failures do, whoever gave the answer.
 void on_response(Exchange& x, const StageOptions&) {
-    if (x.outcome.status >= 400) {
-        return;
-    }
-    RateLimits* const all = x.shard.rate_limits();
-    for (std::size_t i = 0; i < x.permits_held; ++i) {
-        const HeldPermit& held = x.permits[i];
-        const limits::KeyText key = rate_limit_key(x, *held.policy);
-        const limits::Quota& quota = quota_of(x, *held.policy);
-        if (held.mode == Mode::exact) {
-            all->ask_store(key.view(), quota,
-                           limits::StoreAsk{.permits = 0, .back_id = held.id, .back = 1},
-                           [](const std::optional<limits::StoreAnswer>&, Instant) {});
-        } else {
-            all->give_back_alone(key.view(), quota, held.policy->mode() != Mode::local, held.at,
-                                 x.shard.loop().now());
-        }
-    }
-    x.permits_held = 0;
+    end_permits(x, x.outcome.status < 400);
 }
 
 constexpr Stage row() {

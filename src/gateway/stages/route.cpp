@@ -33,7 +33,19 @@ std::string_view rewritten(Exchange& x, const RouteMatch& match) {
     return path;
 }
 
+// Of the gateway itself and no path of it (RFC 9110, 9.3.7).
+Verdict tell_of_server(Exchange& x) {
+    x.allow = kServedMethods;
+    x.own.status = 204;
+    x.own.content_type = {};
+    return answer();
+}
+
 Verdict decide(Exchange& x) {
+    // Parsers let it pass with OPTIONS only.
+    if (x.head().path == "*") [[unlikely]] {
+        return tell_of_server(x);
+    }
     http::PathRefusal refusal;
     switch (http::normalise_path(x.head().path, x.memory.path, refusal)) {
         case http::PathOutcome::unchanged:

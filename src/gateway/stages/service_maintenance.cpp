@@ -19,10 +19,16 @@ bool is_closed(const Exchange& x, std::size_t service, WallTime& until) {
            (one.mode == state::Maintenance::read_only && writes(x.head().method));
 }
 
+std::int64_t seconds_closed(const Exchange& x, WallTime until) {
+    return until == WallTime::max()
+               ? 0
+               : std::chrono::ceil<std::chrono::seconds>(until - x.shard.loop().clock().wall)
+                     .count();
+}
+
 Verdict refuse_closed(Exchange& x, WallTime until) {
-    if (until != WallTime::max()) {
-        x.retry_after_s =
-            std::chrono::ceil<std::chrono::seconds>(until - x.shard.loop().clock().wall).count();
+    if (const std::int64_t seconds = seconds_closed(x, until); seconds > 0) {
+        x.retry_after_s = seconds;
     }
     return refuse(Code::maintenance, "this part of the platform is under maintenance");
 }

@@ -26,15 +26,14 @@ void fields(Visitor& field, Tenant& o) {
           "parameters of the path and of the query that name a venue, in any case");
 }
 
-// As a service reads it, decoded once; what is no escape stands for itself.
+// As a service reads it, decoded once.
 std::string_view decoded(Exchange& x, std::string_view text) {
     if (text.find_first_of("%+") == std::string_view::npos) {
         return text;
     }
     std::string plain(text);
     std::ranges::replace(plain, '+', ' ');
-    const std::optional<std::string> read = percent_decode(plain);
-    return x.memory.arena.copy(read ? *read : plain);
+    return x.memory.arena.copy(percent_decode_leniently(plain));
 }
 
 bool one_of(const std::vector<std::string>& names, std::string_view name) {
@@ -42,11 +41,12 @@ bool one_of(const std::vector<std::string>& names, std::string_view name) {
         names, [&](const std::string& known) { return equal_ignore_case(known, name); });
 }
 
-// Services read `filter[tenantId][]=…` as a name within names: any of them may be one.
+// Services read `filter[tenantId][]=…` as a name within names: any of them may be one. Of
+// `filter.tenantId=…` the last says what it is: `venueId.exists=true` names no venue.
 bool holds_one_of(const std::vector<std::string>& names, std::string_view name) {
     while (!name.empty()) {
         const std::string_view part = name.substr(0, name.find_first_of("[]"));
-        if (one_of(names, part)) {
+        if (one_of(names, part) || one_of(names, part.substr(part.rfind('.') + 1))) {
             return true;
         }
         name.remove_prefix(std::min(part.size() + 1, name.size()));
@@ -73,25 +73,38 @@ class Named {
         if (value == x_.identity->tenant) {
             return true;
         }
-        report_cross_tenant(x_, value, where, false, 403);
+        x_.visit = {};
+        report_cross_tenant(x_, {.tenant = value}, where, false, 403);
         verdict_ = refuse(Code::cross_tenant, "that belongs to another tenant");
         return false;
     }
     bool venue(std::string_view value, std::string_view where) {
         if (identity::holds_venue(*x_.identity, value)) {
-            if (x_.identity->role == "admin") {
-                report_cross_tenant(x_, value, where, true, 200);
+            // An administrator's own venues are nobody else's.
+            if (std::ranges::find(x_.identity->venues, value) == x_.identity->venues.end()) {
+                note_visit(value, where);
             }
             return true;
         }
         // As if it did not exist: whether it does is not the caller's to know.
-        report_cross_tenant(x_, value, where, false, 404);
+        x_.visit = {};
+        report_cross_tenant(x_, {.venue = value}, where, false, 404);
         verdict_ = refuse(Code::not_found, "there is no such resource");
         return false;
     }
     [[nodiscard]] const Verdict& verdict() const { return verdict_; }
 
   private:
+    // Told when it is known how it was answered.
+    void note_visit(std::string_view venue, std::string_view where) {
+        std::string_view& venues = x_.visit.venues;
+        if (venues.empty()) {
+            x_.visit = {.venues = venue, .named_in = where};
+        } else if (venues != venue) {
+            venues = x_.memory.arena.join(venues, ",", venue);
+        }
+    }
+
     Exchange& x_;
     const Tenant& options_;
     Verdict verdict_ = go_on();
@@ -120,15 +133,32 @@ bool look_at_query(Exchange& x, Named& named) {
     return true;
 }
 
+// `X-Tenant-Id`, `Tenant-Id` and `X-TenantId` are one name to services. `what`: in lower case.
+bool reads_as(std::string_view name, std::string_view what) {
+    if (name.size() > 2 && lower(name[0]) == 'x' && name[1] == '-') {
+        name.remove_prefix(2);
+    }
+    for (const char c : name) {
+        if (c == '-' || c == '_') {
+            continue;
+        }
+        if (what.empty() || lower(c) != what.front()) {
+            return false;
+        }
+        what.remove_prefix(1);
+    }
+    return what.empty();
+}
+
 bool look_at_headers(const Exchange& x, Named& named) {
     for (const http::Field& field : x.head().headers) {
         if (field.known != http::Known::other || field.value.empty()) {
             continue;
         }
-        if (equal_ignore_case(field.name, "x-tenant-id") && !named.tenant(field.value, "header")) {
+        if (reads_as(field.name, "tenantid") && !named.tenant(field.value, "header")) {
             return false;
         }
-        if (equal_ignore_case(field.name, "x-venue-id") && !named.venue(field.value, "header")) {
+        if (reads_as(field.name, "venueid") && !named.venue(field.value, "header")) {
             return false;
         }
     }
@@ -153,7 +183,7 @@ Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOpt
     for (const http::Field& field : head.headers) {
         if (field.known == http::Known::x_resource_tenant && !field.value.empty() &&
             field.value != x.identity->tenant) {
-            report_cross_tenant(x, field.value, "answer", false, 404);
+            report_cross_tenant(x, {.tenant = field.value}, "answer", false, 404);
             return refuse(Code::not_found, "there is no such resource");
         }
     }
@@ -163,6 +193,7 @@ Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOpt
 constexpr Stage row() {
     Stage stage = stage_of_every_route<Tenant, decide>("tenant");
     stage.judge = judge_answer;
+    stage.on_response = [](Exchange& x, const StageOptions&) { report_visit(x, x.outcome.status); };
     return stage;
 }
 

@@ -78,9 +78,8 @@ Looked look(Exchange& x, const ValidateOptions& o) {
         }
     }
     // A schema for bodies says nothing of requests that need none.
-    if (o.openapi.empty() && head.framing == http::Framing::none &&
-        head.method != http::Method::post && head.method != http::Method::put &&
-        head.method != http::Method::patch) {
+    if (o.openapi.empty() && has_no_body(head) && head.method != http::Method::post &&
+        head.method != http::Method::put && head.method != http::Method::patch) {
         looked.verdict = go_on();
         return looked;
     }
@@ -90,7 +89,7 @@ Looked look(Exchange& x, const ValidateOptions& o) {
                              : refused(x, o, Code::not_found, "the API has no such operation");
         return looked;
     }
-    if (head.framing == http::Framing::none || asked.operation->content.empty()) {
+    if (has_no_body(head) || asked.operation->content.empty()) {
         return looked;
     }
     const schema::MediaType* const media =

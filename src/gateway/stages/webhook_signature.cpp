@@ -111,6 +111,12 @@ Verdict decide(Exchange& x, const WebhookOptions& o) {
     return wait();
 }
 
+// As long as its time is good, for one that is dated ahead as well. That is looked at in whole
+// seconds, at both ends.
+Millis claim_time(const WebhookOptions& o) {
+    return std::chrono::seconds(2 * o.tolerance_s + 2);
+}
+
 net::Task<Verdict> verify(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const WebhookOptions&>(*options);
     if (const Result<void> held = co_await hold_body(x, o.body_bytes_max); !held) {
@@ -126,12 +132,20 @@ net::Task<Verdict> verify(Exchange& x, const StageOptions* options) {
     // By what was signed: the field can be written in many ways.
     std::string key =
         "webhook:" + security::digest_of({x.route->name, claim_of(x, o)->timestamp, x.held->bytes});
-    const auto claimed =
-        co_await ask_claim(x, std::move(key), "seen", std::chrono::seconds(2 * o.tolerance_s));
+    std::array<char, 16> nonce;
+    x.shard.random().hex(nonce.data(), nonce.size() / 2);
+    std::string mine(nonce.data(), nonce.size());
+    const auto claimed = co_await ask_claim(x, key, mine, claim_time(o));
     // Without the store each gateway trusts the time alone: none may be lost.
-    co_return !claimed || claimed->mine
-        ? go_on()
-        : refuse(Code::conflict, "this webhook was received before");
+    if (!claimed) {
+        co_return go_on();
+    }
+    if (!claimed->mine) {
+        co_return refuse(Code::conflict, "this webhook was received before");
+    }
+    x.webhook =
+        std::make_unique<HeldClaim>(*x.shard.idempotency_store(), std::move(key), std::move(mine));
+    co_return go_on();
 }
 
 constexpr Stage row() {
