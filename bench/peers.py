@@ -102,6 +102,38 @@ HAPROXY_TOKENS = HAPROXY.replace("    default_backend origin\n", """\
     default_backend origin
 """)
 
+# What it can of the gateway's other work besides: claims, revocation, bans, a limit for each user, an id for each request, who asks
+# told to the service, one line of JSON a request. It has no tenant guard and no detectors.
+HAPROXY_SAME = HAPROXY_TOKENS.replace("defaults\n", """\
+    log stdout format raw local0 info
+defaults
+    log global
+""").replace("    default_backend origin\n", """\
+    http-request set-var(txn.aud) var(txn.bearer),jwt_payload_query('$.aud')
+    http-request set-var(txn.type) var(txn.bearer),jwt_payload_query('$.type')
+    http-request set-var(txn.sub) var(txn.bearer),jwt_payload_query('$.sub')
+    http-request set-var(txn.jti) var(txn.bearer),jwt_payload_query('$.jti')
+    http-request set-var(txn.role) var(txn.bearer),jwt_payload_query('$.role')
+    http-request set-var(txn.tenant) var(txn.bearer),jwt_payload_query('$.tenant_id')
+    http-request deny deny_status 401 if {{ var(txn.aud) -m found }} !{{ var(txn.aud) -m str {issuer} }}
+    http-request deny deny_status 401 unless {{ var(txn.type) -m str access }}
+    http-request deny deny_status 401 if {{ var(txn.jti) -m str -f {out}/haproxy-revoked.lst }}
+    http-request deny deny_status 403 if {{ src -f {out}/haproxy-banned.lst }}
+    http-request track-sc0 var(txn.sub) table users
+    http-request deny deny_status 429 if {{ sc_http_req_rate(0,users) gt 1000000000 }}
+    http-request set-header X-User-ID %[var(txn.sub)]
+    http-request set-header X-User-Role %[var(txn.role)]
+    http-request set-header X-Tenant-ID %[var(txn.tenant)]
+    option forwardfor
+    unique-id-format %[uuid()]
+    unique-id-header X-Request-ID
+    log-format '{{"time":"%Tl","request_id":"%ID","client":"%ci","method":"%HM","path":"%HP","status":%ST,"bytes":%B,"ms":%Ta,"user":"%[var(txn.sub)]","tenant":"%[var(txn.tenant)]"}}'
+    default_backend origin
+backend users
+    stick-table type string len 64 size 1m expire 60s store http_req_rate(60s)
+""")
+
+
 class NotBuilt(Exception):
     """The program of a peer is not there."""
 
@@ -290,8 +322,10 @@ def nginx_command(out, port, origin, template=NGINX):
 def haproxy_command(template, name):
     def command(out, port, origin):
         path = out / f"{name}.cfg"
-        path.write_text(template.format(port=port, origin=origin, files=FILES_MAX, issuer=ISSUER,
+        path.write_text(template.format(port=port, origin=origin, files=FILES_MAX, issuer=ISSUER, out=out,
                                         public_key=key_files(out)[1]))
+        (out / "haproxy-revoked.lst").write_text("00000000-0000-4000-8000-000000000000\n")
+        (out / "haproxy-banned.lst").write_text("192.0.2.1\n")
         return [program("haproxy"), "-db", "-f", str(path)], None
     return command
 
@@ -306,6 +340,8 @@ def all_peers(build):
         Peer("nginx", "nginx, plain", nginx_command),
         Peer("haproxy", "HAProxy, plain", haproxy_command(HAPROXY, "haproxy")),
         Peer("haproxy-jwt", "HAProxy, RS256 checked", haproxy_command(HAPROXY_TOKENS, "haproxy-jwt"),
+             idle_max=0),
+        Peer("haproxy-same", "HAProxy, RS256 checked, and what it can of the rest", haproxy_command(HAPROXY_SAME, "haproxy-same"),
              idle_max=0),
         Peer("gateway", "this gateway, all but limits",
              gateway_command(build, {"RATE_LIMIT_ENABLED": "false"})),
@@ -323,7 +359,7 @@ def all_peers(build):
 
 def plain_peers(build):
     """What only forwards."""
-    forwards = [peer for peer in all_peers(build) if peer.name != "haproxy-jwt" and not peer.name.startswith("gateway")]
+    forwards = [peer for peer in all_peers(build) if not peer.name.startswith(("haproxy-", "gateway"))]
     return [*forwards, Peer("gateway", "this gateway, forwarding", forwarding_command(build))]
 
 

@@ -131,6 +131,7 @@ def section(name, result):
 
 
 AIMS = {"gateway": 1.25, "gateway-limits": 1.2}   # of the relay's CPU per request, with HTTP/1.1 to the origin
+CHECKING = {"haproxy-jwt": "RS256 checks", "haproxy-same": "RS256 checks and what it can of the rest"}
 OVER_H2 = {"gateway-h2": "with HTTP/2 to the origin",
            "gateway-h2-limits": "with HTTP/2 to the origin and limits",
            "gateway-h2-withheld": "with HTTP/2 to the origin and the token withheld",
@@ -155,14 +156,16 @@ def verdicts(result):
         for name, load in over_h2.items():
             ratio = load["ratio"]["median"]
             lines.append(verdict(ratio < 1, f"{OVER_H2[name]} {ratio:.2f} times the relay's, below 1"))
-        if "load" in peers.get("haproxy-jwt", {}):
-            theirs = peers["haproxy-jwt"]["load"]["cpu_us"]["median"]
+        for name, does in CHECKING.items():
+            if "load" not in peers.get(name, {}):
+                continue
+            theirs = peers[name]["load"]["cpu_us"]["median"]
             asked = {"with HTTP/1.1 to the origin": gateway["load"],
                      **{OVER_H2[name]: load for name, load in over_h2.items() if not name.endswith("-limits")}}
             for how, load in asked.items():
                 ours = load["cpu_us"]["median"]
                 lines.append(verdict(theirs >= 5 * ours,
-                                     f"HAProxy with RS256 checks costs {theirs / ours:.1f} times as much as this gateway "
+                                     f"HAProxy with {does} costs {theirs / ours:.1f} times as much as this gateway "
                                      f"{how} ({theirs:.1f} µs), at least 5"))
         for variant, found in gateway.get("idle", {}).items():
             lines.append(verdict(

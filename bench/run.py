@@ -38,7 +38,7 @@ def arguments():
     parser = cli.measuring(__doc__, rounds=5, seconds=4)
     parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--idle", type=int, default=15000, help="idle connections held; 0: skip")
-    parser.add_argument("--only", default="", help="names, by comma: relay,asio,nginx,haproxy,haproxy-jwt,"
+    parser.add_argument("--only", default="", help="names, by comma: relay,asio,nginx,haproxy,haproxy-jwt,haproxy-same,"
                         "gateway,gateway-limits,gateway-h2,gateway-h2-limits,gateway-h2-withheld,gateway-h2-withheld-limits")
     parser.add_argument("--plain", action="store_true",
                         help="forwarding only: requests without a token, the gateway with nothing on but its access log")

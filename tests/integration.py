@@ -7,10 +7,15 @@ MAY_LACK names is left out; the rest fails.
     tests/integration.py reload bodies            those of test_reload.py and test_bodies.py
     tests/integration.py -k handover              those whose name contains it
     tests/integration.py --gateway build/asan/api-gateway
+    tests/integration.py --jobs 2                 two files at once, each in a process of its own
 """
 import argparse
+import collections
+import concurrent.futures
 import os
 import pathlib
+import re
+import subprocess
 import sys
 import time
 import unittest
@@ -52,10 +57,11 @@ class Result(unittest.TextTestResult):
             unittest.TestResult.addSkip(self, test, reason)
 
     def told(self):
-        """What was left out, and the line of counts."""
-        failed = len({test.id() for test, _ in self.failures})
-        return "\n".join([*(f"left out: {test.id()}: {reason}" for test, reason in self.skipped),
-                          f"{self.passed} passed, {failed} failed, {self.testsRun - self.passed - failed} left out"])
+        """What failed and what was left out, and the line of counts."""
+        failed = sorted({test.id() for test, _ in self.failures})
+        return "\n".join([*(f"failed: {name}" for name in failed),
+                          *(f"left out: {test.id()}: {reason}" for test, reason in self.skipped),
+                          f"{self.passed} passed, {len(failed)} failed, {self.testsRun - self.passed - len(failed)} left out"])
 
     def addSubTest(self, test, subtest, error):
         if error is not None:
@@ -64,19 +70,51 @@ class Result(unittest.TextTestResult):
                   flush=True)
 
 
+COUNTS = re.compile(r"(\d+) passed, (\d+) failed, (\d+) left out")
+REST = re.compile(r"(?:failed|left out): .*")
+
+
+def side_by_side(names, arguments):
+    """Each file in a process of its own, so many at once. A file of which none is asked for by its name is no failure."""
+    counts, rest, broken = collections.Counter(), [], []
+
+    def run(name):
+        command = [sys.executable, str(pathlib.Path(__file__).resolve()), name, "-k", arguments.k]
+        return name, subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        for done in concurrent.futures.as_completed([pool.submit(run, name) for name in names]):
+            name, process = done.result()
+            lines = process.stdout.splitlines()
+            told = [found for line in lines if (found := COUNTS.fullmatch(line))]
+            if not told or process.returncode not in (0, 1):
+                broken.append(f"failed: {name}: its process ended with {process.returncode}, and counted nothing")
+            else:
+                counts.update(dict(zip(("passed", "failed", "left out"), map(int, told[-1].groups()))))
+            rest += [line for line in lines if REST.fullmatch(line)]
+            print("\n".join(line for line in lines if not REST.fullmatch(line) and not COUNTS.fullmatch(line)), flush=True)
+    counts["failed"] += len(broken)
+    print("\n".join([*sorted(rest), *broken, ", ".join(f"{counts[what]} {what}" for what in ("passed", "failed", "left out"))]))
+    return 1 if counts["failed"] or not sum(counts.values()) else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
     parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name contains it")
     parser.add_argument("--gateway", type=pathlib.Path, help="the program to test")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many files at once")
     arguments = parser.parse_args()
     if arguments.gateway:
         os.environ["GATEWAY"] = str(arguments.gateway.resolve())
+    paths = [path for path in sorted((HERE / "integration").glob("test_*.py"))
+             if not arguments.names or path.stem.removeprefix("test_") in arguments.names]
+    if arguments.jobs > 1:
+        return side_by_side([path.stem.removeprefix("test_") for path in paths], arguments)
     suite = unittest.TestSuite()
     loader = unittest.TestLoader()
-    for path in sorted((HERE / "integration").glob("test_*.py")):
-        if not arguments.names or path.stem.removeprefix("test_") in arguments.names:
-            suite.addTests(loader.discover(str(HERE / "integration"), path.name, str(HERE / "integration")))
+    for path in paths:
+        suite.addTests(loader.discover(str(HERE / "integration"), path.name, str(HERE / "integration")))
 
     def flatten(tests):
         for test in tests:

@@ -5,6 +5,7 @@ import io
 import os
 import pathlib
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -131,6 +132,22 @@ class CountTest(unittest.TestCase):
         *names, last = self.counted(GW_LEAVE_NOTHING_OUT="1")
         self.assertEqual("1 passed, 2 failed, 1 left out", last)
         self.assertRegex("\n".join(names), r"test_npm_is_missing: npm ci")
+
+    def test_files_side_by_side_are_counted_together_and_one_whose_process_dies_is_a_failure(self):
+        good, bad, dies = ("import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        " + does + "\n"
+                           for does in ("pass", "self.fail('told')", "import os; os._exit(0)"))
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in {"good": good, "bad": bad, "dies": dies, "fine": good}.items():
+                (pathlib.Path(folder) / "integration").mkdir(exist_ok=True)
+                (pathlib.Path(folder) / "integration" / f"test_{name}.py").write_text(text)
+            runner = pathlib.Path(folder) / "integration.py"
+            runner.write_bytes(pathlib.Path(integration.__file__).read_bytes())
+            done = subprocess.run([sys.executable, str(runner), "--jobs", "2"], capture_output=True, text=True, timeout=60)
+            self.assertEqual((1, ["failed: test_bad.T.test_it", "failed: dies: its process ended with 0, and counted nothing",
+                                  "2 passed, 2 failed, 0 left out"]), (done.returncode, done.stdout.splitlines()[-3:]))
+            self.assertIn("AssertionError: told", done.stdout)
+            done = subprocess.run([sys.executable, str(runner), "--jobs", "2", "good", "fine"], capture_output=True, text=True, timeout=60)
+            self.assertEqual((0, "2 passed, 0 failed, 0 left out"), (done.returncode, done.stdout.splitlines()[-1]))
 
 
 class Relay:

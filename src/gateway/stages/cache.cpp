@@ -10,7 +10,8 @@
 namespace gw::gateway {
 namespace {
 
-constexpr Millis kPatience{5'000};    // for another request to fill the place
+// For others to fill the place: the first, and one that takes over from it (AnswerCache::kOverdue).
+constexpr Millis kPatience = 2 * AnswerCache::kOverdue + Millis{1'000};
 constexpr std::size_t kTriesMax = 3;  // others' requests may fail, or be for other clients
 
 void count(Exchange& x, bool hit) {
@@ -64,7 +65,9 @@ Verdict decide(Exchange& x, const CacheOptions& o) {
 
 net::Task<Verdict> wait_for_answer(Exchange& x, const StageOptions*) {
     net::Loop& loop = x.shard.loop();
-    const Instant latest = std::min(x.deadline, loop.now() + kPatience);
+    // Who has waited in vain needs some time left for the service.
+    const Instant latest =
+        std::min(x.deadline, loop.now() + std::min(kPatience, x.route->timeout * 3 / 4));
     ClientWatch watch(x);
     for (std::size_t tries = 0; !x.cache->fills() && tries < kTriesMax && loop.now() < latest;
          ++tries) {
