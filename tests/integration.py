@@ -14,6 +14,7 @@ import collections
 import concurrent.futures
 import os
 import pathlib
+import queue
 import re
 import subprocess
 import sys
@@ -70,6 +71,7 @@ class Result(unittest.TextTestResult):
                   flush=True)
 
 
+LONGEST = "tls_testssl"   # minutes: side by side with the others it begins first
 COUNTS = re.compile(r"(\d+) passed, (\d+) failed, (\d+) left out")
 REST = re.compile(r"(?:failed|left out): .*")
 
@@ -78,10 +80,20 @@ def side_by_side(names, arguments):
     """Each file in a process of its own, so many at once. A file of which none is asked for by its name is no failure."""
     counts, rest, broken = collections.Counter(), [], []
 
+    slots = queue.SimpleQueue()
+    for number in range(arguments.jobs):
+        slots.put(f"{number}/{arguments.jobs}")
+
     def run(name):
         command = [sys.executable, str(pathlib.Path(__file__).resolve()), name, "-k", arguments.k]
-        return name, subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        slot = slots.get()
+        try:
+            return name, subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        env=os.environ | {"TEST_SLOT": slot})
+        finally:
+            slots.put(slot)
 
+    names.sort(key=lambda name: name != LONGEST)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for done in concurrent.futures.as_completed([pool.submit(run, name) for name in names]):
             name, process = done.result()

@@ -21,6 +21,7 @@
 #include "control/config_changes.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
+#include "control/state_change.hpp"
 #include "control/trace_export.hpp"
 #include "net/activation.hpp"
 #include "net/handover.hpp"
@@ -372,7 +373,15 @@ control::AccessWatchPorts Process::access_ports() {
 
 SharedStateListener Process::state_listener() {
     return {.published = [this](const state::Known& known) { knobs_.knobs().adopt(known.knobs()); },
-            .changed = [this] { publish_health(); }};
+            .changed = [this] { publish_health(); },
+            .commanded =
+                [this](const std::vector<std::string>& command, std::string_view reply,
+                       std::string_view client) {
+                    if (const auto event = control::state_change(command, reply, client,
+                                                                 base_.loop.clock().wall)) {
+                        desk_.audit().keep(*event);
+                    }
+                }};
 }
 
 OperatedProcess Process::operated() {

@@ -99,8 +99,9 @@ void SharedState::start(net::Fd resp) {
         tickets_.start(*store_);
     }
     if (resp.valid()) {
-        resp_ = std::make_unique<state::RespServer>(base_.loop, std::move(resp), *store_,
-                                                    settings.state.resp_password);
+        resp_ =
+            std::make_unique<state::RespServer>(base_.loop, std::move(resp), *store_,
+                                                settings.state.resp_password, listener_.commanded);
     }
 }
 

@@ -36,6 +36,8 @@ struct SharedStateListener {
     std::function<void(const state::Known& known)> published;
     // What /health says of the store or of maintenance is another.
     std::function<void()> changed;
+    // Somebody's command on the port for redis-cli has been answered.
+    state::RespServer::Answered commanded;
 };
 
 class SharedState {

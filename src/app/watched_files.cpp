@@ -84,12 +84,17 @@ void WatchedFiles::watch_folder_of(
     }
 }
 
-WatchedFiles::Ends WatchedFiles::expiries() const {
+WatchedFiles::Ends WatchedFiles::expiries() {
     Ends ends;
     if (base_.settings->tls_contexts != nullptr) {
         for (const net::TlsCertificate& certificate :
              base_.settings->tls_contexts->certificates()) {
             keep_first(ends, shown_name(certificate), certificate.expires);
+            if (certificate.expires <= base_.loop.clock().wall) {
+                base_.log.warn("clients will not accept a certificate, which has expired",
+                               {{"file", certificate.file},
+                                {"remedy", "put a new certificate and its key there"}});
+            }
         }
     }
     return ends;

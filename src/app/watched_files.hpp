@@ -33,7 +33,7 @@ class WatchedFiles {
                                               std::function<void()> changed);
     void watch_folder_of(const std::string& file,
                          std::map<std::string, std::unique_ptr<control::FileWatch>>& folders);
-    [[nodiscard]] Ends expiries() const;
+    Ends expiries();
     Ends staples();
     WallTime shown_until(const net::TlsStaple& staple);
 

@@ -35,7 +35,7 @@ class Port {
         : store_(loop_),
           socket_(net::listen_alone({*IpAddress::parse("127.0.0.1"), 0}).value()),
           number_(net::local_address(socket_.get()).port),
-          server_(loop_, std::move(socket_), store_, password) {}
+          server_(loop_, std::move(socket_), store_, password, [](const auto&, auto, auto) {}) {}
     Port(const Port&) = delete;
     Port& operator=(const Port&) = delete;
     ~Port() {

@@ -70,8 +70,10 @@ void Shard::out_of_connections() {
     constexpr std::chrono::seconds kTellEvery{60};
     if (!out_of_connections_told_ || loop_.now() - *out_of_connections_told_ >= kTellEvery) {
         out_of_connections_told_ = loop_.now();
-        log_warn("as many clients are connected as may be; further ones wait until one leaves",
-                 {{"remedy", "raise connections.connections_max, or lower idle_timeout_ms there"}});
+        log_warn(
+            "as many clients are connected as may be; those idle the longest are ended, and "
+            "further ones wait until one leaves",
+            {{"remedy", "raise connections.connections_max, or lower idle_timeout_ms there"}});
     }
 }
 

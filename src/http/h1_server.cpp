@@ -4,6 +4,7 @@
 
 #include "http/h1_stream.hpp"
 #include "http/h2_server.hpp"
+#include "http/longest_idle.hpp"
 #include "http/socket_duplex.hpp"
 #include "net/proxy_header.hpp"
 
@@ -19,6 +20,7 @@ Task<void> H1Connection::run() {
         idle_ = false;
         const bool more = co_await serve_burst();
         idle_ = true;
+        idle_since_ = shared_.loop.now();
         if (!more) {
             break;
         }
@@ -122,6 +124,19 @@ Task<void> H1Server::serve_secure(net::Fd fd, net::Address peer) {
 void H1Server::end_idle() {
     for (H1Connection* connection = first_; connection != nullptr; connection = connection->next_) {
         connection->end_when_idle();
+    }
+}
+
+void H1Server::out_of_budget() {
+    // Who has just been answered may be about to ask again.
+    constexpr Millis kSpared{1'000};
+    // There is another look while somebody waits.
+    const std::size_t at_once = std::clamp<std::size_t>(connections() / 16, 1, 16);
+    shared_.responder.out_of_connections();
+    const Instant before = shared_.loop.now() - kSpared;
+    end_longest_idle(first_, [](H1Connection& one) { return one.next_; }, before, at_once);
+    if (shared_.h2 != nullptr) {
+        shared_.h2->end_longest_idle(before, at_once);
     }
 }
 

@@ -5,6 +5,8 @@
 // a request needs is lent by the worker's H1Pool from its first byte to its end.
 #pragma once
 
+#include <optional>
+
 #include "http/h1_parser.hpp"
 #include "http/h1_pool.hpp"
 #include "http/stream.hpp"
@@ -66,8 +68,13 @@ class H1Connection {
     [[nodiscard]] bool chose_h2() const { return shared_.h2 != nullptr && stream_.alpn() == "h2"; }
 
     [[nodiscard]] bool idle() const { return idle_; }
+    // Nothing: a request is in flight, or HTTP/2 is spoken (H2Connection knows then).
+    [[nodiscard]] std::optional<Instant> idle_since() const {
+        return idle_ && !closing_ ? std::optional(idle_since_) : std::nullopt;
+    }
     // Ends a connection that waits for a request. In flight, the response is its last.
     void end_when_idle();
+    void give_way() { end_when_idle(); }
 
   private:
     friend class H1Stream;
@@ -95,6 +102,7 @@ class H1Connection {
     std::uint64_t served_ = 0;
     bool closing_ = false;  // takes no further request
     bool idle_ = true;
+    Instant idle_since_ = shared_.loop.now();
 };
 
 // All HTTP/1.1 connections of one worker.
@@ -104,7 +112,8 @@ class H1Server final : public net::Acceptor {
         : shared_(shared), budget_(budget) {}
 
     void accepted(net::Fd connection, const net::Address& peer) override;
-    void out_of_budget() override { shared_.responder.out_of_connections(); }
+    // Room is made at the cost of those that have been idle the longest.
+    void out_of_budget() override;
     // For listeners whose clients speak TLS.
     [[nodiscard]] net::Acceptor& secure() { return secure_; }
     // Connections between requests end now, the others with their response.

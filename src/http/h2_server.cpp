@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "http/h2_stream.hpp"
+#include "http/longest_idle.hpp"
 
 namespace gw::http {
 namespace {
@@ -339,6 +340,17 @@ void H2Server::drain() {
     for (H2Connection* connection = first_; connection != nullptr; connection = connection->next_) {
         connection->drain();
     }
+}
+
+void H2Server::end_longest_idle(Instant before, std::size_t most) {
+    // Those that were asked to leave take a moment.
+    std::size_t leaving = 0;
+    for (H2Connection* connection = first_; connection != nullptr; connection = connection->next_) {
+        leaving += connection->drain_ != H2Connection::Drain::no ? 1 : 0;
+    }
+    http::end_longest_idle(
+        first_, [](H2Connection& one) { return one.next_; }, before,
+        most - std::min(most, leaving));
 }
 
 }  // namespace gw::http

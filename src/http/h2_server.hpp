@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,13 @@ class H2Connection final : H2Session::Events {
 
     // Takes no further requests, politely: those that are on their way are served.
     void drain();
+    // Nothing: a request is in flight, or the client has not begun.
+    [[nodiscard]] std::optional<Instant> idle_since() const {
+        return greeted_ && live_ == 0 && !closing_ && drain_ == Drain::no
+                   ? std::optional(idle_since_)
+                   : std::nullopt;
+    }
+    void give_way() { drain(); }
 
   private:
     friend class H2Server;
@@ -116,6 +124,8 @@ class H2Server {
     Task<void> serve(net::Stream& stream, net::Address peer, net::Buffer first, std::size_t filled);
     // All connections end as soon as their requests are served.
     void drain();
+    // At most so many of those that have been idle since `before` or longer.
+    void end_longest_idle(Instant before, std::size_t most);
     [[nodiscard]] std::size_t connections() const { return count_; }
     H2Limits limits;  // of connections to come
 

@@ -7,10 +7,12 @@
 
 namespace gw::state {
 
-RespServer::RespServer(net::Loop& loop, net::Fd socket, Store& store, std::string password)
+RespServer::RespServer(net::Loop& loop, net::Fd socket, Store& store, std::string password,
+                       Answered answered)
     : loop_(loop),
       store_(store),
       password_(std::move(password)),
+      answered_(std::move(answered)),
       listener_(std::make_unique<net::Listener>(loop, std::move(socket), budget_, *this)) {}
 
 void RespServer::stop() {
@@ -67,7 +69,8 @@ net::Task<bool> RespServer::answer(net::Stream& stream, RespSession& session,
                 reply = std::move(own->reply);
                 last = own->last;
             } else {
-                reply = co_await store_.run_command(std::move(command.arguments));
+                reply = co_await store_.run_command(command.arguments);
+                answered_(command.arguments, reply, session.name());
             }
         }
         received.erase(0, command.consumed);

@@ -2,8 +2,10 @@
 // only; control thread's loop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "net/listener.hpp"
@@ -15,8 +17,13 @@ namespace gw::state {
 
 class RespServer final : public net::Acceptor {
   public:
+    // Is told of each command that the store has answered. client: as the connection named itself.
+    using Answered = std::function<void(const std::vector<std::string>& command,
+                                        std::string_view reply, std::string_view client)>;
+
     // The store must outlive the server's connections. password: empty for none.
-    RespServer(net::Loop& loop, net::Fd socket, Store& store, std::string password);
+    RespServer(net::Loop& loop, net::Fd socket, Store& store, std::string password,
+               Answered answered);
     RespServer(const RespServer&) = delete;
     RespServer& operator=(const RespServer&) = delete;
     ~RespServer() = default;
@@ -44,6 +51,7 @@ class RespServer final : public net::Acceptor {
     net::Loop& loop_;
     Store& store_;
     std::string password_;
+    const Answered answered_;
     std::uint64_t connections_ = 0;  // that there were
     net::ConnectionBudget budget_{kConnectionsMax};
     std::unique_ptr<net::Listener> listener_;

@@ -34,6 +34,8 @@ class RespSession {
 
     // May it ask the store?
     [[nodiscard]] bool allowed() const { return allowed_; }
+    // What the client has called itself (CLIENT SETNAME), "" for nothing.
+    [[nodiscard]] std::string_view name() const { return name_; }
 
   private:
     // "", or an error.

@@ -6,6 +6,7 @@ import time
 import unittest
 
 from support.clients import Client
+from support.h2 import H2Client
 from support.process import ask
 from support.scenario import Scenario, config, sanitized
 from support.wait import wait_until
@@ -26,6 +27,15 @@ def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def has_left(client):
+    """The gateway has ended this connection."""
+    client.sock.setblocking(False)
+    try:
+        return client.sock.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
 
 
 class Idle(Scenario):
@@ -201,7 +211,8 @@ class Descriptors(Scenario):
         gateway = self.start(config(self.origin.url, {"connections_max": 10}))
         held = [Client(gateway.port) for _ in range(10)]
         for client in held:
-            self.assertEqual(200, client.get("/health/live").status)
+            # Half of a request: it is not idle.
+            client.send(b"GET /health/live HTTP/1.1\r\nHost: test\r\n")
         with Client(gateway.port, seconds=2) as extra:
             refused = None
             try:
@@ -209,11 +220,33 @@ class Descriptors(Scenario):
             except (OSError, ConnectionError):
                 pass
             self.assertNotEqual(200, refused)
+        for client in held:
+            client.send(b"\r\n")
+            self.assertEqual(200, client.response().status)
         full = [e for e in gateway.events if e["msg"].startswith("as many clients are connected as may be")]
         self.assertTrue(full and all(e["level"] == "WARN" for e in full), gateway.events)
         held.pop().close()
         wait_until(lambda: (ask(gateway.port, "/api/v1/s0/text", seconds=2) or [0])[0] == 200, 10, "there is room again")
         for client in held:
+            client.close()
+
+    def test_who_has_been_idle_the_longest_gives_way_to_new_clients(self):
+        gateway = self.start(config(self.origin.url, {"connections_max": 40}))
+        old = [Client(gateway.port) for _ in range(30)]
+        for client in old:
+            self.assertEqual(200, client.get("/health/live").status)
+        with H2Client(gateway.port) as h2:
+            self.assertEqual(200, h2.get(path="/health/live").status)
+            recent = [Client(gateway.port) for _ in range(9)]
+            for client in recent:
+                self.assertEqual(200, client.get("/health/live").status)
+            # A new one gets in once the others have been idle for a second; not all have to go for it.
+            with Client(gateway.port, seconds=10) as extra:
+                self.assertEqual(200, extra.get("/health/live").status)
+                self.assertTrue(any(map(has_left, old)))
+                self.assertFalse(any(map(has_left, recent)), "they came last")
+            h2.wait(lambda: h2.goaways, "who speaks HTTP/2 is told before")
+        for client in old + recent:
             client.close()
 
 

@@ -332,6 +332,23 @@ class Contain(Operate):
         self.assertEqual(("endless", "by hand", str(earlier)), tuple(
             cli(port, "GET", key) for key in ("banned:user:user-1", f"banned:ip:{self.ADDRESS}", "revoked:user:user-1")))
 
+    def test_what_is_done_by_redis_cli_is_recorded_and_what_is_only_read_is_not(self):
+        gateway = self.start()
+        key = "banned:ip:192.0.2.9"
+        cli(self.resp_port, "SET", key, "login attempts", "EX", "60")
+        cli(self.resp_port, "GET", key)
+        cli(self.resp_port, "SET", key)      # refused: no value
+        cli(self.resp_port, "DEL", key)
+        self.done(gateway, "ban", "ip", "192.0.2.10", "--for", "1h", "--reason", "incident 9", RESP_PORT=str(self.resp_port))
+
+        def commands():
+            found = [r for r in map(json.loads, self.audit.read_text().splitlines()) if r["event"] == "state"] if self.audit.exists() else []
+            return [(r["requester"], r["resource"], r["decision"], r["detail"].split(" ")[0]) for r in found]
+        wait_until(lambda: len(commands()) >= 4, 5, "they are recorded")
+        self.assertEqual([("redis-cli", key, "done", "SET"), ("redis-cli", key, "refused", "SET"), ("redis-cli", key, "done", "DEL"),
+                          ("redis-cli", "banned:ip:192.0.2.10", "done", "SET")], commands())
+        self.assertEqual(0, self.tool(None, "audit", "verify", str(self.audit))[0])
+
     def contained(self, gateway, *words):
         return json.loads(self.done(gateway, "contain", *words, "--reason", "incident 7", "--yes", "--json"))["id"]
 

@@ -111,6 +111,12 @@ class Tls(Scenario):
         with self.assertRaises(ssl.SSLError):
             TlsClient(self.tls_port, alpn=["x"])
 
+    def test_a_certificate_that_has_expired_is_told_at_the_start(self):
+        expired, key = certificates.Authority(self.folder).issue("expired", ["old.test"], days=-1)
+        gateway = self.start_tls(f"tls:\n  certificates:\n    - {{cert_file: {expired}, key_file: {key}}}\n")
+        told = [event for event in gateway.events if event["msg"].startswith("clients will not accept a certificate")]
+        self.assertEqual([("WARN", str(expired))], [(event["level"], event["file"]) for event in told])
+
     def test_shows_the_certificate_of_the_name(self):
         b, b_key = certificates.make(self.folder, "b", ["b.test"], key="rsa")
         c, c_key = certificates.make(self.folder, "c", ["*.c.test"])

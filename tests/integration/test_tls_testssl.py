@@ -33,7 +33,7 @@ class Testssl(Scenario):
             out = pathlib.Path(self.folder) / f"{name}.json"
             done = subprocess.run([TOOL, "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none", "--ip", "127.0.0.1",
                                    "--add-ca", str(ca.cert), "--jsonfile", str(out), f"https://{name}:{port}/"],
-                                  capture_output=True, text=True, timeout=400)
+                                  capture_output=True, text=True, timeout=900)
             self.assertTrue(out.exists(), done.stdout[-2000:] + done.stderr[-2000:])
             found = json.loads(out.read_text())
             self.assertGreater(len(found), 80, done.stdout[-2000:])

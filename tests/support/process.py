@@ -1,4 +1,5 @@
 """The gateway as a real process: started on free ports, watched, ended."""
+import collections
 import json
 import os
 import pathlib
@@ -18,20 +19,27 @@ DEFAULT_BINARY = ROOT / "build" / "release" / "api-gateway"
 _ALARM = re.compile(r"ensure failed|ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer")
 
 
+# Ports that have been given and may not yet be listened on.
+GIVEN = collections.deque(maxlen=2000)
+
+
 def free_ports(count):
     """Ports that nobody uses, outside the range from which the system gives ports away: nobody gets one by chance
-    between this look and the gateway's start."""
+    between this look and the gateway's start. TEST_SLOT `i/n`: of n processes side by side each has its own."""
     first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    slot, slots = map(int, os.environ.get("TEST_SLOT", "0/1").split("/"))
     found = []
     while len(found) < count:
-        port = random.randrange(first // 2, first)
+        port = random.randrange(first // 2 // slots * slots + slot, first, slots)
+        if port in GIVEN:
+            continue
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in found:
-            found.append(port)
+        found.append(port)
+        GIVEN.append(port)
     return found
 
 
