@@ -1,5 +1,7 @@
 #include "app/memory_pressure.hpp"
 
+#include <algorithm>
+
 namespace gw::app {
 
 MemoryPressure::MemoryPressure(Foundation& base, Workers& workers)
@@ -10,6 +12,12 @@ MemoryPressure::MemoryPressure(Foundation& base, Workers& workers)
 
 void MemoryPressure::configure() {
     watch_.configure(std::uint64_t{base_.settings->overload.memory_max_mb} << 20);
+    // A quarter of what there is; but one body at least, however little that is.
+    constexpr std::uint64_t kLeast = 4UL * 1024 * 1024;
+    const std::uint64_t most = watch_.most() / 4 / workers_.count();
+    workers_.each([&](Worker& worker) {
+        worker.limit_held_bodies(watch_.most() == 0 ? 0 : std::max(most, kLeast));
+    });
 }
 
 void MemoryPressure::changed(gateway::Pressure pressure, std::uint64_t used) {

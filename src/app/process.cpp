@@ -19,6 +19,7 @@
 #include "app/watched_files.hpp"
 #include "app/workers.hpp"
 #include "control/config_changes.hpp"
+#include "control/memory_watch.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
 #include "control/state_change.hpp"
@@ -398,6 +399,7 @@ OperatedProcess Process::operated() {
 
 int run_process(const RunArguments& arguments) {
     open_standard_descriptors();
+    control::give_back_large_blocks();
     control::Signals::block();
     std::expected<LoadedSite, std::vector<config::Mistake>> loaded =
         load_site(arguments.config_path, config::Environment::of_process(), 1);

@@ -105,6 +105,10 @@ void Worker::adopt_pressure(gateway::Pressure pressure) {
     loop_.post([this, pressure] { shard_.adopt_pressure(pressure); });
 }
 
+void Worker::limit_held_bodies(std::uint64_t most) {
+    loop_.post([this, most] { shard_.limit_held_bodies(most); });
+}
+
 void Worker::adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
     loop_.post(
         [this, report = std::move(report)]() mutable { shard_.adopt_health(std::move(report)); });

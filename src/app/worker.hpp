@@ -56,6 +56,8 @@ class Worker {
         shard_.send_traces_by(std::move(send));
     }
     void adopt_pressure(gateway::Pressure pressure);
+    // Bytes; 0: no limit.
+    void limit_held_bodies(std::uint64_t most);
     // From here on new session tickets are made with the first of these.
     void adopt_tickets(std::shared_ptr<const net::TicketKeys> tickets);
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);

@@ -1,5 +1,6 @@
 // Looks four times a second how much memory the process has resident, and says when it comes near
-// the limit. Control thread.
+// the limit. What was freed and is still resident is given back to the system first: it is no
+// reason to send anybody away. Control thread.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,10 @@ namespace gw::control {
 // What this process has in memory now.
 std::uint64_t resident_bytes();
 
+// Large blocks go back to the system when they are freed, whatever their sizes were before. Called
+// at the start, before there is another thread.
+void give_back_large_blocks();
+
 // The limit that the container has (cgroup v2 or v1), in bytes; 0: none that is known.
 std::uint64_t container_memory_limit();
 
@@ -28,17 +33,21 @@ class MemoryWatch {
 
     // most: bytes; 0: the container's limit.
     void configure(std::uint64_t most) { most_ = most != 0 ? most : container_memory_limit(); }
+    // Bytes; 0: no limit is known.
+    [[nodiscard]] std::uint64_t most() const { return most_; }
     void start() { scope_.spawn(watch()); }
     void stop();
     net::Scope::AllDone all_done() { return scope_.all_done(); }
 
   private:
     net::Task<void> watch();
+    [[nodiscard]] gateway::Pressure look(std::uint64_t& used);
 
     net::Loop& loop_;
     std::function<void(gateway::Pressure, std::uint64_t)> changed_;
     std::uint64_t most_ = 0;
     gateway::Pressure pressure_ = gateway::Pressure::none;
+    Instant trim_again_{};
     bool stopping_ = false;
     net::Pause pause_{loop_};
     net::Scope scope_;

@@ -169,6 +169,7 @@ struct Exchange {
     std::string_view websocket_key;
     OwnAnswer own;
     std::optional<http::BodyPart> held;  // of the request's body, see held_body.hpp
+    std::size_t held_bytes = 0;          // of it, those beyond what came with the head
     std::optional<Error> broken_body;    // why the client's was not read to its end
     std::string_view body_hash;          // of the signature; empty: no body
     std::optional<Verdict> withheld;     // instead of the service's answer

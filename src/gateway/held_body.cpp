@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "gateway/grpc.hpp"
 #include "gateway/shard.hpp"
+#include "gateway/turn.hpp"
 
 namespace gw::gateway {
 
@@ -29,6 +30,14 @@ net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most) {
         if (!part) {
             x.broken_body = part.error();
             co_return std::unexpected(part.error());
+        }
+        if (!x.shard.take_held(x, part->bytes.size())) {
+            x.shard.metrics().shed[static_cast<std::size_t>(priority_of(x))].add();
+            x.broken_body =
+                Error{.code = Errc::exhausted,
+                      .fault = Fault::self,
+                      .detail = "too many bodies are held at once for the memory there is"};
+            co_return std::unexpected(*x.broken_body);
         }
         body += part->bytes;
         last = part->last;

@@ -10,7 +10,8 @@ namespace gw::gateway {
 bool hold_what_is_here(Exchange& x);
 
 // Reads on until x.held is the whole body or more than `most` bytes of it; the rest then streams
-// behind it. The time for the answer runs from there. Errors: those of read_body(). They are final:
+// behind it. The time for the answer runs from there. Errors: those of read_body(), and `exhausted`
+// where too much is held for the memory there is (Shard::limit_held_bodies). They are final:
 // a stage that could not see the body lets the request go on, and it ends before a service is
 // asked, also if the rest of the body comes after all.
 net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most);

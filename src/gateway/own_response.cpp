@@ -147,6 +147,7 @@ net::Task<void> respond_to(Exchange& x, Error error) {
     const bool of_the_body = error.fault == Fault::client && error.code != Errc::head_too_large;
     x.outcome.decided_by = has_malformed_body(x) ? "protocol"
                            : of_the_body         ? "request_body"
+                           : x.broken_body       ? "overload"
                                                  : kForward;
     // The detail of a failure may name what is behind us; the client learns only its kind.
     co_await respond(x,

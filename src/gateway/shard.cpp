@@ -268,7 +268,17 @@ void Shard::enter(Exchange& x) {
     ++x.generation.exchanges;
 }
 
+bool Shard::take_held(Exchange& x, std::size_t bytes) {
+    if (held_bodies_max_ != 0 && held_bodies_ + bytes > held_bodies_max_) {
+        return false;
+    }
+    held_bodies_ += bytes;
+    x.held_bytes += bytes;
+    return true;
+}
+
 void Shard::leave(Exchange& x) {
+    held_bodies_ -= x.held_bytes;
     (x.previous != nullptr ? x.previous->next : first_) = x.next;
     if (x.next != nullptr) {
         x.next->previous = x.previous;

@@ -79,6 +79,10 @@ class Shard final : public http::Responder {
     void adopt_known(std::shared_ptr<const state::Known> known);
     void adopt_pressure(Pressure pressure) { pressure_ = pressure; }
     [[nodiscard]] Pressure pressure() const { return pressure_; }
+    // Of all requests of this worker whose bodies are held whole, in bytes; 0: no limit.
+    void limit_held_bodies(std::uint64_t most) { held_bodies_max_ = most; }
+    // Room for so many more bytes of this request's; given back when it ends.
+    [[nodiscard]] bool take_held(Exchange& x, std::size_t bytes);
     // Called, on this thread, now and again for each service where requests wait or are refused,
     // and once more when none is any longer. Before the first request.
     using Crowded =
@@ -216,6 +220,8 @@ class Shard final : public http::Responder {
         bool told = false;
     };
     std::map<std::string, Crowd> crowds_;  // by service
+    std::uint64_t held_bodies_ = 0;
+    std::uint64_t held_bodies_max_ = 0;
     Pressure pressure_ = Pressure::none;
     std::map<std::string, std::vector<net::Address>> ejected_;  // as last told
     std::list<Generation> generations_;                         // the current one last

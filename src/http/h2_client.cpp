@@ -20,7 +20,7 @@ constexpr Millis kPingPatience{10'000};
 constexpr Millis kSilenceLeast{250};
 
 constexpr H2Limits kLimits{.streams_max = 0,
-                           .stream_window = 256UL * 1024,
+                           .stream_window = 64UL * 1024,
                            .connection_window = 16UL * 1024 * 1024,
                            .header_list_max = 16UL * 1024};
 
