@@ -7,8 +7,10 @@ namespace gw::app {
 MemoryPressure::MemoryPressure(Foundation& base, Workers& workers)
     : base_(base),
       workers_(workers),
-      watch_(base.loop,
-             [this](gateway::Pressure pressure, std::uint64_t used) { changed(pressure, used); }) {}
+      watch_(
+          base.loop,
+          [this](gateway::Pressure pressure, std::uint64_t used) { changed(pressure, used); },
+          [this] { workers_.each([](Worker& worker) { worker.drop_reserves(); }); }) {}
 
 void MemoryPressure::configure() {
     watch_.configure(std::uint64_t{base_.settings->overload.memory_max_mb} << 20);

@@ -105,6 +105,13 @@ void Worker::adopt_pressure(gateway::Pressure pressure) {
     loop_.post([this, pressure] { shard_.adopt_pressure(pressure); });
 }
 
+void Worker::drop_reserves() {
+    loop_.post([this] {
+        shard_.drop_reserves();
+        h2_server_.drop_reserve();
+    });
+}
+
 void Worker::limit_held_bodies(std::uint64_t most) {
     loop_.post([this, most] { shard_.limit_held_bodies(most); });
 }

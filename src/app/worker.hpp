@@ -56,6 +56,8 @@ class Worker {
         shard_.send_traces_by(std::move(send));
     }
     void adopt_pressure(gateway::Pressure pressure);
+    // What it keeps for later requests: memory runs short.
+    void drop_reserves();
     // Bytes; 0: no limit.
     void limit_held_bodies(std::uint64_t most);
     // From here on new session tickets are made with the first of these.

@@ -52,6 +52,7 @@ gateway::Pressure MemoryWatch::look(std::uint64_t& used) {
         return found;
     }
     trim_again_ = loop_.now() + kTrimEvery;
+    spare_();
     ::malloc_trim(0);
     used = resident_bytes();
     return gateway::pressure_of(used, most_, pressure_);

@@ -25,9 +25,11 @@ std::uint64_t container_memory_limit();
 
 class MemoryWatch {
   public:
-    // changed: another pressure than before.
-    MemoryWatch(net::Loop& loop, std::function<void(gateway::Pressure, std::uint64_t used)> changed)
-        : loop_(loop), changed_(std::move(changed)) {}
+    // changed: another pressure than before. spare: who keeps memory for later gives it up; it
+    // counts with the next look.
+    MemoryWatch(net::Loop& loop, std::function<void(gateway::Pressure, std::uint64_t used)> changed,
+                std::function<void()> spare)
+        : loop_(loop), changed_(std::move(changed)), spare_(std::move(spare)) {}
     MemoryWatch(const MemoryWatch&) = delete;
     MemoryWatch& operator=(const MemoryWatch&) = delete;
 
@@ -45,6 +47,7 @@ class MemoryWatch {
 
     net::Loop& loop_;
     std::function<void(gateway::Pressure, std::uint64_t)> changed_;
+    std::function<void()> spare_;
     std::uint64_t most_ = 0;
     gateway::Pressure pressure_ = gateway::Pressure::none;
     Instant trim_again_{};

@@ -268,6 +268,12 @@ void Shard::enter(Exchange& x) {
     ++x.generation.exchanges;
 }
 
+void Shard::drop_reserves() {
+    memory_.drop();
+    h1_.server.drop();
+    h1_.client.drop();
+}
+
 bool Shard::take_held(Exchange& x, std::size_t bytes) {
     if (held_bodies_max_ != 0 && held_bodies_ + bytes > held_bodies_max_) {
         return false;

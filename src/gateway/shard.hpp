@@ -79,6 +79,8 @@ class Shard final : public http::Responder {
     void adopt_known(std::shared_ptr<const state::Known> known);
     void adopt_pressure(Pressure pressure) { pressure_ = pressure; }
     [[nodiscard]] Pressure pressure() const { return pressure_; }
+    // What is kept for later requests: memory runs short.
+    void drop_reserves();
     // Of all requests of this worker whose bodies are held whole, in bytes; 0: no limit.
     void limit_held_bodies(std::uint64_t most) { held_bodies_max_ = most; }
     // Room for so many more bytes of this request's; given back when it ends.

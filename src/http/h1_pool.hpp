@@ -70,6 +70,9 @@ class Reserve {
         }
     }
 
+    // What is kept for later goes back to the allocator.
+    void drop() { free_.clear(); }
+
   private:
     static constexpr std::size_t kKeptMax = 256;  // more than a worker has in flight in quiet times
     std::vector<std::unique_ptr<T>> free_;

@@ -127,6 +127,8 @@ class H2Server {
     // At most so many of those that have been idle since `before` or longer.
     void end_longest_idle(Instant before, std::size_t most);
     [[nodiscard]] std::size_t connections() const { return count_; }
+    // What is kept for later requests.
+    void drop_reserve() { work_.drop(); }
     H2Limits limits;  // of connections to come
 
   private:
