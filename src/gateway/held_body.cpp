@@ -25,6 +25,11 @@ net::Task<Result<void>> hold_body(Exchange& x, std::uint64_t most) {
     std::string& body = x.memory.body;
     bool last = hold_what_is_here(x);
     const bool reads = !last && body.size() <= most;
+    if (reads && x.head().framing == http::Framing::length) {
+        // Growing step by step it would take twice as much. What never comes is never resident.
+        body.reserve(std::min(x.head().content_length, most));
+        x.held = {body, last};
+    }
     while (!last && body.size() <= most) {
         const Result<http::BodyPart> part = co_await x.stream.read_body();
         if (!part) {

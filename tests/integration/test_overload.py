@@ -1,5 +1,6 @@
 """More work than a service, or we, can do: a service is sent what it can bear, who waits takes turns by urgency and by
 tenant, and the rest is refused at once, with a word about when to come again."""
+import contextlib
 import json
 import subprocess
 import threading
@@ -8,8 +9,9 @@ import unittest
 
 from support import services, tokens
 from support.clients import Client
+from support.h2 import metric
 from support.process import ask
-from support.scenario import BINARY
+from support.scenario import BINARY, sanitized
 from support.services import SocketService
 from support.wait import wait_until
 from test_state import State
@@ -230,6 +232,30 @@ routes:
         self.assertTrue(self.series(gateway, 'requests_shed_total{service="api-gateway",priority="low"}'))
         gateway.config.write_text(self.narrow_text())
         wait_until(lambda: answer().status == 200, 10, "memory")
+
+    @unittest.skipIf(sanitized(), "a sanitizer is slower, and keeps what is freed")
+    def test_a_crowd_of_bodies_that_are_held_stays_within_the_memory_and_leaves_nothing_behind(self):
+        most, size = 96, 1 << 20
+        gateway = super().start(self.narrow_text(extra=f"overload: {{memory_max_mb: {most}}}"),
+                                environment={"WORKERS": "1", "INTERNAL_HMAC_SECRET": "a secret for tests of 32 characters"})
+        clients, peak = [], 0
+        for _ in range(250):
+            clients.append(Client(gateway.port, seconds=1))
+            clients[-1].send(b"POST /api/v1/good/x HTTP/1.1\r\nHost: test\r\nContent-Length: %d\r\n\r\n" % size)
+        for client in clients:
+            with contextlib.suppress(OSError):   # who is refused is not read to the end
+                client.send(bytes(size - 1))
+
+        def refused():
+            nonlocal peak
+            peak = max(peak, gateway.rss_kb() // 1024)
+            return sum(metric(gateway, "requests_shed_total", priority=p) for p in ("low", "normal", "high")) > 150
+        wait_until(refused, 10, "most are refused")
+        self.assertLess(peak, most)
+        for client in clients:
+            client.close()
+        wait_until(lambda: metric(gateway, "memory_pressure") == 0 and ask(gateway.port, "/api/v1/good/text")[0] == 200, 10,
+                   "there is memory again")
 
     def test_a_tenant_in_two_shares_is_a_mistake(self):
         path = f"{self.folder}/twice.yaml"
