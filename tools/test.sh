@@ -80,7 +80,7 @@ case "$preset" in
         group manifests manifests
         group cache-suite cache_suite
         group build-demo cmake --build --preset release --target demo -- --quiet
-        group scenarios python3 tests/integration.py --gateway "$build/api-gateway"
+        group scenarios python3 tests/integration.py --gateway "$build/api-gateway" --jobs "$jobs"
         group stage-in-one-file tools/stage_test.sh
         group demo python3 demo/demo_test.py --service "$build/demo/demo-service"
         group run env DEMO_PORT_BASE=14001 PORT=13000 ADMIN_PORT=19300 RESP_PORT=16379 demo/run.sh --check
