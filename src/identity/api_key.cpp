@@ -116,6 +116,7 @@ ApiKeys::ApiKeys(const std::map<std::string, ApiKeyOptions>& options) {
         // ban of the user `api-key:<name>` or of the tenant does not.
         identity->issued_at = WallTime::max();
         identity->expires_at = key.expires.at.value_or(WallTime::max());
+        identity->holdings = holdings_of(*identity);
         tell_services(*identity);
         keys_.emplace(key.hash, std::move(identity));
     }

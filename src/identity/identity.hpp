@@ -19,6 +19,7 @@ struct Identity {
     std::string role;      // may be empty
     std::vector<std::string> permissions;
     std::vector<std::string> venues;
+    std::string holdings;    // see holdings_of()
     std::string limit_tier;  // of rate limits, that an API key names; empty: its tenant's
     WallTime issued_at{};
     WallTime expires_at{};    // by the issuer's clock
@@ -27,5 +28,10 @@ struct Identity {
 
 // Writes `fields` from the rest, once that is known.
 void tell_services(Identity& identity);
+
+// What permissions and venues come to beside the role, as 32 hexadecimal digits: two callers of one
+// tenant and role have the same exactly if they hold the same, in whatever order. "" without
+// either.
+std::string holdings_of(const Identity& identity);
 
 }  // namespace gw::identity

@@ -56,7 +56,6 @@ std::shared_ptr<const Identity> TokenCache::find(std::string_view token, WallTim
 
 std::shared_ptr<const Identity> TokenCache::keep(std::string_view token, Identity identity,
                                                  WallTime until) {
-    tell_services(identity);
     auto shared = std::make_shared<const Identity>(std::move(identity));
     if (most_ == 0) {
         return shared;

@@ -242,6 +242,8 @@ std::expected<Identity, TokenFault> verify(std::string_view token, const KeySet&
     if (take_claims(found->claims, identity) != nullptr) {
         return Failed(TokenFault::claims);
     }
+    identity.holdings = holdings_of(identity);
+    tell_services(identity);
     return identity;
 }
 

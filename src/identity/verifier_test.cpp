@@ -60,6 +60,17 @@ TEST(Verifier, AGoodTokenSaysWhoCalls) {
     EXPECT_EQ(found->expires_at, WallTime(std::chrono::seconds(1'800'000'500)));
 }
 
+TEST(Verifier, AGoodTokenSaysWhatIsHeldAndServicesAreToldWhoCalls) {
+    const auto found = verify(
+        sign(kHead, replaced(kClaims, R"("role":"admin"})",
+                             R"("role":"box-office","venues":["v1"],"permissions":["a:b"]})")),
+        secret_keys(), {.issuer = "us", .audience = "gw"}, WallTime(std::chrono::seconds(kNow)));
+    ASSERT_TRUE(found);
+    EXPECT_NE(found->holdings, "");
+    EXPECT_EQ(found->holdings, holdings_of(*found));
+    EXPECT_FALSE(found->fields.fields().empty());
+}
+
 TEST(Verifier, OfARefusedTokenTheOwnerIsKnownWhereItsSignatureIsGood) {
     const std::string good = sign(kHead, kClaims);
     EXPECT_EQ(refused_subject(good, TokenFault::expired), "u1");
