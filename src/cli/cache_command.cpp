@@ -58,8 +58,10 @@ int purge(const PurgeArguments& arguments, Terminal& terminal) {
     const int said = (arguments.all ? 1 : 0) + (arguments.path.empty() ? 0 : 1) +
                      (arguments.tag.empty() ? 0 : 1) + (arguments.tenant.empty() ? 0 : 1);
     if (said != 1 || !gateway::parse_purge(what)) {
-        terminal.err << "say what: one of --path /api/v1/events/42 (without its query; or "
-                        "/api/v1/events/** for all below), --tag, --tenant or --all\n";
+        terminal.err
+            << "say what: one of --path /api/v1/events/42 (without its query; or "
+               "/api/v1/events/** for all below), --tag (one, as it stands in Cache-Tag), --tenant "
+               "or --all\n";
         return kMisused;
     }
     if (is_elsewhere(arguments.admin)) {

@@ -6,6 +6,7 @@
 #include "base/encoding.hpp"
 #include "base/text.hpp"
 #include "http/uri.hpp"
+#include "identity/verifier.hpp"
 
 namespace gw::gateway {
 namespace {
@@ -83,8 +84,12 @@ std::optional<Purge> parse_purge(std::string_view text) {
         auto path = purged_path(what);
         return path ? std::optional(Purge{Purge::Of::path, *std::move(path)}) : std::nullopt;
     }
-    if (of == "tag" || of == "tenant") {
-        return Purge{of == "tag" ? Purge::Of::tag : Purge::Of::tenant, what};
+    // One member of a list: with a comma, or spaces around it, it would be none.
+    if (of == "tag" && what.find(',') == std::string::npos && trim_ows(what) == what) {
+        return Purge{Purge::Of::tag, what};
+    }
+    if (of == "tenant" && identity::is_name(what)) {
+        return Purge{Purge::Of::tenant, what};
     }
     return std::nullopt;
 }

@@ -115,7 +115,8 @@ TEST_F(Answers, ArePurgedByWhatTheyAre) {
     }
     EXPECT_EQ(found({"u", ""}), "one");
     for (const char* odd : {"", "path:", "path:x", "tag", ":", "user:1", "path:/a?b=1", "path:/a/*",
-                            "path:/a**", "path:/*/a/**", "path:/../a", "path:/a%"}) {
+                            "path:/a**", "path:/*/a/**", "path:/../a", "path:/a%", "tag:a,x",
+                            "tag:,", "tag: a", "tag:a\t", "tenant: t1", "tenant:t 1"}) {
         EXPECT_FALSE(parse_purge(odd).has_value()) << odd;
     }
     EXPECT_EQ(parse_purge("path:/caf\xC3\xA9 1/**")->what, "/caf%C3%A9%201/**");
