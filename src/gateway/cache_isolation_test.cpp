@@ -26,6 +26,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 
 struct Caller {
     std::string tenant, role, user;  // all "": nobody
+    std::string venue;               // "": none
 };
 
 // What a service has to say of a request, and to whom. Written into the answer's body.
@@ -169,6 +170,7 @@ void Isolation::check_served(const Flight& flight, const StoredAnswer& stored) {
     const Said& asks = flight.asks;
     ASSERT_EQ(kept.caller.tenant, asks.caller.tenant);
     ASSERT_EQ(kept.caller.role, asks.caller.role);
+    ASSERT_EQ(kept.caller.venue, asks.caller.venue);
     ASSERT_EQ(kept.path, asks.path);
     ASSERT_EQ(kept.query, asks.query);
     ASSERT_TRUE(!kept.of_user || kept.caller.user == asks.caller.user);
@@ -191,7 +193,8 @@ void Isolation::begin_one() {
     Said asks;
     if (any(5) != 0) {
         asks.caller = {"t" + std::to_string(any(3)), any(2) == 0 ? "admin" : "customer",
-                       "u" + std::to_string(any(3))};
+                       "u" + std::to_string(any(3)),
+                       any(4) == 0 ? "v" + std::to_string(any(2)) : ""};
     }
     asks.path = kPaths[any(kPaths.size())];
     asks.query = any(2) == 0 ? "" : "q=" + std::to_string(any(3));
@@ -211,6 +214,10 @@ void Isolation::begin_one() {
         identity->tenant = asks.caller.tenant;
         identity->role = asks.caller.role;
         identity->subject = asks.caller.user;
+        if (!asks.caller.venue.empty()) {
+            identity->venues = {asks.caller.venue};
+        }
+        identity->holdings = identity::holdings_of(*identity);
         x.identity = std::move(identity);
     }
     // Routes differ in what they share, and a path belongs to one of them.

@@ -5,6 +5,8 @@
 #include "base/text.hpp"
 #include "gateway/cache_work.hpp"
 #include "gateway/forwarded_head.hpp"
+#include "gateway/held_claim.hpp"
+#include "gateway/resource_tenant.hpp"
 #include "gateway/shard.hpp"
 #include "http/uri.hpp"
 #include "identity/identity.hpp"
@@ -137,9 +139,7 @@ void CacheWork::freshen(Exchange& x, const http::ResponseHead& head) {
     }
     std::shared_ptr<StoredAnswer> answer = record(x, merged, asked(x));
     if (answer == nullptr) {
-        // What this one request may not leave behind (no-store, cookies) says nothing against what
-        // others have; what the service says does.
-        if (record(x, merged, {}) == nullptr) {
+        if (!is_for_others(x, merged)) {
             take_out_stored();
         }
         return;
@@ -188,10 +188,15 @@ bool CacheWork::judge(Exchange& x, const http::ResponseHead& head) {
     if (!reads_) {
         return false;
     }
-    if (const std::string_view owner = head.headers.value(Known::x_resource_tenant);
-        stored_ == nullptr ||
-        (!owner.empty() && x.identity != nullptr && owner != x.identity->tenant)) {
-        return false;  // the stage that keeps tenants apart has its say
+    if (stored_ == nullptr) {
+        return false;
+    }
+    if (!other_tenant_named(x, head.headers).empty()) {
+        // The stage that keeps tenants apart has its say, and what is kept is not the caller's now.
+        if (is_final(head.status)) {
+            take_out_stored();
+        }
+        return false;
     }
     if (x.head().method == Method::head) {
         freshen_by_head(x, head);

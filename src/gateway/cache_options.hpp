@@ -58,8 +58,8 @@ void fields(Visitor& field, CacheOptions& o) {
     field("query", o.query, Check{check_parameter_name, "^[^&=#%+ ]+$"},
           "parameters of the query that tell answers apart; none listed: the whole query does");
     field("share", o.share,
-          "`tenant`: callers of one tenant with one role share what may be shared; `user`: nobody "
-          "shares, and private answers are kept as well");
+          "`tenant`: callers of one tenant with one role, the same venues and permissions share "
+          "what may be shared; `user`: nobody shares, and private answers are kept as well");
     field("heuristic", o.heuristic,
           "whether an answer of which only the last change is known is fresh for a tenth of the "
           "time since then");

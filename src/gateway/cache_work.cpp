@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "gateway/event_stream.hpp"
 #include "gateway/forwarded_head.hpp"
+#include "gateway/held_claim.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/unseen_variance.hpp"
 #include "identity/identity.hpp"
@@ -22,6 +23,7 @@ using http::Method;
 
 constexpr std::string_view kHit = "hit";
 constexpr std::string_view kSeparator = "\n";  // in no URI and in no field's value
+constexpr std::string_view kHoldings = "\n ";  // no user's name begins with a space
 
 std::string_view lower_copy(Arena& arena, std::string_view text) {
     char* const at = arena.take(text.size());
@@ -36,24 +38,60 @@ std::string_view scheme_of(const Exchange& x) {
     return secure ? "https" : "http";
 }
 
-// A parameter's name as careful and careless services read it: decoded, and without the brackets
-// that make it one of a list. Who writes it otherwise must not plant his answer under its absence.
-std::string plain_name(std::string_view parameter) {
-    std::string name(parameter.substr(0, parameter.find('=')));
-    name = percent_decode(name).value_or(name);
-    return name.substr(0, name.find('['));
+// Parameters as careful and careless services read them: who writes a name in another way must not
+// plant his answer under its absence.
+
+std::string_view next_parameter(std::string_view& left) {
+    const std::string_view one = left.substr(0, left.find('&'));
+    left.remove_prefix(std::min(one.size() + 1, left.size()));
+    return one;
 }
 
-// Those that the route names, in its order.
+std::string decoded_name(std::string_view parameter) {
+    std::string name(parameter.substr(0, parameter.find('=')));
+    std::ranges::replace(name, '+', ' ');
+    return percent_decode_leniently(name);
+}
+
+// Some leave spaces out, end a name at a NUL, decode it twice, or make a bracket that is never
+// closed part of it.
+bool is_read_alike(std::string_view name) {
+    return std::ranges::none_of(
+               name, [](char c) { return (c >= '\0' && c <= ' ') || c == '\x7F' || c == '%'; }) &&
+           (name.find('[') == std::string_view::npos || name.find(']') != std::string_view::npos);
+}
+
+bool is_read_alike_by_all(std::string_view query) {
+    if (query.find(';') != std::string_view::npos) {
+        return false;
+    }
+    for (std::string_view left = query; !left.empty();) {
+        if (!is_read_alike(decoded_name(next_parameter(left)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Whatever its case, with a dot for the `_` that some make of it, and without the brackets that
+// make it one of a list.
+bool same_parameter(std::string_view a, std::string_view b) {
+    const auto folded = [](char c) { return c == '.' ? '_' : lower(c); };
+    return std::ranges::equal(a.substr(0, a.find('[')), b.substr(0, b.find('[')), {}, folded,
+                              folded);
+}
+
+// Those that the route names, in its order. All, where it is not clear what is which.
 std::string_view chosen(Arena& arena, std::string_view query,
                         const std::vector<std::string>& names) {
+    if (!is_read_alike_by_all(query)) {
+        return query;
+    }
     std::string kept;
     for (const std::string& name : names) {
-        std::string_view left = query;
-        while (!left.empty()) {
-            const std::string_view one = left.substr(0, left.find('&'));
-            left.remove_prefix(std::min(one.size() + 1, left.size()));
-            if (plain_name(one) == name) {
+        for (std::string_view left = query; !left.empty();) {
+            const std::string_view one = next_parameter(left);
+            if (same_parameter(decoded_name(one), name)) {
                 kept.append("&").append(one);
             }
         }
@@ -166,11 +204,15 @@ bool CacheWork::begin(Exchange& x) {
     scheme_ = scheme_of(x);
     uri_ = uri_of(x, x.service_index, options_, x.path, x.query());
     if (x.identity != nullptr) {
-        // A role sees what another may not, whoever asks.
+        // A role sees what another may not, whoever asks; so do the venues and permissions that a
+        // token gives beside it.
+        const identity::Identity& caller = *x.identity;
+        const std::string_view mark = caller.holdings.empty() ? std::string_view{} : kHoldings;
         who_ = options_.share == Share::user
-                   ? x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role,
-                                         kSeparator, x.identity->subject)
-                   : x.memory.arena.join(x.identity->tenant, kSeparator, x.identity->role);
+                   ? x.memory.arena.join(caller.tenant, kSeparator, caller.role, mark,
+                                         caller.holdings, kSeparator, caller.subject)
+                   : x.memory.arena.join(caller.tenant, kSeparator, caller.role, mark,
+                                         caller.holdings);
     }
     // What a service shows to whoever has a certificate is kept for that one.
     if (x.generation.site->client_certificates) [[unlikely]] {
@@ -267,7 +309,11 @@ bool CacheWork::take_over(Exchange& from, Exchange& x) {
     stored_ = other.stored_;
     now_ = x.shard.loop().now();
     began_ = now_;
-    fill_ = cache_.lead(key(), x.generation.site->generation, now_, nullptr).fill;
+    // One is enough for all who are given the old one meanwhile, however slow the service is.
+    fill_ = cache_
+                .lead(key(), x.generation.site->generation, now_, nullptr,
+                      std::max(AnswerCache::kOverdue, from.route->timeout))
+                .fill;
     return fill_ != 0;
 }
 
@@ -345,6 +391,20 @@ std::shared_ptr<StoredAnswer> CacheWork::record(Exchange& x, const http::Respons
     return answer->lines.size() <= kHeadBytesKept ? answer : nullptr;
 }
 
+bool CacheWork::is_for_others(Exchange& x, const http::ResponseHead& head) const {
+    const bool known = x.identity != nullptr;  // then all who share the place are
+    return record(x, head, {.credentials = known, .known_caller = known}) != nullptr;
+}
+
+// RFC 9111, 4.3.3. A 304 to the client's own condition is none, and a failure says nothing of what
+// is there.
+void CacheWork::displace_stored(Exchange& x, const http::ResponseHead& head, bool never_fits) {
+    if (stored_ != nullptr && plain_ && x.head().method == Method::get && head.status != 304 &&
+        is_final(head.status) && (never_fits || !is_for_others(x, head))) {
+        take_out_stored();
+    }
+}
+
 std::uint64_t CacheWork::body_max(const StoredAnswer& answer) const {
     const std::uint64_t beside = answer.bytes() + uri_.size() + who_.size();
     const std::uint64_t most = cache_.answer_max();
@@ -365,9 +425,12 @@ void CacheWork::take_head(Exchange& x, http::ResponseHead& out) {
                   (out.framing == http::Framing::length && out.content_length <= body_max_));
         kept_ = keeps_;
         if (!keeps_) {
+            displace_stored(x, out, filling_ != nullptr);
             // A failure, or an answer to the client's own condition, says nothing of the next one.
             give_up(x, out.status < 500 && out.status != 304);
         }
+    } else if (reads_) {
+        displace_stored(x, out, false);
     }
     out.headers.erase_if(is_for_us);
     if (keeps_ && judges && out.status == 200 &&
@@ -392,6 +455,9 @@ void CacheWork::take_body(Exchange& x, const http::BodyPart& part) {
         return;
     }
     if (body_.size() + part.bytes.size() > body_max_ || !cache_.take_room(part.bytes.size())) {
+        if (stored_ != nullptr) {
+            take_out_stored();
+        }
         give_up(x, true);
         return;
     }

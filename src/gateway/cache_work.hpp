@@ -117,6 +117,11 @@ class CacheWork {
     // Null: it is not to be kept for whoever asked so.
     std::shared_ptr<StoredAnswer> record(Exchange& x, const http::ResponseHead& head,
                                          const http::Asked& asked) const;
+    // Whether it might be kept for another who shares the place: what one request may not leave
+    // behind (no-store, cookies) says nothing against what others have; what the service says does.
+    [[nodiscard]] bool is_for_others(Exchange& x, const http::ResponseHead& head) const;
+    // A whole answer that is not kept: what is kept is not what the service answers now.
+    void displace_stored(Exchange& x, const http::ResponseHead& head, bool never_fits);
     // What its body may have.
     [[nodiscard]] std::uint64_t body_max(const StoredAnswer& answer) const;
 

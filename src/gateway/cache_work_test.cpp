@@ -5,12 +5,13 @@
 
 #include "gateway/exchange_test_support.hpp"
 #include "http/date.hpp"
+#include "identity/identity.hpp"
 
 namespace gw::gateway {
 namespace {
 
 using std::chrono::seconds;
-using Fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+using Fields = std::vector<std::pair<std::string_view, std::string_view>>;
 
 // Of what is shared between gateways only what is taken away is looked at.
 class Others final : public SharedAnswers {
@@ -47,12 +48,14 @@ class Work : public testing::Test {
     }
     std::unique_ptr<Flight> begin(const std::string& fields = "", const char* method = "GET") {
         auto flight = std::make_unique<Flight>(
-            std::string(method) + " /a HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n", fixture_.shard);
+            std::string(method) + " " + target_ + " HTTP/1.1\r\nHost: h\r\n" + fields + "\r\n",
+            fixture_.shard);
         Exchange& x = flight->x;
         x.route = route_.get();
         x.service_index = 0;
         x.path = x.head().path;
         x.upstream_began = fixture_.loop.now();
+        x.identity = caller_;
         x.cache.emplace(cache_, options_, &others_);
         EXPECT_TRUE(x.cache->begin(x));
         return flight;
@@ -66,7 +69,7 @@ class Work : public testing::Test {
         [[maybe_unused]] const auto role = x.cache->take_role(x, nullptr);
         return true;
     }
-    http::ResponseHead head(int status, Fields fields) {
+    http::ResponseHead head(int status, const Fields& fields) {
         http::ResponseHead out;
         out.status = status;
         out.framing = status == 304 ? http::Framing::none : http::Framing::chunked;
@@ -76,7 +79,8 @@ class Work : public testing::Test {
         return out;
     }
     // What the service answers. Its Cache-Status.
-    std::string answers(Flight& flight, int status, Fields fields, std::string_view body = "") {
+    std::string answers(Flight& flight, int status, const Fields& fields,
+                        std::string_view body = "") {
         Exchange& x = flight.x;
         http::ResponseHead said = head(status, fields);
         if (!x.cache->judge(x, said)) {
@@ -87,11 +91,18 @@ class Work : public testing::Test {
         }
         return std::string(x.cache->status(x));
     }
-    std::string fetched(const std::string& request, int status, Fields fields,
+    std::string fetched(const std::string& request, int status, const Fields& fields,
                         std::string_view body = "body") {
         const auto flight = begin(request);
         EXPECT_TRUE(asks(*flight));
         return answers(*flight, status, fields, body);
+    }
+    // A fetch behind a request that is given what is stale. Null: there is one already.
+    std::unique_ptr<Flight> refresh() {
+        const auto hit = begin();
+        EXPECT_EQ(hit->x.cache->look_up(hit->x), CacheWork::Found::serve_and_refresh);
+        auto behind = begin();
+        return behind->x.cache->take_over(hit->x, behind->x) ? std::move(behind) : nullptr;
     }
     // "" if the service is to be asked.
     std::string given(const std::string& request = "") {
@@ -109,6 +120,8 @@ class Work : public testing::Test {
     AnswerCache cache_{8'000'000};
     Others others_;
     CacheOptions options_;
+    std::string target_ = "/a";
+    std::shared_ptr<const identity::Identity> caller_;
 };
 
 TEST_F(Work, AnAnswerThatStillHoldsIsFreshAgain) {
@@ -195,7 +208,7 @@ TEST_F(Work, WhatTheServiceNowForbidsToKeepGoesAndNothingElseDoes) {
 }
 
 TEST_F(Work, OnlyAGoodAnswerToHeadSaysThatAnotherOneIsThere) {
-    const auto heads = [&](int status, Fields fields) {
+    const auto heads = [&](int status, const Fields& fields) {
         const auto flight = begin("If-None-Match: \"b\"\r\n", "HEAD");
         EXPECT_TRUE(asks(*flight));
         answers(*flight, status, fields);
@@ -273,6 +286,162 @@ TEST_F(Work, WhatTheCacheHasNoRoomForIsNotSaidToBeKept) {
     EXPECT_TRUE(asks(*last));
     EXPECT_FALSE(last->x.cache->fills());
     EXPECT_EQ(last->x.cache->take_role(last->x, nullptr), CacheWork::Role::passes);
+}
+
+// As the token of one with that role says it.
+std::shared_ptr<const identity::Identity> holding(std::string holdings) {
+    auto caller = std::make_shared<identity::Identity>();
+    caller->tenant = "t1";
+    caller->role = "venue-manager";
+    caller->subject = "u1";
+    caller->holdings = std::move(holdings);
+    return caller;
+}
+
+TEST_F(Work, WhatTheServiceAnswersInsteadAndMayNotBeKeptTakesTheOldOneAway) {
+    options_.stale_while_revalidate_s = 3'600;
+    const std::vector<std::pair<int, Fields>> answers_instead = {
+        {404, {}}, {410, {}}, {403, {}}, {200, {{"Cache-Control", "no-store"}}}};
+    int taken_out = 0;
+    for (const auto& [status, fields] : answers_instead) {
+        fetched("", 200, {{"Cache-Control", "max-age=1"}});
+        pass(seconds(10));
+        const auto behind = refresh();
+        ASSERT_NE(behind, nullptr);
+        answers(*behind, status, fields);
+        EXPECT_FALSE(has()) << status;
+        EXPECT_EQ(others_.taken_out, ++taken_out) << status;
+    }
+    EXPECT_EQ(others_.forgotten, 0);
+}
+
+TEST_F(Work, WhatWasGoneIsNotBackWhereTheServiceFails) {
+    options_.stale_if_error_s = 60;
+    fetched("", 200, {{"Cache-Control", "max-age=10"}});
+    pass(seconds(20));
+    EXPECT_EQ(fetched("", 404, {}), "api-gateway; fwd=stale");
+    EXPECT_EQ(fetched("", 503, {}), "api-gateway; fwd=miss");
+}
+
+TEST_F(Work, FailuresAndWhatIsForOneRequestAloneTakeNothingAway) {
+    options_.ttl_s = 10;
+    fetched("", 200, {});
+    pass(seconds(20));
+    for (const int status : {500, 503, 408, 425, 429}) {
+        fetched("", status, {});
+        EXPECT_TRUE(has()) << status;
+    }
+    for (const char* request : {"Cookie: a=b\r\n", "Cache-Control: no-store\r\n"}) {
+        fetched(request, 200, {}, "another");
+        EXPECT_TRUE(has()) << request;
+    }
+    EXPECT_EQ(others_.taken_out, 0);
+    // What another request would not be given either is another matter.
+    fetched("Cache-Control: no-store\r\n", 404, {});
+    EXPECT_FALSE(has());
+}
+
+TEST_F(Work, WhatHasNoRoomTakesTheOldOneAway) {
+    options_.body_bytes_max = 4;
+    for (const http::Framing framing : {http::Framing::length, http::Framing::chunked}) {
+        fetched("", 200, {{"Cache-Control", "max-age=10"}});
+        pass(seconds(20));
+        const auto flight = begin();
+        EXPECT_TRUE(asks(*flight));
+        http::ResponseHead said = head(200, {{"Cache-Control", "max-age=10"}});
+        said.framing = framing;
+        said.content_length = framing == http::Framing::length ? 5 : 0;
+        EXPECT_FALSE(flight->x.cache->judge(flight->x, said));
+        flight->x.cache->take_head(flight->x, said);
+        flight->x.cache->take_body(flight->x, {"large", true});
+        EXPECT_FALSE(has());
+    }
+}
+
+TEST_F(Work, OneFetchBehindIsEnoughForAllWhoAreGivenTheOldOne) {
+    options_.stale_while_revalidate_s = 3'600;
+    fetched("", 200, {{"Cache-Control", "max-age=1"}}, "old");
+    pass(seconds(10));
+    const auto behind = refresh();
+    ASSERT_NE(behind, nullptr);
+    EXPECT_EQ(refresh(), nullptr);
+    pass(AnswerCache::kOverdue + seconds(1));
+    EXPECT_EQ(refresh(), nullptr) << "a slow service is not asked more often";
+    answers(*behind, 200, {{"Cache-Control", "max-age=60"}}, "new");
+    EXPECT_EQ(given(), "new");
+}
+
+TEST_F(Work, WhatIsAnotherTenantsNowIsNotKeptForTheOneWhoHadIt) {
+    caller_ = holding("");
+    const std::string token = "Authorization: Bearer x\r\n";
+    const std::vector<Fields> owners = {
+        {{"X-Resource-Tenant", "t2"}},
+        {{"X-Resource-Tenant", "t1"}, {"X-Resource-Tenant", "t2"}, {"ETag", "\"a\""}}};
+    for (const Fields& said_of : owners) {
+        for (const int status : {103, 200, 304, 404}) {
+            fetched(token, 200, {{"Cache-Control", "public, max-age=1"}, {"ETag", "\"a\""}});
+            pass(seconds(10));
+            ASSERT_TRUE(has(token));
+            const auto flight = begin(token);
+            EXPECT_TRUE(asks(*flight));
+            EXPECT_FALSE(flight->x.cache->judge(flight->x, head(status, said_of))) << status;
+            EXPECT_EQ(flight->x.cache->serves(), nullptr) << status;
+            EXPECT_FALSE(has(token)) << status;
+        }
+    }
+    fetched(token, 200, {{"Cache-Control", "public, max-age=1"}, {"ETag", "\"a\""}});
+    pass(seconds(10));
+    EXPECT_EQ(fetched(token, 304, {{"X-Resource-Tenant", "t1"}, {"ETag", "\"a\""}}),
+              "api-gateway; fwd=stale; fwd-status=304; stored");
+}
+
+TEST_F(Work, WhoseTokenGivesOtherVenuesOrPermissionsIsGivenNothingOfIt) {
+    const std::string token = "Authorization: Bearer x\r\n";
+    options_.ttl_s = 60;
+    for (const Share share : {Share::tenant, Share::user}) {
+        options_.share = share;
+        caller_ = holding("aa");
+        fetched(token, 200, {}, "of aa");
+        for (const char* other : {"", "bb"}) {
+            caller_ = holding(other);
+            EXPECT_EQ(given(token), "") << other;
+        }
+        caller_ = holding("aa");
+        EXPECT_EQ(given(token), "of aa");
+    }
+}
+
+TEST_F(Work, AParameterMayBeListedWithItsBrackets) {
+    options_.query = {"filter[city]", "ids[]"};
+    const std::vector<std::pair<std::string, std::string>> different = {
+        {"/a?filter[city]=Paris", "/a?filter[city]=Oslo"},
+        {"/a?ids[]=1", "/a?ids%5B%5D=2"},
+        {"/b", "/b?filter%5Bcity%5D=Oslo"}};
+    for (const auto& [one, other] : different) {
+        target_ = one;
+        fetched("", 200, {{"Cache-Control", "max-age=60"}}, one);
+        target_ = other;
+        EXPECT_EQ(given(), "") << other;
+        target_ = one + (one.find('?') == std::string::npos ? "?" : "&") + "utm=1";
+        EXPECT_EQ(given(), one);
+    }
+}
+
+TEST_F(Work, HoweverANameIsSpelledThatSomebodyMightReadItIsNotItsAbsence) {
+    options_.query = {"page", "page_size"};
+    for (const char* spelled :
+         {"%20page=2", "+page=3", "page+=3", "x=1;page=4", "PAGE=5", "page%00=6", "%00page=6",
+          "pa%2567e=7", "page%09=8", "page.size=9", "page[size=9", "Page_Size[]=9"}) {
+        target_ = std::string("/a?") + spelled;
+        fetched("", 200, {{"Cache-Control", "max-age=60"}}, "planted");
+        EXPECT_EQ(given(), "planted") << spelled;
+        target_ = "/a";
+        EXPECT_EQ(given(), "") << spelled;
+    }
+    target_ = "/b?utm.source=1&q=%20a%3B%25";
+    fetched("", 200, {{"Cache-Control", "max-age=60"}}, "plain");
+    target_ = "/b";
+    EXPECT_EQ(given(), "plain");
 }
 
 }  // namespace

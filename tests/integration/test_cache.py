@@ -34,6 +34,8 @@ class Answers(Handler):
         if origin.status is None and options.get("etag") and self.headers.get("If-None-Match") == f'"{options["etag"]}"':
             status, body = 304, b""
         fields = [(header, options[name]) for name, header in origin.FIELDS if name in options]
+        if origin.owner:
+            fields.append(("x-resource-tenant", origin.owner))    # a field of its own beside that of the query
         if "etag" in options:
             fields.append(("ETag", f'"{options["etag"]}"'))
         if "cut" in options and origin.status is None:
@@ -47,7 +49,7 @@ class Answers(Handler):
 
 class Origin(WebService):
     """Says in its answer how often it was asked and for whom; what else it says stands in the query: cc, etag, status,
-    tag, vary, cookie, at, type. A cleared `go` makes it wait, `status` fails it."""
+    tag, vary, cookie, at, type. A cleared `go` makes it wait, `status` fails it, `owner` is whose all of it is from now on."""
     handler = Answers
     FIELDS = (("cc", "Cache-Control"), ("tag", "Cache-Tag"), ("vary", "Vary"), ("sc", "Surrogate-Control"),
               ("cookie", "Set-Cookie"), ("owner", "X-Resource-Tenant"), ("at", "Location"), ("type", "Content-Type"))
@@ -55,7 +57,7 @@ class Origin(WebService):
     def __init__(self):
         self.asked = []
         self.lock = threading.Lock()
-        self.status = None
+        self.status, self.owner = None, None
         super().__init__()
 
     def count(self):
@@ -81,6 +83,9 @@ routes:
      cache: {{ttl_s: 600, query: [page], stale_if_error_s: 60}}}}
   - {{name: mine, path: /api/v1/mine/**, service: origin, cache: {{ttl_s: 600, share: user}}}}
   - {{name: own, path: /api/v1/own/**, service: origin, authenticate: {{public: [/**]}}, cache: {{ttl_s: 600, share: user}}}}
+  - {{name: listed, path: /api/v1/listed/**, service: origin, authenticate: {{public: [/**]}},
+     cache: {{ttl_s: 600, query: ["filter[city]"]}}}}
+  - {{name: brief, path: /api/v1/brief/**, service: origin, cache: {{ttl_s: 1, stale_while_revalidate_s: 3600}}}}
   - {{name: plain, path: /api/v1/plain/**, service: origin, authenticate: {{public: [/**]}}}}
   - {{name: marked, path: /api/v1/marked/**, service: origin, cache: {{}},
      transform: {{request: {{set: ["X-Source: edge", "X-Caller: {{user}}"]}}}}}}
@@ -260,6 +265,30 @@ class Apart(Cache):
             self.assertNotEqual(self.number(gateway, f"/silent/{number}?{spelled}"), self.number(gateway, f"/silent/{number}"), spelled)
         self.assertKept(gateway, "/silent/x?pages=9")
 
+    def test_a_parameter_that_somebody_might_read_is_not_its_absence(self):
+        gateway = self.start()
+        for number, spelled in enumerate(("%20page=9", "+page=9", "a=1;page=9", "PAGE=9", "page%00=9", "pa%2567e=9")):
+            self.assertNotEqual(self.number(gateway, f"/silent/s{number}?{spelled}"), self.number(gateway, f"/silent/s{number}"), spelled)
+
+    def test_a_parameter_may_be_listed_with_its_brackets(self):
+        gateway = self.start()
+        paris, oslo = (self.number(gateway, f"/listed/a?filter[city]={city}") for city in ("Paris", "Oslo"))
+        self.assertNotEqual(paris, oslo)
+        self.assertEqual(paris, self.number(gateway, "/listed/a?utm=1&filter[city]=Paris"))
+
+    def test_who_holds_other_venues_or_permissions_is_given_nothing_of_it(self):
+        gateway = self.start()
+
+        def number(user, **claims):
+            return self.number(gateway, "/silent/venue", tokens.bearer(sub=user, role="venue-manager", **claims))
+
+        first = number("user-1", venues=["v1", "v2"], permissions=["events:view"])
+        self.assertEqual(first, number("user-2", venues=["v2", "v1"], permissions=["events:view"]))
+        others = [number("user-3", venues=["v1"], permissions=["events:view"]), number("user-4", venues=["v1", "v2"]),
+                  number("user-5", permissions=["events:view"]), number("user-6")]
+        self.assertEqual(4, len(set(others) - {first}))
+        self.assertEqual(others[3], number("user-7"))
+
     def test_no_tenant_and_no_user_is_given_what_is_anothers(self):
         gateway = self.start(environment={"WORKERS": "4"})
         chance = random.Random(7)
@@ -299,6 +328,22 @@ class Apart(Cache):
         for _ in range(2):
             self.assertEqual(404, self.ask_for(gateway, target, tokens.bearer()).status)
         self.assertEqual(2, self.service.count())
+
+    def test_what_has_become_another_tenants_is_not_given_any_more(self):
+        gateway = self.start()
+        self.number(gateway, "/brief/o", tokens.bearer())
+        self.service.owner = tokens.OTHER_TENANT
+        wait_until(lambda: self.ask_for(gateway, "/brief/o", tokens.bearer()).status == 404, 10, "it is withheld")
+        self.assertEqual(404, self.ask_for(gateway, "/brief/o", tokens.bearer()).status)
+
+    def test_that_an_answer_still_holds_is_not_believed_where_it_names_another_tenant_as_well(self):
+        gateway = self.start()
+        target = f"/open/o?cc=public%2C+max-age%3D60&etag=v1&owner={tokens.TENANT}"
+        self.assertKept(gateway, target, tokens.bearer())
+        self.service.owner = tokens.OTHER_TENANT     # beside the first
+        self.assertEqual(404, self.ask_for(gateway, target, tokens.bearer() + "Cache-Control: no-cache\r\n").status)
+        self.assertEqual('"v1"', self.service.asked[-1][2]["If-None-Match"])
+        self.assertEqual(404, self.ask_for(gateway, target, tokens.bearer()).status)
 
 
 class Once(Cache):
@@ -368,6 +413,37 @@ class Stale(Cache):
         first = self.number(gateway, target)
         wait_until(lambda: "fwd=" not in (a := self.ask_for(gateway, target)).value("cache-status")
                    and json.loads(a.body)["number"] > first, 10, "a newer one is kept")
+        self.assertStops(gateway)
+
+    def test_what_turns_out_to_be_gone_is_not_given_any_more(self):
+        gateway = self.start()
+        for status in (404, 410, 403):
+            self.service.status = None
+            target = f"/brief/gone-{status}"
+            self.number(gateway, target, tokens.bearer())
+            self.service.status = status
+            wait_until(lambda t=target, s=status: self.ask_for(gateway, t, tokens.bearer()).status == s, 10, "the old one is gone")
+            self.assertEqual(status, self.ask_for(gateway, target, tokens.bearer()).status)
+        # Nor where the service fails afterwards.
+        self.service.status = None
+        self.number(gateway, "/silent/gone")
+        for status in (404, 503):
+            self.service.status = status
+            self.assertEqual(status, self.ask_for(gateway, "/silent/gone", "Cache-Control: no-cache\r\n").status)
+        self.assertEqual(503, self.ask_for(gateway, "/silent/gone").status)
+
+    def test_many_that_are_given_the_old_one_cost_one_fetch_behind(self):
+        gateway = self.start(environment={"WORKERS": "4"})
+        target = "/open/many?cc=max-age%3D0%2C+stale-while-revalidate%3D60"
+        self.number(gateway, target)
+        self.service.go.clear()
+        self.addCleanup(self.service.go.set)
+        for _ in range(20):
+            self.assertEqual("api-gateway; hit", self.ask_for(gateway, target).value("cache-status"))
+        wait_until(lambda: self.service.count() == 2, 5, "it is fetched behind")
+        self.assertEqual("api-gateway; hit", self.ask_for(gateway, target).value("cache-status"))
+        self.assertEqual(2, self.service.count())
+        self.service.go.set()
         self.assertStops(gateway)
 
     def test_what_is_fetched_anew_is_asked_for_as_before(self):
@@ -458,6 +534,10 @@ class Forgotten(Cache):
         self.refused(400, gateway, "POST", "/cache/purge", {"path": "no path"})
         self.refused(400, gateway, "POST", "/cache/purge", {"tag": "a", "all": True})
         self.assertEqual(2, tool(self.resp_port, "cache", "purge")[0])
+        # That could match nothing.
+        for tag in ("event-7,x", " event-7"):
+            self.assertEqual(2, tool(self.resp_port, "cache", "purge", "--tag", tag)[0], tag)
+            self.refused(400, gateway, "POST", "/cache/purge", {"tag": tag})
 
     def test_what_is_kept_is_bounded(self):
         gateway = self.start("cache: {bytes_max: 1048576}\n" + self.text)

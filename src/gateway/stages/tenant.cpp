@@ -5,6 +5,7 @@
 
 #include "base/encoding.hpp"
 #include "base/text.hpp"
+#include "gateway/resource_tenant.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stage.hpp"
@@ -176,18 +177,12 @@ Verdict decide(Exchange& x, const Tenant& o) {
 }
 
 Verdict judge_answer(Exchange& x, const http::ResponseHead& head, const StageOptions&) {
-    if (x.identity == nullptr || !head.headers.has(http::Known::x_resource_tenant)) {
+    const std::string_view owner = other_tenant_named(x, head.headers);
+    if (owner.empty()) {
         return go_on();
     }
-    // Said twice, each counts: what is one tenant's and another's is not the caller's alone.
-    for (const http::Field& field : head.headers) {
-        if (field.known == http::Known::x_resource_tenant && !field.value.empty() &&
-            field.value != x.identity->tenant) {
-            report_cross_tenant(x, {.tenant = field.value}, "answer", false, 404);
-            return refuse(Code::not_found, "there is no such resource");
-        }
-    }
-    return go_on();
+    report_cross_tenant(x, {.tenant = owner}, "answer", false, 404);
+    return refuse(Code::not_found, "there is no such resource");
 }
 
 constexpr Stage row() {
