@@ -438,7 +438,9 @@ bool build_interim_head(Exchange& x, const http::ResponseHead& from) {
     out.headers.clear();
     const auto listed = http::ConnectionNames::of(from.headers);
     for (const Field& field : from.headers) {
-        if (goes_to_client(listed, field) && !out.headers.add(as_for_client(x, field))) {
+        // All that stages take out of an answer stays behind as well, whatever it is.
+        if (equal_ignore_case(field.name, "link") && goes_to_client(listed, field) &&
+            !out.headers.add(field)) {
             return false;
         }
     }

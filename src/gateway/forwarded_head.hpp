@@ -29,7 +29,7 @@ std::optional<std::int64_t> hops_left(const http::RequestHead& head);
 // Fills x.memory.response from the service's head. False: there are more fields than a message may
 // have.
 [[nodiscard]] bool build_response_head(Exchange& x, const http::ResponseHead& from);
-// The same for a 1xx head.
+// The same for a 1xx head. Of its fields clients see `Link` alone: what is worth an early hint.
 [[nodiscard]] bool build_interim_head(Exchange& x, const http::ResponseHead& from);
 // What the route changes about a service's answer, also one that was kept. False: there is no room.
 [[nodiscard]] bool change_answer(const Exchange& x, http::ResponseHead& head);

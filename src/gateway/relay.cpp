@@ -40,6 +40,7 @@ net::Task<Result<void>> Relay::transfer() {
     }
 
     const http::ResponseHead* head = answer_;
+    std::optional<Verdict> withheld;  // by what an interim answer says already
     for (int interim = 0; head == nullptr;) {
         Result<const http::ResponseHead*> got = co_await service_.read_head(head_deadline());
         if (!got) {
@@ -57,6 +58,9 @@ net::Task<Result<void>> Relay::transfer() {
         } else if (++interim > kInterimHeadsMax) {
             co_return fail(Errc::malformed, Fault::upstream,
                            "the service sent too many interim answers");
+        } else if (const Verdict verdict = withheld ? *withheld : judge(x_, **got);
+                   !verdict.goes_on()) {
+            withheld = verdict;
         } else if ((*got)->status != 100 && build_interim_head(x_, **got)) {
             // 100 answers the Expect that we did not pass on.
             sent = co_await x_.stream.send_interim(x_.memory.response);
@@ -74,7 +78,7 @@ net::Task<Result<void>> Relay::transfer() {
             co_return fail(Errc::cancelled, Fault::self, "it is sent again");
         }
     }
-    if (const Verdict verdict = judge(x_, *head); !verdict.goes_on()) {
+    if (const Verdict verdict = withheld ? *withheld : judge(x_, *head); !verdict.goes_on()) {
         x_.withheld = verdict;
         x_.upstream_ended = x_.shard.loop().now();
         co_return fail(Errc::cancelled, Fault::self, "the answer is withheld");

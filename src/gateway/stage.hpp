@@ -83,7 +83,8 @@ struct Stage {
     Verdict (*decide)(Exchange&, const StageOptions&);
     net::Task<Verdict> (*wait)(Exchange&, const StageOptions*) = nullptr;
     // The service's answer has begun: may it go to the client? What is refused is withheld, body
-    // and all. In reverse order, as on_response.
+    // and all. In reverse order, as on_response. Interim heads (1xx) are looked at as well: what
+    // one of them forbids is withheld with the answer behind it.
     Verdict (*judge)(Exchange&, const http::ResponseHead&, const StageOptions&) = nullptr;
     // On the way back, for stages that the request has passed, in reverse order.
     void (*on_response)(Exchange&, const StageOptions&) = nullptr;

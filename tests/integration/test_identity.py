@@ -7,14 +7,25 @@ import socket
 import time
 import unittest
 
-from support import tokens
+from support import services, tokens
 from support.clients import Client
 from support.h2 import H2Client
 from support.process import ask
 from support.scenario import Scenario
+from support.services import SocketService
 from support.wait import wait_until
 
 SIGNING_SECRET = "a secret that services share with the gateway"
+
+
+class EarlyOwner(SocketService):
+    """Says in an interim answer alone whose its answer is."""
+
+    def serve(self, sock):
+        for head in services.heads(sock):
+            owner = services.target(head).rsplit("=", 1)[1].encode()
+            sock.sendall(b"HTTP/1.1 103 Early Hints\r\nX-Resource-Tenant: %s\r\nLink: </near>\r\n\r\n" % owner)
+            services.respond(sock, body=b"secret")
 
 
 class Identity(Scenario):
@@ -264,6 +275,23 @@ class Tenants(Identity):
         self.assertEqual((404, "/api/v1/s0/owned", "answer"), (line["status"], line["resource"], line["namedIn"]))
         self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.TENANT}+{tokens.OTHER_TENANT}",
                            tokens.bearer())
+
+
+class Hints(Identity):
+    def test_what_an_interim_answer_calls_another_tenants_is_withheld_with_the_answer_behind_it(self):
+        service = EarlyOwner()
+        self.addCleanup(service.close)
+        gateway = self.start(self.text.replace(self.origin.url, service.url))
+        with Client(gateway.port) as client:
+            own = client.get(f"/api/v1/s0/x?by={tokens.TENANT}", tokens.bearer())
+            self.assertEqual((103, ["</near>"], []), (own.status, own.values("Link"), own.values("X-Resource-Tenant")))
+            self.assertEqual((200, b"secret"), ((answer := client.response()).status, answer.body))
+            # The first that comes is the refusal.
+            answer = client.get(f"/api/v1/s0/x?by={tokens.OTHER_TENANT}", tokens.bearer())
+            self.assertEqual(404, answer.status, answer)
+            self.assertNotIn(b"secret", answer.body)
+        lines = wait_until(lambda: self.events(gateway, "cross-tenant"), 5, "it is told")
+        self.assertEqual([(404, "answer")], [(line["status"], line["namedIn"]) for line in lines])
 
 
 class Injection(Identity):
