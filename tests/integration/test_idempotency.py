@@ -1,5 +1,7 @@
 """Idempotency-Key on routes that enforce it: a request is served once, on whichever gateway it is asked for again."""
 import concurrent.futures
+import hashlib
+import hmac
 import json
 import shutil
 import signal
@@ -236,7 +238,9 @@ class Alone(Once):
         wait_until(lambda: self.buy(gateway, "failed").status == 404 and self.shop.count() >= 3, 5, "what failed may be tried again")
 
     def test_one_who_fills_the_room_for_answers_takes_nobody_elses_key(self):
-        gateway = self.start()
+        gateway = self.start(self.text + """
+  - {name: hook, path: /api/v1/hook, service: shop, authenticate: {public: [/**]}, webhook_signature: {}}
+""", environment={"STRIPE_WEBHOOK_SECRET": "whsec"})
         victim = lambda key, target="/api/v1/must/e1": self.buy(   # noqa: E731
             gateway, key, target=target, header=tokens.bearer(tenant_id=tokens.OTHER_TENANT))
         self.assertEqual(["1"], victim("before").values("X-Order"))
@@ -250,6 +254,10 @@ class Alone(Once):
         self.assertEqual((["1"], ["true"]), (lambda a: (a.values("X-Order"), a.values("Idempotent-Replayed")))(victim("before")))
         new = [victim("after") for _ in range(2)]
         self.assertEqual([[], ["true"]], [answer.values("Idempotent-Replayed") for answer in new])
+        # Webhooks are let in once as ever.
+        at, paid = int(time.time()), b"paid"
+        signed = f"Stripe-Signature: t={at},v1={hmac.new(b'whsec', b'%d.' % at + paid, hashlib.sha256).hexdigest()}\r\n"
+        self.assertEqual([201, 409], [self.buy(gateway, "", paid, "/api/v1/hook", header=signed).status for _ in range(2)])
         # What had to go for it is used up: neither is it done again.
         again = set()
         with Client(gateway.port, seconds=60) as client:
@@ -257,7 +265,7 @@ class Alone(Once):
                 client.send(self.request(f"g-{number}", target="/api/v1/must/e1"))
                 again.add(client.response("POST").status)
         self.assertEqual({201, 409}, again)
-        self.assertEqual(2 + greedy, self.shop.count())
+        self.assertEqual(3 + greedy, self.shop.count(), "all of its own, two of the other and the webhook")
         self.events(gateway, "are given up for want of room")
         self.assertEqual(0, self.unguarded(gateway, "/api/v1/must/**"))
 
@@ -367,12 +375,10 @@ class Together(Once):
             wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "ok", 10, "Redis")
             self.assertStops(gateway)
 
-
     def test_a_pause_of_the_store_does_not_serve_it_twice(self):
         # Shorter than Redis has to answer, and longer: then the connection is given up and made anew.
         for within, pause in ((1000, 400), (200, 600)):
-            self.environment = {**self.environment, "REDIS_COMMAND_TIMEOUT_MS": str(within)}
-            gateway, = self.fleet(1)
+            gateway, = self.fleet(1, self.text + f"state: {{redis: {{command_timeout_ms: {within}}}}}\n")
             first = self.buy(gateway, f"k-{within}")
             self.assertEqual(201, first.status)
             wait_until(lambda g=gateway, k=f"k-{within}": self.buy(g, k).values("Idempotent-Replayed") == ["true"], 5, "it is kept")
