@@ -37,7 +37,7 @@ SharedState::SharedState(Foundation& base, Workers& workers, SharedStateListener
       workers_(workers),
       listener_(std::move(listener)),
       limit_link_(base.loop, unique_name(base.settings->instance_id)),
-      idempotency_link_(base.loop),
+      idempotency_link_(base.loop, base.log, {}),
       answer_link_(base.loop, unique_name(base.settings->instance_id)),
       limits_(std::size_t{base.settings->limits.memory_mb} * 1024 * 1024, Random::fresh_seed(),
               limit_link_),

@@ -1,7 +1,7 @@
 // A request's question to the store: am I the first?
 #pragma once
 
-#include <optional>
+#include <expected>
 #include <string>
 
 #include "gateway/exchange.hpp"
@@ -9,10 +9,15 @@
 
 namespace gw::gateway {
 
-// Puts `claim` under `key` if nothing is there, for as long as `ttl`. Nothing: the store does not
-// answer in time; what it puts there later is taken away again. The shard has an
-// idempotency_store().
-net::Task<std::optional<IdempotencyStore::Claimed>> ask_claim(Exchange& x, std::string key,
-                                                              std::string claim, Millis ttl);
+// Puts `claim` there if nothing is, for as long as `ttl`. An error: why the store does not tell in
+// time; what it puts there later is taken away again. Waits two seconds at most, and half of what
+// is left of the request's time. The shard has an idempotency_store().
+net::Task<std::expected<IdempotencyStore::Claimed, Unclaimed>> ask_claim(Exchange& x,
+                                                                         ClaimPlace place,
+                                                                         std::string claim,
+                                                                         Millis ttl);
+
+// The request goes on all the same: it is counted, and told of.
+void go_unguarded(Exchange& x, Unclaimed why);
 
 }  // namespace gw::gateway

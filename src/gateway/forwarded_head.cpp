@@ -401,7 +401,7 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
                "room was kept for our own fields");
     }
     if (x.idempotency) [[unlikely]] {
-        x.idempotency->take_head(out);
+        x.idempotency->take_head(x, out);
     }
     if (x.webhook != nullptr) [[unlikely]] {
         x.webhook->answered(from.status);
@@ -411,6 +411,13 @@ bool build_response_head(Exchange& x, const http::ResponseHead& from) {
     }
     add_own_fields(x, out);
     return true;
+}
+
+std::string_view answering_version(const Exchange& x) {
+    if (x.idempotency && x.idempotency->replays() != nullptr) {
+        return x.idempotency->replays()->value(x.version_field);
+    }
+    return x.generation.site->services[x.service_index].name;
 }
 
 bool change_answer(const Exchange& x, http::ResponseHead& head) {
@@ -423,7 +430,8 @@ bool change_answer(const Exchange& x, http::ResponseHead& head) {
     if (!x.version_field.empty()) {
         head.headers.erase_if(
             [&](const Field& field) { return equal_ignore_case(field.name, x.version_field); });
-        if (!head.headers.add(x.version_field, x.generation.site->services[x.service_index].name)) {
+        const std::string_view version = answering_version(x);
+        if (!version.empty() && !head.headers.add(x.version_field, version)) {
             return false;
         }
     }

@@ -31,6 +31,8 @@ std::optional<std::int64_t> hops_left(const http::RequestHead& head);
 [[nodiscard]] bool build_response_head(Exchange& x, const http::ResponseHead& from);
 // The same for a 1xx head. Of its fields clients see `Link` alone: what is worth an early hint.
 [[nodiscard]] bool build_interim_head(Exchange& x, const http::ResponseHead& from);
+// The name of the service that answers, or that has answered first: "" where that was not kept.
+[[nodiscard]] std::string_view answering_version(const Exchange& x);
 // What the route changes about a service's answer, also one that was kept. False: there is no room.
 [[nodiscard]] bool change_answer(const Exchange& x, http::ResponseHead& head);
 

@@ -16,14 +16,14 @@ inline bool is_final(int status) {
 
 class HeldClaim {
   public:
-    // `claim` stands under `key` in the store, which outlives this.
-    HeldClaim(IdempotencyStore& store, std::string key, std::string claim)
-        : store_(store), key_(std::move(key)), claim_(std::move(claim)) {}
+    // `claim` stands there in the store, which outlives this.
+    HeldClaim(IdempotencyStore& store, ClaimPlace place, std::string claim)
+        : store_(store), place_(std::move(place)), claim_(std::move(claim)) {}
     HeldClaim(const HeldClaim&) = delete;
     HeldClaim& operator=(const HeldClaim&) = delete;
     ~HeldClaim() {
         if (!used_) {
-            store_.release(std::move(key_), std::move(claim_));
+            store_.release(std::move(place_), std::move(claim_));
         }
     }
 
@@ -32,7 +32,7 @@ class HeldClaim {
 
   private:
     IdempotencyStore& store_;
-    std::string key_;
+    ClaimPlace place_;
     std::string claim_;
     bool used_ = false;
 };

@@ -29,10 +29,10 @@ void fields(Visitor& field, IdempotencyOptions& o) {
           "largest body of a request with a key: it is held to compare it");
     field("answer_bytes_max", o.answer_bytes_max, Range{0, 1'048'576},
           "largest body of an answer that is kept; the key of a larger one is used up");
-    field(
-        "without_store", o.without_store,
-        "while the store does not answer: `serve` as if there were no key, which the service gets "
-        "all the same, or `refuse`");
+    field("without_store", o.without_store,
+          "while the store does not answer, or has no room for further keys: `serve` as if there "
+          "were "
+          "no key, which the service gets all the same, or `refuse`");
 }
 
 }  // namespace gw::gateway

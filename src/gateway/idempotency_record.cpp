@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view kRunning = "running";
 constexpr std::string_view kTooLarge = "too-large";
+constexpr std::string_view kWithheld = "withheld";
 constexpr std::string_view kAnswered = "answered";
 constexpr std::size_t kFieldsMost = http::Headers::kFieldsMax - 40;  // beside our own
 
@@ -58,6 +59,10 @@ std::string write_too_large(std::string_view request) {
     return joined(kTooLarge, request);
 }
 
+std::string write_withheld(std::string_view request) {
+    return joined(kWithheld, request);
+}
+
 std::string write_answered(std::string_view request, const StoredAnswer& answer) {
     std::string out = joined(kAnswered, request);
     out.append(" ").append(std::to_string(answer.status));
@@ -79,9 +84,9 @@ std::optional<IdempotencyRecord> read_idempotency(std::string_view text) {
     if (is == kRunning) {
         word(text);  // the nonce, which gateways of before do not write
     }
-    if (is == kRunning || is == kTooLarge) {
-        record.is =
-            is == kRunning ? IdempotencyRecord::Is::running : IdempotencyRecord::Is::too_large;
+    if (is == kRunning || is == kTooLarge || is == kWithheld) {
+        using Is = IdempotencyRecord::Is;
+        record.is = is == kRunning ? Is::running : is == kTooLarge ? Is::too_large : Is::withheld;
         return text.empty() ? std::optional(std::move(record)) : std::nullopt;
     }
     std::size_t lines = 0;

@@ -13,7 +13,8 @@ struct IdempotencyRecord {
     enum class Is : std::uint8_t {
         running,    // somebody serves it
         answered,   // with `answer`
-        too_large,  // it was answered with more than is kept
+        too_large,  // it was answered with more than is kept, or than there was room for
+        withheld,   // it was answered with what its client may not have
     };
     Is is = Is::running;
     std::string_view request{};  // the digest of the request that came with the key first
@@ -23,6 +24,7 @@ struct IdempotencyRecord {
 // nonce: of one claim among all, one word.
 std::string write_running(std::string_view request, std::string_view nonce);
 std::string write_too_large(std::string_view request);
+std::string write_withheld(std::string_view request);
 // status, lines and body of `answer`.
 std::string write_answered(std::string_view request, const StoredAnswer& answer);
 

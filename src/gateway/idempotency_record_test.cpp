@@ -21,6 +21,7 @@ TEST(IdempotencyRecord, IsReadAsItWasWritten) {
     EXPECT_EQ(read_idempotency(write_running("abc", "1f"))->is, Is::running);
     EXPECT_EQ(read_idempotency(write_running("abc", "1f"))->request, "abc");
     EXPECT_EQ(read_idempotency(write_too_large("abc"))->is, Is::too_large);
+    EXPECT_EQ(read_idempotency(write_withheld("abc"))->is, Is::withheld);
     const std::string body("a \r\n\0 body", 10);
     const std::string text = write_answered("abc", answer_of(201, body));
     const auto record = read_idempotency(text);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/ensure.hpp"
+#include "base/text.hpp"
 #include "gateway/forwarded_head.hpp"
 #include "gateway/held_claim.hpp"
 #include "gateway/pipeline.hpp"
@@ -51,9 +52,11 @@ IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
         caller = shown.empty() ? caller : x.memory.arena.join(caller, " ", shown);
         cookies = lines_of(head.headers, {http::Known::cookie});
     }
-    key_ = "idempotency:" +
-           security::digest_of({x.identity ? "user" : "address", tenant, caller, x.route->name,
-                                head.headers.value(http::Known::idempotency_key)});
+    place_ = {
+        .key = "idempotency:" +
+               security::digest_of({x.identity ? "user" : "address", tenant, caller, x.route->name,
+                                    head.headers.value(http::Known::idempotency_key)}),
+        .tenant = std::string(tenant)};
     const std::string_view type = head.headers.value(http::Known::content_type);
     const std::string_view body = x.held ? x.held->bytes : std::string_view{};
     request_ =
@@ -67,7 +70,7 @@ IdempotencyWork::IdempotencyWork(Exchange& x, IdempotencyStore& store,
 
 IdempotencyWork::~IdempotencyWork() {
     if (mine_) {
-        store_.release(std::move(key_), std::move(claim_));
+        store_.release(std::move(place_), std::move(claim_));
     }
 }
 
@@ -90,8 +93,9 @@ Verdict IdempotencyWork::claimed(Exchange& x, const IdempotencyStore::Claimed& f
             x.retry_after_s = 1;
             return refuse(Code::conflict, "a request with this Idempotency-Key is being served");
         case Is::too_large:
-            return refuse(Code::conflict,
-                          "this Idempotency-Key was used; its answer was too large to be kept");
+            return refuse(Code::conflict, "this Idempotency-Key was used; its answer is not kept");
+        case Is::withheld:
+            return refuse(Code::not_found, "there is no such resource");
         case Is::answered:
             break;
     }
@@ -99,23 +103,33 @@ Verdict IdempotencyWork::claimed(Exchange& x, const IdempotencyStore::Claimed& f
     return answer();
 }
 
-void IdempotencyWork::take_head(const http::ResponseHead& head) {
+void IdempotencyWork::take_head(const Exchange& x, const http::ResponseHead& head) {
     // Beside our own fields it has to fit a message.
     constexpr std::size_t kFieldsKept = http::Headers::kFieldsMax - 40;
     if (!mine_ || !is_final(head.status)) {
         return;
     }
-    if (head.headers.size() > kFieldsKept || (head.framing == http::Framing::length &&
-                                              head.content_length > options_.answer_bytes_max)) {
+    if (head.headers.size() >= kFieldsKept || (head.framing == http::Framing::length &&
+                                               head.content_length > options_.answer_bytes_max)) {
         settle(write_too_large(request_));
         return;
     }
     takes_ = true;
     answer_.status = head.status;
     for (const http::Field& field : head.headers) {
-        if (field.known != http::Known::content_length) {
+        if (field.known != http::Known::content_length &&
+            !equal_ignore_case(field.name, x.version_field)) {
             answer_.add(field.name, field.value, field.known);
         }
+    }
+    if (!x.version_field.empty()) {
+        answer_.add(x.version_field, answering_version(x), http::Known::other);
+    }
+}
+
+void IdempotencyWork::withheld(int status) {
+    if (mine_ && is_final(status)) {
+        settle(write_withheld(request_));
     }
 }
 
@@ -138,14 +152,14 @@ void IdempotencyWork::renew(Instant now, Millis service) {
     const Instant until = now + claim_time(service);
     if (mine_ && until - claimed_until_ >= kRenewalMin) {
         claimed_until_ = until;
-        store_.renew(key_, claim_, claim_time(service));
+        store_.renew(place_, claim_, claim_time(service));
     }
 }
 
 void IdempotencyWork::settle(std::string value) {
     mine_ = takes_ = false;
     body_ = {};
-    store_.keep(std::move(key_), std::move(claim_), std::move(value),
+    store_.keep(std::move(place_), std::move(claim_), std::move(value),
                 std::chrono::seconds(options_.ttl_s));
 }
 

@@ -25,7 +25,7 @@ class IdempotencyWork {
     ~IdempotencyWork();
 
     // In the store: of the caller, the route and the key, so that nobody meets another's.
-    [[nodiscard]] const std::string& key() const { return key_; }
+    [[nodiscard]] const ClaimPlace& place() const { return place_; }
     // What stands there while this request is served.
     [[nodiscard]] const std::string& claim() const { return claim_; }
     // How long the claim has to hold: `service` is what the service may take for what comes next.
@@ -36,9 +36,12 @@ class IdempotencyWork {
 
     // Whether the service's answer is wanted although the client is gone.
     [[nodiscard]] bool outlives_client() const { return mine_; }
-    // The head as the client gets it, before our own fields.
-    void take_head(const http::ResponseHead& head);
+    // The head as the client gets it, before what is changed in each answer and our own fields.
+    void take_head(const Exchange& x, const http::ResponseHead& head);
     void take_body(const http::BodyPart& part);
+    // The client is not to have the service's answer: what was done is done all the same, and who
+    // asks again is told the same as now.
+    void withheld(int status);
     // The service is still at it, and may take `service` for what comes next.
     void renew(Instant now, Millis service);
 
@@ -55,7 +58,7 @@ class IdempotencyWork {
 
     IdempotencyStore& store_;
     const IdempotencyOptions& options_;
-    std::string key_;
+    ClaimPlace place_;
     std::string request_;  // its digest
     std::string claim_;
     Instant claimed_until_;

@@ -10,14 +10,15 @@ namespace {
 // Says yes to each claim, and remembers what it is told.
 class Noted final : public IdempotencyStore {
   public:
-    void claim(std::string, std::string, Millis, Answered) override {}
-    void renew(std::string, std::string claim, Millis ttl) override {
+    void claim(ClaimPlace, std::string, Millis, Instant, Answered) override {}
+    void renew(ClaimPlace, std::string claim, Millis ttl) override {
         renewed.emplace_back(std::move(claim), ttl);
     }
-    void keep(std::string, std::string claim, std::string, Millis) override {
-        kept.push_back(std::move(claim));
+    void keep(ClaimPlace, std::string, std::string value, Millis) override {
+        kept.push_back(std::move(value));
     }
-    void release(std::string, std::string claim) override { released.push_back(std::move(claim)); }
+    void release(ClaimPlace, std::string claim) override { released.push_back(std::move(claim)); }
+    void went_unguarded(std::string, Unclaimed) override {}
 
     std::vector<std::pair<std::string, Millis>> renewed;
     std::vector<std::string> kept;
@@ -45,7 +46,7 @@ class IdempotencyWorkTest : public testing::Test {
 TEST_F(IdempotencyWorkTest, NoTwoRequestsHaveTheSameClaim) {
     const IdempotencyWork one(x_, store_, options_);
     const IdempotencyWork other(x_, store_, options_);
-    EXPECT_EQ(one.key(), other.key());
+    EXPECT_EQ(one.place().key, other.place().key);
     EXPECT_NE(one.claim(), other.claim());
 }
 
@@ -83,6 +84,37 @@ TEST_F(IdempotencyWorkTest, ARequestThatFailsGivesUpItsOwnClaim) {
         ASSERT_TRUE(work.claimed(x_, {.mine = true}).goes_on());
     }
     EXPECT_EQ(store_.released, std::vector{claim});
+}
+
+TEST_F(IdempotencyWorkTest, WhatWasDoneStaysDoneWhereItsAnswerIsWithheld) {
+    IdempotencyWork work(x_, store_, options_);
+    ASSERT_TRUE(work.claimed(x_, {.mine = true}).goes_on());
+    work.withheld(503);  // may be tried again
+    EXPECT_TRUE(store_.kept.empty());
+    work.withheld(200);
+    ASSERT_EQ(store_.kept.size(), 1U);
+    IdempotencyWork again(x_, store_, options_);
+    const Verdict verdict = again.claimed(x_, {.value = store_.kept[0]});
+    ASSERT_FALSE(verdict.goes_on());
+    EXPECT_EQ(verdict.code(), Code::not_found);
+    EXPECT_TRUE(store_.released.empty());
+}
+
+TEST_F(IdempotencyWorkTest, TheVersionThatAnsweredFirstIsKept) {
+    x_.version_field = "X-Version";
+    x_.service_index = 0;
+    IdempotencyWork work(x_, store_, options_);
+    ASSERT_TRUE(work.claimed(x_, {.mine = true}).goes_on());
+    http::ResponseHead head;
+    head.status = 201;
+    ASSERT_TRUE(head.headers.add("x-version", "the service's own"));
+    work.take_head(x_, head);
+    work.take_body({"done", true});
+    ASSERT_EQ(store_.kept.size(), 1U);
+    const auto record = read_idempotency(store_.kept[0]);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->answer.fields.size(), 1U);
+    EXPECT_EQ(record->answer.value("X-Version"), "event-service");
 }
 
 }  // namespace

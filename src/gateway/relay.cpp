@@ -80,6 +80,12 @@ net::Task<Result<void>> Relay::transfer() {
     }
     if (const Verdict verdict = withheld ? *withheld : judge(x_, *head); !verdict.goes_on()) {
         x_.withheld = verdict;
+        if (x_.idempotency) {
+            x_.idempotency->withheld(head->status);
+        }
+        if (x_.webhook != nullptr) {
+            x_.webhook->answered(head->status);
+        }
         x_.upstream_ended = x_.shard.loop().now();
         co_return fail(Errc::cancelled, Fault::self, "the answer is withheld");
     }

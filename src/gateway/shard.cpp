@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gateway/security_event.hpp"
+#include "gateway/stages.hpp"
 #include "gateway/websocket_options.hpp"
 #include "http/method_names.hpp"
 #include "identity/identity.hpp"
@@ -29,6 +30,11 @@ const char* why(Hit hit) {
             return "the account was banned";
     }
     std::unreachable();
+}
+
+bool serves_once(const Route& route) {
+    return find_options(route.options, stages::idempotency) != nullptr ||
+           find_options(route.options, stages::webhook_signature) != nullptr;
 }
 
 // Of a route that lists no methods, what is asked for most.
@@ -118,6 +124,9 @@ void Shard::adopt(std::shared_ptr<const Site> site) {
     for (const auto& route : next.site->routes.routes()) {
         next.route_series.push_back(&metrics_.route(route->path));
         await_answers(*route, *next.route_series.back());
+        if (serves_once(*route)) {
+            next.route_series.back()->guards();
+        }
         for (const std::size_t service : route->canaries) {
             next.service_series[service]->takes(observe::UpstreamSeries::kCanary);
         }

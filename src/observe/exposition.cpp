@@ -210,6 +210,11 @@ std::uint64_t add_breakers(Sums& sums, const std::vector<Exposition::BreakerFact
 
 void add_worker(Sums& sums, const MetricBlock& block, std::size_t worker) {
     block.upstreams.each([&](const UpstreamSeries& upstream) { add_upstream(sums, upstream); });
+    block.routes.each([&](const RouteSeries& route) {
+        if (route.is_guarded()) {
+            sums.add(Metric::idempotency_unguarded_total, {route.name}, route.unguarded.value());
+        }
+    });
     block.protocols.each([&](const ProtocolGauges& protocol) {
         sums.add(Metric::http_requests_in_progress, {protocol.name}, protocol.in_progress.value());
         sums.add(Metric::active_connections, {protocol.name}, protocol.active_connections.value());

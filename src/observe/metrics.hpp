@@ -100,9 +100,14 @@ class RouteSeries {
     GrowingList<MethodSeries> methods;
     SizeHistogram request_size;
     SizeHistogram response_size;
+    Counter unguarded;  // went on although nobody could tell whether they came before
+    // Its requests, or some of them, are served once.
+    void guards() { guards_.store(true, std::memory_order_relaxed); }
+    [[nodiscard]] bool is_guarded() const { return guards_.load(std::memory_order_relaxed); }
 
   private:
     Budgets& budgets_;
+    std::atomic<bool> guards_{false};
 };
 
 enum class UpstreamError : std::uint8_t {

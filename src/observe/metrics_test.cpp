@@ -392,6 +392,21 @@ TEST_F(Metrics, ARouteThatNobodyAskedForHasNoSeries) {
     EXPECT_EQ(exposition_.text().find("/never"), std::string::npos);
 }
 
+TEST_F(Metrics, ARouteThatServesOnceTellsHowOftenItCouldNotFromTheStart) {
+    std::array<MetricBlock, 2> blocks;
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        exposition_.add_block(blocks[i], i);
+        blocks[i].route("/once").guards();
+        blocks[i].route("/plain");
+    }
+    const std::string once = R"(idempotency_unguarded_total{service="api-gateway",route="/once"})";
+    EXPECT_EQ(value_of(exposition_.text(), once), "0");
+    EXPECT_EQ(exposition_.text().find("/plain"), std::string::npos);
+    blocks[0].route("/once").unguarded.add();
+    blocks[1].route("/once").unguarded.add();
+    EXPECT_EQ(value_of(exposition_.text(), once), "2");
+}
+
 TEST_F(Metrics, CachesTellHowOftenTheyHelp) {
     MetricBlock block;
     exposition_.add_block(block, 0);
@@ -475,6 +490,7 @@ TEST_F(Metrics, NamesAndLabelsAreTheRecordedOnes) {
     MetricBlock block;
     exposition_.add_block(block, 0);
     block.route("/a/**").finished("GET", 200, Millis{3}, 0, 1);
+    block.route("/a/**").guards();
     block.upstream("s").answered(200, Millis{1});
     for (const auto role :
          {UpstreamSeries::kMirror, UpstreamSeries::kPart, UpstreamSeries::kCanary}) {

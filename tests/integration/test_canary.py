@@ -59,6 +59,13 @@ class Canary(Shaping):
         self.assertEqual("next", self.ask(told, "/x/1", "X-Beta: yes\r\n").value("x-served-by"))
         self.assertEqual("stable", self.ask(told, "/x/1").value("x-served-by"))
 
+    def test_who_asks_again_is_told_the_version_that_answered_first(self):
+        gateway = self.begin("{service: next, header: 'X-Beta: yes'}", ", answer_field: X-Served-By", ", idempotency: {}")
+        buy = lambda header="": self.ask(gateway, "/x/1", f"Idempotency-Key: k\r\nContent-Length: 0\r\n{header}", "POST")   # noqa: E731
+        for answer in (buy("X-Beta: yes\r\n"), buy(), buy("X-Beta: yes\r\n")):
+            self.assertEqual(("next", "next"), (json.loads(answer.body), answer.value("x-served-by")))
+        self.assertEqual((1, 0), (len(self.next.seen), len(self.stable.seen)))
+
     def test_answers_are_kept_apart(self):
         gateway = self.begin("{service: next, header: 'X-Beta: yes'}", route=", cache: {ttl_s: 60}")
         for _ in range(2):

@@ -1,5 +1,7 @@
 """Idempotency-Key on routes that enforce it: a request is served once, on whichever gateway it is asked for again."""
 import concurrent.futures
+import hashlib
+import hmac
 import json
 import shutil
 import signal
@@ -25,21 +27,22 @@ class Till(Handler):
             shop.sold.append((self.headers.get("Idempotency-Key"), body))
             number = len(shop.sold)
         shop.turns.get(number, shop.go).wait(20)
+        owner = [("X-Resource-Tenant", shop.owner)] if shop.owner else []
         self.respond(shop.status, json.dumps({"order": number}).encode() + b" " * shop.size,
-                     [("Content-Type", "application/json"), ("X-Order", str(number))])
+                     [("Content-Type", "application/json"), ("X-Order", str(number)), *owner])
 
     do_PUT = do_GET = do_POST
 
 
 class Shop(WebService):
     """Counts what it sells. A cleared `go` makes it wait, or one of `turns` by its number; `status` says how it answers,
-    `size` how much."""
+    `size` how much, `owner` whose it says that is."""
     handler = Till
 
     def __init__(self):
         self.sold, self.turns = [], {}
         self.lock = threading.Lock()
-        self.status, self.size = 201, 0
+        self.status, self.size, self.owner = 201, 0, None
         super().__init__()
 
     def count(self):
@@ -75,6 +78,9 @@ routes:
         with Client(gateway.port, seconds=20) as client:
             client.send(self.request(key, *arguments, **options))
             return client.response("POST")
+
+    def unguarded(self, gateway, route="/api/v1/buy/**"):
+        return metric(gateway, "idempotency_unguarded_total", route=route)
 
     def assertRefused(self, status, code, answer):
         self.assertEqual((status, code), (answer.status, json.loads(answer.body)["code"]), answer)
@@ -221,6 +227,55 @@ class Alone(Once):
         self.assertRefused(409, "conflict", self.buy(gateway, "large"))
         self.assertEqual(2, self.shop.count())
 
+    def test_what_is_withheld_was_done_all_the_same(self):
+        gateway = self.start()
+        self.shop.owner = tokens.OTHER_TENANT
+        for _ in range(3):
+            self.assertRefused(404, "not_found", self.buy(gateway, "k"))
+        self.assertRefused(422, "validation_failed", self.buy(gateway, "k", b"another"))
+        self.assertEqual(1, self.shop.count())
+        self.shop.status = 500
+        wait_until(lambda: self.buy(gateway, "failed").status == 404 and self.shop.count() >= 3, 5, "what failed may be tried again")
+
+    def test_one_who_fills_the_room_for_answers_takes_nobody_elses_key(self):
+        gateway = self.start(self.text + """
+  - {name: hook, path: /api/v1/hook, service: shop, authenticate: {public: [/**]}, webhook_signature: {}}
+""", environment={"STRIPE_WEBHOOK_SECRET": "whsec"})
+        victim = lambda key, target="/api/v1/must/e1": self.buy(   # noqa: E731
+            gateway, key, target=target, header=tokens.bearer(tenant_id=tokens.OTHER_TENANT))
+        self.assertEqual(["1"], victim("before").values("X-Order"))
+        self.shop.size, greedy = 60_000, 1_150      # 69 of 64 MB
+        with Client(gateway.port, seconds=60) as client:
+            for number in range(greedy):
+                client.send(self.request(f"g-{number}", target="/api/v1/must/e1"))
+                self.assertEqual(201, client.response("POST").status)
+        self.shop.size = 0
+        self.assertEqual(1 + greedy, self.shop.count())
+        self.assertEqual((["1"], ["true"]), (lambda a: (a.values("X-Order"), a.values("Idempotent-Replayed")))(victim("before")))
+        new = [victim("after") for _ in range(2)]
+        self.assertEqual([[], ["true"]], [answer.values("Idempotent-Replayed") for answer in new])
+        # Webhooks are let in once as ever.
+        at, paid = int(time.time()), b"paid"
+        signed = f"Stripe-Signature: t={at},v1={hmac.new(b'whsec', b'%d.' % at + paid, hashlib.sha256).hexdigest()}\r\n"
+        self.assertEqual([201, 409], [self.buy(gateway, "", paid, "/api/v1/hook", header=signed).status for _ in range(2)])
+        # What had to go for it is used up: neither is it done again.
+        again = set()
+        with Client(gateway.port, seconds=60) as client:
+            for number in range(greedy):
+                client.send(self.request(f"g-{number}", target="/api/v1/must/e1"))
+                again.add(client.response("POST").status)
+        self.assertEqual({201, 409}, again)
+        self.assertEqual(3 + greedy, self.shop.count(), "all of its own, two of the other and the webhook")
+        self.events(gateway, "are given up for want of room")
+        self.assertEqual(0, self.unguarded(gateway, "/api/v1/must/**"))
+
+    def test_whether_requests_go_on_unguarded_is_counted_from_the_start(self):
+        gateway = self.start()
+        text = ask(gateway.admin_port, "/metrics")[2]
+        told = sorted(line for line in text.splitlines() if line.startswith("idempotency_unguarded_total{"))
+        self.assertEqual([f'idempotency_unguarded_total{{service="api-gateway",route="{route}"}} 0'
+                          for route in ("/api/v1/buy/**", "/api/v1/must/**", "/api/v1/sign-up")], told)
+
     def test_a_key_may_be_needed_and_is_for_changes_only(self):
         gateway = self.start()
         self.assertRefused(422, "validation_failed", self.buy(gateway, "", target="/api/v1/must/e1"))
@@ -304,15 +359,44 @@ class Together(Once):
             self.buy(other, "k")))
 
     def test_without_the_store_it_is_served_or_refused_as_the_route_says(self):
-        for option, statuses in (("serve", [201, 201]), ("refuse", [503, 503])):
+        for option, statuses, unguarded in (("serve", [201, 201], 2), ("refuse", [503, 503], 0)):
             gateway, = self.fleet(1, self.config(f"without_store: {option}"))
             os.kill(self.redis.process.pid, signal.SIGSTOP)
             try:
                 self.assertEqual(statuses, [self.buy(gateway, f"away-{option}").status for _ in range(2)])
             finally:
                 os.kill(self.redis.process.pid, signal.SIGCONT)
+            self.assertEqual(unguarded, self.unguarded(gateway))
+            if unguarded:
+                line, = self.events(gateway, "nobody can tell whether they came before")
+                self.assertEqual(("WARN", 1, "/api/v1/buy/**"), (line["level"], line["requests"], line["route"]))
+                wait_until(lambda g=gateway: sum(l.get("outcome", "").startswith("upstream: the state store") for l in g.lines) == 2,
+                           5, "access lines name them")
             wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "ok", 10, "Redis")
             self.assertStops(gateway)
+
+    def test_a_pause_of_the_store_does_not_serve_it_twice(self):
+        # Shorter than Redis has to answer, and longer: then the connection is given up and made anew.
+        for within, pause in ((1000, 400), (200, 600)):
+            gateway, = self.fleet(1, self.text + f"state: {{redis: {{command_timeout_ms: {within}}}}}\n")
+            first = self.buy(gateway, f"k-{within}")
+            self.assertEqual(201, first.status)
+            wait_until(lambda g=gateway, k=f"k-{within}": self.buy(g, k).values("Idempotent-Replayed") == ["true"], 5, "it is kept")
+            self.assertEqual("OK", cli(self.redis.port, "CLIENT", "PAUSE", str(pause), "ALL"))
+            again = self.buy(gateway, f"k-{within}")
+            self.assertEqual((201, ["true"], first.body), (again.status, again.values("Idempotent-Replayed"), again.body))
+            self.assertEqual(0, self.unguarded(gateway))
+            self.assertStops(gateway)
+
+    def test_a_key_that_is_known_is_found_where_redis_takes_no_writes(self):
+        gateway, = self.fleet(1)
+        self.assertEqual(201, self.buy(gateway, "known").status)
+        wait_until(lambda: self.buy(gateway, "known").values("Idempotent-Replayed") == ["true"], 5, "its answer is kept")
+        cli(self.redis.port, "CONFIG", "SET", "maxmemory", "1")
+        self.assertEqual(201, self.buy(gateway, "new").status)
+        wait_until(lambda: json.loads(ask(gateway.port, "/health")[2])["state"]["status"] != "ok", 10, "it takes no writes")
+        self.assertEqual(["true"], self.buy(gateway, "known").values("Idempotent-Replayed"))
+        self.assertEqual((2, 1), (self.shop.count(), self.unguarded(gateway)))
 
 
 if __name__ == "__main__":

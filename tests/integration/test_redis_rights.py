@@ -112,6 +112,8 @@ class Rights(Once):
         wait_until(lambda: "SET idempotency:*" in self.refused(gateway), 5, "the log names it")
         self.assertEqual([201, 201], self.hook(gateway, b"paid"))
         wait_until(lambda: "SET webhook:*" in self.refused(gateway), 5, "the log names the other as well")
+        unguarded = ask(gateway.admin_port, "/metrics")[2]
+        self.assertEqual(2, len(re.findall(r"^idempotency_unguarded_total{.*} 2$", unguarded, re.M)), "both routes are counted")
         told = [line for line in gateway.events if line.get("msg", "").startswith(REFUSED)]
         self.assertEqual(["ERROR", "ERROR"], [line["level"] for line in told], "once for each change")
         # The rest goes on.

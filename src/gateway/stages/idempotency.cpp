@@ -33,15 +33,18 @@ Verdict decide(Exchange& x, const IdempotencyOptions& o) {
 net::Task<Verdict> claim(Exchange& x, const StageOptions* options) {
     const auto& o = static_cast<const IdempotencyOptions&>(*options);
     x.idempotency.emplace(x, *x.shard.idempotency_store(), o);
-    const auto claimed = co_await ask_claim(x, x.idempotency->key(), x.idempotency->claim(),
+    const auto claimed = co_await ask_claim(x, x.idempotency->place(), x.idempotency->claim(),
                                             IdempotencyWork::claim_time(x.route->timeout));
     if (claimed) {
         co_return x.idempotency->claimed(x, *claimed);
     }
     x.idempotency.reset();
-    co_return o.without_store == WithoutStore::serve
-        ? go_on()
-        : refuse(Code::overloaded, "whether this Idempotency-Key was used cannot be told now");
+    if (o.without_store == WithoutStore::refuse) {
+        co_return refuse(Code::overloaded,
+                         "whether this Idempotency-Key was used cannot be told now");
+    }
+    go_unguarded(x, claimed.error());
+    co_return go_on();
 }
 
 net::Task<Verdict> hold_and_claim(Exchange& x, const StageOptions* options) {

@@ -130,21 +130,25 @@ net::Task<Verdict> verify(Exchange& x, const StageOptions* options) {
         co_return verdict;
     }
     // By what was signed: the field can be written in many ways.
-    std::string key =
-        "webhook:" + security::digest_of({x.route->name, claim_of(x, o)->timestamp, x.held->bytes});
+    ClaimPlace place{
+        .key = "webhook:" +
+               security::digest_of({x.route->name, claim_of(x, o)->timestamp, x.held->bytes}),
+        .kind = ClaimKind::webhook,
+        .tenant = x.route->name};  // one provider does not take the room of another
     std::array<char, 16> nonce;
     x.shard.random().hex(nonce.data(), nonce.size() / 2);
     std::string mine(nonce.data(), nonce.size());
-    const auto claimed = co_await ask_claim(x, key, mine, claim_time(o));
+    const auto claimed = co_await ask_claim(x, place, mine, claim_time(o));
     // Without the store each gateway trusts the time alone: none may be lost.
     if (!claimed) {
+        go_unguarded(x, claimed.error());
         co_return go_on();
     }
     if (!claimed->mine) {
         co_return refuse(Code::conflict, "this webhook was received before");
     }
-    x.webhook =
-        std::make_unique<HeldClaim>(*x.shard.idempotency_store(), std::move(key), std::move(mine));
+    x.webhook = std::make_unique<HeldClaim>(*x.shard.idempotency_store(), std::move(place),
+                                            std::move(mine));
     co_return go_on();
 }
 
