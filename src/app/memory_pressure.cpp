@@ -26,13 +26,12 @@ void MemoryPressure::changed(gateway::Pressure pressure, std::uint64_t used) {
     now_ = pressure;
     workers_.each([&](Worker& worker) { worker.adopt_pressure(pressure); });
     base_.exposition.memory_pressure(static_cast<int>(pressure));
-    const auto resident = static_cast<std::int64_t>(used >> 20);
+    const auto used_mb = static_cast<std::int64_t>(used >> 20);
     if (pressure == gateway::Pressure::none) {
-        base_.log.info("there is memory again", {{"residentMb", resident}});
+        base_.log.info("there is memory again", {{"usedMb", used_mb}});
     } else {
-        base_.log.warn(
-            "memory runs short: requests are refused, reads first",
-            {{"residentMb", resident}, {"pressure", static_cast<std::int64_t>(pressure)}});
+        base_.log.warn("memory runs short: requests are refused, reads first",
+                       {{"usedMb", used_mb}, {"pressure", static_cast<std::int64_t>(pressure)}});
     }
 }
 

@@ -356,6 +356,7 @@ void Process::publish_health() {
                                 .backend = shared_.store().backend(),
                                 .store_available = shared_.available(),
                                 .store_permits = !shared_.refused(),
+                                .store_prompt = !shared_.slow(),
                                 .maintenance = known->maintenance(now),
                                 .banner = known->banner(now),
                                 .services_in_maintenance = known->services_in_maintenance(now)});

@@ -56,6 +56,7 @@ SharedState::SharedState(Foundation& base, Workers& workers, SharedStateListener
         worker.remember_keys_in(idempotency_link_);
     });
     make_store();
+    limit_link_.when_slow([this] { pace_changed(); });
     limit_link_.use_store(*store_);
     idempotency_link_.use_store(*store_);
     answer_link_.use_store(*store_);
@@ -203,6 +204,20 @@ void SharedState::refused(std::string_view what) {
         base_.log.error("Redis does not permit what this gateway needs; it goes on without",
                         {{"backend", store_->backend()}, {"reason", what}});
     }
+    listener_.changed();
+}
+
+void SharedState::pace_changed() {
+    if (slow()) {
+        base_.log.warn(
+            "the state backend answers too late for rate limits; each gateway counts its share",
+            {{"backend", store_->backend()},
+             {"gateways", static_cast<std::int64_t>(limit_link_.gateways())}});
+    } else {
+        base_.log.info("the state backend answers in time for rate limits again",
+                       {{"backend", store_->backend()}});
+    }
+    base_.exposition.state_backend_slow(slow());
     listener_.changed();
 }
 

@@ -68,6 +68,8 @@ class SharedState {
     [[nodiscard]] bool available() const { return available_; }
     // The store is there, but not all that we need of it is permitted.
     [[nodiscard]] bool refused() const { return !refused_.empty(); }
+    // The store is there, and answers too late for rate limits: this gateway counts alone.
+    [[nodiscard]] bool slow() const { return limit_link_.slow(); }
     // Workers begin: they are given what is known, and each later version.
     void serve();
     // The store, and those of other regions, have once told all that they know, and known() has it.
@@ -90,6 +92,7 @@ class SharedState {
     void complain(std::string_view key, const char* why);
     void backend_changed(bool available, const char* why);
     void refused(std::string_view what);
+    void pace_changed();
     // A ban or a revocation, or that there is none.
     [[nodiscard]] bool knows_some();
     void purge(std::string_view what, std::string_view value);

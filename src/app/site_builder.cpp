@@ -314,7 +314,7 @@ std::vector<control::CheckedService> checks_of(const Settings& settings) {
 std::string health_body(const Settings& settings, const HealthFacts& facts) {
     std::string body;
     observe::JsonLine line(body);
-    const bool whole = facts.store_available && facts.store_permits;
+    const bool whole = facts.store_available && facts.store_permits && facts.store_prompt;
     line.add_plain("status", facts.draining ? "draining" : whole ? "ok" : "degraded");
     line.add_plain("service", "api-gateway");
     line.add_plain("version", kVersion);

@@ -44,6 +44,7 @@ struct HealthFacts {
     std::string_view backend;
     bool store_available = true;
     bool store_permits = true;  // all that we need of it
+    bool store_prompt = true;   // it answers in time for rate limits
     state::Maintenance maintenance = state::Maintenance::off;
     std::string_view banner;
     std::vector<state::Known::OfService> services_in_maintenance{};

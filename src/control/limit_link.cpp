@@ -1,5 +1,7 @@
 #include "control/limit_link.hpp"
 
+#include <utility>
+
 namespace gw::control {
 namespace {
 
@@ -64,11 +66,13 @@ net::Task<void> LimitLink::put(Question question) {
         progress_ = loop_.now();
         loop_.timers().arm(stall_, loop_.now() + kStalled / 3);
     }
+    const Instant began = loop_.now();
     const Result<state::RedisReply> reply = co_await store_->run_script(
         limits::kTakeScript, limits::store_key(question.key), std::move(question.arguments));
     --asked_;
     progress_ = loop_.now();
-    if (reply || asked_ == 0) {
+    pace_.answered(loop_.now() - began);
+    if ((reply || asked_ == 0) && !slow()) {
         stalled_.store(false, std::memory_order_relaxed);
     }
     question.answered(reply ? limits::read_answer(*reply) : std::nullopt, loop_.now());
@@ -83,13 +87,15 @@ void LimitLink::use_store(state::Store& store) {
 void LimitLink::store_changed(bool available) {
     const bool counts = available && shared();
     available_.store(counts, std::memory_order_relaxed);
+    pace_.begin_anew();
+    judged_ = false;
     if (counts) {
         say_alive();
     }
 }
 
 void LimitLink::assume_gateways(std::uint32_t count) {
-    if (!available()) {
+    if (!available_.load(std::memory_order_relaxed)) {
         gateways_.store(count, std::memory_order_relaxed);
     }
 }
@@ -99,14 +105,29 @@ void LimitLink::say_alive() {
         return;
     }
     loop_.timers().arm(life_, loop_.now() + kSayEvery);
-    if (available() && scope_.live() < 1'000) {
+    if (!available_.load(std::memory_order_relaxed)) {
+        return;
+    }
+    judge_second();
+    // Also while it is slow: that is how it turns out that it no longer is.
+    if (scope_.live() < 1'000) {
         scope_.spawn(count_gateways());
     }
 }
 
+void LimitLink::judge_second() {
+    if (!std::exchange(judged_, true) || !pace_.second_over()) {
+        return;
+    }
+    stalled_.store(slow(), std::memory_order_relaxed);
+    changed_();
+}
+
 net::Task<void> LimitLink::count_gateways() {
+    const Instant began = loop_.now();
     const Result<state::RedisReply> reply = co_await store_->run_script(
         kAliveScript, std::string(kGatewaysKey), {name_, std::to_string(kForgottenAfter)});
+    pace_.answered(loop_.now() - began);
     if (reply && reply->kind == state::RedisReply::Kind::integer && reply->integer > 0) {
         gateways_.store(static_cast<std::uint32_t>(std::min<std::int64_t>(reply->integer, 10'000)),
                         std::memory_order_relaxed);

@@ -1,11 +1,15 @@
 // Takes the workers' questions about rate limits to the store, and counts the gateways that share
-// them: each says every few seconds that it lives. Control thread, unless said otherwise.
+// them: each says every second that it lives. A store that goes on answering late is not asked for
+// requests until it is prompt again: with each question a gateway would count alone and together in
+// turn, and neither knows of the other. Control thread, unless said otherwise.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <vector>
 
+#include "control/store_pace.hpp"
 #include "gateway/rate_limits.hpp"
 #include "net/loop.hpp"
 #include "net/scope.hpp"
@@ -39,6 +43,12 @@ class LimitLink final : public gateway::LimitStore {
     // How many gateways there are where the store cannot say.
     void assume_gateways(std::uint32_t count);
 
+    // Called after each change of slow().
+    void when_slow(std::function<void()> changed) { changed_ = std::move(changed); }
+    // The store is there, and answers too late for requests to be counted by it: each gateway has
+    // its share, as while it is away.
+    [[nodiscard]] bool slow() const { return pace_.slow(); }
+
     void stop();
     net::Scope::AllDone all_done() { return scope_.all_done(); }
 
@@ -65,6 +75,7 @@ class LimitLink final : public gateway::LimitStore {
 
     void take_in();
     void say_alive();
+    void judge_second();
     void look_for_stall();
     net::Task<void> put(Question question);
     net::Task<void> count_gateways();
@@ -79,7 +90,11 @@ class LimitLink final : public gateway::LimitStore {
     std::vector<Question> questions_;
     std::size_t asked_ = 0;  // and not answered
     Instant progress_{};     // when the store last answered, or was first asked
+    // Also for as long as it is slow.
     std::atomic<bool> stalled_{false};
+    StorePace pace_{kPatience};
+    bool judged_ = false;  // a second began with a question
+    std::function<void()> changed_ = [] {};
     StallTimer stall_{*this};
     LifeTimer life_{*this};
     net::Scope scope_;

@@ -3,7 +3,9 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <string>
 
 namespace gw::control {
 namespace {
@@ -29,6 +31,27 @@ void give_back_large_blocks() {
     ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
 }
 
+std::uint64_t held_by_container(std::uint64_t current, std::istream& stat) {
+    std::uint64_t free_again = 0;
+    std::string name;
+    std::uint64_t bytes = 0;
+    while (stat >> name >> bytes) {
+        if (name == "active_file" || name == "inactive_file" || name == "slab_reclaimable") {
+            free_again += bytes;
+        }
+    }
+    return current - std::min(free_again, current);
+}
+
+std::optional<std::uint64_t> container_memory_held() {
+    std::uint64_t current = 0;
+    std::ifstream stat("/sys/fs/cgroup/memory.stat");
+    if (!(std::ifstream("/sys/fs/cgroup/memory.current") >> current) || !stat) {
+        return std::nullopt;
+    }
+    return held_by_container(current, stat);
+}
+
 std::uint64_t container_memory_limit() {
     for (const char* const path :
          {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
@@ -45,8 +68,22 @@ void MemoryWatch::stop() {
     pause_.wake();
 }
 
+void MemoryWatch::configure(std::uint64_t most) {
+    by_container_ = most == 0;
+    most_ = by_container_ ? container_memory_limit() : most;
+}
+
+std::uint64_t MemoryWatch::used() const {
+    if (by_container_) {
+        if (const auto held = container_memory_held()) {
+            return *held;
+        }
+    }
+    return resident_bytes();
+}
+
 gateway::Pressure MemoryWatch::look(std::uint64_t& used) {
-    used = resident_bytes();
+    used = this->used();
     const gateway::Pressure found = gateway::pressure_of(used, most_, pressure_);
     if (found == gateway::Pressure::none || loop_.now() < trim_again_) {
         return found;
@@ -54,7 +91,7 @@ gateway::Pressure MemoryWatch::look(std::uint64_t& used) {
     trim_again_ = loop_.now() + kTrimEvery;
     spare_();
     ::malloc_trim(0);
-    used = resident_bytes();
+    used = this->used();
     return gateway::pressure_of(used, most_, pressure_);
 }
 

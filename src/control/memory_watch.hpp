@@ -1,10 +1,14 @@
-// Looks four times a second how much memory the process has resident, and says when it comes near
-// the limit. What was freed and is still resident is given back to the system first: it is no
-// reason to send anybody away. Control thread.
+// Looks four times a second how much memory is in use, and says when it comes near the limit: what
+// the process has resident where the limit is of the settings, what its container is charged for
+// where it is the container's, which is more by what the kernel holds for sockets. What was freed
+// and is still resident is given back to the system first: it is no reason to send anybody away.
+// Control thread.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <istream>
+#include <optional>
 
 #include "gateway/pressure.hpp"
 #include "net/loop.hpp"
@@ -15,6 +19,13 @@ namespace gw::control {
 
 // What this process has in memory now.
 std::uint64_t resident_bytes();
+
+// What of `current` bytes (memory.current) the kernel cannot take back by itself when it needs
+// them: files that it keeps, and its notes of them, are left out. stat: memory.stat. Pure.
+std::uint64_t held_by_container(std::uint64_t current, std::istream& stat);
+// The same of this process's container, in bytes. Nothing: no cgroup of version 2 tells; what
+// version 1 tells has no sockets in it.
+std::optional<std::uint64_t> container_memory_held();
 
 // Large blocks go back to the system when they are freed, whatever their sizes were before. Called
 // at the start, before there is another thread.
@@ -34,7 +45,7 @@ class MemoryWatch {
     MemoryWatch& operator=(const MemoryWatch&) = delete;
 
     // most: bytes; 0: the container's limit.
-    void configure(std::uint64_t most) { most_ = most != 0 ? most : container_memory_limit(); }
+    void configure(std::uint64_t most);
     // Bytes; 0: no limit is known.
     [[nodiscard]] std::uint64_t most() const { return most_; }
     void start() { scope_.spawn(watch()); }
@@ -44,11 +55,13 @@ class MemoryWatch {
   private:
     net::Task<void> watch();
     [[nodiscard]] gateway::Pressure look(std::uint64_t& used);
+    [[nodiscard]] std::uint64_t used() const;
 
     net::Loop& loop_;
     std::function<void(gateway::Pressure, std::uint64_t)> changed_;
     std::function<void()> spare_;
     std::uint64_t most_ = 0;
+    bool by_container_ = false;
     gateway::Pressure pressure_ = gateway::Pressure::none;
     Instant trim_again_{};
     bool stopping_ = false;

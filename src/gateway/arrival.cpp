@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "gateway/shard.hpp"
 
 namespace gw::gateway {
@@ -22,6 +23,32 @@ std::string_view trim(std::string_view text) {
         text.remove_suffix(1);
     }
     return text;
+}
+
+bool is_port(std::string_view text) {
+    constexpr std::uint64_t kPortMax = 65'535;
+    const std::optional<std::uint64_t> port = parse_decimal(text);
+    return text.size() <= 5 && port && *port <= kPortMax;
+}
+
+// Some proxies write the client's port as well: "192.0.2.1:47011", "[2001:db8::1]:47011". Without
+// brackets an IPv6 address has none, or nobody could tell where it begins.
+std::optional<IpAddress> address_of_hop(std::string_view hop) {
+    if (hop.starts_with('[')) {
+        const std::size_t end = hop.find(']');
+        if (end == std::string_view::npos) {
+            return std::nullopt;
+        }
+        const std::string_view inside = hop.substr(1, end - 1);
+        const std::string_view rest = hop.substr(end + 1);
+        const bool sound = inside.find(':') != std::string_view::npos &&
+                           (rest.empty() || (rest.front() == ':' && is_port(rest.substr(1))));
+        return sound ? IpAddress::parse(inside) : std::nullopt;
+    }
+    const std::size_t colon = hop.find(':');
+    const bool has_port = colon != std::string_view::npos && colon == hop.rfind(':') &&
+                          is_port(hop.substr(colon + 1));
+    return IpAddress::parse(has_port ? hop.substr(0, colon) : hop);
 }
 
 // Of several, nobody knows which one the others on the way have taken.
@@ -61,7 +88,7 @@ IpAddress client_address(const IpAddress& peer, const http::Headers& headers,
             const std::string_view hop =
                 trim(comma == std::string_view::npos ? left : left.substr(comma + 1));
             left = comma == std::string_view::npos ? std::string_view{} : left.substr(0, comma);
-            const std::optional<IpAddress> address = IpAddress::parse(hop);
+            const std::optional<IpAddress> address = address_of_hop(hop);
             if (!address) {
                 return client;
             }

@@ -17,8 +17,8 @@ void identify(Exchange& x);
 [[nodiscard]] bool came_over_tls(const Exchange& x);
 
 // The client's address: the peer, or, when the peer is a trusted proxy, the right-most hop of
-// X-Forwarded-For that is not one. Anything unreadable in that list ends the walk at the last hop
-// that was understood. Pure.
+// X-Forwarded-For that is not one; a port behind a hop's address does not matter. Anything
+// unreadable in that list ends the walk at the last hop that was understood. Pure.
 IpAddress client_address(const IpAddress& peer, const http::Headers& headers,
                          std::span<const Cidr> trusted);
 

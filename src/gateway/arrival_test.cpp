@@ -38,11 +38,27 @@ TEST_F(ClientAddress, AllTrustedGivesTheFarthest) {
     EXPECT_EQ(seen("10.0.0.1", {"10.0.0.3, 10.0.0.2"}), "10.0.0.3");
 }
 
+TEST_F(ClientAddress, APortBehindAHopIsLeftOut) {
+    EXPECT_EQ(seen("10.0.0.1", {"203.0.113.9:443"}), "203.0.113.9");
+    EXPECT_EQ(seen("10.0.0.1", {"203.0.113.9:65535, 10.0.0.2:1"}), "203.0.113.9");
+    EXPECT_EQ(seen("10.0.0.1", {"[2001:db8::1]:80"}), "2001:db8::1");
+    EXPECT_EQ(seen("10.0.0.1", {"[2001:db8::1]"}), "2001:db8::1");
+    EXPECT_EQ(seen("10.0.0.1", {"203.0.113.9, [::1]:9"}), "203.0.113.9");
+    EXPECT_EQ(seen("10.0.0.1", {"[::ffff:203.0.113.9]:80"}), "203.0.113.9");
+    // Its last group, and no port.
+    EXPECT_EQ(seen("10.0.0.1", {"2001:db8::1:80"}), "2001:db8::1:80");
+    for (const std::string_view hop :
+         {"203.0.113.9:", "203.0.113.9:x", "203.0.113.9:65536", "203.0.113.9:+1", ":80", "::1]:80",
+          "[::2", "[::2]80", "[::2]:", "[::2]:x", "[::2]:1:2", "[203.0.113.9]:80", "[]:80",
+          "[[::2]]:80", "203.0.113.9:000080"}) {
+        EXPECT_EQ(seen("10.0.0.1", {hop}), "10.0.0.1") << hop;
+    }
+}
+
 TEST_F(ClientAddress, WhatCannotBeReadEndsTheWalk) {
     EXPECT_EQ(seen("10.0.0.1", {"203.0.113.9, unknown"}), "10.0.0.1");
     EXPECT_EQ(seen("10.0.0.1", {"203.0.113.9, unknown, 10.0.0.2"}), "10.0.0.2");
     EXPECT_EQ(seen("10.0.0.1", {"fe80::1%eth0"}), "10.0.0.1");
-    EXPECT_EQ(seen("10.0.0.1", {"203.0.113.9:443"}), "10.0.0.1");
     EXPECT_EQ(seen("10.0.0.1", {""}), "10.0.0.1");
     std::string many;
     for (int i = 0; i < 1'000; ++i) {

@@ -109,9 +109,14 @@ net::Task<Result<void>> forward(Exchange& x) {
         x.service->by_key() ? balance_key(x, x.service->options().balance.key) : 0;
     Resend resend(x);
     upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
+    std::optional<Error> before;          // why the attempt before this one failed
     for (std::uint32_t attempt = 0;; ++attempt) {
         if (const Result<void> wanted = watch.still_there(); !wanted) {
             co_return wanted;
+        }
+        if (before && !breaker.would_admit(x.shard.loop().now())) {
+            // The service was asked and has failed: it is no reject.
+            co_return std::unexpected(*before);
         }
         upstream::BreakerCall call(breaker, x.shard.loop().now());
         if (!call.admitted()) {
@@ -137,6 +142,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             series.retried();
             co_await resend.pause(watch);
             tried = endpoint;
+            before = hedge.passed_over() ? std::nullopt : std::optional(done.error());
             continue;
         }
         // A second attempt is never made on a connection that may be as stale as the first.
@@ -198,6 +204,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             co_await resend.pause(watch);
         }
         tried = &asked;
+        before = relay.passed_over() ? std::nullopt : std::optional(done.error());
     }
 }
 

@@ -113,12 +113,18 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
     const std::uint64_t key =
         x.service->by_key() ? balance_key(x, x.service->options().balance.key) : 0;
     Resend resend(x);
+    upstream::Breaker& breaker = *x.generation.breakers[x.service_index];
     upstream::Endpoint* tried = nullptr;  // compared only: it may be gone
+    std::optional<Error> before;          // why the attempt before this one failed
     while (true) {
         if (const Result<void> wanted = watch.still_there(); !wanted) {
             co_return wanted;
         }
-        upstream::BreakerCall call(*x.generation.breakers[x.service_index], x.shard.loop().now());
+        if (before && !breaker.would_admit(x.shard.loop().now())) {
+            // The service was asked and has failed: it is no reject.
+            co_return std::unexpected(*before);
+        }
+        upstream::BreakerCall call(breaker, x.shard.loop().now());
         if (!call.admitted()) {
             co_return refused_by_breaker(x, call);
         }
@@ -177,6 +183,7 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
             co_await resend.pause(watch);
         }
         tried = made.place;
+        before = made.passed_over ? std::nullopt : std::optional(error);
     }
 }
 

@@ -311,7 +311,9 @@ void add_limit_fields(const Limited& limited, http::LineWriter& lines) {
 std::int64_t limit_seconds(const limits::Policy& policy, const limits::Outcome& outcome) {
     using std::chrono::ceil;
     using std::chrono::seconds;
-    const Millis nominal = outcome.blocked ? policy.block() : policy.window();
+    // A block that is shorter than the window ends before there is room.
+    const Millis nominal =
+        outcome.blocked ? std::max(policy.block(), policy.window()) : policy.window();
     const Instant::duration time = outcome.admitted ? outcome.reset : outcome.retry_after;
     return std::clamp<std::int64_t>(ceil<seconds>(time).count(), 0, ceil<seconds>(nominal).count());
 }

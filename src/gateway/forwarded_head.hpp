@@ -40,8 +40,8 @@ std::optional<std::int64_t> hops_left(const http::RequestHead& head);
 void add_own_fields(Exchange& x, http::ResponseHead& head);
 
 // What clients are told of a limit: whole seconds until it has room again, rounded up. Never more
-// than its window, or its block while that lasts, though what is counted here may leave two ticks
-// later (limits/window.hpp).
+// than its window, or its block while that lasts if that is longer, though what is counted here may
+// leave two ticks later (limits/window.hpp).
 std::int64_t limit_seconds(const limits::Policy& policy, const limits::Outcome& outcome);
 
 }  // namespace gw::gateway

@@ -53,7 +53,12 @@ void Hedge::begin_second() {
     if (other == nullptr || other == tries_[0].endpoint) {
         return;
     }
-    second_call_.emplace(*x_.generation.breakers[x_.service_index], now);
+    upstream::Breaker& breaker = *x_.generation.breakers[x_.service_index];
+    // Nobody is refused by it: what is not sent a second time is not counted as a reject.
+    if (!breaker.would_admit(now)) {
+        return;
+    }
+    second_call_.emplace(breaker, now);
     if (!second_call_->admitted() || !x_.service->retries().take(now)) {
         second_call_.reset();
         return;

@@ -42,7 +42,7 @@ void fields(Visitor& field, OverloadOptions& o) {
     using namespace config;
     field("memory_max_mb", o.memory_max_mb, Range{0, 4'194'304},
           "resident memory from which on requests are refused with 503, reads first, health never; "
-          "0: the limit of the container, if it has one");
+          "0: the limit of the container, if it has one, which counts sockets as well");
     field("shares", o.shares, Check{check_share_name, "^.{1,32}$"},
           "which tenants get more turns than others where requests wait for a service, by a name "
           "for each group");

@@ -20,6 +20,8 @@ namespace gw::gateway {
 // The store, for counting. Any thread; nothing waits.
 class LimitStore {
   public:
+    // A store that does not answer by then counts as away for the request that asked.
+    static constexpr Millis kPatience{50};
     // Nothing: the store did not answer. On the control thread.
     using Answered =
         std::move_only_function<void(const std::optional<limits::StoreAnswer>&, Instant now)>;

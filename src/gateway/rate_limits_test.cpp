@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gateway/forwarded_head.hpp"
 #include "gateway/limit_question.hpp"
 
 namespace gw::gateway {
@@ -180,6 +181,25 @@ TEST_F(RateLimitsTest, GivesBackWhatIsGrantedTooLate) {
     lost.give_back(limits, "k", quota, kBegin);
     lost.answered(limits, std::nullopt, kBegin);
     EXPECT_TRUE(store.take().empty());
+}
+
+// A block that is shorter than the window is over before there is room: who came then was blocked
+// anew, each time that he came when he was told to.
+TEST_F(RateLimitsTest, TellsNobodyToComeBackBeforeThereIsRoom) {
+    limits::PolicyOptions options;
+    options.requests = 1;
+    options.window = Millis{10'000};
+    options.block = Millis{3'000};
+    const Policy policy("p", options);
+    const Quota& quota = policy.quota("");
+    EXPECT_TRUE(limits.take_alone("k", quota, false, kBegin).admitted);
+    const Instant now = kBegin + seconds(1);
+    const limits::Outcome refused = limits.take_alone("k", quota, false, now);
+    ASSERT_TRUE(refused.blocked);
+    const std::int64_t told = limit_seconds(policy, refused);
+    EXPECT_GE(told, 9);
+    EXPECT_LE(told, 10);
+    EXPECT_TRUE(limits.take_alone("k", quota, false, now + seconds(told)).admitted);
 }
 
 // Whoever comes after the seconds that he was told is admitted.

@@ -27,6 +27,8 @@ const char* kind_detail(Code code) {
             return "the service did not answer in time";
         case Code::overloaded:
             return "there is no room for this request at the moment; try again";
+        case Code::circuit_open:
+            return "the service fails too often to be asked at the moment; try again";
         case Code::no_healthy_upstream:
             return "no address of the service is known";
         default:

@@ -10,7 +10,7 @@ bool Resend::repeatable() const {
 }
 
 bool Resend::was_stale(const Error& error, bool reused) const {
-    return reused &&
+    return reused && !failed_before_ &&
            (error.retry == Retry::yes || (error.retry == Retry::if_repeatable && repeatable()));
 }
 
@@ -56,6 +56,7 @@ bool Resend::decide(const upstream::Attempt& attempt) {
         upstream::decide_retry(x_.service->options().retry, attempt, x_.service->retries(),
                                x_.shard.random(), x_.shard.loop().now(), x_.deadline);
     pause_ = decision.pause;
+    failed_before_ = true;
     retries_ += decision.again() ? 1 : 0;
     return decision.again();
 }

@@ -23,7 +23,9 @@ class Resend {
     // a pause. elsewhere: at another endpoint, which the budget does not keep from being asked.
     bool at_once(const Error& error, bool elsewhere);
 
-    // The connection was closed as the request left: that says nothing of the service.
+    // The connection was closed as the request left: that says nothing of the service. Only the
+    // first failure of a request can be that: who fails again, on whatever connection, fails. Asked
+    // before after().
     [[nodiscard]] bool was_stale(const Error& error, bool reused) const;
     // Before it is sent again; ends early with the client, which is to be asked for then.
     net::Task<void> pause(ClientWatch& watch);
@@ -36,6 +38,7 @@ class Resend {
 
     Exchange& x_;
     std::uint32_t retries_ = 0;
+    bool failed_before_ = false;
     Instant::duration pause_{0};
 };
 

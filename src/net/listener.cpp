@@ -11,6 +11,12 @@ namespace gw::net {
 
 namespace {
 
+// What the kernel may hold for one connection beyond what is on its way: of a client that reads
+// nothing it would take up to 4 MiB, which no limit on the process sees. Not SO_SNDBUF: that would
+// bound what is on its way as well, and with it the rate over long routes. Half of it has to leave
+// before there is room again, which at a gigabit a second is half a millisecond.
+constexpr int kUnsentMost = 128 * 1024;
+
 Result<Fd> listen_at(const Address& address, bool shared) {
     const int family = address.ip.is_v4() ? AF_INET : AF_INET6;
     Fd socket{::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
@@ -53,6 +59,9 @@ Result<Fd> listen_alone(const Address& address) {
 
 Listener::Listener(Loop& loop, Fd socket, ConnectionBudget& budget, Acceptor& acceptor)
     : loop_(loop), socket_(std::move(socket)), budget_(budget), acceptor_(acceptor) {
+    // What is accepted here inherits it, without a call for each. Also a listener that another
+    // process has made comes by here.
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentMost, sizeof kUnsentMost);
     resume();
 }
 

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "net/connector.hpp"
@@ -250,13 +252,35 @@ TEST(Connector, ReachesAListenerAndSaysWhenNobodyListens) {
     EXPECT_EQ(made.error().retry, Retry::yes);
 }
 
+struct HoldingAcceptor : Acceptor {
+    void accepted(Fd connection, const Address&) override { held.push_back(std::move(connection)); }
+    std::vector<Fd> held;
+};
+
+TEST(Listener, BoundsWhatTheKernelKeepsForAClientThatReadsNothing) {
+    Result<Fd> socket = listen_on({IpAddress::v4({127, 0, 0, 1}), 0});
+    ASSERT_TRUE(socket.has_value());
+    SocketAddress bound;
+    ::getsockname(socket->get(), bound.get(), &bound.length);
+    Loop loop;
+    ConnectionBudget budget(1);
+    HoldingAcceptor acceptor;
+    Listener listener(loop, std::move(*socket), budget, acceptor);
+    const Fd client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(::connect(client.get(), bound.get(), bound.length), 0);
+    listener.take_all();
+    ASSERT_EQ(acceptor.held.size(), 1U);
+    const int server = acceptor.held.front().get();
+    const std::string piece(16UL * 1024, 'x');
+    while (::send(server, piece.data(), piece.size(), MSG_NOSIGNAL) > 0) {
+    }
+    EXPECT_EQ(errno, EAGAIN);
+    int unsent = 0;
+    ASSERT_EQ(::ioctl(server, SIOCOUTQNSD, &unsent), 0);
+    EXPECT_LE(unsent, 256 * 1024);
+}
+
 TEST(Listener, StopsAcceptingAtTheBudgetAndGoesOnWhenThereIsRoom) {
-    struct Acceptor : net::Acceptor {
-        void accepted(Fd connection, const Address&) override {
-            held.push_back(std::move(connection));
-        }
-        std::vector<Fd> held;
-    };
     const Address any{IpAddress::v4({127, 0, 0, 1}), 0};
     Result<Fd> socket = listen_on(any);
     ASSERT_TRUE(socket.has_value());
@@ -268,7 +292,7 @@ TEST(Listener, StopsAcceptingAtTheBudgetAndGoesOnWhenThereIsRoom) {
         ASSERT_EQ(::connect(clients.back().get(), bound.get(), bound.length), 0);
     }
     struct Room : Timer {
-        Room(Loop& l, ConnectionBudget& b, Acceptor& a)
+        Room(Loop& l, ConnectionBudget& b, HoldingAcceptor& a)
             : Timer([](Timer& t) { static_cast<Room&>(t).make(); }),
               loop(l),
               budget(b),
@@ -286,12 +310,12 @@ TEST(Listener, StopsAcceptingAtTheBudgetAndGoesOnWhenThereIsRoom) {
         }
         Loop& loop;
         ConnectionBudget& budget;
-        Acceptor& acceptor;
+        HoldingAcceptor& acceptor;
         std::size_t first = 0;
     };
     Loop loop;
     ConnectionBudget budget(3);
-    Acceptor acceptor;
+    HoldingAcceptor acceptor;
     Listener listener(loop, std::move(*socket), budget, acceptor);
     Room room(loop, budget, acceptor);
     loop.timers().arm(room, loop.now() + Millis{200});

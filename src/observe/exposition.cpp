@@ -362,6 +362,7 @@ std::string Exposition::text(TextFormat format) {
     const Millis age = read_key_set_age_ ? read_key_set_age_() : Millis{0};
     sums.add(Metric::key_set_age_seconds, {}, static_cast<double>(age.count()) / 1000.0);
     sums.add(Metric::state_backend_up, {}, state_backend_up_ ? 1.0 : 0.0);
+    sums.add(Metric::state_backend_slow, {}, state_backend_slow_ ? 1.0 : 0.0);
     const Millis lag = read_state_lag_ ? read_state_lag_() : Millis{0};
     sums.add(Metric::state_replication_lag_seconds, {}, static_cast<double>(lag.count()) / 1000.0);
     for (const auto& [peer, up] : peers_up_) {

@@ -42,6 +42,7 @@ class Exposition {
     // Of each that has an OCSP response: until when that is shown; the epoch: not at all.
     void staples(std::map<std::string, WallTime> ends) { staples_ = std::move(ends); }
     void state_backend(bool available) { state_backend_up_ = available; }
+    void state_backend_slow(bool slow) { state_backend_slow_ = slow; }
     // Asked at each scrape.
     void read_state_lag_by(std::function<Millis()> read) { read_state_lag_ = std::move(read); }
 
@@ -124,6 +125,7 @@ class Exposition {
     std::uint64_t reloads_ = 0;
     std::uint64_t refusals_ = 0;
     bool state_backend_up_ = true;
+    bool state_backend_slow_ = false;
     std::function<Millis()> read_state_lag_;
     std::map<std::string, bool> peers_up_;
     std::string commit_ = "unknown";

@@ -92,6 +92,7 @@ routes:
                 refused = self.bad(gateway)
                 if refused.status == 503:      # and not one that may try, half a second later
                     self.assertEqual("circuit_open", json.loads(refused.body)["code"])
+                    self.assertIn("too often to be asked", json.loads(refused.body)["detail"])
                     self.assertGreaterEqual(int(refused.values("Retry-After")[0]), 1)
                 wait_until(lambda: self.told(gateway) == "OPEN", 5, "health says so")
                 self.assertEqual(200, ask(gateway.port, "/health/ready")[0])
@@ -108,6 +109,35 @@ routes:
         states = [e["state"] for e in self.events(gateway, "circuit breaker changed", 12)]
         self.assertEqual({"OPEN", "HALF_OPEN", "CLOSED"}, set(states))
         self.assertIn("failed", self.events(gateway, "circuit breaker changed")[0]["reason"])
+
+    def test_who_was_tried_and_failed_is_not_told_that_nobody_was_asked(self):
+        gateway = self.start()
+        self.faulty.mood = "reset"
+        self.opens(gateway)
+        wait_until(lambda: self.told(gateway) == "HALF_OPEN", 10, "it may be tried")
+        asked = self.faulty.requests
+        self.assertEqual(502, self.bad(gateway).status)
+        self.assertGreater(self.faulty.requests, asked)
+
+    def test_a_second_try_that_is_not_sent_is_no_reject(self):
+        other = Faulty("hang")
+        self.addCleanup(other.close)
+        self.faulty.mood = "hang"
+        gateway = Scenario.start(self, f"""
+services:
+  faulty: {{endpoints: [{{url: "{self.faulty.url}"}}, {{url: "{other.url}"}}]}}
+routes:
+  - {{name: bad, path: /api/v1/bad/**, service: faulty, rewrite: /up, timeout_ms: 2500, hedge_after_ms: 1000,
+     authenticate: {{public: [/**]}}}}
+""", environment={"WORKERS": "1", "ADMIN_TOKEN": "t"})
+        with Client(gateway.port) as client:
+            client.send(b"GET /api/v1/bad/x HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_until(lambda: self.faulty.requests + other.requests, 10, "it is asked")
+            self.assertEqual(200, self.call(gateway, {"state": "open", "seconds": 60}))
+            self.assertEqual(503, self.bad(gateway).status)
+            # Its time is over, and so is that after which it would have been sent a second time.
+            self.assertEqual(504, client.response().status)
+        self.assertEqual(1, self.gauge(gateway, "circuit_breaker_rejects_total"))
 
     def test_what_the_client_did_wrong_never_opens_it(self):
         gateway = self.start()

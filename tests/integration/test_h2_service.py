@@ -365,6 +365,34 @@ class SignedCalls(Calling):
         self.assertEqual(hashlib.sha256(self.MESSAGE).hexdigest(), fields["x-internal-body-hash"])
 
 
+class Refusing(H2ServiceScenario):
+    def start(self, text, environment, **options):
+        environment |= {"CIRCUIT_BREAKER_VOLUME_THRESHOLD": "5", "CIRCUIT_BREAKER_RESET_TIMEOUT": "600000"}
+        return super().start(text, environment=environment, **options)
+
+    def test_a_service_that_refuses_every_stream_is_found_to_fail(self):
+        client = self.ask("POST")
+        peer = self.service.next()
+        peer.respond(peer.request_on())
+        self.assertEqual(200, client.response().status)
+
+        def refuse_all():
+            number = 1
+            while True:
+                try:
+                    peer.send(RstStreamFrame(peer.request_on(number), REFUSED_STREAM))
+                except (AssertionError, OSError):    # the test is over
+                    return
+                number += 1
+        threading.Thread(target=refuse_all, daemon=True).start()
+        statuses = [self.ask("POST").response().status for _ in range(10)]
+        self.assertEqual([503] * 5, statuses[5:])
+        self.assertEqual({502, 503}, set(statuses))
+        self.assertEqual(1, metric(self.gateway, "circuit_breaker_state", upstream="origin"))
+        # What the connection did before explains one failure of each request, and no more.
+        self.assertLessEqual(metric(self.gateway, "upstream_stale_retries_total", upstream="origin"), statuses.count(502))
+
+
 class Misbehaving(H2ServiceScenario):
     def test_requests_that_a_goaway_leaves_out_are_sent_again_and_those_it_names_are_served(self):
         for method in ("GET", "POST"):

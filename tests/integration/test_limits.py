@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import threading
 import time
 import unittest
 
@@ -11,6 +13,7 @@ from support import tokens
 from support.clients import Client
 from support.process import ask
 from support.redis import Redis, cli
+from support.services import SocketService
 from support.wait import wait_until
 from test_state import State
 
@@ -194,6 +197,29 @@ class Alone(Limits):
             self.assertEqual(200, slow.response("POST").status)
 
 
+class FarRedis(SocketService):
+    """The way to a Redis: what it answers arrives `seconds` later."""
+
+    def __init__(self, port):
+        self.behind, self.seconds = port, 0
+        super().__init__()
+
+    def serve(self, sock):
+        with socket.create_connection(("127.0.0.1", self.behind)) as redis:
+            redis.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._back, args=(redis, sock), daemon=True).start()
+            while data := sock.recv(65536):
+                redis.sendall(data)
+
+    def _back(self, redis, sock):
+        try:
+            while data := redis.recv(65536):
+                time.sleep(self.seconds)   # allow(sleep): the way
+                sock.sendall(data)
+        except OSError:
+            pass
+
+
 @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
 class Together(Limits):
     def setUp(self):
@@ -277,6 +303,30 @@ class Together(Limits):
         wait_until(lambda: json.loads(ask(gateway.port, "/health")[2])["state"]["status"] == "down", 10, "noticed")
         self.assertEqual([429] * 30, self.statuses(gateway, 30, header))
         self.assertEqual(429, self.sell(gateway, "e1").status)
+
+    def test_a_redis_that_goes_on_answering_late_is_told_and_each_gateway_has_its_share(self):
+        far = FarRedis(self.redis.port)
+        self.addCleanup(far.close)
+        self.environment = {"REDIS_URL": f"redis://127.0.0.1:{far.port}/0"}
+        gateways = self.fleet(2, RATE_LIMIT_MAX="20")
+        told = lambda gateway: json.loads(ask(gateway.port, "/health")[2])["state"]["status"]
+        slow = lambda gateway, value: self.metric(gateway, f'state_backend_slow{{service="api-gateway"}} {value}\n')
+        self.assertEqual([1, 1], [slow(gateway, 0) for gateway in gateways])
+        far.seconds = 0.08
+        for gateway in gateways:
+            wait_until(lambda g=gateway: told(g) == "degraded", 20, "it is told")
+            self.assertEqual(1, slow(gateway, 1))
+            self.assertEqual(1, self.metric(gateway, 'state_backend_up{service="api-gateway"} 1\n'))
+            self.events(gateway, "too late for rate limits")
+        for gateway in gateways:
+            found = self.statuses(gateway, 20, tokens.bearer())
+            self.assertEqual((10, 10), (found.count(200), found.count(429)))
+        far.seconds = 0
+        for gateway in gateways:
+            wait_until(lambda g=gateway: told(g) == "ok", 20, "it is over")
+            self.assertEqual(1, slow(gateway, 0))
+            self.assertEqual(1, len(self.events(gateway, "in time for rate limits again")))
+            self.assertEqual(1, len(self.events(gateway, "too late for rate limits")))
 
     def test_payments_under_way_refuse_others_for_a_moment_only(self):
         gateway, = self.fleet(1)

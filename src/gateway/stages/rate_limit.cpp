@@ -66,8 +66,6 @@ using limits::Mode;
 using limits::Policy;
 using Waited = RateLimits::Waited;
 
-// A store that does not answer by then counts as away for this request.
-constexpr Millis kStorePatience{50};
 constexpr std::size_t kTriesMax = 3;  // with a lease: others may have been faster
 // For whoever is refused because of requests that are under way: what they turn out to be, payments
 // that succeed for the most part, is known soon.
@@ -256,7 +254,7 @@ net::Task<Verdict> wait_for_lease(Exchange& x) {
     RateLimits& all = *x.shard.rate_limits();
     net::Loop& loop = x.shard.loop();
     const RateLimits::Waiting waiting(all);
-    const Instant latest = std::min(x.deadline, loop.now() + kStorePatience);
+    const Instant latest = std::min(x.deadline, loop.now() + LimitStore::kPatience);
     for (std::size_t tries = 1;; ++tries) {
         net::Pause pause(loop);
         x.shard.wait_for_limits(pause);
@@ -285,7 +283,7 @@ net::Task<Verdict> ask_store(Exchange& x) {
                           question->answered(all, answer, loop.now());
                       });
                   });
-    co_await pause.until(std::min(x.deadline, loop.now() + kStorePatience));
+    co_await pause.until(std::min(x.deadline, loop.now() + LimitStore::kPatience));
     question->pause = nullptr;
     if (!question->answer) {
         co_return count_alone(x, policy, question);
