@@ -18,6 +18,7 @@
 #include "app/shared_state.hpp"
 #include "app/sockets.hpp"
 #include "app/watched_files.hpp"
+#include "app/weak_secrets.hpp"
 #include "app/workers.hpp"
 #include "control/config_changes.hpp"
 #include "control/memory_watch.hpp"
@@ -139,6 +140,7 @@ void Process::run() {
     publish_health();
     base_.exposition.config_in_force(base_.site->hash);
     services_.warn_of_unverified();
+    warn_of_weak_secrets(*base_.settings, base_.log);
     scope_.spawn(begin());
     base_.loop.run();
 }
@@ -346,6 +348,7 @@ void Process::publish_site() {
     services_.follow();
     issuers_.follow();
     services_.warn_of_unverified();
+    warn_of_weak_secrets(*base_.settings, base_.log);
     desk_.watch().configuration_changed();
 }
 

@@ -23,6 +23,7 @@ void keep_first(std::map<std::string, WallTime>& ends, const std::string& name, 
 void WatchedFiles::watch_configuration(const std::string& path) {
     const auto changed = [this] { changed_("file"); };
     file_ = watch(path, changed);
+    configured_ = {path};
     const std::string* const folder = base_.environment.find(config::kVariablesDir);
     if (folder == nullptr) {
         return;
@@ -32,6 +33,7 @@ void WatchedFiles::watch_configuration(const std::string& path) {
     if (!std::filesystem::equivalent(any.parent_path(), std::filesystem::path(path).parent_path(),
                                      unknown)) {
         folder_ = watch(any.string(), changed);
+        configured_.push_back(any.string());
     }
 }
 
@@ -75,11 +77,20 @@ void WatchedFiles::watch_secrets() {
     Folders folders;
     for (const auto& [variable, file] : base_.settings->secret_files) {
         std::error_code unknown;
-        if (std::filesystem::is_regular_file(file, unknown)) {
+        if (std::filesystem::is_regular_file(file, unknown) && !is_beside_configuration(file)) {
             watch_folder_of(file, "secret", secret_folders_, folders);
         }
     }
     secret_folders_ = std::move(folders);
+}
+
+// What is watched there tells of it already.
+bool WatchedFiles::is_beside_configuration(const std::string& file) const {
+    namespace fs = std::filesystem;
+    return std::ranges::any_of(configured_, [&file](const std::string& other) {
+        std::error_code unknown;
+        return fs::equivalent(fs::path(file).parent_path(), fs::path(other).parent_path(), unknown);
+    });
 }
 
 void WatchedFiles::watch_folder_of(const std::string& file, const char* cause, Folders& known,

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/foundation.hpp"
 #include "control/file_watch.hpp"
@@ -37,6 +38,7 @@ class WatchedFiles {
     // Moves the watch of the file's folder from `known`, or makes one.
     void watch_folder_of(const std::string& file, const char* cause, Folders& known,
                          Folders& folders);
+    [[nodiscard]] bool is_beside_configuration(const std::string& file) const;
     Ends expiries();
     Ends staples();
     WallTime shown_until(const net::TlsStaple& staple);
@@ -48,6 +50,7 @@ class WatchedFiles {
     std::unique_ptr<control::FileWatch> folder_;  // of VARIABLES_DIR, where it is another one
     Folders certificate_folders_;
     Folders secret_folders_;
+    std::vector<std::string> configured_;  // a file in each folder that file_ and folder_ watch
 };
 
 }  // namespace gw::app

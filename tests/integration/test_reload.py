@@ -268,6 +268,16 @@ class Reload(Scenario):
         wait_until(lambda: self.last_reload(gateway) == "1", 10, "what is in force stands there again")
         self.assertEqual(200, status("second-token"))
 
+    def test_secrets_that_can_be_guessed_are_told_and_not_shown(self):
+        gateway = self.start(environment={"ADMIN_TOKEN": "seldom", "AUDIT_SECRET": "long enough for anybody"})
+
+        def told():
+            return [line for line in gateway.events if line.get("msg") == "a secret is short enough to be guessed"]
+
+        wait_until(told, 10, "it is told")
+        self.assertEqual([("WARN", "admin.token")], [(line["level"], line["setting"]) for line in told()])
+        self.assertNotIn("seldom", json.dumps(gateway.lines))
+
     def test_a_request_in_flight_ends_with_the_configuration_it_began_with(self):
         gateway = self.start(config(self.origin.url, routes=2))
         with Client(gateway.port) as client:
