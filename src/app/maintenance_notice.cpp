@@ -48,7 +48,15 @@ bool MaintenanceNotice::look_at_services(const state::Known& known) {
     OfServices all = now;
     all.insert(services_.begin(), services_.end());
     for (const auto& [service, mode] : all) {
-        if (mode_in(services_, service) != mode_in(now, service)) {
+        if (mode_in(services_, service) == mode_in(now, service)) {
+            continue;
+        }
+        if (now.contains(service) && !base_.settings->services.contains(service)) {
+            base_.log.warn("maintenance is set of a service that there is not, and closes nothing",
+                           {{"upstream", service},
+                            {"to", mode_in(now, service)},
+                            {"remedy", "name it as it stands under `services`"}});
+        } else {
             base_.log.warn("maintenance mode of a service changed",
                            {{"upstream", service},
                             {"from", mode_in(services_, service)},

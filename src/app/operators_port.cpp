@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "base/encoding.hpp"
 #include "base/version.hpp"
 
 namespace gw::app {
@@ -59,6 +60,11 @@ void OperatorsPort::configure() {
 void OperatorsPort::adopt_health(std::shared_ptr<const gateway::HealthReport> report) {
     admin_.adopt_health(report);
     health_ = std::move(report);
+}
+
+void OperatorsPort::note(const control::ReloadOutcome& outcome) {
+    refused_ = as_utf8(outcome.mistake);
+    console_.record().note(outcome);
 }
 
 net::Task<void> OperatorsPort::stop() {
@@ -162,6 +168,9 @@ boost::json::object OperatorsPort::status() const {
                               {"maintenance", state::name_of(known->maintenance(now))},
                               {"bans", known->bans.size()},
                               {"revocations", known->revocations.size()}};
+    if (!refused_.empty()) {
+        facts["configRefused"] = refused_;
+    }
     if (!services.empty()) {
         facts["maintenanceServices"] = std::move(services);
     }

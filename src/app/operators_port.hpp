@@ -52,7 +52,7 @@ class OperatorsPort {
     // By the settings in force.
     void configure();
     void adopt_health(std::shared_ptr<const gateway::HealthReport> report);
-    void note(const control::ReloadOutcome& outcome) { console_.record().note(outcome); }
+    void note(const control::ReloadOutcome& outcome);
     net::Task<void> stop();
 
   private:
@@ -67,6 +67,7 @@ class OperatorsPort {
     const OperatedProcess process_;
     Foundation& base_;
     std::shared_ptr<const gateway::HealthReport> health_;  // null: not known yet
+    std::string refused_;  // the first mistake of the configuration that was read last; "": none
     control::AdminApi api_;
     control::Operations operations_;
     control::LimitOperations limit_operations_;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "app/descriptors.hpp"
 #include "app/foundation.hpp"
@@ -17,6 +18,7 @@
 #include "app/shared_state.hpp"
 #include "app/sockets.hpp"
 #include "app/watched_files.hpp"
+#include "app/weak_secrets.hpp"
 #include "app/workers.hpp"
 #include "control/config_changes.hpp"
 #include "control/memory_watch.hpp"
@@ -64,6 +66,7 @@ class Process {
     void offer_sockets();
 
     control::ReloadOutcome reload(std::string_view cause);
+    control::ReloadOutcome as_before(std::string_view cause);
     control::ReloadOutcome reloaded(std::string_view cause, std::string mistake,
                                     std::vector<std::string> changes = {});
     void publish_site();
@@ -95,6 +98,7 @@ class Process {
     const AtStart began_with_ = at_start_of(*base_.settings);
     bool serving_ = false;  // all parts have started
     bool begun_ = false;    // workers accept
+    bool refused_ = false;  // what was read last was
 };
 
 Process::Process(Foundation& base, std::string config_path, OpenSockets sockets)
@@ -130,11 +134,13 @@ void Process::run() {
     issuers_.follow();
     files_.watch_configuration(config_path_);
     files_.watch_certificates();
+    files_.watch_secrets();
     offer_sockets();
     serving_ = true;
     publish_health();
     base_.exposition.config_in_force(base_.site->hash);
     services_.warn_of_unverified();
+    warn_of_weak_secrets(*base_.settings, base_.log);
     scope_.spawn(begin());
     base_.loop.run();
 }
@@ -233,7 +239,8 @@ std::string fingerprint_of(const Settings& settings) {
 // A file was written again, or another beside it.
 bool says_the_same(const Settings& one, const Settings& other) {
     return one.text == other.text && one.beside == other.beside &&
-           one.variables == other.variables && fingerprint_of(one) == fingerprint_of(other);
+           one.variables == other.variables && one.in_force.secrets == other.in_force.secrets &&
+           fingerprint_of(one) == fingerprint_of(other);
 }
 
 // What a reload cannot bring: of settings that are read at the start only, those that have changed
@@ -271,6 +278,7 @@ control::ReloadOutcome Process::reload(std::string_view cause) {
     std::expected<LoadedSite, std::vector<config::Mistake>> loaded =
         load_site(config_path_, config::Environment::of_process(), base_.site->generation + 1);
     if (!loaded) {
+        refused_ = true;
         base_.exposition.config_refused();
         for (const config::Mistake& mistake : loaded.error()) {
             base_.log.error("configuration refused, the old one stays",
@@ -283,14 +291,16 @@ control::ReloadOutcome Process::reload(std::string_view cause) {
     }
     const bool asked_for = cause == "signal" || cause == "console";
     if (!asked_for && says_the_same(*loaded->settings, *base_.settings)) {
-        return {.taken = true};
+        return as_before(cause);
     }
+    refused_ = false;
     std::vector<std::string> changes = changes_between(*base_.settings, *loaded->settings);
     base_.adopt(std::move(*loaded));
     shared_.maintenance().plan();
     knobs_.reloaded();
     publish_site();
     files_.watch_certificates();
+    files_.watch_secrets();
     configure();
     publish_health();
     base_.log.info("configuration reloaded",
@@ -304,6 +314,17 @@ control::ReloadOutcome Process::reload(std::string_view cause) {
             {{"settings", paths}});
     }
     return reloaded(cause, "", std::move(changes));
+}
+
+// Whoever took a mistake back waits for a word: the last one was that it was refused.
+control::ReloadOutcome Process::as_before(std::string_view cause) {
+    if (!std::exchange(refused_, false)) {
+        return {.taken = true};
+    }
+    base_.exposition.config_taken_back();
+    base_.log.info("the configuration is again the one in force",
+                   {{"cause", cause}, {"configHash", base_.site->hash}});
+    return reloaded(cause, "");
 }
 
 control::ReloadOutcome Process::reloaded(std::string_view cause, std::string mistake,
@@ -327,6 +348,7 @@ void Process::publish_site() {
     services_.follow();
     issuers_.follow();
     services_.warn_of_unverified();
+    warn_of_weak_secrets(*base_.settings, base_.log);
     desk_.watch().configuration_changed();
 }
 

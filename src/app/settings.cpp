@@ -102,7 +102,8 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
                              Purpose purpose) {
     auto reading = std::make_shared<config::Reading>();
     config::Environment::Values in_folder = read_folder(*reading, environment);
-    reading->document = config::Document::load(path, reading->mistakes);
+    reading->pipes = purpose == Purpose::reload ? config::Pipes::refused : config::Pipes::awaited;
+    reading->document = config::Document::load(path, reading->mistakes, reading->pipes);
     const bool readable =
         reading->document.root.kind != config::Node::Kind::nothing || reading->mistakes.empty();
 
@@ -115,14 +116,17 @@ LoadedSettings load_settings(const std::string& path, const config::Environment&
     root.finish();
     // Of a file that is no YAML, nothing more would be true.
     check_settings(root, *settings, readable);
+    check_admin_tokens(root, *settings, purpose);
+    check_files(root, *settings, reading->secret_files);
     if (readable) {
         check_unknown_variables(*reading);
     }
-    if (purpose == Purpose::start && !settings->tokens.has_keys()) {
+    if (purpose != Purpose::look && !settings->tokens.has_keys()) {
         reading->mistakes.push_back(no_keys(path));
     }
 
     settings->beside = std::move(reading->beside);
+    settings->secret_files = std::move(reading->secret_files);
     if (!reading->mistakes.empty()) {
         return std::unexpected(sorted(std::move(reading->mistakes)));
     }

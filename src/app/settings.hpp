@@ -106,6 +106,7 @@ struct Settings {
     std::string beside;                                 // what files held that it names
     config::InForce in_force;                           // what all of it comes to
     config::Environment::Values variables;              // what the folder of VARIABLES_DIR held
+    config::SecretFiles secret_files;
 };
 
 template <class Visitor>
@@ -175,8 +176,9 @@ void fields(Visitor& field, Settings& o) {
 
 using LoadedSettings = std::expected<std::shared_ptr<const Settings>, std::vector<config::Mistake>>;
 
-// A gateway that is to start with them needs keys as well, which a look at the file does not.
-enum class Purpose : std::uint8_t { look, start };
+// A gateway that is to run with them needs keys as well, which a look at the file does not; one
+// that runs already waits for nobody who would have to write into a pipe.
+enum class Purpose : std::uint8_t { look, start, reload };
 
 // Reads and checks all of it, and the files that it names. Either everything is right, or all
 // mistakes come at once, sorted by place; a file that cannot be read is a mistake too. Blocks on

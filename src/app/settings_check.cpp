@@ -89,7 +89,8 @@ void check_listeners(config::Reader& root, const Settings& s) {
         const bool by_timeout = shutdown.is_given("timeout_ms");
         shutdown.blame(
             by_timeout ? "timeout_ms" : "drain_ms", "shutdown.timeout_ms is less than drain_ms",
-            "the drain is part of it: use at least " + std::to_string(s.shutdown.drain.count()));
+            "the drain is part of it: use at least " + std::to_string(s.shutdown.drain.count()) +
+                ", or a shorter drain_ms (SHUTDOWN_DRAIN_MS)");
     }
     if (s.dns.ttl_max < s.dns.ttl_min) {
         root.section("dns").blame("ttl_max_ms", "dns.ttl_max_ms is less than ttl_min_ms",
@@ -387,6 +388,23 @@ void check_hashes_of_keys(config::Reader& root, const Settings& s) {
 }
 
 }  // namespace
+
+void check_admin_tokens(config::Reader& root, const Settings& settings, Purpose purpose) {
+    const net::AdminOptions& admin = settings.admin;
+    if (admin.viewer_token.empty()) {
+        return;
+    }
+    if (admin.viewer_token == admin.token) {
+        root.section("admin").blame(
+            "viewer_token",
+            "admin.viewer_token is the same as admin.token: who is to look could change everything",
+            "give viewers a token of their own (ADMIN_VIEWER_TOKEN)");
+    } else if (admin.token.empty() && purpose != Purpose::look) {
+        root.section("admin").blame(
+            "viewer_token", "admin.viewer_token is set, but the admin API is off: token is not",
+            "set ADMIN_TOKEN as well, or unset ADMIN_VIEWER_TOKEN");
+    }
+}
 
 void check_settings(config::Reader& root, Settings& settings, bool readable) {
     check_ports(root, settings);

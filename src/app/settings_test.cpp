@@ -1,6 +1,7 @@
 #include "app/settings.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -234,7 +235,7 @@ TEST_F(SettingsTest, CheckWhatBelongsTogether) {
         (Mistakes{
             "1:16: admin.port and listen.port are both 9300; give each its own",
             "2:40: shutdown.timeout_ms is less than drain_ms; the drain is part of it: use at "
-            "least 9000",
+            "least 9000, or a shorter drain_ms (SHUTDOWN_DRAIN_MS)",
             "3:37: dns.ttl_max_ms is less than ttl_min_ms; use at least 2000",
         }));
     EXPECT_EQ(
@@ -376,6 +377,66 @@ TEST_F(SettingsTest, NeverShowTheAdminToken) {
     for (const std::string& mistake : found) {
         EXPECT_EQ(mistake.find("hunter"), std::string::npos) << mistake;
     }
+}
+
+TEST_F(SettingsTest, ATokenToLookWithIsNoTokenToChangeThingsWith) {
+    EXPECT_EQ(mistakes(good(), {{"ADMIN_TOKEN", "same"}, {"ADMIN_VIEWER_TOKEN", "same"}}),
+              Mistakes{"environment ADMIN_VIEWER_TOKEN: admin.viewer_token is the same as "
+                       "admin.token: who is to look could change everything; give viewers a token "
+                       "of their own (ADMIN_VIEWER_TOKEN)"});
+    // A viewer's shell has it alone; a gateway would have no admin API for him.
+    EXPECT_EQ(mistakes(good(), {{"ADMIN_VIEWER_TOKEN", "v"}}), Mistakes{});
+    const auto started = load_settings(
+        path_, Environment({{"ADMIN_VIEWER_TOKEN", "v"}, {"JWT_SECRET", "s"}}), Purpose::start);
+    ASSERT_FALSE(started);
+    ASSERT_EQ(started.error().size(), 1U);
+    EXPECT_EQ(started.error()[0].to_string(),
+              "environment ADMIN_VIEWER_TOKEN: admin.viewer_token is set, but the admin API is "
+              "off: token is not; set ADMIN_TOKEN as well, or unset ADMIN_VIEWER_TOKEN");
+}
+
+TEST_F(SettingsTest, WriteNoFileTwiceAndNoneThatIsRead) {
+    const std::string spoiled = " are one file: it would be spoiled; name another file for ";
+    EXPECT_EQ(mistakes(good(), {{"AUDIT_PATH", "/tmp/x"}, {"STATE_SNAPSHOT_FILE", "/tmp/./x"}}),
+              Mistakes{"environment STATE_SNAPSHOT_FILE: state.snapshot and audit.path" + spoiled +
+                       "state.snapshot"});
+    EXPECT_EQ(mistakes(good(), {{"AUDIT_PATH", path_}}),
+              Mistakes{"environment AUDIT_PATH: audit.path and the configuration" + spoiled +
+                       "audit.path"});
+    const std::string link = path_ + ".link";
+    std::filesystem::remove(link);
+    std::filesystem::create_symlink(path_, link);
+    EXPECT_EQ(mistakes(good(), {{"STATE_SNAPSHOT_FILE", link}}),
+              Mistakes{"environment STATE_SNAPSHOT_FILE: state.snapshot and the configuration" +
+                       spoiled + "state.snapshot"});
+    std::filesystem::remove(link);
+    const std::string secret = path_ + ".secret";
+    std::ofstream(secret) << "a secret of these tests";
+    EXPECT_EQ(mistakes(good(), {{"INTERNAL_HMAC_SECRET_FILE", secret}, {"AUDIT_PATH", secret}}),
+              Mistakes{"environment AUDIT_PATH: audit.path and INTERNAL_HMAC_SECRET_FILE" +
+                       spoiled + "audit.path"});
+    std::filesystem::remove(secret);
+    EXPECT_EQ(mistakes(good(), {{"AUDIT_PATH", "/tmp/a"}, {"STATE_SNAPSHOT_FILE", "/tmp/b"}}),
+              Mistakes{});
+}
+
+TEST_F(SettingsTest, AreUtf8ButForSecrets) {
+    EXPECT_EQ(mistakes("region: \"M\xFCnchen\"\n" + good()),
+              Mistakes{"1:9: region is no UTF-8; write it, or save the file, as UTF-8"});
+    EXPECT_EQ(mistakes(good(), {{"REGION", "M\xFCnchen"}}),
+              Mistakes{"environment REGION: REGION is no UTF-8; write it, or save the file, as "
+                       "UTF-8"});
+    EXPECT_EQ(mistakes(good(), {{"REGION", "M\xC3\xBCnchen"},
+                                {"INTERNAL_HMAC_SECRET", "\xFF any bytes, 32 of them or more"}}),
+              Mistakes{});
+}
+
+TEST_F(SettingsTest, OfAGatewayThatRunsWaitForNoPipe) {
+    std::filesystem::remove(path_);
+    ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    const auto settings = load_settings(path_, Environment({{"JWT_SECRET", "s"}}), Purpose::reload);
+    ASSERT_FALSE(settings);
+    EXPECT_EQ(settings.error()[0].what, "the file is no regular file");
 }
 
 TEST_F(SettingsTest, HoldTenThousandRoutes) {

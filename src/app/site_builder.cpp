@@ -270,7 +270,8 @@ std::shared_ptr<const gateway::Site> build_site(const Settings& settings,
 
 std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
     const std::string& path, const config::Environment& environment, std::uint64_t generation) {
-    LoadedSettings settings = load_settings(path, environment, Purpose::start);
+    LoadedSettings settings =
+        load_settings(path, environment, generation == 1 ? Purpose::start : Purpose::reload);
     if (!settings) {
         return std::unexpected(std::move(settings.error()));
     }

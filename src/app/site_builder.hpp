@@ -22,7 +22,7 @@ struct LoadedSite {
 };
 
 // Reads, checks and builds; all mistakes at once. generation: counts the configurations of this
-// process.
+// process, from 1, which is its start.
 std::expected<LoadedSite, std::vector<config::Mistake>> load_site(
     const std::string& path, const config::Environment& environment, std::uint64_t generation);
 

@@ -23,6 +23,7 @@ void keep_first(std::map<std::string, WallTime>& ends, const std::string& name, 
 void WatchedFiles::watch_configuration(const std::string& path) {
     const auto changed = [this] { changed_("file"); };
     file_ = watch(path, changed);
+    configured_ = {path};
     const std::string* const folder = base_.environment.find(config::kVariablesDir);
     if (folder == nullptr) {
         return;
@@ -32,6 +33,7 @@ void WatchedFiles::watch_configuration(const std::string& path) {
     if (!std::filesystem::equivalent(any.parent_path(), std::filesystem::path(path).parent_path(),
                                      unknown)) {
         folder_ = watch(any.string(), changed);
+        configured_.push_back(any.string());
     }
 }
 
@@ -52,14 +54,17 @@ std::unique_ptr<control::FileWatch> WatchedFiles::watch(const std::string& file,
 // Keys and certificates may be replaced in any order: between the two they do not fit, which is
 // refused and told, and the old ones stay until they do.
 void WatchedFiles::watch_certificates() {
-    std::map<std::string, std::unique_ptr<control::FileWatch>> folders;
+    Folders folders;
+    const auto watch_file = [&](const std::string& file) {
+        watch_folder_of(file, "certificate", certificate_folders_, folders);
+    };
     const Settings& settings = *base_.settings;
     if (settings.tls_contexts != nullptr) {
-        watch_folder_of(settings.tls.client_ca_file, folders);
+        watch_file(settings.tls.client_ca_file);
         for (const net::TlsCertificateOptions& files : settings.tls.all()) {
-            watch_folder_of(files.cert_file, folders);
-            watch_folder_of(files.key_file, folders);
-            watch_folder_of(files.ocsp_file, folders);
+            watch_file(files.cert_file);
+            watch_file(files.key_file);
+            watch_file(files.ocsp_file);
         }
     }
     certificate_folders_ = std::move(folders);
@@ -67,19 +72,40 @@ void WatchedFiles::watch_certificates() {
     base_.exposition.staples(staples());
 }
 
-void WatchedFiles::watch_folder_of(
-    const std::string& file, std::map<std::string, std::unique_ptr<control::FileWatch>>& folders) {
+// A pipe that a start has read holds nothing any more, and /dev/fd changes all the time.
+void WatchedFiles::watch_secrets() {
+    Folders folders;
+    for (const auto& [variable, file] : base_.settings->secret_files) {
+        std::error_code unknown;
+        if (std::filesystem::is_regular_file(file, unknown) && !is_beside_configuration(file)) {
+            watch_folder_of(file, "secret", secret_folders_, folders);
+        }
+    }
+    secret_folders_ = std::move(folders);
+}
+
+// What is watched there tells of it already.
+bool WatchedFiles::is_beside_configuration(const std::string& file) const {
+    namespace fs = std::filesystem;
+    return std::ranges::any_of(configured_, [&file](const std::string& other) {
+        std::error_code unknown;
+        return fs::equivalent(fs::path(file).parent_path(), fs::path(other).parent_path(), unknown);
+    });
+}
+
+void WatchedFiles::watch_folder_of(const std::string& file, const char* cause, Folders& known,
+                                   Folders& folders) {
     if (file.empty()) {
         return;
     }
     std::string folder = std::filesystem::path(file).parent_path().string();
-    const auto known = certificate_folders_.find(folder);
-    if (known != certificate_folders_.end() && known->second != nullptr) {
-        folders.emplace(std::move(folder), std::move(known->second));
+    const auto before = known.find(folder);
+    if (before != known.end() && before->second != nullptr) {
+        folders.emplace(std::move(folder), std::move(before->second));
     } else if (!folders.contains(folder)) {
         // In a turn of its own: a reload may drop the watch that tells of it.
-        folders.emplace(std::move(folder), watch(file, [this] {
-                            base_.loop.post([this] { changed_("certificate"); });
+        folders.emplace(std::move(folder), watch(file, [this, cause] {
+                            base_.loop.post([this, cause] { changed_(cause); });
                         }));
     }
 }
@@ -128,6 +154,7 @@ WallTime WatchedFiles::shown_until(const net::TlsStaple& staple) {
 void WatchedFiles::stop() {
     file_.reset();
     certificate_folders_.clear();
+    secret_folders_.clear();
     folder_.reset();
 }
 

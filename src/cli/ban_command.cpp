@@ -245,9 +245,9 @@ int ban(const BanArguments& arguments, Terminal& terminal) {
     if (!key) {
         return kMisused;
     }
-    if (arguments.endless == lifetime.has_value() ||
-        (arguments.endless && !arguments.lifetime.empty())) {
-        terminal.err << "say for how long: --for 90s, 15m, 12h or 7d, or --endless\n";
+    if (const std::string flaw = flaw_of_lifetime(arguments.lifetime, arguments.endless);
+        !flaw.empty()) {
+        terminal.err << flaw;
         return kMisused;
     }
     if (is_elsewhere(arguments.admin)) {

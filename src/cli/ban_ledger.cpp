@@ -6,6 +6,7 @@
 
 #include "base/encoding.hpp"
 #include "base/text.hpp"
+#include "config/mistake.hpp"
 #include "observe/json_line.hpp"
 #include "observe/timestamp.hpp"
 #include "state/banned.hpp"
@@ -198,6 +199,18 @@ std::optional<Millis> parse_lifetime(std::string_view text) {
         return std::nullopt;
     }
     return std::chrono::seconds(static_cast<std::int64_t>(*number) * kSeconds[unit]);
+}
+
+std::string flaw_of_lifetime(std::string_view text, bool endless, bool may_end_never) {
+    if (endless == text.empty()) {
+        return endless || parse_lifetime(text)
+                   ? ""
+                   : "--for " + config::quote(text) +
+                         " is no time: write 90s, 15m, 12h or 7d, from 1s to 3650d\n";
+    }
+    return endless ? "say for how long by one of --for and --endless\n"
+                   : std::string("say for how long: --for 90s, 15m, 12h or 7d") +
+                         (may_end_never ? ", or --endless\n" : "\n");
 }
 
 BanKey ban_key(std::string_view kind, std::string_view who) {

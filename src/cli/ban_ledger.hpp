@@ -33,6 +33,9 @@ std::string warnings_of(const std::vector<BanLine>& bans);
 
 // "90s", "15m", "12h", "7d": at least a second, at most ten years.
 std::optional<Millis> parse_lifetime(std::string_view text);
+// What to say of --for and --endless when they are not one lifetime, or the other, as they must be;
+// "": they are. text: what stands behind --for, "" if nothing; may_end_never: there is --endless.
+std::string flaw_of_lifetime(std::string_view text, bool endless, bool may_end_never = true);
 
 // "ip", "user" or "tenant", and whom: the key, or why there is none. An address is spelled in its
 // one way.

@@ -111,6 +111,20 @@ TEST(BanLifetime, HasAUnit) {
     }
 }
 
+TEST(BanLifetime, WhatIsWrongWithItIsSaid) {
+    EXPECT_EQ(flaw_of_lifetime("15m", false), "");
+    EXPECT_EQ(flaw_of_lifetime("", true), "");
+    EXPECT_EQ(flaw_of_lifetime("", false),
+              "say for how long: --for 90s, 15m, 12h or 7d, or --endless\n");
+    EXPECT_EQ(flaw_of_lifetime("", false, false), "say for how long: --for 90s, 15m, 12h or 7d\n");
+    EXPECT_EQ(flaw_of_lifetime("1h", true), "say for how long by one of --for and --endless\n");
+    for (const std::string text : {"0s", "99999d", "12", "tomorrow"}) {
+        EXPECT_EQ(
+            flaw_of_lifetime(text, false),
+            "--for \"" + text + "\" is no time: write 90s, 15m, 12h or 7d, from 1s to 3650d\n");
+    }
+}
+
 TEST(BanKeys, AreSpelledInOneWay) {
     EXPECT_EQ(ban_key("ip", "203.0.113.007").key, "banned:ip:203.0.113.7");
     EXPECT_EQ(ban_key("ip", "::ffff:203.0.113.7").key, "banned:ip:203.0.113.7");

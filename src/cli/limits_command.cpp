@@ -167,9 +167,9 @@ int set(const LimitsArguments& arguments, Terminal& terminal) {
         body["enforcement"] = arguments.off ? "off" : arguments.on ? "on" : "dry-run";
     }
     const auto lifetime = parse_lifetime(arguments.lifetime);
-    if (arguments.endless == lifetime.has_value() ||
-        (arguments.endless && !arguments.lifetime.empty())) {
-        terminal.err << "say for how long: --for 90s, 15m, 12h or 7d, or --endless\n";
+    if (const std::string flaw = flaw_of_lifetime(arguments.lifetime, arguments.endless);
+        !flaw.empty()) {
+        terminal.err << flaw;
         return kMisused;
     }
     if (arguments.reason.empty()) {

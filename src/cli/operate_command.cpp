@@ -54,10 +54,10 @@ enum class Endless : std::uint8_t { allowed, unknown };
 bool add_lifetime(const OperateArguments& arguments, object& body, Terminal& terminal,
                   Endless endless = Endless::allowed) {
     const auto lifetime = parse_lifetime(arguments.lifetime);
-    if (arguments.endless == lifetime.has_value() ||
-        (arguments.endless && !arguments.lifetime.empty())) {
-        terminal.err << "say for how long: --for 90s, 15m, 12h or 7d"
-                     << (endless == Endless::allowed ? ", or --endless\n" : "\n");
+    if (const std::string flaw =
+            flaw_of_lifetime(arguments.lifetime, arguments.endless, endless == Endless::allowed);
+        !flaw.empty()) {
+        terminal.err << flaw;
         return false;
     }
     if (lifetime) {

@@ -10,8 +10,10 @@ OwnSection::OwnSection(const std::string& named, const Terminal& terminal)
     std::error_code ignored;
     const bool there = std::filesystem::exists(path_, ignored);
     missing_ = !named.empty() && !there;
+    reading_->pipes = config::Pipes::awaited;
     if (there || missing_) {
-        reading_->document = config::Document::load(path_, reading_->mistakes);
+        reading_->document =
+            config::Document::load(path_, reading_->mistakes, config::Pipes::awaited);
     }
 }
 

@@ -36,7 +36,10 @@ Editors that speak YAML complete and check the file when it begins with
   that are listed here. The service links which Kubernetes adds by itself (`REDIS_PORT=tcp://…`,
   `AUTH_SERVICE_SERVICE_HOST` and their like) are ignored.
 - A secret may also come from a file: `ADMIN_TOKEN_FILE=/run/secrets/admin-token`. One line break at its end (LF or
-  CR LF) is cut off. Secrets are never shown, not even in messages about mistakes.
+  CR LF) is cut off. A file without anything in it is a mistake; to go without the secret, unset the variable. A change of
+  the file reloads, as one of the configuration does. Secrets are never shown, not even in messages about mistakes.
+- Texts are UTF-8, in files as in variables; secrets may be any bytes.
+- What is read again must be a regular file. Only at a start, and by commands, a pipe is read as well (`--config <(…)`).
 - `VARIABLES_DIR` names a folder whose files are variables: `RATE_LIMIT_MAX` in it holds the value of that one. The
   process's own environment wins over them. A change in the folder reloads, as one of the file does: so a ConfigMap or a
   Secret that Kubernetes mounts there takes effect without a restart.

@@ -4,7 +4,6 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
-#include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
@@ -304,21 +303,15 @@ Document Document::parse(std::string source, std::string text, std::vector<Mista
     return document;
 }
 
-Document Document::load(const std::string& path, std::vector<Mistake>& mistakes) {
-    std::ifstream file(path, std::ios::binary);
-    // One byte more than allowed tells a file that is too large without reading all of it.
-    std::string text(kBytesMax + 1, '\0');
-    if (file) {
-        file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    }
-    if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
+Document Document::load(const std::string& path, std::vector<Mistake>& mistakes, Pipes pipes) {
+    auto text = read_file(path, kBytesMax, pipes);
+    if (!text) {
         mistakes.push_back({{path, 0, 0},
-                            "the file cannot be read",
-                            "name an existing, readable file with --config or CONFIG_FILE"});
+                            "the file " + text.error().what,
+                            text.error().remedy + " (--config, CONFIG_FILE)"});
         return Document{path, {}, {}};
     }
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    return parse(path, std::move(text), mistakes);
+    return parse(path, *std::move(text), mistakes);
 }
 
 }  // namespace gw::config

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/file.hpp"
 #include "config/mistake.hpp"
 
 namespace gw::config {
@@ -50,7 +51,8 @@ struct Document {
     // YAML.
     static Document parse(std::string source, std::string text, std::vector<Mistake>& mistakes);
     // The same for a file.
-    static Document load(const std::string& path, std::vector<Mistake>& mistakes);
+    static Document load(const std::string& path, std::vector<Mistake>& mistakes,
+                         Pipes pipes = Pipes::refused);
 };
 
 }  // namespace gw::config

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <utility>
 
@@ -196,24 +195,22 @@ std::optional<Reader::Variable> Reader::variable_of(const Field& field) {
 }
 
 std::optional<std::string> Reader::secret_file(const std::string& name, const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::string content(kSecretBytesMax + 1, '\0');
-    if (file) {
-        file.read(content.data(), static_cast<std::streamsize>(content.size()));
-    }
-    if (!file.is_open() || file.bad() || (file.fail() && !file.eof())) {
-        reading_->blame_variable(name, "the file " + quote(path) + " cannot be read",
-                                 "name an existing, readable file");
+    reading_->secret_files.emplace(name, path);
+    auto content = read_file(path, kSecretBytesMax, reading_->pipes);
+    if (!content) {
+        reading_->blame_variable(name, "the file " + quote(path) + " " + content.error().what,
+                                 std::move(content.error().remedy));
         return std::nullopt;
     }
-    content.resize(static_cast<std::size_t>(file.gcount()));
-    if (content.size() > kSecretBytesMax) {
-        reading_->blame_variable(name, "the file " + quote(path) + " is larger than 65536 bytes",
-                                 "name a file that holds only the secret");
+    cut_line_break(*content);
+    // Whoever names a file wants a secret: without one, what it protects would be open and nobody
+    // told. A variable that is set to nothing is another thing: it counts as not set.
+    if (content->find_first_not_of(" \t\r\n") == std::string::npos) {
+        reading_->blame_variable(name, "the file " + quote(path) + " is empty",
+                                 "write the secret into it, or unset " + name);
         return std::nullopt;
     }
-    cut_line_break(content);
-    return content;
+    return *std::move(content);
 }
 
 std::optional<Text> Reader::text_of(const Node& node, const Field& field,

@@ -23,14 +23,19 @@
 
 namespace gw::config {
 
+// The files that hold secrets, by the variables that name them.
+using SecretFiles = std::map<std::string, std::string, std::less<>>;
+
 // One reading of one configuration: what it is read from and what was found wrong.
 struct Reading {
     Document document;
     Environment environment;
     std::vector<Mistake> mistakes;
     std::set<std::string, std::less<>>
-        variables;       // every environment variable that a field declared
-    std::string beside;  // what other files hold that the document names
+        variables;                 // every environment variable that a field declared
+    std::string beside;            // what other files hold that the document names
+    Pipes pipes = Pipes::refused;  // in the place of files with secrets
+    SecretFiles secret_files;
     struct Variable {
         std::string name;
         std::string value;

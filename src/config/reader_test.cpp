@@ -1,6 +1,7 @@
 #include "config/reader.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -234,10 +235,34 @@ TEST_F(SecretFile, AndVariableMustNotBothBeSet) {
 
 TEST_F(SecretFile, MustBeReadable) {
     const Outcome outcome = read_text("", {{"TOKEN_FILE", "/nonexistent/token"}});
-    EXPECT_EQ(
-        outcome.mistakes,
-        Mistakes{"environment TOKEN_FILE: the file \"/nonexistent/token\" cannot be read; name "
-                 "an existing, readable file"});
+    EXPECT_EQ(outcome.mistakes,
+              Mistakes{"environment TOKEN_FILE: the file \"/nonexistent/token\" cannot be read: No "
+                       "such file or directory; name an existing, readable file"});
+}
+
+// Nothing in it is not "no secret": what it protects would be open.
+TEST_F(SecretFile, MustHoldOne) {
+    for (const char* content : {"", "\n", "\r\n", " \n\n"}) {
+        write(content);
+        const Outcome outcome = read_text("", {{"TOKEN_FILE", path_}});
+        EXPECT_EQ(outcome.mistakes,
+                  Mistakes{"environment TOKEN_FILE: the file \"" + path_ +
+                           "\" is empty; write the secret into it, or unset TOKEN_FILE"});
+    }
+    EXPECT_EQ(read_text("", {{"TOKEN", ""}, {"TOKEN_FILE", ""}}).mistakes, Mistakes{});
+}
+
+TEST_F(SecretFile, IsNotWaitedForWhereAPipeHasTakenItsPlace) {
+    ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    EXPECT_EQ(read_text("", {{"TOKEN_FILE", path_}}).mistakes,
+              Mistakes{"environment TOKEN_FILE: the file \"" + path_ +
+                       "\" is no regular file; put a file there"});
+}
+
+TEST_F(SecretFile, IsNamedToWhoeverWatchesIt) {
+    write("");
+    EXPECT_EQ(read_text("", {{"TOKEN_FILE", path_}}).reading->secret_files,
+              (SecretFiles{{"TOKEN_FILE", path_}}));
 }
 
 TEST_F(SecretFile, HasABoundedSize) {

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <vector>
 
+#include "base/encoding.hpp"
+
 namespace gw::config {
 namespace {
 
@@ -45,7 +47,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string shown(const Text& text) {
-    return text.secret ? "is not usable" : "is " + quote(text.text);
+    // As files of VARIABLES_DIR and ConfigMaps come by.
+    const bool broken = text.text.ends_with('\n');
+    return text.secret
+               ? "is not usable"
+               : "is " + quote(text.text) + (broken ? ", with a line break at its end" : "");
 }
 
 std::expected<bool, Flaw> parse_bool(const Text& text) {
@@ -85,6 +91,11 @@ std::expected<std::int64_t, Flaw> parse_integer(const Text& text, const Range& r
 std::expected<std::string, Flaw> parse_string(const Text& text, const Check& check) {
     if (text.text.size() > kTextMax) {
         return std::unexpected(Flaw{"is longer than 65536 bytes", "shorten it"});
+    }
+    // What is shown as text, in labels of metrics say, would make all around it unreadable. Nobody
+    // is shown a secret, which may be any bytes.
+    if (!text.secret && !is_utf8(text.text)) {
+        return std::unexpected(Flaw{"is no UTF-8", "write it, or save the file, as UTF-8"});
     }
     if (check.of != nullptr) {
         if (auto flaw = check.of(text.text)) {

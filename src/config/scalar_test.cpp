@@ -50,6 +50,11 @@ TEST(Scalar, ReadsAddressBlocks) {
               "is \"10.0.0.0/33\"; write an address or a block such as 10.0.0.0/8 or fd00::/8");
 }
 
+TEST(Scalar, SaysThatALineBreakIsInTheWay) {
+    EXPECT_EQ(parse_integer({"60\n"}, Range{0, 100}).error().what,
+              "is \"60\\x0a\", with a line break at its end");
+}
+
 TEST(Scalar, NeverShowsASecret) {
     const Text secret{"hunter2", false, true};
     EXPECT_EQ(flaw_of(parse_integer(secret, {0, 1})).find("hunter2"), std::string::npos);

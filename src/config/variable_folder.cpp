@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
+
+#include "config/file.hpp"
 
 namespace gw::config {
 namespace {
@@ -18,22 +19,6 @@ bool is_variable_name(std::string_view name) {
     };
     return !name.empty() && name.front() >= 'A' && name.front() <= 'Z' &&
            std::ranges::all_of(name, fits);
-}
-
-// False: it cannot be read, or is too large.
-bool read_value(const fs::path& path, std::string& value) {
-    std::ifstream file(path, std::ios::binary);
-    value.assign(kValueBytesMax + 1, '\0');
-    if (file) {
-        file.read(value.data(), static_cast<std::streamsize>(value.size()));
-    }
-    if (!file.is_open() || file.bad() || (file.fail() && !file.eof()) ||
-        file.gcount() > static_cast<std::streamsize>(kValueBytesMax)) {
-        return false;
-    }
-    value.resize(static_cast<std::size_t>(file.gcount()));
-    cut_line_break(value);
-    return true;
 }
 
 }  // namespace
@@ -61,12 +46,13 @@ std::expected<Environment::Values, Flaw> read_variable_folder(const Environment&
         if (!is_variable_name(name) || !entry->is_regular_file(unknown)) {
             continue;
         }
-        std::string value;
-        if (values.size() == kFilesMax || !read_value(entry->path(), value)) {
+        auto value = read_file(entry->path().string(), kValueBytesMax);
+        if (values.size() == kFilesMax || !value) {
             return std::unexpected(Flaw{"names a folder whose file " + name + " cannot be read",
                                         "make it readable, and at most 64 KiB"});
         }
-        values.emplace(name, std::move(value));
+        cut_line_break(*value);
+        values.emplace(name, *std::move(value));
     }
     if (error) {
         return std::unexpected(Flaw{"names " + quote(*folder) + ", which cannot be read",

@@ -59,14 +59,23 @@ bool AuditKeeper::write(const gateway::SecurityEvent& event) {
     if (!event.request_id.empty()) {
         detail += " request " + event.request_id;
     }
-    return open() && chain_->append({.event = event.kind,
-                                     .requester = event.user,
-                                     .tenant = event.tenant,
-                                     .address = event.address,
-                                     .resource = event.resource,
-                                     .decision = event.decision,
-                                     .detail = detail},
-                                    event.time);
+    if (!open()) {
+        return false;
+    }
+    const std::uint64_t deletions = chain_->deletions();
+    const bool written = chain_->append({.event = event.kind,
+                                         .requester = event.user,
+                                         .tenant = event.tenant,
+                                         .address = event.address,
+                                         .resource = event.resource,
+                                         .decision = event.decision,
+                                         .detail = detail},
+                                        event.time);
+    if (chain_->deletions() != deletions) {
+        log_.error("the audit file was deleted; its records are gone, and the chain goes on",
+                   {{"path", options_.path}});
+    }
+    return written;
 }
 
 void AuditKeeper::keep(const gateway::SecurityEvent& event) {

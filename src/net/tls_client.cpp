@@ -5,11 +5,10 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <fstream>
-#include <iterator>
 
 #include "base/ensure.hpp"
 #include "base/ip_address.hpp"
+#include "config/file.hpp"
 
 namespace gw::net {
 namespace {
@@ -26,9 +25,10 @@ std::string complaint() {
     return reason != nullptr ? reason : "unknown reason";
 }
 
+constexpr std::size_t kBytesMax = 16UL * 1024 * 1024;  // all authorities of a system are below one
+
 std::string content_of(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    return path.empty() ? "" : config::read_file(path, kBytesMax).value_or("");
 }
 
 // FNV-1a, each part after its length.
@@ -73,15 +73,26 @@ std::expected<std::shared_ptr<const TlsClient>, std::vector<TlsClientFlaw>> TlsC
             {setting,
              {"names " + config::quote(path) + ", which cannot be used: " + complaint(), remedy}});
     };
+    const auto readable = [&flaws](std::string_view setting, const std::string& path) {
+        const auto flaw = config::flaw_of_file(path);
+        if (flaw) {
+            flaws.push_back({setting,
+                             {"names " + config::quote(path) + ", which " + flaw->what,
+                              "give the path of a PEM file that this process may read"}});
+        }
+        return !flaw;
+    };
     if (options.ca_file.empty()) {
         SSL_CTX_set_default_verify_paths(context);
-    } else if (SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
+    } else if (readable("ca_file", options.ca_file) &&
+               SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
         unusable("ca_file", options.ca_file, "give the path of a PEM file with certificates");
     }
     if (options.cert_file.empty() != options.key_file.empty()) {
         flaws.push_back({options.cert_file.empty() ? "cert_file" : "key_file",
                          {"is not set", "a certificate and its key belong together: set both"}});
-    } else if (!options.cert_file.empty()) {
+    } else if (!options.cert_file.empty() && readable("cert_file", options.cert_file) &&
+               readable("key_file", options.key_file)) {
         if (SSL_CTX_use_certificate_chain_file(context, options.cert_file.c_str()) != 1) {
             unusable("cert_file", options.cert_file,
                      "give the path of a PEM file with a certificate");

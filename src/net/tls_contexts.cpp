@@ -6,11 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include "base/ensure.hpp"
+#include "config/file.hpp"
 #include "net/tls_session.hpp"
 
 namespace gw::net {
@@ -113,10 +112,12 @@ std::optional<config::Flaw> unreadable(const std::string& path) {
     if (path.empty()) {
         return config::Flaw{"is not set", "a certificate and its key belong together: set both"};
     }
-    if (std::ifstream file(path); !file || file.peek() == std::ifstream::traits_type::eof()) {
-        return config::Flaw{"names " + config::quote(path) + ", which cannot be read: " +
-                                (errno != 0 ? std::strerror(errno) : "it is empty"),
-                            "give the path of a PEM file that this process may read"};
+    constexpr const char* kRemedy = "give the path of a PEM file that this process may read";
+    if (const auto flaw = config::flaw_of_file(path)) {
+        return config::Flaw{"names " + config::quote(path) + ", which " + flaw->what, kRemedy};
+    }
+    if (std::ifstream file(path); file.peek() == std::ifstream::traits_type::eof()) {
+        return config::Flaw{"names " + config::quote(path) + ", which is empty", kRemedy};
     }
     return std::nullopt;
 }
@@ -175,6 +176,9 @@ void TlsContexts::FreeStore::operator()(x509_store_st* store) const {
 std::optional<config::Flaw> TlsContexts::read_client_authorities(const std::string& file) {
     authorities_.reset(X509_STORE_new());
     ensure(authorities_ != nullptr, "OpenSSL makes no store");
+    if (auto flaw = unreadable(file)) {
+        return flaw;
+    }
     ERR_clear_error();
     if (X509_STORE_load_file(authorities_.get(), file.c_str()) != 1) {
         return config::Flaw{"names " + config::quote(file) +
@@ -261,11 +265,9 @@ std::expected<std::shared_ptr<const TlsContexts>, std::vector<TlsFlaw>> TlsConte
     for (std::size_t i = 0; i < all.size(); ++i) {
         const auto& [cert_file, key_file, ocsp_file] = all[i];
         const std::size_t before = flaws.size();
-        errno = 0;
         if (auto flaw = unreadable(cert_file)) {
             flaws.push_back({i, "cert_file", *std::move(flaw)});
         }
-        errno = 0;
         if (auto flaw = unreadable(key_file)) {
             flaws.push_back({i, "key_file", *std::move(flaw)});
         }

@@ -5,9 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include "config/file.hpp"
 
 namespace gw::net {
 namespace {
@@ -117,22 +115,15 @@ config::Flaw judge(OCSP_RESPONSE* response, SSL_CTX* context, TlsStaple& staple)
 
 std::expected<std::unique_ptr<const TlsStaple>, config::Flaw> load_staple(const std::string& file,
                                                                           ssl_ctx_st* context) {
-    errno = 0;
-    std::ifstream input(file, std::ios::binary);
-    std::string bytes(kBytesMax + 1, '\0');
-    input.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<std::size_t>(input.gcount()));
-    if (bytes.empty()) {
+    auto bytes = config::read_file(file, kBytesMax);
+    if (!bytes || bytes->empty()) {
         return std::unexpected(config::Flaw{
-            "names " + config::quote(file) +
-                ", which cannot be read: " + (errno != 0 ? std::strerror(errno) : "it is empty"),
+            "names " + config::quote(file) + ", which " + (bytes ? "is empty" : bytes.error().what),
             "give the path of an OCSP response in DER, or remove the setting"});
     }
-    const auto* at = reinterpret_cast<const unsigned char*>(bytes.data());
+    const auto* at = reinterpret_cast<const unsigned char*>(bytes->data());
     const Owned<OCSP_RESPONSE, OCSP_RESPONSE_free> response(
-        bytes.size() > kBytesMax
-            ? nullptr
-            : d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(bytes.size())));
+        d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(bytes->size())));
     ERR_clear_error();
     if (response == nullptr) {
         return std::unexpected(config::Flaw{
@@ -144,7 +135,7 @@ std::expected<std::unique_ptr<const TlsStaple>, config::Flaw> load_staple(const 
     config::Flaw flaw = judge(response.get(), context, *staple);
     staple->trouble = std::move(flaw.what);
     staple->remedy = std::move(flaw.remedy);
-    staple->response = std::move(bytes);
+    staple->response = *std::move(bytes);
     return staple;
 }
 

@@ -316,6 +316,7 @@ std::string Exposition::text(TextFormat format) {
     }
     sums.add(Metric::config_reloads_total, {"success"}, reloads_);
     sums.add(Metric::config_reloads_total, {"refused"}, refusals_);
+    sums.add(Metric::config_last_reload_successful, {}, refused_ ? 0.0 : 1.0);
     sums.add(Metric::config_hash_info, {hash_}, 1.0);
     for (const auto& [name, expires] : expiries_) {
         sums.add(Metric::tls_certificate_expiry_timestamp_seconds, {name},

@@ -32,9 +32,18 @@ class Exposition {
     }
     void config_adopted(std::string hash) {
         ++reloads_;
+        refused_ = false;
         hash_ = std::move(hash);
     }
-    void config_refused() { ++refusals_; }
+    void config_refused() {
+        ++refusals_;
+        refused_ = true;
+    }
+    // After a refusal: what is there to be read is again what is in force.
+    void config_taken_back() {
+        ++reloads_;
+        refused_ = false;
+    }
     void config_in_force(std::string hash) { hash_ = std::move(hash); }
 
     // Of each certificate: a name in it, and when it expires.
@@ -124,6 +133,7 @@ class Exposition {
     std::vector<Block> blocks_;
     std::uint64_t reloads_ = 0;
     std::uint64_t refusals_ = 0;
+    bool refused_ = false;  // the one that was read last
     bool state_backend_up_ = true;
     bool state_backend_slow_ = false;
     std::function<Millis()> read_state_lag_;

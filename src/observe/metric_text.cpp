@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/encoding.hpp"
 #include "base/text.hpp"
 
 namespace gw::observe {
@@ -125,7 +126,13 @@ void append_label(std::string& labels, std::string_view name, std::string_view v
     }
     labels += name;
     labels += "=\"";
-    append_escaped(labels, value);
+    // One label that is no UTF-8, and a scraper throws away all that there is. Names of
+    // certificates and of hosts are any bytes.
+    if (is_utf8(value)) {
+        append_escaped(labels, value);
+    } else {
+        append_escaped(labels, as_utf8(std::string(value)));
+    }
     labels += '"';
 }
 

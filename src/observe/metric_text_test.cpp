@@ -46,5 +46,13 @@ TEST(MetricText, AValueOfALabelIsEscaped) {
     EXPECT_EQ(labels, "a=\"x\\\\y\\\"z\\n\",b=\"\"");
 }
 
+// A scraper would throw away all that there is.
+TEST(MetricText, AValueOfALabelIsUtf8) {
+    std::string labels;
+    append_label(labels, "region", "M\xFCnchen");
+    append_label(labels, "zone", "M\xC3\xBCnchen");
+    EXPECT_EQ(labels, "region=\"M\xEF\xBF\xBDnchen\",zone=\"M\xC3\xBCnchen\"");
+}
+
 }  // namespace
 }  // namespace gw::observe

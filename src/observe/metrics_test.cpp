@@ -215,6 +215,25 @@ TEST_F(Metrics, TellsOfReloadsAndOfTheConfigurationInForce) {
     EXPECT_EQ(text.find(R"(hash="aa")"), std::string::npos);
 }
 
+TEST_F(Metrics, ARefusalLastsUntilAReloadSucceedsOrIsTakenBack) {
+    const auto successful = [&] {
+        return value_of(exposition_.text(),
+                        R"(config_last_reload_successful{service="api-gateway"})");
+    };
+    EXPECT_EQ(successful(), "1");
+    exposition_.config_refused();
+    exposition_.config_refused();
+    EXPECT_EQ(successful(), "0");
+    exposition_.config_taken_back();
+    EXPECT_EQ(successful(), "1");
+    EXPECT_EQ(value_of(exposition_.text(),
+                       R"(config_reloads_total{service="api-gateway",result="success"})"),
+              "1");
+    exposition_.config_refused();
+    exposition_.config_adopted("cc");
+    EXPECT_EQ(successful(), "1");
+}
+
 TEST_F(Metrics, TellsWhatRunsAndWhere) {
     exposition_.built_from("f9829cf0a1b2");
     exposition_.runs_as("gw-1", "eu");

@@ -1,10 +1,9 @@
 #include "schema/source.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "base/text.hpp"
+#include "config/file.hpp"
 
 namespace gw::schema {
 namespace {
@@ -134,19 +133,13 @@ std::unique_ptr<Source> Source::of(std::string name, std::string text,
 
 std::unique_ptr<Source> Source::load(const std::string& path,
                                      std::vector<config::Mistake>& mistakes) {
-    std::ifstream in(path, std::ios::binary);
-    std::stringstream text;
-    if (in) {
-        text << in.rdbuf();
+    auto text = config::read_file(path, kBytesMax);
+    if (!text) {
+        return blamed(mistakes, path, 0, text.error().what,
+                      "name a file of at most 4 MiB that is there; names are looked up beside the "
+                      "configuration");
     }
-    if (!in || !text) {
-        return blamed(mistakes, path, 0, "cannot be read",
-                      "name a file that is there; names are looked up beside the configuration");
-    }
-    if (text.view().size() > kBytesMax) {
-        return blamed(mistakes, path, 0, "is larger than 4 MiB", "split it");
-    }
-    return of(path, std::move(text).str(), mistakes);
+    return of(path, *std::move(text), mistakes);
 }
 
 }  // namespace gw::schema

@@ -253,6 +253,11 @@ bool AuditChain::moved_away() const {
                                         there.st_ino != ours.st_ino || there.st_dev != ours.st_dev);
 }
 
+bool AuditChain::is_deleted() const {
+    struct stat ours{};
+    return ::fstat(fd_, &ours) == 0 && ours.st_nlink == 0;
+}
+
 void AuditChain::make_room(WallTime now) {
     bool moved = moved_away();
     if (!moved && size_ >= options_.bytes_max) {
@@ -267,6 +272,11 @@ void AuditChain::make_room(WallTime now) {
 }
 
 bool AuditChain::append(const AuditEvent& event, WallTime now) {
+    if (is_open() && is_deleted()) {
+        // Nobody could ever read what is written there.
+        ++deletions_;
+        [[maybe_unused]] const Result<void> opened = reopen(now);
+    }
     if (options_.bytes_max != 0 && is_open()) {
         make_room(now);
     }

@@ -60,7 +60,8 @@ class AuditChain {
     [[nodiscard]] const std::string& put_away() const { return put_away_; }
     // False: not written, and counted; EWOULDBLOCK: another process holds the file. What was
     // written in part is ended by a line feed and marked by a record "audit_torn" before the next;
-    // the chain goes on from the last whole record.
+    // the chain goes on from the last whole record. A file that somebody has deleted under us is
+    // made anew, as after a rotation.
     bool append(const AuditEvent& event, WallTime now);
     // After rotation: opens the path anew. In a new file the chain goes on from the last record, by
     // a record "audit_continued".
@@ -68,6 +69,8 @@ class AuditChain {
 
     [[nodiscard]] const AuditHead& head() const { return head_; }
     [[nodiscard]] std::uint64_t failures() const { return failures_; }
+    // How often the file was deleted while it was written.
+    [[nodiscard]] std::uint64_t deletions() const { return deletions_; }
     // errno of the last failure, or 0 since the last success.
     [[nodiscard]] int last_error() const { return last_error_; }
     [[nodiscard]] bool is_open() const { return fd_ >= 0; }
@@ -82,6 +85,7 @@ class AuditChain {
     void sync();
     void make_room(WallTime now);
     [[nodiscard]] bool moved_away() const;
+    [[nodiscard]] bool is_deleted() const;
     bool put_file_away(WallTime now);
     bool mark(std::string_view event, std::string_view detail, WallTime now);
     void close();
@@ -93,6 +97,7 @@ class AuditChain {
     bool torn_ = false;       // it ends with pieces of records that no record tells of
     AuditHead head_;
     std::uint64_t failures_ = 0;
+    std::uint64_t deletions_ = 0;
     int last_error_ = 0;
     observe::Timestamp timestamp_;
     std::string line_;

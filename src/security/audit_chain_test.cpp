@@ -244,6 +244,21 @@ TEST_F(AuditChainTest, GoesOnInANewFileAfterRotation) {
     EXPECT_EQ(read_audit_line(lines()[0])->prev, before.hash);
 }
 
+TEST_F(AuditChainTest, AFileThatIsDeletedUnderItIsMadeAnew) {
+    AuditChain chain({.path = path()});
+    ASSERT_TRUE(chain.open(kNow));
+    ASSERT_TRUE(chain.append({.event = "ban"}, kNow));
+    EXPECT_EQ(chain.deletions(), 0U);
+    ::unlink(path().c_str());
+    ASSERT_TRUE(chain.append({.event = "ban"}, kNow));
+    EXPECT_EQ(chain.deletions(), 1U);
+    ASSERT_EQ(lines().size(), 2U);
+    EXPECT_NE(lines()[0].find("audit_continued"), std::string::npos);
+    ASSERT_TRUE(chain.append({.event = "ban"}, kNow));
+    EXPECT_EQ(chain.deletions(), 1U);
+    EXPECT_EQ(lines().size(), 3U);
+}
+
 TEST_F(AuditChainTest, AFullDiskIsCountedAndTheChainSurvivesIt) {
     ::signal(SIGXFSZ, SIG_IGN);
     AuditChain chain({.path = path()});

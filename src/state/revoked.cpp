@@ -18,7 +18,7 @@ constexpr std::string_view kAll = "all";
 constexpr std::int64_t kLeastMs = 1'000'000'000'000;    // 2001-09-09; 1 and 0 are no times
 constexpr std::uint64_t kMsFrom = 100'000'000'000;      // as seconds, the year 5138
 constexpr std::uint64_t kMicrosFrom = kMsFrom * 1'000;  // as milliseconds, the same
-constexpr Millis kSoon = std::chrono::hours(24);        // clocks differ, but not by so much
+constexpr Millis kSoon = std::chrono::minutes(5);       // clocks differ, but not by so much
 
 // Maps keep the moment before the value as it came.
 constexpr std::size_t kMomentSize = sizeof(std::int64_t);
@@ -164,7 +164,7 @@ Taken RevocationWriter::set_until(Place place, std::string_view value,
         }
         taken.moment_ms = until_ms;
     } else if (until_ms > epoch_ms(now) + kSoon.count()) {
-        taken.complaint = "is far ahead: tokens are revoked until then, new ones too";
+        taken.complaint = "is a time to come: tokens are revoked until then, new ones too";
     }
     taken.changed =
         place.map->set(place.name, pack(until_ms, value), expires) != ReplicaWriter::Set::same;

@@ -1,5 +1,6 @@
 """New configuration while requests flow: none of them fails, and what is wrong is refused."""
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -192,6 +193,90 @@ class Reload(Scenario):
         gateway.config.write_text(config(self.origin.url, routes=2))
         gateway.signal(signal.SIGHUP)
         wait_until(lambda: (ask(gateway.port, "/api/v1/s1/text") or [0])[0] == 200, 10, "a good file is taken again")
+
+    def refused_for(self, gateway, *words):
+        return any(all(word in line.get("mistake", "") for word in words) for line in gateway.events)
+
+    def last_reload(self, gateway):
+        return re.search(r"^config_last_reload_successful{.*} (\d)", ask(gateway.admin_port, "/metrics")[2], re.M).group(1)
+
+    def test_a_refusal_stands_until_the_mistake_is_taken_back(self):
+        good = config(self.origin.url)
+        gateway = self.start(good)
+        self.assertEqual("1", self.last_reload(gateway))
+        self.replace(gateway, good + "no_such_option: 1\n")
+        wait_until(lambda: self.last_reload(gateway) == "0", 10, "the refusal is shown")
+        self.assertEqual(0, reloads(gateway, "the configuration is again the one in force"))
+        self.replace(gateway, good)
+        wait_until(lambda: self.last_reload(gateway) == "1", 10, "what is in force stands there again")
+        wait_until(lambda: reloads(gateway, "the configuration is again the one in force") == 1, 10, "a line says so")
+        self.assertIn('config_reloads_total{service="api-gateway",result="success"} 1\n', ask(gateway.admin_port, "/metrics")[2])
+        self.assertEqual(0, reloads(gateway))
+
+    def test_the_status_tells_the_mistake_that_stands(self):
+        good = config(self.origin.url)
+        gateway = self.start(good, environment={"ADMIN_TOKEN": "operator-token"})
+
+        def told():
+            answer = ask(gateway.admin_port, "/admin/v1/status", headers="Authorization: Bearer operator-token\r\n")
+            return json.loads(answer[2]).get("configRefused", "")
+
+        self.assertEqual("", told())
+        self.replace(gateway, good + "no_such_option: 1\n")
+        wait_until(lambda: '"no_such_option" is no setting' in told(), 10, "it is told")
+        self.replace(gateway, good)
+        wait_until(lambda: told() == "", 10, "it is told no longer")
+
+    def test_a_pipe_in_a_file_s_place_stops_nothing(self):
+        """Nobody writes into it: who waited for that would never answer an operator again."""
+        good = config(self.origin.url)
+        token = pathlib.Path(self.folder) / "secrets" / "token"
+        token.parent.mkdir()
+        token.write_text("operator-token")
+        gateway = self.start(good, environment={"ADMIN_TOKEN_FILE": str(token)})
+        for path, text in ((gateway.config, good), (token, "operator-token")):
+            fresh = path.with_suffix(".new")
+            os.mkfifo(fresh)
+            os.replace(fresh, path)
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: self.refused_for(gateway, str(path), "is no regular file"), 10, f"{path} is refused")
+            self.assertEqual("0", self.last_reload(gateway))
+            fresh.write_text(text)
+            os.replace(fresh, path)
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: self.last_reload(gateway) == "1", 10, f"{path} is read again")
+        self.assertStops(gateway)
+
+    def test_a_secret_in_a_file_is_changed_by_itself_and_never_to_nothing(self):
+        token = pathlib.Path(self.folder) / "secrets" / "token"
+        token.parent.mkdir()
+        token.write_text("first-token\n")
+        gateway = self.start(environment={"ADMIN_TOKEN_FILE": str(token)})
+
+        def status(word):
+            return ask(gateway.admin_port, "/admin/v1/status", headers=f"Authorization: Bearer {word}\r\n")[0]
+
+        self.assertEqual(200, status("first-token"))
+        token.write_text("second-token\n")
+        wait_until(lambda: status("second-token") == 200, 10, "the other one is in force")
+        self.assertEqual(401, status("first-token"))
+        token.write_text("")
+        wait_until(lambda: self.last_reload(gateway) == "0", 10, "nothing is refused")
+        wait_until(lambda: self.refused_for(gateway, str(token), "is empty"), 10, "a line says why")
+        self.assertEqual(200, status("second-token"))
+        token.write_text("second-token\n")
+        wait_until(lambda: self.last_reload(gateway) == "1", 10, "what is in force stands there again")
+        self.assertEqual(200, status("second-token"))
+
+    def test_secrets_that_can_be_guessed_are_told_and_not_shown(self):
+        gateway = self.start(environment={"ADMIN_TOKEN": "seldom", "AUDIT_SECRET": "long enough for anybody"})
+
+        def told():
+            return [line for line in gateway.events if line.get("msg") == "a secret is short enough to be guessed"]
+
+        wait_until(told, 10, "it is told")
+        self.assertEqual([("WARN", "admin.token")], [(line["level"], line["setting"]) for line in told()])
+        self.assertNotIn("seldom", json.dumps(gateway.lines))
 
     def test_a_request_in_flight_ends_with_the_configuration_it_began_with(self):
         gateway = self.start(config(self.origin.url, routes=2))

@@ -204,6 +204,12 @@ class Embedded(State):
         self.assertIn("without any password configured", cli(port, "-a", "x", "--no-auth-warning", "PING", shown="err"))
         self.assertEqual("PONG", cli(port, "-a", "x", "--no-auth-warning", "PING", shown="out"))
 
+    def test_maintenance_of_a_service_that_is_not_there_is_told_as_such(self):
+        gateway = self.start()
+        cli(self.resp_port, "SET", "maintenance:mode:orgin", "down", "EX", "600")
+        line = self.events(gateway, "maintenance is set of a service that there is not")[0]
+        self.assertEqual(("WARN", "orgin", "down"), (line["level"], line["upstream"], line["to"]))
+
     def test_the_password_of_the_port(self):
         path = os.path.join(self.folder, "password")
         with open(path, "w", encoding="utf-8") as file:
