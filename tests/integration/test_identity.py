@@ -344,7 +344,9 @@ class Injection(Identity):
         body = b'{"name": "x\' UNION SELECT password FROM users--"}'
         for fields in ("Content-Type: application/json\r\nContent-Encoding: identity\r\n",
                        "Content-Type: application/json\r\nContent-Encoding:\r\n",
-                       "Content-Type: text/plain\r\nContent-Type: application/json\r\n"):
+                       "Content-Type: text/plain\r\nContent-Type: application/json\r\n",
+                       "Content-Type: text/json\r\n", "Content-Type: text/plain;charset=UTF-8\r\n",
+                       "Content-Type: application/json, text/plain\r\n"):
             with Client(gateway.port) as client:
                 client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
                 self.assertEqual(400, client.response("POST").status, fields)
