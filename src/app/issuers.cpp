@@ -18,6 +18,15 @@ void warn_of_weak_rules(const identity::TokenOptions& tokens, observe::Log& log)
     }
 }
 
+void warn_of_ended_keys(const Settings& settings, WallTime now, observe::Log& log) {
+    for (const std::string_view name : identity::ended_keys(settings.api_keys, now)) {
+        log.warn("an API key of the configuration has expired, and is refused",
+                 {{"setting", "api_keys." + std::string(name)},
+                  {"expires", settings.api_keys.at(std::string(name)).expires.text},
+                  {"remedy", "take it out, or set `expires` to a later moment"}});
+    }
+}
+
 }  // namespace
 
 Issuers::Issuers(Foundation& base, Workers& workers, std::function<void()> changed)
@@ -44,6 +53,7 @@ Issuers::Issuers(Foundation& base, Workers& workers, std::function<void()> chang
 void Issuers::follow() {
     const Settings& settings = *base_.settings;
     warn_of_weak_rules(settings.tokens, base_.log);
+    warn_of_ended_keys(settings, base_.loop.clock().wall, base_.log);
     // Whoever replaces an issuer may do so because its keys are stolen.
     if (url_ != settings.tokens.key_set_url) {
         url_ = settings.tokens.key_set_url;

@@ -4,6 +4,8 @@
 
 #include "app/settings_check.hpp"
 #include "gateway/rate_limit_options.hpp"
+#include "gateway/redirect_options.hpp"
+#include "gateway/route_table.hpp"
 #include "gateway/shaping_check.hpp"
 #include "gateway/validate_options.hpp"
 #include "gateway/websocket_options.hpp"
@@ -139,6 +141,86 @@ void check_policies_of(gateway::RouteOptions& route, const Settings& s) {
                        ", or let one of them count `all`");
     }
 }
+
+// All of them, to look for what takes a request; they lead nowhere.
+gateway::RouteTable table_of(const Settings& s) {
+    std::vector<std::unique_ptr<gateway::Route>> routes;
+    for (const gateway::RouteOptions& options : s.routes) {
+        auto route = std::make_unique<gateway::Route>();
+        route->name = options.name;
+        route->path = options.path.to_string();
+        route->prefix = options.path.prefix;
+        route->hosts = options.hosts;
+        for (const http::Method method : options.methods) {
+            route->methods =
+                static_cast<std::uint16_t>(route->methods | gateway::method_bit(method));
+        }
+        route->options = options.stage_options;
+        routes.push_back(std::move(route));
+    }
+    return gateway::RouteTable(std::move(routes));
+}
+
+// A path that stands for all that such a redirect leads to; no segment of a route is called "{}".
+// Empty: it leads to another host, as far as is known.
+std::string path_led_to(const gateway::UrlTemplate& to) {
+    using Of = gateway::TextTemplate::Of;
+    std::string path;
+    for (const gateway::TextTemplate::Piece& piece : to.pieces()) {
+        if (piece.of != Of::literal) {
+            path += piece.of == Of::rest ? "/{}" : "{}";
+            continue;
+        }
+        const std::size_t end = piece.text.find_first_of("?#");
+        path += piece.text.substr(0, end);
+        if (end != std::string::npos) {
+            break;
+        }
+    }
+    return path.starts_with('/') ? path : "";
+}
+
+// Browsers ask with GET where a POST led them by 301 or 302 (RFC 9110, 15.4).
+http::Method method_behind(http::Method method, std::uint32_t status) {
+    return method == http::Method::post && status <= 302 ? http::Method::get : method;
+}
+
+bool leads_to_itself(const gateway::RouteTable& table, const gateway::RouteOptions& route,
+                     const gateway::RedirectOptions& redirect) {
+    const std::string path = path_led_to(redirect.to);
+    const auto takes = [&](const std::string& host, http::Method method) {
+        const auto match = table.find(path, host.starts_with("*.") ? "a" + host.substr(1) : host,
+                                      method_behind(method, redirect.status));
+        return match.route != nullptr && match.route->name == route.name;
+    };
+    const std::vector<std::string> hosts =
+        route.hosts.empty() ? std::vector<std::string>{""} : route.hosts;
+    const std::vector<http::Method> methods =
+        route.methods.empty() ? std::vector{http::Method::get} : route.methods;
+    return !path.empty() && std::ranges::any_of(hosts, [&](const std::string& host) {
+        return std::ranges::any_of(methods,
+                                   [&](http::Method method) { return takes(host, method); });
+    });
+}
+
+void check_redirects(Settings& s) {
+    const auto redirects = [](const gateway::RouteOptions& route) {
+        return gateway::redirect_of(route.stage_options) != nullptr;
+    };
+    if (std::ranges::none_of(s.routes, redirects)) {
+        return;
+    }
+    const gateway::RouteTable table = table_of(s);
+    for (gateway::RouteOptions& route : s.routes) {
+        if (redirects(route) &&
+            leads_to_itself(table, route, *gateway::redirect_of(route.stage_options))) {
+            route.stages.section("redirect")
+                .blame("to", "redirect.to leads back to the route itself, and clients in a circle",
+                       "name another path, or give that path a route of its own");
+        }
+    }
+}
+
 }  // namespace
 
 void check_routes(config::Reader& root, Settings& s) {
@@ -170,5 +252,6 @@ void check_routes(config::Reader& root, Settings& s) {
         check_validation_of(route);
         route.stages.finish();
     }
+    check_redirects(s);
 }
 }  // namespace gw::app

@@ -29,6 +29,13 @@ std::optional<std::uint64_t> parse_base(std::string_view text, std::uint64_t bas
 
 }  // namespace
 
+bool is_json_type(std::string_view type) {
+    constexpr std::string_view kSuffix = "+json";
+    return equal_ignore_case(type, "application/json") || equal_ignore_case(type, "text/json") ||
+           (type.size() > kSuffix.size() &&
+            equal_ignore_case(type.substr(type.size() - kSuffix.size()), kSuffix));
+}
+
 bool is_token(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, is_token_char);
 }

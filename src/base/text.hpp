@@ -129,6 +129,9 @@ inline std::size_t find_byte(std::string_view text, char wanted) {
 // RFC 9110, 5.6.2: at least one character, all of them tchar.
 bool is_token(std::string_view text);
 
+// A media type without parameters that says JSON: `application/json`, `text/json`, `…+json`.
+bool is_json_type(std::string_view type);
+
 // Digits only: no sign, no space, no base. Leading zeros are decimal zeros. Nothing if empty or
 // beyond 64 bits.
 std::optional<std::uint64_t> parse_decimal(std::string_view text);

@@ -53,6 +53,16 @@ TEST(Text, OnlyAsciiLettersAreFolded) {
     EXPECT_FALSE(starts_with_ignore_case("htt", "http"));
 }
 
+TEST(Text, JsonHasSeveralTypes) {
+    for (const char* type : {"application/json", "TEXT/json", "application/problem+JSON"}) {
+        EXPECT_TRUE(is_json_type(type)) << type;
+    }
+    for (const char* type : {"", "json", "+json", "text/plain", "application/jsonp",
+                             "application/json ", "application/x-ndjson"}) {
+        EXPECT_FALSE(is_json_type(type)) << type;
+    }
+}
+
 TEST(Text, TrimsSpacesAndTabsOnly) {
     EXPECT_EQ(trim_ows(" \t a b\t "), "a b");
     EXPECT_EQ(trim_ows("\va\f"), "\va\f");

@@ -52,6 +52,17 @@ boost::json::object found_in(const std::string& path, const app::LoadedSettings&
     return {{"source", path}, {"ok", settings.has_value()}, {"mistakes", std::move(mistakes)}};
 }
 
+// What is no mistake, and hardly meant.
+std::vector<std::string> warnings_of(const app::Settings& settings) {
+    std::vector<std::string> warnings;
+    for (const std::string_view name :
+         identity::ended_keys(settings.api_keys, std::chrono::system_clock::now())) {
+        warnings.push_back("api_keys." + std::string(name) + " has expired, and is refused: take " +
+                           "it out, or set `expires` to a later moment");
+    }
+    return warnings;
+}
+
 int check_as_json(const Arguments& arguments, Terminal& terminal) {
     const std::string path = find_config(arguments.config, terminal.environment);
     const app::LoadedSettings settings = app::load_settings(path, terminal.environment);
@@ -59,6 +70,9 @@ int check_as_json(const Arguments& arguments, Terminal& terminal) {
     if (settings) {
         out["services"] = (*settings)->services.size();
         out["routes"] = (*settings)->routes.size();
+        if (const auto warnings = warnings_of(**settings); !warnings.empty()) {
+            out["warnings"] = boost::json::array(warnings.begin(), warnings.end());
+        }
         if (!(*settings)->tokens.has_keys()) {
             const config::Mistake missing = app::no_keys(path);
             out["toStart"] = {{{"what", missing.what}, {"remedy", missing.remedy}}};
@@ -97,6 +111,9 @@ int check(const Arguments& arguments, Terminal& terminal) {
     }
     if (!settings->tokens.has_keys()) {
         terminal.err << "to start with it: " << app::no_keys(settings->source).to_string() << '\n';
+    }
+    for (const std::string& warning : warnings_of(*settings)) {
+        terminal.err << "warning: " << warning << '\n';
     }
     terminal.out << "OK " << settings->source << ": " << settings->services.size() << " services, "
                  << settings->routes.size() << " routes\n";

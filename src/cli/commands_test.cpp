@@ -136,6 +136,22 @@ TEST(Check, ShowsEveryMistake) {
                   ": 3 mistakes\n");
 }
 
+TEST(Check, WarnsOfApiKeysThatHaveEnded) {
+    const std::string path = testing::TempDir() + "gw_commands_ended_test.yaml";
+    const std::string hash(64, '0');
+    std::ofstream(path) << "services: {a: {url: 'http://a:1'}}\n"
+                           "routes: [{name: a, path: /a, service: a}]\n"
+                           "api_keys:\n  gone: {hash: 'sha256:"
+                        << hash << "', tenant: t, expires: '2020-01-01T00:00:00Z'}\n";
+    const config::Environment::Values variables{{"JWT_SECRET", std::string(32, 's')}};
+    const Outcome outcome = call({"check", "--config", path}, variables);
+    const Outcome json = call({"check", "--json", "--config", path}, variables);
+    std::filesystem::remove(path);
+    EXPECT_EQ(outcome.status, kDone) << outcome.err;
+    EXPECT_EQ(outcome.err.find("warning: api_keys.gone has expired"), 0U) << outcome.err;
+    EXPECT_TRUE(json.out.contains(R"("warnings":["api_keys.gone has expired)")) << json.out;
+}
+
 TEST(Check, OfAFileThatIsNotThereFails) {
     const Outcome outcome = call({"check", "--config", "/nonexistent.yaml"});
     EXPECT_EQ(outcome.status, kFailed);

@@ -213,6 +213,16 @@ int disable(const OperateArguments& arguments, Terminal& terminal) {
                      shown(arguments.who));
 }
 
+// "; the window night still holds read-only until …": what nobody can say off.
+std::string window_text(const value& answer) {
+    const object& left = answer.as_object();
+    const auto* const window = left.if_contains("window");
+    return window == nullptr ? ""
+                             : "; the window " + text_of(*window) + " still holds " +
+                                   text_of(left.at("maintenance")) + " " + until_text(answer) +
+                                   ": a reload without it ends it sooner";
+}
+
 int maintenance(const OperateArguments& arguments, Terminal& terminal) {
     if (arguments.kind == "off" && !arguments.banner.empty()) {
         terminal.err << "off takes the banner down; a banner without maintenance: "
@@ -241,7 +251,7 @@ int maintenance(const OperateArguments& arguments, Terminal& terminal) {
     const std::string of = arguments.service.empty() ? "" : "of " + arguments.service + " ";
     return print(*done, arguments.admin, terminal,
                  "maintenance " + of + arguments.kind +
-                     (arguments.kind == "off" ? "" : " " + until_text(*done)));
+                     (arguments.kind == "off" ? window_text(*done) : " " + until_text(*done)));
 }
 
 int breaker(const OperateArguments& arguments, Terminal& terminal) {

@@ -45,6 +45,18 @@ bool keys_outlive(const identity::ApiKeys& keys, const std::string& kind, const 
     return kind == "all" ? !keys.empty() : kind == "tenant" && keys.any_of_tenant(who);
 }
 
+// Of the platform (`service` empty) or of a service, once nobody says anything of it any more.
+boost::json::object what_windows_hold(const state::Known& known, std::string_view service,
+                                      WallTime now) {
+    const auto planned = known.planned(service, now);
+    boost::json::object answer{{"maintenance", state::name_of(planned.mode)}};
+    if (planned.mode != state::Maintenance::off) {
+        answer["window"] = planned.window;
+        answer["until"] = rfc3339(planned.until);
+    }
+    return answer;
+}
+
 }  // namespace
 
 void Operations::add_to(AdminApi& api) {
@@ -321,7 +333,7 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
         }
         const Result<std::int64_t> done = co_await parts_.store.erase(std::move(keys));
         co_return done
-            ? AdminAnswer::ok({{"maintenance", "off"}})
+            ? AdminAnswer::ok(what_windows_hold(*parts_.known.current(), service, now))
             : AdminAnswer::refused(Code::no_healthy_upstream,
                                    std::string("the state store: ") + done.error().detail);
     }

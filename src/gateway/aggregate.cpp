@@ -52,7 +52,7 @@ class PartStream final : public DetachedStream {
         set_responded();
         status = head.status;
         json = body_kind(head.headers.value(http::Known::content_type)) == BodyKind::json &&
-               !head.headers.has(http::Known::content_encoding);
+               !has_coding(head.headers);
         if (head.framing == http::Framing::length && head.content_length > most_) {
             too_large = true;
         }

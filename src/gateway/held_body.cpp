@@ -59,43 +59,46 @@ http::BodyPart first_part(Exchange& x) {
     return x.held ? *x.held : x.stream.body_at_hand();
 }
 
+namespace {
+
+// The first of what services may take for several.
+std::string_view without_parameters(std::string_view type) {
+    return type.substr(0, type.find_first_of(";, \t"));
+}
+
+}  // namespace
+
 BodyKind body_kind(const http::RequestHead& head) {
     return body_kind(head.headers.value(http::Known::content_type));
 }
 
 BodyKind body_kind(std::string_view type) {
-    type = type.substr(0, type.find_first_of("; \t"));
+    type = without_parameters(type);
     if (equal_ignore_case(type, "application/x-www-form-urlencoded")) {
         return BodyKind::form;
     }
-    const bool json = equal_ignore_case(type, "application/json") ||
-                      (type.size() > 5 && equal_ignore_case(type.substr(type.size() - 5), "+json"));
-    return json ? BodyKind::json : BodyKind::other;
+    return is_json_type(type) ? BodyKind::json : BodyKind::other;
+}
+
+bool has_coding(const http::Headers& headers) {
+    return headers.has(http::Known::content_encoding) &&
+           std::ranges::any_of(headers, [](const http::Field& field) {
+               CommaList codings(field.known == http::Known::content_encoding ? field.value : "");
+               for (std::string_view coding; codings.next(coding);) {
+                   if (!equal_ignore_case(coding, "identity")) {
+                       return true;
+                   }
+               }
+               return false;
+           });
 }
 
 namespace {
-
-// `identity`, or nothing at all, is how a client says that it did not compress.
-bool has_coding(const http::Headers& headers) {
-    return std::ranges::any_of(headers, [](const http::Field& field) {
-        CommaList codings(field.known == http::Known::content_encoding ? field.value : "");
-        for (std::string_view coding; codings.next(coding);) {
-            if (!equal_ignore_case(coding, "identity")) {
-                return true;
-            }
-        }
-        return false;
-    });
-}
 
 bool is_small(const http::RequestHead& head, std::uint64_t most) {
     return head.framing == http::Framing::length
                ? head.content_length > 0 && head.content_length <= most
                : head.framing == http::Framing::chunked && most > 0;
-}
-
-bool is_plain(const http::RequestHead& head) {
-    return !(head.headers.has(http::Known::content_encoding) && has_coding(head.headers));
 }
 
 // A charset of which ASCII is no part: nothing that is looked for would be found in it.
@@ -124,17 +127,18 @@ bool has_values(const http::RequestHead& head, std::uint64_t most) {
 }  // namespace
 
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most) {
-    return has_values(head, most) && is_plain(head);
+    return has_values(head, most) && !has_coding(head.headers);
 }
 
 bool has_unreadable_body(const http::RequestHead& head, std::uint64_t most) {
     return has_values(head, most) &&
-           (!is_plain(head) || is_wide(head.headers.value(http::Known::content_type)));
+           (has_coding(head.headers) || is_wide(head.headers.value(http::Known::content_type)));
 }
 
 bool has_untyped_body(const http::RequestHead& head, std::uint64_t most) {
-    return is_small(head, most) && head.headers.value(http::Known::content_type).empty() &&
-           is_plain(head);
+    const std::string_view type = without_parameters(head.headers.value(http::Known::content_type));
+    return (type.empty() || equal_ignore_case(type, "text/plain")) && is_small(head, most) &&
+           !has_coding(head.headers);
 }
 
 }  // namespace gw::gateway

@@ -21,6 +21,9 @@ enum class BodyKind : std::uint8_t { other, form, json };
 BodyKind body_kind(std::string_view content_type);
 BodyKind body_kind(const http::RequestHead& head);
 
+// Is a content coding said of it? `identity`, or nothing at all, is none.
+bool has_coding(const http::Headers& headers);
+
 // Is it a form or JSON, not compressed, of up to `most` bytes as far as is known: worth holding for
 // its values? Not so messages of gRPC, of which each may wait for an answer to the one before.
 bool has_readable_body(const http::RequestHead& head, std::uint64_t most);
@@ -29,8 +32,9 @@ bool has_readable_body(const http::RequestHead& head, std::uint64_t most);
 // all the same.
 bool has_unreadable_body(const http::RequestHead& head, std::uint64_t most);
 
-// The same as has_readable_body() of one whose type nobody has said: it may be JSON, and services
-// that know their clients take it as such.
+// The same as has_readable_body() of one whose type nobody has said, or which is text: it may be
+// JSON, and services that know their clients take it as such. Pages of other origins may send it
+// unasked.
 bool has_untyped_body(const http::RequestHead& head, std::uint64_t most);
 
 // What goes to the service first.

@@ -210,6 +210,22 @@ void Shard::adopt_known(std::shared_ptr<const state::Known> known) {
             }
             return *hit == Hit::token_revoked ? Tunnel::End::token_revoked : Tunnel::End::banned;
         });
+    close_tunnels_in_maintenance();
+}
+
+// `read-only` leaves them open: their handshake is a GET.
+bool Shard::is_down(const Tunnel& tunnel) const {
+    const state::Known& known = access_.known();
+    const WallTime now = loop_.clock().wall;
+    return known.maintenance(now) == state::Maintenance::down ||
+           (known.maintains_services() &&
+            known.maintenance_of(tunnel.service(), now).mode == state::Maintenance::down);
+}
+
+void Shard::close_tunnels_in_maintenance() {
+    tunnels_.close_where(http::kGoingAway, [&](const Tunnel& tunnel) {
+        return is_down(tunnel) ? std::optional(Tunnel::End::maintenance) : std::nullopt;
+    });
 }
 
 // Where WebSockets go on as before: routes of a name that there was, if they still take any.
@@ -235,7 +251,10 @@ std::optional<Tunnel::End> Shard::why_to_end(const Tunnel& tunnel) const {
     const bool open = std::ranges::any_of(current_->site->routes.routes(), [&](const auto& route) {
         return route->name == tunnel.route() && websocket_of(route->options) != nullptr;
     });
-    return open ? std::nullopt : std::optional(Tunnel::End::reconfigured);
+    if (!open) {
+        return Tunnel::End::reconfigured;
+    }
+    return is_down(tunnel) ? std::optional(Tunnel::End::maintenance) : std::nullopt;
 }
 
 void Shard::end_revoked_keys() {
@@ -324,6 +343,8 @@ void Shard::sweep() {
     if (loop_.clock().wall >= keys_end_) {
         end_revoked_keys();
     }
+    // A window begins without anything being told.
+    close_tunnels_in_maintenance();
     loop_.timers().arm(sweep_timer_, loop_.now() + kSweepEvery);
 }
 

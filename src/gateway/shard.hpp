@@ -75,7 +75,8 @@ class Shard final : public http::Responder {
     using Ejected =
         std::function<void(const std::string& service, std::vector<net::Address> ejected)>;
     void tell_ejected_by(Ejected tell) { tell_ejected_ = std::move(tell); }
-    // Who is hit by a ban or a revocation loses what is in flight as well.
+    // Who is hit by a ban or a revocation loses what is in flight as well. What is under
+    // maintenance, mode `down`, loses its tunnels; so it does when a window begins.
     void adopt_known(std::shared_ptr<const state::Known> known);
     void adopt_pressure(Pressure pressure) { pressure_ = pressure; }
     [[nodiscard]] Pressure pressure() const { return pressure_; }
@@ -191,6 +192,8 @@ class Shard final : public http::Responder {
     void look_for_crowd(upstream::Service& service, std::uint64_t shed);
     void flush();
     void close_tunnels_without_route();
+    [[nodiscard]] bool is_down(const Tunnel& tunnel) const;
+    void close_tunnels_in_maintenance();
     void end_revoked_keys();
     struct SweepTimer : net::Timer {
         explicit SweepTimer(Shard& owner)

@@ -57,15 +57,15 @@ class Fields {
 
 // What frames a message, or belongs to a connection, is never kept.
 bool may_stand_in_record(std::string_view name) {
-    constexpr std::array<std::string_view, 8> kNever{
+    constexpr std::array<std::string_view, 7> kNever{
         "connection", "content-length", "transfer-encoding", "keep-alive", "upgrade",
-        "te",         "trailer",        "x-resource-tenant"};
+        "te",         "trailer"};
     for (const std::string_view never : kNever) {
         if (equal_ignore_case(name, never)) {
             return false;
         }
     }
-    return is_token(name);
+    return is_token(name) && http::recognise(name) != http::Known::x_resource_tenant;
 }
 
 void read_lines(Fields& in, StoredAnswer& answer) {

@@ -83,8 +83,8 @@ TEST(SharedRecord, WithOneBitChangedOrCutShortIsNothing) {
 
 // Who knows the secret, or that there is none, may write what digests well.
 TEST(SharedRecord, WithFieldsThatFrameAMessageIsNothing) {
-    for (const std::string_view name :
-         {"Content-Length", "transfer-encoding", "Connection", "X-Resource-Tenant", "a b", ""}) {
+    for (const std::string_view name : {"Content-Length", "transfer-encoding", "Connection",
+                                        "X-Resource-Tenant", "x_resource_tenant", "a b", ""}) {
         StoredAnswer bent = answer();
         bent.add(name, "5", http::Known::other);
         EXPECT_FALSE(read_shared(write_shared(kPlace, bent, Millis{0}, ""), kPlace, "")) << name;

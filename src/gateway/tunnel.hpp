@@ -44,6 +44,8 @@ class Tunnel final : public http::Takeover {
     [[nodiscard]] const IpAddress& client_address() const { return client_address_; }
     [[nodiscard]] const identity::Identity* identity() const { return identity_.get(); }
     [[nodiscard]] const std::string& route() const { return route_; }
+    // The name of the service that it leads to.
+    [[nodiscard]] std::string_view service() const { return line_.upstream; }
 
   private:
     friend class TunnelList;

@@ -162,6 +162,9 @@ void Validation::judge_parameter(const Exchange& x, const schema::Contract& cont
         }
         return;
     }
+    if (parameter.may_be_empty && texts_.size() == 1 && texts_.front().empty()) {
+        return;
+    }
     if (!parameter.list && texts_.size() > 1) {
         return add(parameter.in, parameter.name, "maxItems", "is given more than once");
     }

@@ -128,6 +128,16 @@ bool same(const Entry& entry, const Words& words) {
     return difference == 0;
 }
 
+// X-Resource-Tenant guards tenants from each other: a service whose framework writes names with '_'
+// means no less by it.
+bool is_owner(std::string_view name) {
+    constexpr std::string_view kOwner = kNames[static_cast<std::size_t>(Known::x_resource_tenant)];
+    return name.size() == kOwner.size() && lower(name.front()) == 'x' &&
+           std::ranges::equal(name, kOwner, [](char c, char expected) {
+               return lower(c) == lower(expected) || (c == '_' && expected == '-');
+           });
+}
+
 }  // namespace
 
 Known recognise(std::string_view name) {
@@ -140,7 +150,7 @@ Known recognise(std::string_view name) {
             return static_cast<Known>(i);
         }
     }
-    return Known::other;
+    return is_owner(name) ? Known::x_resource_tenant : Known::other;
 }
 
 std::string_view canonical_name(Known known) {

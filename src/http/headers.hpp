@@ -78,7 +78,8 @@ enum class Known : std::uint8_t {
 #undef X
 };
 
-// Which recognised name this is, in any case; Known::other if none.
+// Which recognised name this is, in any case; Known::other if none. X-Resource-Tenant also with
+// '_'.
 Known recognise(std::string_view name);
 
 std::string_view canonical_name(Known known);

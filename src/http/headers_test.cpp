@@ -42,6 +42,14 @@ TEST(Headers, EveryCataloguedNameIsRecognisedInAnyCase) {
     EXPECT_EQ(recognise("tE"), Known::te);
 }
 
+TEST(Headers, TheOwnerOfAnAnswerIsRecognisedWithEitherLine) {
+    for (const char* name : {"x_resource_tenant", "X_Resource-Tenant", "x-resource_TENANT"}) {
+        EXPECT_EQ(recognise(name), Known::x_resource_tenant) << name;
+    }
+    EXPECT_EQ(recognise("x_resource_tenants"), Known::other);
+    EXPECT_EQ(recognise("x.resource.tenant"), Known::other);
+}
+
 TEST(Headers, NothingElseIsRecognised) {
     for (const char* name :
          {"", "a", "Accept", "Content-Lengt", "Content-Length1", "Content_Length", "X-Request-Ie",

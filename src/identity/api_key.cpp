@@ -175,6 +175,17 @@ bool ApiKeys::any_of_tenant(std::string_view tenant) const {
                                [&](const auto& key) { return key.second->tenant == tenant; });
 }
 
+std::vector<std::string_view> ended_keys(const std::map<std::string, ApiKeyOptions>& keys,
+                                         WallTime now) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, key] : keys) {
+        if (key.expires.at && now >= *key.expires.at) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
+
 std::string new_api_key() {
     std::array<unsigned char, 32> random{};
     ensure(::RAND_bytes(random.data(), random.size()) == 1, "the system has no randomness");

@@ -88,6 +88,11 @@ void fields(Visitor& field, ApiKeyOptions& o) {
     field("expires", o.expires, "when it ends, in UTC: `2027-01-31T00:00:00Z`; empty: never");
 }
 
+// The names of those that have ended: they are refused, and whoever reads the configuration may
+// think them good.
+std::vector<std::string_view> ended_keys(const std::map<std::string, ApiKeyOptions>& keys,
+                                         WallTime now);
+
 // The user of an API key is this and its name.
 inline constexpr std::string_view kApiKeyUser = "api-key:";
 

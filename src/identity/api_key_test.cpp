@@ -112,6 +112,20 @@ TEST(ApiKeys, End) {
     EXPECT_EQ(keys.find("tt_1", kNow).error(), TokenFault::expired);
     EXPECT_TRUE(keys.knows("tt_1"));
     EXPECT_FALSE(keys.knows("tt_2"));
+    const std::map<std::string, ApiKeyOptions> all{{"a", key}, {"b", ApiKeyOptions{}}};
+    EXPECT_TRUE(ended_keys(all, kNow - Millis(1)).empty());
+    EXPECT_EQ(ended_keys(all, kNow), std::vector<std::string_view>{"a"});
+}
+
+TEST(ApiKeys, TellServicesWhereTheTenantIsFrom) {
+    for (const bool by_api_key : {true, false}) {
+        Identity caller;
+        caller.by_api_key = by_api_key;
+        tell_services(caller);
+        const http::Field& source = caller.fields.fields()[2];
+        EXPECT_EQ(source.name, "X-Tenant-Source");
+        EXPECT_EQ(source.value, by_api_key ? "api-key" : "jwt");
+    }
 }
 
 TEST(NewApiKey, IsNeverTheSame) {

@@ -24,13 +24,13 @@ void append_sorted(std::string& text, std::vector<std::string> names) {
 }  // namespace
 
 void tell_services(Identity& identity) {
-    constexpr std::string_view kSource = "jwt";
+    const std::string_view source = identity.by_api_key ? "api-key" : "jwt";
     identity.fields = identity.role.empty() ? http::FieldLines{{"X-User-Id", identity.subject},
                                                                {"X-Tenant-Id", identity.tenant},
-                                                               {"X-Tenant-Source", kSource}}
+                                                               {"X-Tenant-Source", source}}
                                             : http::FieldLines{{"X-User-Id", identity.subject},
                                                                {"X-Tenant-Id", identity.tenant},
-                                                               {"X-Tenant-Source", kSource},
+                                                               {"X-Tenant-Source", source},
                                                                {"X-User-Role", identity.role}};
 }
 

@@ -238,11 +238,12 @@ enum class TunnelEnd : std::uint8_t {
     banned,
     draining,
     reconfigured,  // its route is gone
-    key_revoked
+    key_revoked,
+    maintenance
 };
-inline constexpr std::array<std::string_view, 10> kTunnelEnds{
-    "client",        "service", "idle",     "lifetime",     "token_expired",
-    "token_revoked", "banned",  "draining", "reconfigured", "key_revoked"};
+inline constexpr std::array<std::string_view, 11> kTunnelEnds{
+    "client", "service",  "idle",         "lifetime",    "token_expired", "token_revoked",
+    "banned", "draining", "reconfigured", "key_revoked", "maintenance"};
 constexpr std::string_view name_of(TunnelEnd end) {
     return kTunnelEnds[static_cast<std::size_t>(end)];
 }

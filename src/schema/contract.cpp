@@ -55,10 +55,6 @@ std::string base_of(std::string_view url) {
     return std::string(url);
 }
 
-bool is_json(std::string_view type) {
-    return equal_ignore_case(type, "application/json") || in_small(type).ends_with("+json");
-}
-
 }  // namespace
 
 // Reads an OpenAPI description.
@@ -189,6 +185,11 @@ void Contract::Reader::read_parameter(Operation& operation, const Value& value,
         return blame(pointer, value, "names no parameter of the path",
                      "write {" + parameter.name + "} into the path, or leave it out");
     }
+    parameter.may_be_empty = truth_of(value, "allowEmptyValue", false);
+    if (parameter.may_be_empty && !query) {
+        return blame(pointer, value, "has allowEmptyValue, which only a query parameter may have",
+                     "take allowEmptyValue out");
+    }
     parameter.required = truth_of(value, "required", false) || parameter.in == In::path;
     parameter.repeated = query && truth_of(value, "explode", true);
     parameter.schema = compiler_.add(*schema, below(pointer, "schema"));
@@ -241,7 +242,7 @@ void Contract::Reader::read_body(Operation& operation, const Value& of,
     for (std::size_t i = 0; i < content->count; ++i) {
         MediaType media{.pattern = std::string(content->name(i))};
         const Value* const schema = content->member(i).find("schema");
-        if (schema != nullptr && is_json(media.pattern)) {
+        if (schema != nullptr && is_json_type(media.pattern)) {
             media.schema = compiler_.add(
                 *schema, below(below(below(found.pointer, "content"), media.pattern), "schema"));
         }
@@ -383,10 +384,10 @@ std::shared_ptr<const Contract> Contract::of_body(std::unique_ptr<Source> source
     reader.compiler().announce(contract->source_->root(), "");
     Operation operation;
     operation.body_required = true;
-    operation.content = {{.pattern = "application/json",
-                          .schema = reader.compiler().add(contract->source_->root(), "")},
-                         {.pattern = "application/*+json",
-                          .schema = reader.compiler().add(contract->source_->root(), "")}};
+    for (const char* const pattern : {"application/json", "text/json", "application/*+json"}) {
+        operation.content.push_back(
+            {.pattern = pattern, .schema = reader.compiler().add(contract->source_->root(), "")});
+    }
     contract->operations_.push_back(std::move(operation));
     reader.compiler().finish();
     reader.take_defects();
@@ -435,6 +436,29 @@ const Operation* Contract::find(std::string_view method, std::string_view path,
         }
     }
     return nullptr;
+}
+
+std::string Contract::methods_of(std::string_view path) const {
+    std::array<std::string_view, kPathParametersMax> values;
+    std::vector<std::string_view> methods;
+    const auto add = [&](std::string_view method) {
+        if (std::ranges::find(methods, method) == methods.end()) {
+            methods.push_back(method);
+        }
+    };
+    for (const Operation& operation : operations_) {
+        if (matches(operation, path, values)) {
+            add(operation.method);
+            if (operation.method == "GET") {
+                add("HEAD");
+            }
+        }
+    }
+    std::string list;
+    for (const std::string_view method : methods) {
+        list.append(list.empty() ? "" : ", ").append(method);
+    }
+    return list;
 }
 
 const MediaType* media_type(const Operation& operation, std::string_view content_type) {

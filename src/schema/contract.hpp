@@ -25,9 +25,10 @@ struct Parameter {
     std::string name;  // of a header in lower case
     bool required = false;
     const Subschema* schema = nullptr;
-    std::uint8_t types = 0;  // what a text may be taken for, TypeBit
-    bool list = false;       // several values, of `types` each
-    bool repeated = true;    // of a list: `a=1&a=2`; else `a=1,2`
+    std::uint8_t types = 0;     // what a text may be taken for, TypeBit
+    bool list = false;          // several values, of `types` each
+    bool repeated = true;       // of a list: `a=1&a=2`; else `a=1,2`
+    bool may_be_empty = false;  // `a` or `a=` fits, whatever the schema says; in queries only
 };
 
 struct MediaType {
@@ -74,6 +75,10 @@ class Contract {
     [[nodiscard]] const Operation* find(
         std::string_view method, std::string_view path,
         std::span<std::string_view, kPathParametersMax> values) const;
+
+    // What may be asked of this path, as Allow lists it: HEAD where GET may. Empty: the path is not
+    // described.
+    [[nodiscard]] std::string methods_of(std::string_view path) const;
 
     // Describes nothing: see above.
     explicit Contract(std::unique_ptr<Source> source) : source_(std::move(source)) {}

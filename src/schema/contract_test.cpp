@@ -69,6 +69,9 @@ TEST(Contract, FindsTheOperationByMethodAndPathLiteralsFirst) {
         EXPECT_EQ(made.contract->find("GET", path, values), nullptr) << path;
     }
     EXPECT_EQ(made.contract->find("PUT", "/api/v1/tickets/7", values), nullptr);
+    EXPECT_EQ(made.contract->methods_of("/api/v1/tickets/7"), "GET, HEAD");
+    EXPECT_EQ(made.contract->methods_of("/api/v1/tickets/mine"), "GET, HEAD, POST");
+    EXPECT_EQ(made.contract->methods_of("/api/v1/tickets"), "");
     EXPECT_EQ(make(kApi, "buy").contract->operations().size(), 1U);
 }
 
@@ -125,6 +128,16 @@ TEST(Contract, RefusesParametersThatNoTextCanBe) {
              "object}}]\n    get: {}\n    put: {}\n")
             .mistakes,
         testing::SizeIs(1));
+}
+
+TEST(Contract, OnlyAParameterOfTheQueryMayBeEmpty) {
+    const auto described = [](const std::string& in) {
+        return make(
+            "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n        - {name: p, in: " +
+            in + ", allowEmptyValue: true, schema: {type: boolean}}\n");
+    };
+    EXPECT_TRUE(described("query").contract->operations().front().parameters.front().may_be_empty);
+    EXPECT_THAT(described("header").mistakes, ElementsAre(HasSubstr("allowEmptyValue")));
 }
 
 TEST(Contract, KnowsWhichBodiesItTakes) {

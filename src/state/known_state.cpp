@@ -12,6 +12,9 @@ constexpr std::string_view kMaintenance = "maintenance:";
 constexpr std::string_view kMode = "maintenance:mode";
 constexpr std::string_view kModeOf = "maintenance:mode:";
 constexpr std::string_view kBanner = "maintenance:banner";
+// A slip of the pen must neither open a house that is closed nor close an open one.
+constexpr const char* kNoMode =
+    "has no effect, and what it said before stays: its value is read-only, down or off";
 constexpr std::size_t kComplaintsMax = 1000;  // more lines help nobody
 constexpr Millis kDropEvery{1'000};
 constexpr std::size_t kDroppedASecond = 20'000;  // keeps copying to a few per cent of a core
@@ -112,20 +115,22 @@ Taken KnownState::take_maintenance(std::string_view key, std::string_view value,
     if (key != kMode && key != kBanner) {
         return {false, "has no effect: it is maintenance:mode or maintenance:banner"};
     }
-    std::optional<Text>& text = key == kMode ? mode_ : banner_;
-    Taken taken;
-    taken.changed = !text || text->value != value || text->expires != expires;
-    text = Text{std::string(value), expires};
     if (key == kMode && !parse_maintenance(value)) {
-        taken.complaint = "has no effect: its value is read-only, down or off";
+        return {false, kNoMode};
     }
-    return taken;
+    std::optional<Text>& text = key == kMode ? mode_ : banner_;
+    const bool changed = !text || text->value != value || text->expires != expires;
+    text = Text{std::string(value), expires};
+    return {.changed = changed};
 }
 
 Taken KnownState::take_service_mode(std::string_view service, std::string_view value,
                                     std::optional<WallTime> expires) {
     if (!is_service_name(service)) {
         return {false, "has no effect: it ends in no name of a service"};
+    }
+    if (!parse_maintenance(value)) {
+        return {false, kNoMode};
     }
     auto known = service_modes_.find(service);
     if (known == service_modes_.end()) {
@@ -137,8 +142,7 @@ Taken KnownState::take_service_mode(std::string_view service, std::string_view v
         return {};
     }
     known->second = Text{std::string(value), expires};
-    return {true,
-            parse_maintenance(value) ? "" : "has no effect: its value is read-only, down or off"};
+    return {.changed = true};
 }
 
 // True: something was known of it.

@@ -52,6 +52,15 @@ class Known {
             mode_ != Maintenance::off && now < mode_end_ ? mode_ : Maintenance::off;
         return schedule_ == nullptr ? said : std::max(said, schedule_->at(now).mode);
     }
+    // What the windows alone say, of the platform or of a service: it holds whatever operators
+    // take back. Its texts live as long as this version.
+    [[nodiscard]] MaintenanceSchedule::InForce planned(std::string_view service,
+                                                       WallTime now) const {
+        if (schedule_ == nullptr) {
+            return {};
+        }
+        return service.empty() ? schedule_->at(now) : schedule_->at(now, service);
+    }
     // When the mode in force ends by itself; WallTime::max(): when somebody ends it.
     [[nodiscard]] WallTime maintenance_end(WallTime now) const;
     // Empty: none. Lives as long as this version.

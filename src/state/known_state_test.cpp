@@ -205,12 +205,25 @@ TEST_F(KnownStateTest, MaintenanceHoldsUntilItsKeyEnds) {
     EXPECT_EQ(state_.next_expiry(), WallTime::max());
 }
 
-TEST_F(KnownStateTest, AnUnknownModeHasNoEffectAndIsComplainedOf) {
-    known("maintenance:mode", "down");
+TEST_F(KnownStateTest, AnUnknownModeLeavesTheOneBeforeInForceAndIsComplainedOf) {
     known("maintenance:mode", "yes");
-    state_.publish_if_changed();
+    known("maintenance:mode:payment-service", "perhaps");
+    EXPECT_FALSE(state_.publish_if_changed());
+    known("maintenance:mode", "down", kStart + 10s);
+    known("maintenance:mode:payment-service", "read-only");
+    EXPECT_TRUE(state_.publish_if_changed());
+    known("maintenance:mode", "DOWN please");
+    known("maintenance:mode:payment-service", "of");
+    EXPECT_FALSE(state_.publish_if_changed());
+    EXPECT_EQ(complaints_.size(), 4U);
+    const Known& now = *state_.current();
+    EXPECT_EQ(now.maintenance(kStart), Maintenance::down);
+    EXPECT_EQ(now.maintenance(kStart + 10s), Maintenance::off) << "when it would have ended";
+    EXPECT_EQ(now.maintenance_of("payment-service", kStart).mode, Maintenance::read_only);
+    EXPECT_EQ(everything().at("maintenance:mode"), "down");
+    state_.gone("maintenance:mode");
+    EXPECT_TRUE(state_.publish_if_changed());
     EXPECT_EQ(state_.current()->maintenance(kStart), Maintenance::off);
-    EXPECT_EQ(complaints_, std::vector<std::string>{"maintenance:mode"});
 }
 
 TEST_F(KnownStateTest, AKeyIsComplainedOfOnceForEachValue) {

@@ -105,9 +105,13 @@ MaintenanceSchedule::InForce MaintenanceSchedule::of(WallTime now, std::string_v
         if (window.mode > found.mode) {
             found.mode = window.mode;
             found.until = until;
+            found.window = window.name;
             found.banner = window.banner.empty() ? found.banner : window.banner;
         } else {
-            found.until = window.mode == found.mode ? std::max(found.until, until) : found.until;
+            if (window.mode == found.mode && until > found.until) {
+                found.until = until;
+                found.window = window.name;
+            }
             found.banner = found.banner.empty() ? window.banner : found.banner;
         }
     }
@@ -171,7 +175,8 @@ std::shared_ptr<const MaintenanceSchedule> schedule_of(const MaintenanceOptions&
                                .lasts = lasts,
                                .mode = mode,
                                .banner = banner_text(window.banner),
-                               .services = window.services});
+                               .services = window.services,
+                               .name = name});
         }
     }
     return std::make_shared<const MaintenanceSchedule>(std::move(windows));

@@ -37,6 +37,7 @@ class MaintenanceSchedule {
         Maintenance mode = Maintenance::off;
         std::string banner{};
         std::vector<std::string> services{};  // none: the platform
+        std::string name{};
     };
 
     explicit MaintenanceSchedule(std::vector<Window> windows);
@@ -46,7 +47,9 @@ class MaintenanceSchedule {
     struct InForce {
         Maintenance mode = Maintenance::off;
         WallTime until = WallTime::max();
-        std::string_view banner{};  // as long as the schedule
+        // As long as the schedule.
+        std::string_view banner{};
+        std::string_view window{};  // which of them it is
     };
     [[nodiscard]] InForce at(WallTime now) const { return of(now, {}); }
     // The strictest of those that name this service.

@@ -46,9 +46,11 @@ TEST(MaintenanceSchedule, TheStricterOfTwoCountsAndTheLongerOfEqualOnes) {
                              {"b", {.from = "03:00", .mode = WindowMode::down}},
                              {"c", {.day = WindowDay::daily, .to = "02:30"}}});
     EXPECT_EQ(s->at(at(kSunday, 130min)).until, at(kSunday, 6h));
+    EXPECT_EQ(s->at(at(kSunday, 130min)).window, "a");
     EXPECT_EQ(s->at(at(kSunday, 3h)).mode, Maintenance::down);
     EXPECT_EQ(s->at(at(kSunday, 3h)).until, at(kSunday, 4h));
     EXPECT_EQ(s->at(at(kSunday, 3h)).banner, "slow");
+    EXPECT_EQ(s->at(at(kSunday, 3h)).window, "b");
     EXPECT_EQ(s->at(at(kMonday, 130min)).mode, Maintenance::read_only);
 }
 

@@ -167,6 +167,9 @@ class Failing(Aggregate):
             self.assertEqual((200, None, "bad_gateway"), (status, whole["seats"], whole["errors"][0]["code"]), body)
         self.events.say("/events/7/seats", b'  {"a":1}\n ', Content_Type="application/vnd.seats+json; charset=utf-8")
         self.assertEqual({"a": 1}, self.details(gateway)[1]["seats"])
+        for fields in ({"Content_Type": "text/json"}, {"Content_Encoding": "identity"}, {"Content_Encoding": ""}):
+            self.events.say("/events/7/seats", b"[1]", **fields)
+            self.assertEqual([1], self.details(gateway)[1]["seats"], fields)
         self.events.say("/events/7/seats", b"", 204)
         self.assertEqual((None, False), ((whole := self.details(gateway)[1])["seats"], "errors" in whole))
 

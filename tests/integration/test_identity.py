@@ -218,20 +218,32 @@ class Tenants(Identity):
                 (f"/api/v1/s0/seen?filter[tenant_id][eq]={other}", ""),
                 (f"/api/v1/s0/seen?filter.tenantId={other}", ""),
                 (f"/api/v1/s0/seen?%74enantId[%zz]={other}", ""),
+                (f"/api/v1/s0/seen?tenant-id={other}", ""),
+                (f"/api/v1/s0/seen?tenant[id]={other}", ""),
+                (f"/api/v1/s0/seen?tenant.id={other}", ""),
+                (f"/api/v1/s0/seen?x_tenant_id={other}", ""),
+                (f"/api/v1/s0/seen?+tenantId={other}", ""),
+                (f"/api/v1/s0/seen?%20tenantId={other}", ""),
+                (f"/api/v1/s0/seen?%00tenantId={other}", ""),
+                (f"/api/v1/s0/seen?a=1;b;tenantId={other}", ""),
+                (f"/api/v1/s0/seen?tenantIds={tokens.TENANT},{other}", ""),
+                ("/api/v1/s0/seen", f"Tenant: {other}\r\n"),
+                ("/api/v1/s0/seen", f"X-Tenant: {other}\r\n"),
+                ("/api/v1/s0/seen", f"X-Tenant-Ids: {other}\r\n"),
                 ("/api/v1/s0/seen", f"Tenant-Id: {other}\r\n"),
                 ("/api/v1/s0/seen", f"x-tenantid: {other}\r\n"),
                 ("/api/v1/s0/seen", f"X-Tenant-Id: {other}\r\n")):
             self.assertAnswers(403, "cross_tenant", gateway, target, tokens.bearer() + header)
         self.assertEqual(0, self.origin.requests)
-        lines = self.events(gateway, "cross-tenant", 14)
-        self.assertEqual(14, len(lines))
+        lines = self.events(gateway, "cross-tenant", 26)
+        self.assertEqual(26, len(lines))
         self.assertEqual((tokens.TENANT, other, "user-1", "blocked", 403), tuple(
             lines[0][name] for name in ("sourceTenant", "targetTenant", "userId", "outcome", "status")))
         self.assertEqual((f"/api/v1/tenants/{other}/text", "path"), (lines[0]["resource"], lines[0]["namedIn"]))
         self.assertEqual({("/api/v1/s0/seen", "query"), ("/api/v1/s0/seen", "header")},
                          {(line["resource"], line["namedIn"]) for line in lines[1:]})
         self.assertEqual(1, self.metric(
-            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 14\n'))
+            gateway, 'cross_tenant_attempts_total{service="api-gateway",outcome="blocked"} 26\n'))
 
     def test_its_own_tenant_may_be_named(self):
         gateway = self.start(self.text)
@@ -243,7 +255,9 @@ class Tenants(Identity):
         other = tokens.OTHER_TENANT
         for target, header in ((f"/api/v1/s0/seen?filter.tenantId={tokens.TENANT}", f"Tenant-Id: {tokens.TENANT}\r\n"),
                                ("/api/v1/s0/seen?tenantId.exists=true&venueId.name=Arena&sort=venueId", ""),
-                               ("/api/v1/s0/seen?100%=%zz", f"Tenant-Ids: {other}\r\nTenant: a\r\n")):
+                               (f"/api/v1/s0/seen?tenantIds={tokens.TENANT}&a=1;b", f"X-Tenant: {tokens.TENANT}\r\n"),
+                               ("/api/v1/s0/seen?tenant=a;b&tenant.name=b&tenantIdentity=c&id.tenant=d", ""),
+                               ("/api/v1/s0/seen?100%=%zz", f"Tenants: {other}\r\nTenant-Name: a\r\n")):
             self.assertAnswers(200, None, gateway, target, tokens.bearer() + header)
 
     def test_a_venue_that_is_not_held_does_not_exist(self):
@@ -252,9 +266,13 @@ class Tenants(Identity):
         self.assertAnswers(404, "not_found", gateway, target, tokens.bearer(venue_id="v1", role="venue-manager"))
         self.assertAnswers(200, None, gateway, target, tokens.bearer(venues=["v1", "v2"], role="venue-manager"))
         self.assertAnswers(200, None, gateway, target, tokens.bearer(role="admin"))
+        two = tokens.bearer(venues=["v1", "v2"], role="venue-manager")
+        for spelling, status in (("venueIds=v1,v2", 200), ("venue_ids[]=v2", 200), ("venueIds=v1,v3", 404), ("venue.id=v3", 404)):
+            self.assertEqual(status, self.get(gateway, f"/api/v1/s0/seen?{spelling}", two).status, spelling)
         self.assertEqual(404, self.get(gateway, "/api/v1/s0/status?code=404&venueId=v2&venueId=v3", tokens.bearer(role="admin")).status)
-        outcomes = [(l["outcome"], l["targetVenue"], l["status"]) for l in self.events(gateway, "cross-tenant", 3)]
-        self.assertEqual([("blocked", "v2", 404), ("allowed", "v2", 200), ("allowed", "v2,v3", 404)], outcomes)
+        outcomes = [(l["outcome"], l["targetVenue"], l["status"]) for l in self.events(gateway, "cross-tenant", 5)]
+        self.assertEqual([("blocked", "v2", 404), ("allowed", "v2", 200), ("blocked", "v3", 404), ("blocked", "v3", 404),
+                          ("allowed", "v2,v3", 404)], outcomes)
 
     def test_one_request_is_one_attempt_whatever_it_names(self):
         gateway = self.start(self.text)
@@ -275,6 +293,11 @@ class Tenants(Identity):
         self.assertEqual((404, "/api/v1/s0/owned", "answer"), (line["status"], line["resource"], line["namedIn"]))
         self.assertAnswers(404, "not_found", gateway, f"/api/v1/s0/owned?by={tokens.TENANT}+{tokens.OTHER_TENANT}",
                            tokens.bearer())
+        # As services write it whose names come from the variables of CGI.
+        for by, status in ((tokens.TENANT, 200), (tokens.OTHER_TENANT, 404)):
+            answer = self.get(gateway, f"/api/v1/s0/owned?as=x_resource_tenant&by={by}", tokens.bearer())
+            self.assertEqual((status, []), (answer.status, answer.values("x_resource_tenant")))
+        self.assertEqual(3, len(self.events(gateway, "cross-tenant", 3)))
 
 
 class Hints(Identity):
@@ -321,7 +344,9 @@ class Injection(Identity):
         body = b'{"name": "x\' UNION SELECT password FROM users--"}'
         for fields in ("Content-Type: application/json\r\nContent-Encoding: identity\r\n",
                        "Content-Type: application/json\r\nContent-Encoding:\r\n",
-                       "Content-Type: text/plain\r\nContent-Type: application/json\r\n"):
+                       "Content-Type: text/plain\r\nContent-Type: application/json\r\n",
+                       "Content-Type: text/json\r\n", "Content-Type: text/plain;charset=UTF-8\r\n",
+                       "Content-Type: application/json, text/plain\r\n"):
             with Client(gateway.port) as client:
                 client.send(f"POST /api/v1/s0/text HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)
                 self.assertEqual(400, client.response("POST").status, fields)

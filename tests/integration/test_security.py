@@ -335,13 +335,20 @@ api_keys:
     def test_a_machine_is_who_the_configuration_says(self):
         gateway = self.start()
         headers = self.seen(gateway, header=f"X-API-Key: {self.key}\r\n")["headers"]
-        self.assertEqual(("api-key:scanner", tokens.TENANT, "scanner"), tuple(
-            headers[name] for name in ("x-user-id", "x-tenant-id", "x-user-role")))
+        self.assertEqual(("api-key:scanner", tokens.TENANT, "api-key", "scanner"), tuple(
+            headers[name] for name in ("x-user-id", "x-tenant-id", "x-tenant-source", "x-user-role")))
         self.assertNotIn("x-api-key", headers)
         self.assertAnswers(200, None, gateway, "/api/v1/sale/text", f"X-API-Key: {self.key}\r\n")
         self.assertAnswers(403, "cross_tenant", gateway, f"/api/v1/tenants/{tokens.OTHER_TENANT}/text",
                            f"X-API-Key: {self.key}\r\n")
         self.assertNotIn(self.key, json.dumps(gateway.lines))
+
+    def test_a_key_that_has_ended_is_told_at_the_start(self):
+        gateway = self.start()
+        told = lambda: [l for l in gateway.lines if l.get("setting") == "api_keys.ended"]   # noqa: E731
+        wait_until(told, 5, "it is told")
+        self.assertEqual([("WARN", "2020-01-01T00:00:00Z")], [(l["level"], l["expires"]) for l in told()])
+        self.assertEqual([], [l for l in gateway.lines if l.get("setting") == "api_keys.scanner"])
 
     def test_a_key_that_is_not_accepted_is_called_a_key(self):
         gateway = self.start()

@@ -1,8 +1,10 @@
 """Maintenance of single services: by key, by plan, by the admin API and the command line."""
 import json
+import subprocess
 import unittest
 
 from support.process import ask
+from support.scenario import BINARY
 from support.shaping import Shaping, config
 from support.wait import wait_until
 
@@ -81,6 +83,22 @@ class Maintenance(Shaping):
         gateway = self.begin("maintenance: {windows: {now: {day: daily, from: '00:00', to: '00:00', mode: down, services: [one]}}}\n")
         self.becomes([503, 200], gateway)
         self.assertEqual({"one": "down"}, self.health(gateway)["maintenanceServices"])
+
+    def test_who_says_off_is_told_which_window_goes_on(self):
+        window = lambda name, more: f"{name}: {{day: daily, from: '00:00', to: '00:00', {more}}}"   # noqa: E731
+        gateway = self.begin("maintenance: {windows: {" + window("night", "mode: read-only") + ", " +
+                             window("move", "mode: down, services: [one]") + "}}\n")
+        self.call(gateway, {"mode": "down", "seconds": 600})
+        for body, mode, name in (({}, "read-only", "night"), ({"service": "one"}, "down", "move")):
+            status, answer = self.call(gateway, body | {"mode": "off"})
+            self.assertEqual((200, mode, name), (status, answer["maintenance"], answer["window"]))
+            self.assertRegex(answer["until"], "T00:00:00")
+        self.assertEqual((200, {"maintenance": "off"}), self.call(gateway, {"mode": "off", "service": "two"}))
+        done = subprocess.run([str(BINARY), "maintenance", "off", "--admin-port", str(gateway.admin_port)], text=True, timeout=20,
+                              capture_output=True, cwd=self.folder, env={"ADMIN_TOKEN": TOKEN})
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertRegex(done.stdout, "maintenance off; the window night still holds read-only until ....-..-..T00:00:00Z: a reload")
+        self.becomes([503, 503], gateway, "POST")
 
     def test_windows_of_services_that_are_not_there_keep_the_gateway_from_starting(self):
         done = self.check("maintenance: {windows: {now: {services: [nobody]}}}\n" + self.text)

@@ -53,6 +53,12 @@ class Redirects(Shaping):
                 self.assertIn(answer.status, (400, 404), target)
                 self.assertFalse(answer.has("location"), target)
 
+    def test_may_lead_below_themselves_where_another_route_is(self):
+        gateway = self.start(config(self.origin.url, "path: /a/**, redirect: {to: '/a/new{rest}'}", "path: /a/new/**, service: origin",
+                                    "path: /b, methods: [POST], redirect: {to: /b}", "path: /b, methods: [GET], service: origin"))
+        self.assertEqual("/a/new/x", self.ask(gateway, "/a/x").value("location"))
+        self.assertEqual("/b", self.ask(gateway, "/b", "Content-Length: 0\r\n", "POST").value("location"))
+
     def test_ask_for_a_token_like_any_route_and_know_the_caller(self):
         text = config(self.origin.url, "path: /mine, redirect: {to: '/tenants/{tenant}/{user}'}").replace(
             "authenticate: {public: [/**]}, ", "")
@@ -70,6 +76,10 @@ class Redirects(Shaping):
         self.assertRefused("path: /a, redirect: {to: '/{id}'}", "uses {id}", "parameters of /a")
         self.assertRefused("path: /a, redirect: {to: '/b{rest}'}", "does not end in /**")
         self.assertRefused("path: /a, service: origin, redirect: {to: /b}", "never asked")
+        for route in ("path: /a, redirect: {to: '/a?again=1'}", "path: '/a/{id}', redirect: {to: '/a/b', status: 308}",
+                      "path: /a/**, redirect: {to: '/a/b{rest}'}", "path: '/a/{id}', redirect: {to: '/a/{id}'}",
+                      "path: /a, hosts: ['*.shop.example'], methods: [POST, GET], redirect: {to: /a}"):
+            self.assertRefused(route, "redirect.to leads back to the route itself")
         self.assertRefused("path: /a", "service is missing", "redirect")
 
 

@@ -30,6 +30,7 @@ paths:
         - {name: page, in: query, required: true, schema: {type: integer, minimum: 1}}
         - {name: tag, in: query, schema: {type: array, maxItems: 2, items: {type: string, maxLength: 3}}}
         - {name: on, in: query, schema: {type: boolean}}
+        - {name: flag, in: query, allowEmptyValue: true, schema: {type: boolean}}
         - {name: X-Device, in: header, schema: {type: string, pattern: "^[a-z]+$"}}
         - {name: seat, in: query, explode: false, schema: {type: array, items: {type: string, maxLength: 4}}}
         - {name: X-Row, in: header, schema: {type: array, items: {type: integer}}}
@@ -160,6 +161,8 @@ routes:
             self.assertRefused(413, "payload_too_large",
                                self.post(gateway, "/api/v1/small/seen", {"a": "x" * 3000}, chunked=chunked))
         self.assertEqual(0, self.origin.requests)
+        for header in (JSON + "Content-Encoding: identity\r\n", JSON + "Content-Encoding:\r\n", "Content-Type: text/json\r\n"):
+            self.assertEqual(200, self.post(gateway, "/api/v1/small/seen", {"a": "x"}, header).status, header)
         self.assertEqual(200, self.post(gateway, "/api/v1/small/seen", {"a": "x" * 1900}).status)
         body = bytes(range(256)) * 4000
         answer = self.post(gateway, "/api/v1/shop/seen", body, "Content-Type: image/png\r\n")
@@ -167,7 +170,8 @@ routes:
 
     def test_parameters_of_path_query_and_fields(self):
         gateway = self.begin()
-        for query in ("page=1", "page=2&tag=a&tag=b&on=true&else=1", "page=%31&on=false", "tag=&page=1"):
+        for query in ("page=1", "page=2&tag=a&tag=b&on=true&else=1", "page=%31&on=false", "tag=&page=1",
+                      "page=1&flag", "page=1&flag=", "page=1&flag=true"):
             self.assertEqual(200, self.get(gateway, f"/api/v1/shop/seen?{query}").status, query)
         for query, header, expected in (
                 ("", "", [("query", "/page", "required")]),
@@ -178,6 +182,8 @@ routes:
                 ("page=x", "", [("query", "/page", "type")]),
                 ("page=1e400", "", []),
                 ("page=01", "", [("query", "/page", "type")]),
+                ("page=1&flag=x", "", [("query", "/flag", "type")]),
+                ("page=1&on=", "", [("query", "/on", "type")]),
                 ("page=%ff", "", [("query", "/page", "type")]),
                 ("page=1&tag=a&tag=bcde&tag=f", "", [("query", "/tag", "maxItems")]),
                 ("page=1&tag=bcde", "", [("query", "/tag/0", "maxLength")])):
@@ -185,8 +191,10 @@ routes:
             self.assertEqual(expected, self.faults(answer) if expected else [], query)
         self.assertEqual(200, self.get(gateway, f"/api/v1/shop/items/{EVENT}/seen").status)
         self.assertEqual([("path", "/id", "format")], self.faults(self.get(gateway, "/api/v1/shop/items/7/seen")))
-        for method, target in (("GET", "/api/v1/shop/other"), ("DELETE", "/api/v1/shop/seen")):
-            self.assertRefused(404, "not_found", self.post(gateway, target, b"", "", method=method))
+        self.assertRefused(404, "not_found", self.post(gateway, "/api/v1/shop/other", b"", "", method="GET"))
+        answer = self.post(gateway, "/api/v1/shop/seen", b"", "", method="DELETE")
+        self.assertRefused(405, "method_not_allowed", answer)
+        self.assertEqual({"GET", "HEAD", "POST"}, set(answer.values("Allow")[0].split(", ")))
 
     def test_lists_are_cut_before_they_are_read(self):
         gateway = self.begin()

@@ -159,3 +159,9 @@ routes:
         with self.assertRaises(AssertionError) as refused:
             self.start(environment={"WEBHOOK_SECRET": "x"})
         self.assertIn("STRIPE_WEBHOOK_SECRET", str(refused.exception))
+
+    def test_commas_and_spaces_are_no_secret(self):
+        for nothing in (",", " ", " , "):
+            with self.assertRaises(AssertionError) as refused:
+                self.start(environment={"WEBHOOK_SECRET": "x", "STRIPE_WEBHOOK_SECRET": nothing})
+            self.assertIn("webhook_signature has no secret for its scheme", str(refused.exception))

@@ -8,7 +8,7 @@ import unittest
 
 from support import tokens
 from support.h2 import metric
-from support.process import free_ports
+from support.process import ask, free_ports
 from support.redis import cli
 from support.scenario import Scenario, sanitized
 from support.wait import readable, wait_until, writable
@@ -464,6 +464,47 @@ class Ended(WebSocketScenario):
             self.assertEqual((1, b"still"), behind.frame())
         reload(self.config(service.url, name="other"), 4)
         self.assertClosed(client, 1001, "reconfigured")
+
+    def test_what_is_down_for_maintenance_leaves_none_open(self):
+        service = self.service()
+        gateway = self.run_gateway(service)
+
+        def becomes(*wanted):
+            def said():
+                health = json.loads(ask(gateway.port, "/health")[2])
+                return health["maintenance"], health.get("maintenanceServices", {})
+            wait_until(lambda: said() == wanted, 5, f"health says {wanted}")
+
+        def opened():
+            client = self.client(gateway)
+            client.send(request())
+            return client if client.head().startswith("HTTP/1.1 101 ") else None
+        cli(self.resp_port, "SET", "maintenance:mode:elsewhere", "down")
+        for key, mode, services in (("maintenance:mode", "read-only", {}), ("maintenance:mode:origin", "off", {"origin": "read-only"})):
+            client = wait_until(opened, 5, "the house is open")
+            behind = service.next()
+            self.addCleanup(behind.close)
+            cli(self.resp_port, "SET", key, "read-only")
+            becomes(mode, services | {"elsewhere": "down"})
+            client.send(frame(b"still", 1, MASK))
+            self.assertEqual((1, b"still"), behind.frame())
+            behind.send(frame(b"there", 1))
+            self.assertEqual((1, b"there"), client.frame())
+            cli(self.resp_port, "SET", key, "down")
+            self.assertClosed(client, 1001, "maintenance")
+            self.assertEqual(b"", behind.rest())
+            cli(self.resp_port, "DEL", key)
+        self.assertEqual({"upstream: maintenance"}, {l["outcome"] for l in self.lines(gateway, 2)})
+        self.assertEqual(2, metric(gateway, "websocket_tunnels_ended_total", reason="maintenance"))
+
+    def test_a_window_of_maintenance_that_a_reload_brings_ends_them(self):
+        service = self.service()
+        gateway = self.run_gateway(service)
+        client, _ = self.open(gateway, service)
+        gateway.config.write_text(self.config(service.url) +
+                                  "maintenance: {windows: {now: {day: daily, from: '00:00', to: '00:00', mode: down, services: [origin]}}}\n")
+        gateway.signal(signal.SIGHUP)
+        self.assertClosed(client, 1001, "maintenance")
 
     def test_breakers_judge_only_the_handshake(self):
         service = self.service()

@@ -142,7 +142,8 @@ class Origin:
         if action in ("seen", "second"):
             self._seen(sock, head, digest)
         elif action == "owned":
-            owners = b"".join(b"X-Resource-Tenant: %s\r\n" % owner.encode() for owner in options["by"].split("+"))
+            owners = b"".join(b"%s: %s\r\n" % (options.get("as", "X-Resource-Tenant").encode(), owner.encode())
+                              for owner in options["by"].split("+"))
             sock.sendall(b"HTTP/1.1 200 OK\r\n%sContent-Length: 6\r\n\r\nsecret" % owners)
         elif action == "status":
             sock.sendall(b"HTTP/1.1 %s Status\r\nContent-Length: 0\r\n\r\n" % options["code"].encode())

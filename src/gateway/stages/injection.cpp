@@ -29,7 +29,7 @@ void fields(Visitor& field, InjectionOptions& o) {
     field("headers", o.headers, "header fields that are looked at too, by name");
     field("body_bytes_max", o.body_bytes_max, config::Range{0, 1'048'576},
           "form and JSON bodies up to this size are held and looked at; 0: none. A body without "
-          "`Content-Type` is JSON if it begins with `{` or `[`");
+          "`Content-Type`, or of `text/plain`, is JSON if it begins with `{` or `[`");
 }
 
 class Finder final : public security::ValueVisitor {
@@ -83,7 +83,7 @@ Begins begins(std::string_view body) {
     return body[first] == '{' || body[first] == '[' ? Begins::as_json : Begins::otherwise;
 }
 
-// Of a body that says nothing of its type, and is not all here.
+// Of a body that says nothing of its type, or that it is text, and is not all here.
 bool is_something_else(const Exchange& x) {
     return body_kind(x.head()) == BodyKind::other && begins(x.held->bytes) == Begins::otherwise;
 }

@@ -5,6 +5,7 @@
 
 #include "base/encoding.hpp"
 #include "base/text.hpp"
+#include "gateway/owner_names.hpp"
 #include "gateway/resource_tenant.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/shard.hpp"
@@ -22,9 +23,9 @@ struct Tenant : StageOptions {
 template <class Visitor>
 void fields(Visitor& field, Tenant& o) {
     field("tenant_names", o.tenant_names,
-          "parameters of the path and of the query that name a tenant, in any case");
+          "parameters of the path and of the query that name a tenant, in any spelling");
     field("venue_names", o.venue_names,
-          "parameters of the path and of the query that name a venue, in any case");
+          "parameters of the path and of the query that name a venue, in any spelling");
 }
 
 // As a service reads it, decoded once.
@@ -37,24 +38,6 @@ std::string_view decoded(Exchange& x, std::string_view text) {
     return x.memory.arena.copy(percent_decode_leniently(plain));
 }
 
-bool one_of(const std::vector<std::string>& names, std::string_view name) {
-    return std::ranges::any_of(
-        names, [&](const std::string& known) { return equal_ignore_case(known, name); });
-}
-
-// Services read `filter[tenantId][]=…` as a name within names: any of them may be one. Of
-// `filter.tenantId=…` the last says what it is: `venueId.exists=true` names no venue.
-bool holds_one_of(const std::vector<std::string>& names, std::string_view name) {
-    while (!name.empty()) {
-        const std::string_view part = name.substr(0, name.find_first_of("[]"));
-        if (one_of(names, part) || one_of(names, part.substr(part.rfind('.') + 1))) {
-            return true;
-        }
-        name.remove_prefix(std::min(part.size() + 1, name.size()));
-    }
-    return false;
-}
-
 // What is named, where, and whether the caller may have it.
 class Named {
   public:
@@ -65,10 +48,34 @@ class Named {
         if (value.empty()) {
             return true;
         }
-        if (holds_one_of(options_.tenant_names, name)) {
-            return tenant(value, where);
+        if (const Naming naming = named_by_parameter(options_.tenant_names, name);
+            naming != Naming::nothing) {
+            return tenants(naming, value, where);
         }
-        return !holds_one_of(options_.venue_names, name) || venue(value, where);
+        return venues(named_by_parameter(options_.venue_names, name), value, where);
+    }
+    // False as above.
+    bool tenants(Naming naming, std::string_view value, std::string_view where) {
+        return all_of(naming, value, [&](std::string_view one) { return tenant(one, where); });
+    }
+    bool venues(Naming naming, std::string_view value, std::string_view where) {
+        return all_of(naming, value, [&](std::string_view one) { return venue(one, where); });
+    }
+    [[nodiscard]] const Verdict& verdict() const { return verdict_; }
+
+  private:
+    template <class Look>
+    static bool all_of(Naming naming, std::string_view value, Look look) {
+        if (naming != Naming::several) {
+            return naming == Naming::nothing || look(value);
+        }
+        CommaList list(value);
+        for (std::string_view one; list.next(one);) {
+            if (!look(one)) {
+                return false;
+            }
+        }
+        return true;
     }
     bool tenant(std::string_view value, std::string_view where) {
         if (value == x_.identity->tenant) {
@@ -93,9 +100,6 @@ class Named {
         verdict_ = refuse(Code::not_found, "there is no such resource");
         return false;
     }
-    [[nodiscard]] const Verdict& verdict() const { return verdict_; }
-
-  private:
     // Told when it is known how it was answered.
     void note_visit(std::string_view venue, std::string_view where) {
         std::string_view& venues = x_.visit.venues;
@@ -120,35 +124,30 @@ bool look_at_path(Exchange& x, Named& named) {
     return true;
 }
 
-bool look_at_query(Exchange& x, Named& named) {
-    std::string_view left = x.query();
-    while (!left.empty()) {
-        const std::string_view one = left.substr(0, left.find('&'));
-        left.remove_prefix(std::min(one.size() + 1, left.size()));
-        const std::size_t equals = std::min(one.find('='), one.size());
-        const std::string_view value = one.substr(std::min(equals + 1, one.size()));
-        if (!named.look_at(decoded(x, one.substr(0, equals)), decoded(x, value), "query")) {
+bool look_at_pair(Exchange& x, Named& named, std::string_view pair) {
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    const std::string_view value = pair.substr(std::min(equals + 1, pair.size()));
+    return named.look_at(decoded(x, pair.substr(0, equals)), decoded(x, value), "query");
+}
+
+bool look_at_pairs(Exchange& x, Named& named, std::string_view pairs, char between) {
+    while (!pairs.empty()) {
+        const std::string_view one = pairs.substr(0, find_byte(pairs, between));
+        pairs.remove_prefix(std::min(one.size() + 1, pairs.size()));
+        if (!look_at_pair(x, named, one)) {
+            return false;
+        }
+        // Some services read `;` as they do `&`.
+        if (between == '&' && one.contains(';') &&
+            !look_at_pairs(x, named, one.substr(one.find(';') + 1), ';')) {
             return false;
         }
     }
     return true;
 }
 
-// `X-Tenant-Id`, `Tenant-Id` and `X-TenantId` are one name to services. `what`: in lower case.
-bool reads_as(std::string_view name, std::string_view what) {
-    if (name.size() > 2 && lower(name[0]) == 'x' && name[1] == '-') {
-        name.remove_prefix(2);
-    }
-    for (const char c : name) {
-        if (c == '-' || c == '_') {
-            continue;
-        }
-        if (what.empty() || lower(c) != what.front()) {
-            return false;
-        }
-        what.remove_prefix(1);
-    }
-    return what.empty();
+bool look_at_query(Exchange& x, Named& named) {
+    return look_at_pairs(x, named, x.query(), '&');
 }
 
 bool look_at_headers(const Exchange& x, Named& named) {
@@ -156,10 +155,8 @@ bool look_at_headers(const Exchange& x, Named& named) {
         if (field.known != http::Known::other || field.value.empty()) {
             continue;
         }
-        if (reads_as(field.name, "tenantid") && !named.tenant(field.value, "header")) {
-            return false;
-        }
-        if (reads_as(field.name, "venueid") && !named.venue(field.value, "header")) {
+        if (!named.tenants(tenant_by_field(field.name), field.value, "header") ||
+            !named.venues(venue_by_field(field.name), field.value, "header")) {
             return false;
         }
     }

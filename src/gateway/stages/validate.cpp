@@ -26,6 +26,17 @@ Verdict refused(Exchange& x, const ValidateOptions& o, Code code, const char* wh
     return go_on();
 }
 
+Verdict refuse_unlisted(Exchange& x, const ValidateOptions& o) {
+    const std::string methods = o.contract->methods_of(x.path);
+    if (methods.empty()) {
+        return refused(x, o, Code::not_found, "the API has no such operation");
+    }
+    if (o.mode == ValidateMode::block) {
+        x.allow = x.memory.arena.copy(methods);
+    }
+    return refused(x, o, Code::method_not_allowed, "the API takes other methods for this path");
+}
+
 const char* defect_text(JsonDocument::Defect defect) {
     switch (defect) {
         case JsonDocument::Defect::duplicate:
@@ -84,9 +95,7 @@ Looked look(Exchange& x, const ValidateOptions& o) {
         return looked;
     }
     if (asked.operation == nullptr) {
-        looked.verdict = o.unlisted == Unlisted::pass
-                             ? go_on()
-                             : refused(x, o, Code::not_found, "the API has no such operation");
+        looked.verdict = o.unlisted == Unlisted::pass ? go_on() : refuse_unlisted(x, o);
         return looked;
     }
     if (has_no_body(head) || asked.operation->content.empty()) {
@@ -97,7 +106,7 @@ Looked look(Exchange& x, const ValidateOptions& o) {
     if (media == nullptr) {
         looked.verdict = refused(x, o, Code::unsupported_media_type,
                                  "the body is of a type that this operation does not take");
-    } else if (media->schema != nullptr && head.headers.has(http::Known::content_encoding)) {
+    } else if (media->schema != nullptr && has_coding(head.headers)) {
         looked.verdict = refused(x, o, Code::unsupported_media_type,
                                  "a body in a content coding cannot be validated");
     } else if (media->schema != nullptr && head.framing == http::Framing::length &&

@@ -30,6 +30,12 @@ struct WebhookOptions : StageOptions {
     [[nodiscard]] const std::string& shared() const {
         return scheme == Scheme::stripe ? stripe_secrets : secrets;
     }
+    // Commas and spaces alone are none: nothing could be signed with them.
+    [[nodiscard]] bool has_secret() const {
+        CommaList list(shared());
+        std::string_view one;
+        return list.next(one);
+    }
 };
 
 template <class Visitor>
@@ -158,7 +164,7 @@ constexpr Stage row() {
     stage.read = [](config::Reader& reader) -> OptionsPtr {
         auto options = std::make_shared<WebhookOptions>();
         config::read(reader, *options);
-        if (options->shared().empty()) {
+        if (!options->has_secret()) {
             const bool stripe = options->scheme == Scheme::stripe;
             reader.blame(stripe ? "stripe_secrets" : "secrets",
                          "webhook_signature has no secret for its scheme",
