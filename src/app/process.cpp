@@ -221,13 +221,23 @@ void Process::on_signal(int signal) {
 }
 
 void Process::offer_sockets() {
-    handover_.emplace(
-        base_.loop, sockets_.port, std::move(sockets_.offers), [this] { shared_.flush(); },
-        [this](int pid) {
-            base_.log.info("handed listening sockets to another process",
-                           {{"pid", static_cast<std::int64_t>(pid)}});
-            shared_.handed_over();
-        });
+    handover_.emplace(base_.loop, sockets_.port, std::move(sockets_.offers),
+                      net::Handover::Listener{
+                          .about_to = [this] { shared_.flush(); },
+                          .done =
+                              [this](int pid) {
+                                  base_.log.info("handed listening sockets to another process",
+                                                 {{"pid", static_cast<std::int64_t>(pid)}});
+                                  shared_.handed_over();
+                              },
+                          .back =
+                              [this](int pid) {
+                                  base_.log.warn(
+                                      "the process that was to take over has ended before this "
+                                      "one, which goes on",
+                                      {{"pid", static_cast<std::int64_t>(pid)}});
+                                  shared_.taken_back();
+                              }});
 }
 
 namespace {

@@ -273,7 +273,16 @@ void SharedState::flush() {
 
 void SharedState::handed_over() {
     if (resp_ != nullptr && embedded_ != nullptr) {
-        resp_->stop();
+        resp_->pause();
+    }
+}
+
+void SharedState::taken_back() {
+    if (snapshot_ != nullptr) {
+        snapshot_->expect_nobody();
+    }
+    if (resp_ != nullptr) {
+        resp_->resume();
     }
 }
 

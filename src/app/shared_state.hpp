@@ -53,10 +53,12 @@ class SharedState {
     // The settings in force are new: answers that were kept by others are dropped.
     void forget_answers();
 
-    // What is known is written where the next process finds it.
+    // What is known is written where the next process finds it, which is expected from here on.
     void flush();
     // The next process has our sockets: it would never know what is written here from now on.
     void handed_over();
+    // That one has ended, or has never had them: what is written here counts.
+    void taken_back();
 
     // Ends whatever asks the store or writes there for requests; then nobody but the audit record
     // does.

@@ -169,7 +169,7 @@ net::Task<void> Worker::end() {
 void Worker::stop() {
     loop_.post([this] { ending_.spawn(end()); });
     thread_.join();
-    access_log_.flush();
+    shard_.flush();
 }
 
 }  // namespace gw::app

@@ -264,7 +264,8 @@ int ban(const BanArguments& arguments, Terminal& terminal) {
         return show(kept.error(), terminal);
     }
     if (*kept) {
-        const std::string end = **kept < 0 ? "" : second_text(now + Millis(**kept));
+        const auto ends = **kept < 0 ? std::nullopt : end_after(Millis(**kept), now);
+        const std::string end = ends ? second_text(*ends) : "";
         if (arguments.admin.json) {
             terminal.out << boost::json::serialize(boost::json::object{
                                 {"key", *key},

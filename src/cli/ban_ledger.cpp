@@ -98,7 +98,7 @@ BanLine read_ban_line(const std::string& key, std::string_view value,
                  .note = state::read_ban(value),
                  .remaining = remaining,
                  .warning = {}};
-    line.note.until = remaining ? std::optional(now + *remaining) : std::nullopt;
+    line.note.until = remaining ? end_after(*remaining, now) : std::nullopt;
     const std::string_view rest =
         std::string_view(key).substr(std::min(kPrefix.size(), key.size()));
     // The gateway's own judgement, so that there are no two.
@@ -114,7 +114,7 @@ BanLine read_ban_line(const std::string& key, std::string_view value,
         const auto block = state::parse_banned_block(line.who);
         line.who = block ? state::to_text(*block) : line.who;
     }
-    if (!remaining) {
+    if (!line.note.until) {
         line.warning = "has no end: it holds until somebody deletes it";
     }
     return line;

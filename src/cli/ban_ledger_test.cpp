@@ -77,6 +77,13 @@ TEST(BanLedger, SaysHowLongInTwoUnits) {
     EXPECT_EQ(remaining(49h), "2d 1h");
 }
 
+TEST(BanLedger, CallsWhatOutlastsEveryClockEndless) {
+    const BanLine endless = line("banned:user:1", "1", Millis{9'999'999'999'000});
+    EXPECT_FALSE(endless.note.until.has_value());
+    EXPECT_THAT(endless.warning, HasSubstr("has no end"));
+    EXPECT_THAT(bans_as_table({endless}), HasSubstr("  never  "));
+}
+
 TEST(BanLedger, MovesNobodysTerminal) {
     const std::string table = bans_as_table({line("banned:user:a\x1b[2J", "\x1b]0;owned\x07\xff")});
     EXPECT_EQ(table.find('\x1b'), std::string::npos);

@@ -23,7 +23,7 @@ boost::json::value issued_until(const state::KnownEntry& entry) {
     if (!until || entry.key.starts_with("revoked:jti:")) {
         return nullptr;
     }
-    return boost::json::value(rfc3339(WallTime(Millis(*until))));
+    return boost::json::value(rfc3339(wall_at(*until)));
 }
 
 }  // namespace

@@ -19,9 +19,8 @@ std::string text_in(const boost::json::object& from, std::string_view name) {
 
 std::optional<WallTime> time_in(const boost::json::object& from, std::string_view name) {
     const auto* found = from.if_contains(name);
-    return found != nullptr && found->is_int64()
-               ? std::optional(WallTime(Millis(found->as_int64())))
-               : std::nullopt;
+    return found != nullptr && found->is_int64() ? std::optional(wall_at(found->as_int64()))
+                                                 : std::nullopt;
 }
 
 std::optional<Standing> standing_in(const boost::json::object& step) {

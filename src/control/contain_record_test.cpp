@@ -70,5 +70,15 @@ TEST(ContainRecord, TakesOnlyBansAndRevocationsOfWhatItReads) {
     EXPECT_FALSE(read.undone);
 }
 
+TEST(ContainRecord, ReadsMomentsThatNoClockShowsAsTheFirstAndTheLast) {
+    const ContainRecord read = read_contain_record(boost::json::parse(R"({"steps": [
+            {"key": "banned:user:42", "written": "1", "untilMs": 9223372036854775807},
+            {"key": "banned:user:43", "written": "1", "untilMs": -9223372036854775808}]})")
+                                                       .as_object());
+    ASSERT_EQ(read.steps.size(), 2);
+    EXPECT_EQ(read.steps[0].until, wall_at(kWallMsMax));
+    EXPECT_EQ(read.steps[1].until, WallTime{});
+}
+
 }  // namespace
 }  // namespace gw::control

@@ -1,10 +1,13 @@
 // Tells when a file may have changed, however it was replaced: written in place, renamed over, or
-// through a symbolic link whose target moved, as Kubernetes does with a ConfigMap. Where the system
-// gives no watches (fs.inotify.max_user_instances), the directory is looked at every second
-// instead. Control thread.
+// through a symbolic link whose target moved, as Kubernetes does with a ConfigMap; also with its
+// whole directory, which is seen within a second. Where the system gives no watches
+// (fs.inotify.max_user_instances), the directory is looked at every second instead. Control thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "net/loop.hpp"
@@ -28,9 +31,20 @@ class FileWatch final : net::Pollable {
         150};  // a writer that takes longer between two writes is read half-way, and refused
     static constexpr Millis kLongest{2'000};  // in a directory that is never quiet
     static constexpr Millis kLook{1'000};
+    static constexpr int kNoWatch = -1;
     void on_events(std::uint32_t events) override;
     void note_change();
     void look();
+    bool watch_directory();
+    // Watches another directory that has taken the name of the one before, or is to be read again.
+    void follow_directory();
+    struct Place {
+        dev_t device = 0;
+        ino_t number = 0;
+        bool operator==(const Place&) const = default;
+    };
+    // What stands under the directory's name; nothing: none does.
+    [[nodiscard]] std::optional<Place> place() const;
     // Of all that is in the directory: other files, or other bytes in them, have another one.
     [[nodiscard]] std::uint64_t mark() const;
     struct QuietTimer : net::Timer {
@@ -50,6 +64,8 @@ class FileWatch final : net::Pollable {
     const std::string directory_;
     std::function<void()> changed_;
     net::Fd inotify_;
+    int watch_ = kNoWatch;
+    std::optional<Place> place_;  // of what is watched
     std::string trouble_;
     LookTimer look_{*this};
     std::uint64_t mark_ = 0;  // while it is looked at: what was found last

@@ -68,13 +68,13 @@ class FileWatchTest : public testing::TestWithParam<bool> {
         }
         co_return std::exchange(seen_, changes_) != changes_;
     }
-    net::Task<void> watch() {
+    net::Task<void> watch(std::string file = "file") {
         {
             std::optional<NoDescriptors> none;
             if (!GetParam()) {
                 none.emplace();
             }
-            watch_.emplace(loop_, (folder_ / "file").string(), [this] { ++changes_; });
+            watch_.emplace(loop_, (folder_ / file).string(), [this] { ++changes_; });
         }
         EXPECT_EQ(watch_->trouble().empty(), GetParam()) << watch_->trouble();
         if (!GetParam()) {
@@ -95,6 +95,9 @@ class FileWatchTest : public testing::TestWithParam<bool> {
   public:
     net::Task<void> replace();
     net::Task<void> move_a_link();
+    net::Task<void> replace_the_folder();
+    net::Task<void> take_the_folder_away();
+    net::Task<void> move_the_link_to_the_folder();
 };
 
 net::Task<void> FileWatchTest::replace() {
@@ -125,6 +128,51 @@ net::Task<void> FileWatchTest::move_a_link() {
 }
 TEST_P(FileWatchTest, TellsOfALinkWhoseTargetMoved) {
     play(move_a_link());
+}
+
+net::Task<void> FileWatchTest::replace_the_folder() {
+    write("first/file", "a");
+    write("second/file", "b");
+    co_await watch("first/file");
+    std::filesystem::rename(folder_ / "first", folder_ / "before");
+    std::filesystem::rename(folder_ / "second", folder_ / "first");
+    EXPECT_TRUE(co_await told());
+    write("first/file", "c, in the new one");
+    EXPECT_TRUE(co_await told());
+}
+TEST_P(FileWatchTest, GoesOnWhenTheFolderIsReplaced) {
+    play(replace_the_folder());
+}
+
+net::Task<void> FileWatchTest::take_the_folder_away() {
+    write("first/file", "a");
+    write("second/file", "b");
+    co_await watch("first/file");
+    std::filesystem::remove_all(folder_ / "first");
+    EXPECT_TRUE(co_await told());
+    std::filesystem::rename(folder_ / "second", folder_ / "first");
+    EXPECT_TRUE(co_await told());
+    write("first/file", "c, in the new one");
+    EXPECT_TRUE(co_await told());
+}
+TEST_P(FileWatchTest, GoesOnWhenThereIsAFolderAgain) {
+    play(take_the_folder_away());
+}
+
+// As releases are switched.
+net::Task<void> FileWatchTest::move_the_link_to_the_folder() {
+    write("first/file", "a");
+    write("second/file", "b");
+    std::filesystem::create_directory_symlink("first", folder_ / "current");
+    co_await watch("current/file");
+    std::filesystem::create_directory_symlink("second", folder_ / "next");
+    std::filesystem::rename(folder_ / "next", folder_ / "current");
+    EXPECT_TRUE(co_await told());
+    write("second/file", "c, in the new one");
+    EXPECT_TRUE(co_await told());
+}
+TEST_P(FileWatchTest, FollowsALinkToTheFolder) {
+    play(move_the_link_to_the_folder());
 }
 
 INSTANTIATE_TEST_SUITE_P(WithAndWithoutWatchesOfTheSystem, FileWatchTest, testing::Bool());

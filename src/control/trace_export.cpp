@@ -72,12 +72,15 @@ void TraceExport::configure(const TraceOptions& options, observe::TraceResource 
 }
 
 void TraceExport::stop(Millis within) {
-    stopping_ = true;
     latest_ = loop_.now() + within;
-    if (queue_.empty()) {
-        resolver_.cancel();
-    }
-    pause_.wake();
+    // Behind what workers have handed over.
+    loop_.post([this] {
+        stopping_ = true;
+        if (queue_.empty()) {
+            resolver_.cancel();
+        }
+        pause_.wake();
+    });
 }
 
 net::Task<void> TraceExport::keep_sending() {

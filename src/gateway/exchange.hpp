@@ -182,7 +182,8 @@ struct Exchange {
     upstream::Service* service = nullptr;
     upstream::Permit permit;  // to be at the service, while it works on this request
     std::optional<Instant> upstream_began;
-    Instant upstream_ended{};
+    Instant attempt_began{};   // of the latest attempt
+    Instant upstream_ended{};  // when its answer was there; Instant{}: there is none
     bool client_gone = false;
     bool dropped_fields_told = false;       // see claimed_fields.hpp
     bool tunnelled = false;                 // what follows, and its access line, is a Tunnel's

@@ -124,6 +124,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         }
         upstream::Endpoint* const endpoint = x.service->pick(tried, key);
         note_try(x);
+        begin_attempt(x);
         if (endpoint != nullptr && !x.upstream_began) {
             x.upstream_began = x.shard.loop().now();
             x.service->retries().sent();
@@ -133,7 +134,7 @@ net::Task<Result<void>> forward(Exchange& x) {
             head.framing == http::Framing::none && is_read(head.method)) {
             Hedge hedge(x, watch, call, key);
             const Result<void> done = co_await hedge.run(*endpoint, resend);
-            learn_from_answer(x, timed_out(done));
+            learn_from_attempt(x, timed_out(done), hedge.passed_over_status());
             note_tried(x, nullptr, done);
             if (done ||
                 !(hedge.passed_over() || resend.after(done.error(), hedge.reused(), true))) {
@@ -174,7 +175,7 @@ net::Task<Result<void>> forward(Exchange& x) {
         if (service.reusable()) {
             leased->give_back(service.keep_alive());
         }
-        learn_from_answer(x, timed_out(done));
+        learn_from_attempt(x, timed_out(done), relay.passed_over_status());
         note_tried(x, &asked.address(), done);
         if (done) {
             if (x.outcome.status < 500) {

@@ -50,6 +50,7 @@ struct Attempt {
     upstream::Endpoint* place = nullptr;  // that was asked; null: no connection was made
     bool reused = false;
     bool passed_over = false;
+    int passed_over_status = 0;
     bool body_read = false;
 };
 
@@ -78,6 +79,7 @@ net::Task<Attempt> attempt_at(Exchange& x, ClientWatch& watch, upstream::Endpoin
                       .place = endpoint,
                       .reused = reused,
                       .passed_over = relay.passed_over(),
+                      .passed_over_status = relay.passed_over_status(),
                       .body_read = relay.body_read()};
 }
 
@@ -138,6 +140,7 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
             x.service->retries().sent();
         }
         note_try(x);
+        begin_attempt(x);
         if (tried != nullptr) {
             renew_signature(x);
         }
@@ -152,8 +155,10 @@ net::Task<Result<void>> forward_over_h2(Exchange& x) {
             tell_unconnected(x, call, made.done.error());
             co_return made.done;
         }
-        learn_from_answer(x, !made.done && made.done.error().code == Errc::timeout &&
-                                 made.done.error().fault == Fault::upstream);
+        learn_from_attempt(x,
+                           !made.done && made.done.error().code == Errc::timeout &&
+                               made.done.error().fault == Fault::upstream,
+                           made.passed_over_status);
         if (made.done) {
             if (x.outcome.status < 500) {
                 x.service->succeeded(*made.place);

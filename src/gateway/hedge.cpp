@@ -179,13 +179,13 @@ net::Task<Result<void>> Hedge::pass_on(Try& each, Resend& resend) {
     const Result<void> done = co_await relay.run();
     watch_.on(nullptr);
     upstream::Endpoint& endpoint = *each.endpoint;
-    passed_over_ = relay.passed_over();
+    passed_over_ = relay.passed_over_status();
     if (client.reusable()) {
         each.lease->give_back(client.keep_alive());
     }
     if (done && x_.outcome.status < 500) {
         x_.service->succeeded(endpoint);
-    } else if (done || passed_over_) {
+    } else if (done || relay.passed_over()) {
         x_.service->failed(endpoint);
     } else {
         failed(each, done.error());

@@ -31,7 +31,8 @@ class Hedge final : ClientWatch::Waiting {
     net::Task<Result<void>> run(upstream::Endpoint& first, Resend& resend);
     // Of what run() failed on.
     [[nodiscard]] bool reused() const { return reused_; }
-    [[nodiscard]] bool passed_over() const { return passed_over_; }
+    [[nodiscard]] bool passed_over() const { return passed_over_ != 0; }
+    [[nodiscard]] int passed_over_status() const { return passed_over_; }
 
   private:
     // One of the two, up to the head of its answer.
@@ -71,7 +72,7 @@ class Hedge final : ClientWatch::Waiting {
     net::Scope scope_;
     bool sent_ = false;  // with the signature that the request has now
     bool reused_ = false;
-    bool passed_over_ = false;
+    int passed_over_ = 0;  // the status
 };
 
 }  // namespace gw::gateway

@@ -170,7 +170,7 @@ bool Relay::pass_over(const http::ResponseHead& head) {
     }
     x_.generation.service_series[x_.service_index]->answered(
         head.status, x_.shard.loop().now() - *x_.upstream_began);
-    passed_over_ = true;
+    passed_over_ = head.status;
     return true;
 }
 

@@ -41,7 +41,9 @@ class Relay {
     // again.
     [[nodiscard]] bool body_read() const { return body_read_; }
     // run() failed because the answer is not what is wanted: the request is to be sent again.
-    [[nodiscard]] bool passed_over() const { return passed_over_; }
+    [[nodiscard]] bool passed_over() const { return passed_over_ != 0; }
+    // Of the answer that was passed over; 0: none was.
+    [[nodiscard]] int passed_over_status() const { return passed_over_; }
 
   private:
     // The service takes that much before it reads; behind more of a body its answer would have to
@@ -71,7 +73,7 @@ class Relay {
     bool uploading_ = false;
     bool over_ = false;  // nobody asks for the rest of the body any more
     bool body_read_ = false;
-    bool passed_over_ = false;
+    int passed_over_ = 0;                // the status
     Instant uploaded_{};                 // when the last bytes of the request left
     std::optional<Error> client_error_;  // the client's body ended badly
 };

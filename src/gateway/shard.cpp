@@ -14,8 +14,8 @@ namespace gw::gateway {
 namespace {
 
 constexpr Millis kSweepEvery{500};
-constexpr std::size_t kNoisiest = 3;   // tenants that are told of
-constexpr Millis kAccessLineWait{50};  // how old a line may get before it is written out
+constexpr std::size_t kNoisiest = 3;  // tenants that are told of
+constexpr Millis kFlushWait{50};      // how old a line or a trace may get before it is handed on
 
 // Why somebody may no longer be served.
 enum class Hit : std::uint8_t { address_banned, token_revoked, account_banned };
@@ -364,9 +364,7 @@ void Shard::write_access_line(const observe::AccessRecord& record) {
         return;
     }
     access_log_.write(record);
-    if (!flush_timer_.armed()) {
-        loop_.timers().arm(flush_timer_, loop_.now() + kAccessLineWait);
-    }
+    flush_soon();
 }
 
 void Shard::keep_trace(std::unique_ptr<observe::TraceRecord> trace) {
@@ -377,6 +375,14 @@ void Shard::keep_trace(std::unique_ptr<observe::TraceRecord> trace) {
     traces_.push_back(std::move(trace));
     if (traces_.size() >= kTogether) {
         send_traces_(std::exchange(traces_, {}));
+    } else {
+        flush_soon();
+    }
+}
+
+void Shard::flush_soon() {
+    if (!flush_timer_.armed()) {
+        loop_.timers().arm(flush_timer_, loop_.now() + kFlushWait);
     }
 }
 

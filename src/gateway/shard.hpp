@@ -132,6 +132,9 @@ class Shard final : public http::Responder {
     }
     void keep_trace(std::unique_ptr<observe::TraceRecord> trace);
     void write_access_line(const observe::AccessRecord& record);
+    // Hands on what lines and traces are kept together. By itself soon after each; for the last
+    // time when the loop has stopped, on the thread that has waited for that.
+    void flush();
     [[nodiscard]] Access& access() { return access_; }
     [[nodiscard]] security::RequestValues& request_values() { return request_values_; }
     [[nodiscard]] Validation& validation() { return validation_; }
@@ -190,7 +193,7 @@ class Shard final : public http::Responder {
   private:
     void sweep();
     void look_for_crowd(upstream::Service& service, std::uint64_t shed);
-    void flush();
+    void flush_soon();
     void close_tunnels_without_route();
     [[nodiscard]] bool is_down(const Tunnel& tunnel) const;
     void close_tunnels_in_maintenance();

@@ -26,6 +26,33 @@ TEST(Shard, ThatOnlySupposesBeginsNothingBehindRequests) {
     EXPECT_FALSE(began);
 }
 
+// A loop that nothing else stops.
+struct AtTheLatest : net::Timer {
+    explicit AtTheLatest(net::Loop& loop)
+        : Timer([](Timer& t) { static_cast<AtTheLatest&>(t).loop.stop(); }), loop(loop) {
+        loop.timers().arm(*this, loop.now() + std::chrono::seconds(10));
+    }
+    net::Loop& loop;
+};
+
+// Whatever else is written, or is not.
+TEST(Shard, HandsATraceOnSoonAndTheLastOnesWhenItIsTold) {
+    ShardFixture fixture({});
+    std::size_t handed = 0;
+    fixture.shard.send_traces_by([&](const observe::TraceBatch& batch) {
+        handed += batch.size();
+        fixture.loop.stop();
+    });
+    fixture.shard.keep_trace(std::make_unique<observe::TraceRecord>());
+    EXPECT_EQ(handed, 0U);
+    const AtTheLatest latest(fixture.loop);
+    fixture.loop.run();
+    EXPECT_EQ(handed, 1U);
+    fixture.shard.keep_trace(std::make_unique<observe::TraceRecord>());
+    fixture.shard.flush();
+    EXPECT_EQ(handed, 2U);
+}
+
 using Awaited = std::set<std::pair<std::string_view, std::string_view>>;
 
 Awaited awaited(const observe::MetricBlock& block) {

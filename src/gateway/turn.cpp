@@ -63,14 +63,22 @@ std::unexpected<Error> Turn::refused(const char* why) {
     return fail(Errc::exhausted, Fault::self, why);
 }
 
-void learn_from_answer(Exchange& x, bool timed_out) {
-    if (!x.service->options().bulkhead.adaptive || !x.permit.valid() || !x.upstream_began) {
+void begin_attempt(Exchange& x) {
+    x.attempt_began = x.shard.loop().now();
+    x.upstream_ended = Instant{};
+}
+
+void learn_from_attempt(Exchange& x, bool timed_out, int passed_over) {
+    if (!x.service->options().bulkhead.adaptive || !x.permit.valid()) {
         return;
     }
     const Clock& clock = x.shard.loop().clock();
-    const bool overloaded = timed_out || x.outcome.status == 503 || x.outcome.status == 429;
-    x.permit.answered((timed_out ? clock.now : x.upstream_ended) - *x.upstream_began, overloaded,
-                      clock);
+    const int status = passed_over != 0 ? passed_over : x.outcome.status;
+    if (timed_out || status == 503 || status == 429) {
+        x.permit.answered(clock.now - x.attempt_began, true, clock);
+    } else if (x.upstream_ended != Instant{}) {
+        x.permit.answered(x.upstream_ended - x.attempt_began, false, clock);
+    }
 }
 
 }  // namespace gw::gateway

@@ -34,7 +34,12 @@ class Turn final : upstream::Waiter, ClientWatch::Waiting {
 
 // By the route's word, or by the method. Behind the stage `route`.
 upstream::Priority priority_of(const Exchange& x);
-// What a limit that adapts learns from an answer, or from the lack of one. Once for a request.
-void learn_from_answer(Exchange& x, bool timed_out);
+// The service is about to be asked, for the first time or again.
+void begin_attempt(Exchange& x);
+// What a limit that adapts learns from an attempt's answer, or from one that did not come in time.
+// Of one that ended otherwise, by a broken connection or with its client, it learns nothing.
+// passed_over: the status of an answer that nobody is given, since the request is sent again; 0:
+// there was none. Once an attempt.
+void learn_from_attempt(Exchange& x, bool timed_out, int passed_over);
 
 }  // namespace gw::gateway

@@ -1,11 +1,13 @@
 #include "net/handover.hpp"
 
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <array>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 namespace gw::net {
 namespace {
@@ -46,7 +48,8 @@ union Control {
     std::array<char, CMSG_SPACE(sizeof(int) * kSocketsMax)> bytes;
 };
 
-void send_sockets(int to, const std::vector<Handover::Offer>& offers) {
+// False: the peer is gone.
+bool send_sockets(int to, const std::vector<Handover::Offer>& offers) {
     std::string names;
     std::vector<int> fds;
     for (const Handover::Offer& offer : offers) {
@@ -68,7 +71,7 @@ void send_sockets(int to, const std::vector<Handover::Offer>& offers) {
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int) * fds.size());
     std::memcpy(CMSG_DATA(header), fds.data(), sizeof(int) * fds.size());
-    ::sendmsg(to, &message, MSG_NOSIGNAL);
+    return ::sendmsg(to, &message, MSG_NOSIGNAL) > 0;
 }
 
 std::vector<NamedSocket> receive_sockets(int from) {
@@ -108,18 +111,13 @@ std::vector<NamedSocket> take_over(std::uint16_t port) {
         !trusted_peer(socket)) {
         return {};
     }
-    const timeval second{.tv_sec = 1, .tv_usec = 0};
-    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+    const timeval longest{.tv_sec = 5, .tv_usec = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest);
     return receive_sockets(socket.get());
 }
 
-Handover::Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers,
-                   std::function<void()> about_to, std::function<void(int pid)> done)
-    : loop_(loop),
-      port_(port),
-      offers_(std::move(offers)),
-      about_to_(std::move(about_to)),
-      done_(std::move(done)) {
+Handover::Handover(Loop& loop, std::uint16_t port, std::vector<Offer> offers, Listener listener)
+    : loop_(loop), port_(port), offers_(std::move(offers)), listener_(std::move(listener)) {
     open();
 }
 
@@ -133,6 +131,7 @@ void Handover::close() {
         loop_.forget(socket_.get(), *this);
         socket_.reset();
     }
+    forget_successor();
 }
 
 void Handover::open() {
@@ -146,6 +145,9 @@ void Handover::open() {
         return;
     }
     socket_ = std::move(socket);
+    if (const auto pid = std::exchange(ended_, std::nullopt)) {
+        listener_.back(*pid);
+    }
 }
 
 void Handover::on_events(std::uint32_t /*events*/) {
@@ -154,11 +156,39 @@ void Handover::on_events(std::uint32_t /*events*/) {
     if (!pid) {
         return;
     }
-    about_to_();
-    send_sockets(peer.get(), offers_);
+    // While it waits for an answer that number is its own. Not valid: its end is not seen.
+    Fd process{::pidfd_open(*pid, 0)};
+    listener_.about_to();
+    if (!send_sockets(peer.get(), offers_)) {
+        listener_.back(*pid);
+        return;
+    }
     // The name is let go before the peer sees the end, so that it can take its turn at once.
     close();
-    done_(*pid);
+    listener_.done(*pid);
+    watch_successor(std::move(process), *pid);
+}
+
+void Handover::watch_successor(Fd process, int pid) {
+    if (process.valid() && loop_.watch(process.get(), EPOLLIN, successor_)) {
+        successor_.process = std::move(process);
+        successor_.pid = pid;
+    }
+}
+
+void Handover::successor_ended() {
+    forget_successor();
+    // It has been here: who has the name by now is a successor of that one.
+    ended_ = successor_.pid;
+    open();
+}
+
+void Handover::forget_successor() {
+    ended_.reset();
+    if (successor_.process.valid()) {
+        loop_.forget(successor_.process.get(), successor_);
+        successor_.process.reset();
+    }
 }
 
 }  // namespace gw::net

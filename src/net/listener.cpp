@@ -66,7 +66,15 @@ Listener::Listener(Loop& loop, Fd socket, ConnectionBudget& budget, Acceptor& ac
 }
 
 Listener::~Listener() {
+    if (socket_.valid()) {
+        loop_.forget(socket_.get(), *this);
+    }
+}
+
+Fd Listener::take_socket() {
+    pause_timer_.disarm();
     loop_.forget(socket_.get(), *this);
+    return std::move(socket_);
 }
 
 void Listener::resume() {

@@ -61,6 +61,9 @@ class Listener final : Pollable {
     // Takes what waits in the queue, so that closing loses no connection that the kernel has
     // accepted.
     void take_all();
+    // The socket, to be listened on another time: until then connections wait in its queue. Nothing
+    // comes of this listener any more.
+    Fd take_socket();
 
   private:
     static constexpr int kAcceptsPerTurn = 64;

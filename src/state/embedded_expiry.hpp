@@ -38,9 +38,7 @@ constexpr std::optional<WallTime> end_of(std::int64_t amount, const EndForm& for
         (!form.absolute && __builtin_add_overflow(ms, epoch_ms(now), &ms))) {
         return std::nullopt;
     }
-    constexpr std::int64_t kMost =
-        std::chrono::floor<Millis>(WallTime::duration::max()).count() - 1'000;
-    if (ms > kMost || ms < -kMost) {
+    if (ms > kWallMsMax || ms < -kWallMsMax) {
         return std::nullopt;
     }
     // To the moment: a time to live that has just been set is what it was set to.

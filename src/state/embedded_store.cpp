@@ -23,7 +23,7 @@ net::Task<Result<bool>> EmbeddedStore::set(std::string key, std::string value, S
     if ((options.when == SetIf::absent && there) || (options.when == SetIf::present && !there)) {
         co_return false;
     }
-    Value made{std::move(value), options.ttl ? std::optional(now() + *options.ttl) : std::nullopt};
+    Value made{std::move(value), options.ttl ? end_after(*options.ttl, now()) : std::nullopt};
     if (!put(key, std::move(made))) {
         co_return fail(Errc::exhausted, Fault::store, "the embedded store is full");
     }
@@ -48,7 +48,7 @@ net::Task<Result<bool>> EmbeddedStore::replace(std::string key, std::string expe
     if (!value) {
         co_return remove(key);
     }
-    const std::optional<WallTime> end = ttl ? std::optional(now() + *ttl) : found->expires;
+    const std::optional<WallTime> end = ttl ? end_after(*ttl, now()) : found->expires;
     if (!put(key, {std::move(*value), end})) {
         co_return fail(Errc::exhausted, Fault::store, "the embedded store is full");
     }

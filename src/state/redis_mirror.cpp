@@ -260,7 +260,7 @@ void RedisMirror::take(const std::string& key, const RedisReply& value, const Re
     }
     KnownEntry entry{key, value.text, std::nullopt};
     if (ttl.integer >= 0) {
-        entry.expires = loop_.clock().wall + Millis{ttl.integer};
+        entry.expires = end_after(Millis{ttl.integer}, loop_.clock().wall);
     }
     follower_->known(entry);
 }

@@ -373,7 +373,7 @@ net::Task<Result<std::optional<KnownEntry>>> RedisStore::get(std::string key) {
     }
     KnownEntry entry{std::move(key), value->text, std::nullopt};
     if (ttl->integer >= 0) {
-        entry.expires = loop_.clock().wall + Millis{ttl->integer};
+        entry.expires = end_after(Millis{ttl->integer}, loop_.clock().wall);
     }
     co_return std::optional(std::move(entry));
 }

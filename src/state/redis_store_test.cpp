@@ -40,6 +40,26 @@ TEST(RedisStore, KeepsKeysWithTheirTimeToLive) {
     Bench(place_at(redis.port())).run(keeps_keys, redis);
 }
 
+// 317 years, as who means "for ever" writes it.
+constexpr const char* kLongLife = "9999999999";
+
+net::Task<void> keeps_for_ever(Bench& b, RedisProcess& redis) {
+    EXPECT_TRUE(co_await b.up());
+    redis.cli("SET banned:ip:203.0.113.7 1 EX 3600");
+    EXPECT_TRUE(co_await b.sees("banned:ip:203.0.113.7", "1"));
+    redis.cli(std::string("SET banned:ip:203.0.113.7 longer EX ") + kLongLife);
+    EXPECT_TRUE(co_await b.sees("banned:ip:203.0.113.7", "longer"));
+    EXPECT_FALSE(b.follower.entries["banned:ip:203.0.113.7"].expires.has_value());
+    const auto got = co_await b.store.get("banned:ip:203.0.113.7");
+    EXPECT_TRUE(got && got->has_value() && !(*got)->expires);
+}
+
+TEST(RedisStore, ALifeLongerThanAnyClockShowsHasNoEnd) {
+    NEEDS_REDIS();
+    RedisProcess redis;
+    Bench(place_at(redis.port())).run(keeps_for_ever, redis);
+}
+
 net::Task<void> follows_others(Bench& b, RedisProcess& redis) {
     EXPECT_TRUE(co_await b.up());
     redis.cli("SET banned:ip:203.0.113.7 1 EX 3600");

@@ -15,8 +15,27 @@ RespServer::RespServer(net::Loop& loop, net::Fd socket, Store& store, std::strin
       answered_(std::move(answered)),
       listener_(std::make_unique<net::Listener>(loop, std::move(socket), budget_, *this)) {}
 
+void RespServer::pause() {
+    if (listener_ != nullptr) {
+        paused_ = listener_->take_socket();
+        listener_.reset();
+    }
+    end_connections();
+}
+
+void RespServer::resume() {
+    if (paused_.valid()) {
+        listener_ = std::make_unique<net::Listener>(loop_, std::move(paused_), budget_, *this);
+    }
+}
+
 void RespServer::stop() {
     listener_.reset();
+    paused_.reset();
+    end_connections();
+}
+
+void RespServer::end_connections() {
     for (net::Stream* const stream : streams_) {
         stream->cancel();
     }

@@ -31,6 +31,11 @@ class RespServer final : public net::Acceptor {
     // For who asks from now on.
     void set_password(std::string password) { password_ = std::move(password); }
 
+    // Ends the connections there are, and leaves others to whoever has the same socket; they wait
+    // until then.
+    void pause();
+    // Takes connections again.
+    void resume();
     // Takes no more connections and ends those there are. Destroy after all_done().
     void stop();
     net::Scope::AllDone all_done() { return scope_.all_done(); }
@@ -44,6 +49,7 @@ class RespServer final : public net::Acceptor {
     static constexpr std::size_t kUnfinishedStrangerMax = 16UL * 1024;
 
     void accepted(net::Fd connection, const net::Address& peer) override;
+    void end_connections();
     net::Task<void> serve(net::Fd fd);
     // False: the connection ends.
     net::Task<bool> answer(net::Stream& stream, RespSession& session, std::string& received);
@@ -55,6 +61,7 @@ class RespServer final : public net::Acceptor {
     std::uint64_t connections_ = 0;  // that there were
     net::ConnectionBudget budget_{kConnectionsMax};
     std::unique_ptr<net::Listener> listener_;
+    net::Fd paused_;  // valid instead of the listener
     net::Scope scope_;
     std::vector<net::Stream*> streams_;
 };

@@ -11,6 +11,7 @@ namespace {
 
 constexpr Millis kDiskWithin{30'000};
 constexpr std::size_t kSliceAtOnce = 100'000;
+constexpr std::size_t kBytesMax = 2 * EmbeddedStore::kBytesMax;
 
 // Resumes in the loop's next turn, after everything that is ready has had its own.
 struct NextTurn {
@@ -42,7 +43,6 @@ bool SnapshotKeeper::lasts(std::string_view key) const {
 }
 
 SnapshotLoad SnapshotKeeper::load() {
-    constexpr std::size_t kBytesMax = 2 * EmbeddedStore::kBytesMax;
     SnapshotLoad load;
     auto file = load_file(path_, kBytesMax);
     if (!file) {
@@ -54,16 +54,7 @@ SnapshotLoad SnapshotKeeper::load() {
         if (!entries) {
             load = refuse(entries.error().what, entries.error().offset, true);
         } else {
-            for (KnownEntry& entry : *entries) {
-                if (entry.expires && *entry.expires <= store_.now()) {
-                    ++load.ended;
-                } else if (lasts(entry.key)) {
-                    const bool kept =
-                        store_.put(entry.key, {std::move(entry.value), entry.expires});
-                    load.entries += kept ? 1 : 0;
-                    load.full = load.full || !kept;
-                }
-            }
+            take_in(std::move(*entries), load);
         }
     }
     if (!off_) {
@@ -71,6 +62,18 @@ SnapshotLoad SnapshotKeeper::load() {
         scope_.spawn(keep());
     }
     return load;
+}
+
+void SnapshotKeeper::take_in(std::vector<KnownEntry> entries, SnapshotLoad& load) {
+    for (KnownEntry& entry : entries) {
+        if (entry.expires && *entry.expires <= store_.now()) {
+            ++load.ended;
+        } else if (lasts(entry.key)) {
+            const bool kept = store_.put(entry.key, {std::move(entry.value), entry.expires});
+            load.entries += kept ? 1 : 0;
+            load.full = load.full || !kept;
+        }
+    }
 }
 
 SnapshotLoad SnapshotKeeper::refuse(const char* why, std::size_t offset, bool movable) {
@@ -87,9 +90,12 @@ SnapshotLoad SnapshotKeeper::refuse(const char* why, std::size_t offset, bool mo
 }
 
 void SnapshotKeeper::changed(std::string_view key) {
-    if (changed_ || !lasts(key)) {
-        return;
+    if (!changed_ && lasts(key)) {
+        write_soon();
     }
+}
+
+void SnapshotKeeper::write_soon() {
     changed_ = true;
     due_ = std::max(loop_.now() + pace_.soon, next_);
     work_.wake();
@@ -228,6 +234,27 @@ void SnapshotKeeper::flush() {
     next_ = loop_.now() + (written ? pace_.every : pace_.retry_every);
     due_ = next_;
     tell(written);
+}
+
+void SnapshotKeeper::expect_nobody() {
+    const bool theirs = is_a_successors();
+    successor_expected_ = false;
+    if (off_ || !theirs) {
+        return;
+    }
+    if (auto file = load_file(path_, kBytesMax); file && *file) {
+        if (auto entries = read_snapshot((*file)->text)) {
+            std::erase_if(*entries, [this](const KnownEntry& entry) {
+                return store_.find(entry.key) != nullptr;
+            });
+            SnapshotLoad load;
+            take_in(std::move(*entries), load);
+        }
+    }
+    // Also what could not be written while the file was that one's.
+    if (!changed_) {
+        write_soon();
+    }
 }
 
 net::Task<void> SnapshotKeeper::stop() {

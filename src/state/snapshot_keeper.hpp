@@ -65,13 +65,20 @@ class SnapshotKeeper {
     // Writes at once what is not yet in the file; blocks. Before a successor reads it: once that
     // one has written the file, it is not written here any more.
     void flush();
-    // The same, and no more after it.
+    // The successor that flush() was for has ended, or has never come: the file is ours again. What
+    // that one has left there is put into the store, unless it has that key; what it has taken away
+    // stays in the store. Reads the file; blocks.
+    void expect_nobody();
+    // As flush(), and no more after it.
     net::Task<void> stop();
 
   private:
     [[nodiscard]] bool lasts(std::string_view key) const;
     SnapshotLoad refuse(const char* why, std::size_t offset, bool movable);
+    // What is over already, and what does not last, is left out.
+    void take_in(std::vector<KnownEntry> entries, SnapshotLoad& load);
     void changed(std::string_view key);
+    void write_soon();
     net::Task<void> keep();
     net::Task<Result<void>> write();
     net::Task<Result<void>> write_slices(ReplacementFile& file);

@@ -271,6 +271,22 @@ TEST_F(SnapshotKeeperTest, WhatASuccessorHasWrittenIsNotReplaced) {
     EXPECT_TRUE(in_file().contains("banned:user:second"));
 }
 
+TEST_F(SnapshotKeeperTest, WhereASuccessorHasEndedTheFileIsOursWithWhatThatOneLeft) {
+    const auto first = kept();
+    ASSERT_TRUE(first->put("banned:user:first", "1"));
+    first->keeper.flush();
+    const auto second = kept();
+    ASSERT_TRUE(second->put("banned:user:second", "1"));
+    ASSERT_TRUE(second->put("banned:user:first", "of the second"));
+    second->run(until_written_and_end(*second, 2));
+    ASSERT_TRUE(first->put("banned:user:late", "1"));
+    first->keeper.expect_nobody();
+    ASSERT_NE(first->store.find("banned:user:second"), nullptr);
+    first->run(until_written_and_end(*first, 3));
+    EXPECT_EQ(in_file().at("banned:user:first").value, "1");
+    EXPECT_TRUE(in_file().contains("banned:user:late"));
+}
+
 TEST_F(SnapshotKeeperTest, OnlyAFileOfItsSizeIsRead) {
     EXPECT_FALSE(load_file(path_, 10).value());
     write_file("0123456789a");

@@ -91,6 +91,9 @@ std::uint32_t AdaptiveLimit::value() const {
 void AdaptiveLimit::sample(Instant::duration took, bool overloaded, std::uint32_t in_flight,
                            Clock clock) {
     const Instant now = clock.now;
+    if (took < Instant::duration{}) {
+        return;  // one of these would spoil the mean of a window, and what comes of it
+    }
     if (window_.began == Instant{}) {
         window_.began = now;
         next_probe_ = next_moment(clock);

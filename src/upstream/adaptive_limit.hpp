@@ -35,7 +35,7 @@ class AdaptiveLimit {
     [[nodiscard]] std::uint32_t value() const;
 
     // A request has ended. in_flight: with this one. overloaded: the service said so, or did not
-    // answer in time.
+    // answer in time. took: a negative one is ignored.
     void sample(Instant::duration took, bool overloaded, std::uint32_t in_flight, Clock clock);
 
   private:

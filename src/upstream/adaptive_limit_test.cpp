@@ -141,6 +141,17 @@ TEST(AdaptiveLimit, ANeverAnsweringServiceLeavesItsLeastAndMore) {
     EXPECT_EQ(limit.value(), 1U);
 }
 
+TEST(AdaptiveLimit, LearnsNothingFromATimeThatCannotBe) {
+    AdaptiveLimit limit({.least = 8, .most = 100}, 1);
+    const std::uint32_t before = limit.value();
+    Instant now = kBegin;
+    for (int i = 0; i < 1'000; ++i) {
+        now += Millis(10);
+        limit.sample(-std::chrono::hours(1), false, 100, at(now));
+        ASSERT_EQ(limit.value(), before);
+    }
+}
+
 TEST(AdaptiveLimit, KeepsItsBounds) {
     AdaptiveLimit limit({.least = 8, .most = 100}, 1);
     EXPECT_EQ(limit.value(), 25U);

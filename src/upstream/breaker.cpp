@@ -5,6 +5,7 @@
 namespace gw::upstream {
 namespace {
 
+constexpr std::int32_t kHeldUpMost = 100;  // buckets: ten windows
 constexpr const char* kForcedNoLonger = "the time for which it was forced is over";
 constexpr const char* kMayTry = "requests may try; before, ";
 
@@ -64,8 +65,11 @@ void Breaker::Tally::add(std::uint32_t number) {
             word_.fetch_add(1, std::memory_order_relaxed);
             return;
         }
-        // A thread that was held up must not wipe out what others have counted since.
-        if (seen != 0 && static_cast<std::int32_t>(number - tag) < 0) {
+        // A thread that was held up must not wipe out what others have counted since. What is
+        // further ahead than any thread was ever held up is left of numbers that were counted by
+        // another window: it would stand for hours.
+        const auto ahead = static_cast<std::int32_t>(tag - number);
+        if (seen != 0 && ahead > 0 && ahead <= kHeldUpMost) {
             return;
         }
         if (word_.compare_exchange_weak(seen, (std::uint64_t{number} << 32) | 1,

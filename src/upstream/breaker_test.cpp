@@ -80,6 +80,18 @@ TEST_F(BreakerTest, StaysClosedAtTheShareAndForgetsWithTheWindow) {
     EXPECT_EQ(state(), BreakerState::closed);
 }
 
+// By a thread that has numbered its bucket before a reload gave the window another length, and
+// counts after it.
+TEST_F(BreakerTest, CountsOnWhereNumbersOfAnotherWindowAreLeft) {
+    const Instant before = now;
+    now += std::chrono::hours(1'000);
+    for (int second = 0; second < 10; ++second, now += seconds(1)) {
+        ask(Result::success);
+    }
+    now = before;
+    open();
+}
+
 TEST_F(BreakerTest, OpensForSlowAnswers) {
     ask(Result::success, 2);
     ask(Result::success, 8, Millis(1'001));

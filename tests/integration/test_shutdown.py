@@ -8,12 +8,14 @@ import time
 import unittest
 
 from support.clients import Client, Load
-from support.process import ask, free_ports
-from support.scenario import Scenario, config
+from support.process import Gateway, ask, free_ports
+from support.redis import cli
+from support.scenario import BINARY, Scenario, config
 from support.slots import Slot
 from support.wait import wait_until
 
 DRAIN_MS = 1500
+ENDED = "the process that was to take over has ended before this one, which goes on"
 
 # Waits where a gateway's successor asks for its sockets, and offers one of its own.
 STRANGER = """
@@ -190,6 +192,29 @@ class Handover(Scenario):
                 wait_until(lambda: load.done > seen + 20, 20, "requests flow")
         self.assertEqual([], load.failures[:5])
         self.assertStops(current)
+
+    def test_a_successor_that_fails_leaves_everything_as_it_was(self):
+        port, resp_port = free_ports(2)
+        environment = {"RESP_PORT": str(resp_port)}
+        said = lambda gateway, text: any(line.get("msg") == text for line in gateway.events)
+        first = self.start(port=port, environment=environment)
+        for number in range(2):
+            # As one that cannot listen on a port of its own, or crashes: it has the sockets by then.
+            failing = Gateway(config(self.origin.url), self.folder, BINARY, port=port, name=f"failing{number}",
+                              environment=environment)
+            self.addCleanup(failing.kill)
+            wait_until(lambda: sum(line.get("msg") == "handed listening sockets to another process"
+                                   for line in first.events) == number + 1, 10, "it has the sockets")
+            failing.kill()
+            wait_until(lambda: sum(line.get("msg") == ENDED for line in first.events) == number + 1, 10, "its end is seen")
+            self.assertEqual("PONG", cli(resp_port, "PING"))
+        good = self.start(port=port, environment=environment)
+        wait_until(lambda: said(good, "gateway started"), 10, "it has started")
+        self.assertTrue(said(good, "took over listening sockets"))
+        self.assertStops(first)
+        self.assertEqual("PONG", cli(resp_port, "PING"))
+        self.assertEqual(200, ask(port, "/api/v1/s0/text")[0])
+        self.assertStops(good)
 
     @unittest.skipUnless(os.getuid() == 0, "another user takes root")
     def test_sockets_that_another_user_offers_are_not_taken(self):

@@ -382,6 +382,27 @@ class WithRedis(State):
         told = [e for g in gateways for e in g.events if "did not say since when" in str(e.get("msg"))]
         self.assertEqual([("revoked:all", said)], [(e["key"], e["value"]) for e in told])
 
+    def test_what_lives_longer_than_any_clock_shows_is_in_force_and_endless(self):
+        gateway = self.ready(self.start(environment={"ADMIN_TOKEN": "an-operators-token"}))
+        token = "Authorization: Bearer an-operators-token\r\n"
+        for_ever = ("EX", "9999999999")
+        cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "1", "EX", "3600")
+        self.becomes(BANNED, gateway, address="203.0.113.7")
+        cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "for ever", *for_ever)
+        cli(self.redis.port, "SET", "banned:ip:203.0.113.8", "for ever", *for_ever)
+        listed = lambda: json.loads(ask(gateway.admin_port, "/admin/v1/bans", headers=token)[2])
+        wait_until(lambda: (listed()["total"], listed()["endless"]) == (2, 2), 10, "both are known")
+        for address in ("203.0.113.7", "203.0.113.8"):
+            self.becomes(BANNED, gateway, address=address)
+        status, out, errors = tool(self.resp_port, "bans")
+        self.assertEqual((0, 2), (status, out.count("never")))
+        self.assertIn("warning: banned:ip:203.0.113.7 has no end", errors)
+        # A revocation of what is issued until the year 5138.
+        cli(self.redis.port, "SET", "revoked:user:user-1", "99999999999", *for_ever)
+        self.becomes(REVOKED, gateway, tokens.bearer(), target="/api/v1/s0/seen")
+        shown = json.loads(ask(gateway.admin_port, "/admin/v1/revocations", headers=token)[2])
+        self.assertEqual(("2262", None), (shown["revocations"][0]["issuedUntil"][:4], shown["revocations"][0]["until"]))
+
     def test_what_is_known_outlives_redis(self):
         gateway = self.ready(self.start())
         cli(self.redis.port, "SET", "banned:ip:203.0.113.7", "1", "EX", "3600")

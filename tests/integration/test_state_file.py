@@ -130,6 +130,25 @@ class Snapshot(State):
         self.assertStops(second)
         self.assertTrue(self.holds(b"203.0.113.7", b"203.0.113.8"))
 
+    def test_who_goes_on_when_its_successor_has_ended_writes_the_file_again(self):
+        port, resp_port = free_ports(2)
+        environment = {"RESP_PORT": str(resp_port)}
+        first = self.start(port=port, environment=environment)
+        cli(resp_port, "SET", "banned:ip:203.0.113.7", "1")
+        second = self.start(port=port, environment=environment)
+        self.events(second, "gateway started")
+        cli(resp_port, "SET", "banned:ip:203.0.113.8", "1")
+        wait_until(lambda: self.holds(b"203.0.113.7", b"203.0.113.8"), 5, "the new one has written the file")
+        self.assertStops(second)
+        self.events(first, "the process that was to take over has ended before this one, which goes on")
+        cli(resp_port, "SET", "banned:ip:203.0.113.9", "1")
+        # What the new one was told outlives its end.
+        for last in (7, 8, 9):
+            self.becomes(BANNED, first, address=f"203.0.113.{last}")
+        wait_until(lambda: self.holds(b"203.0.113.7", b"203.0.113.8", b"203.0.113.9"), 5, "the file has all three")
+        self.assertStops(first)
+        self.assertTrue(self.holds(b"203.0.113.7", b"203.0.113.8", b"203.0.113.9"))
+
     def test_many_bans_hold_nobody_up(self):
         gateway = self.start()
         count = 20_000

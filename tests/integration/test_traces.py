@@ -121,6 +121,16 @@ routes:
         self.assertEqual(({"code": 2}, "502"), (failed["status"], failed["attributes"]["error.type"]))
         self.assertTrue([s for s in spans if s["kind"] == 3 and s["parentSpanId"] == failed["spanId"]])
 
+    def test_traces_are_sent_though_no_line_is_written_the_last_at_the_end(self):
+        gateway = self.start_traced(LOG_LEVEL="ERROR")
+        requests = lambda: len([span for span in self.collector.spans() if span["name"] == "GET /api/v1/open/**"])
+        self.get(gateway, "/api/v1/open/text")
+        wait_until(lambda: requests() == 1, 10, "a request's span")
+        for _ in range(3):
+            self.get(gateway, "/api/v1/open/text")
+        self.assertEqual(0, gateway.stop())
+        self.assertEqual(4, requests())
+
     @unittest.skipUnless((NPM / "node_modules/@opentelemetry").is_dir(), "npm ci in tests/npm brings what this needs")
     def test_opentelemetrys_own_definitions_decode_what_is_sent(self):
         node = subprocess.Popen(["node", "otlp_collector.mjs"], cwd=NPM, stdout=subprocess.PIPE, text=True)

@@ -77,7 +77,8 @@ net::Task<Verdict> wait_for_answer(Exchange& x, const StageOptions*) {
         if (role == CacheWork::Role::waits) {
             const Instant until = std::min(latest, x.cache->overdue());
             co_await pause.until(until);
-            if (loop.now() >= until) {
+            // Whoever fetches has not ended it: else they would pile up there, one for each client.
+            if (x.client_gone || loop.now() >= until) {
                 x.cache->leave(wait);
             }
         }
