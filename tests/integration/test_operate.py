@@ -395,6 +395,30 @@ class Contain(Operate):
         self.contains(gateways)
 
 
+    @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+    def test_while_redis_is_away_it_says_what_to_do(self):
+        redis = Redis(self.folder)
+        self.addCleanup(redis.kill)
+        self.environment |= {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+        gateway = self.start()
+
+        def state(wanted):
+            wait_until(lambda: json.loads(ask(gateway.port, "/health")[2])["state"]["status"] == wanted, 10, f"Redis is {wanted}")
+        state("ok")
+        redis.kill()
+        state("degraded")
+        advice = "in front of the gateways"
+        for words in (("contain", "--ip", self.ADDRESS, "--for", "1h", "--reason", "incident 7", "--yes"),
+                      ("revoke", "user", "user-1", "--for", "1d"), ("maintenance", "off"),
+                      ("ban", "ip", self.ADDRESS, "--for", "1h", "--admin-port", str(gateway.admin_port)),
+                      ("ban", "ip", self.ADDRESS, "--for", "1h", "--port", str(self.resp_port))):
+            status, out, errors = self.tool(gateway, *words)
+            self.assertEqual((1, ""), (status, out), words)
+            self.assertIn(advice, errors, words)
+        self.assertIn(advice, cli(self.resp_port, "SET", f"banned:ip:{self.ADDRESS}", "1", "EX", "60"))
+        self.assertEqual(FINE, self.answer(gateway, address=self.ADDRESS))
+
+
 class Evidence(Operate):
     SECRET = {"AUDIT_SECRET": "a secret of the tests"}
 
