@@ -128,11 +128,13 @@ void add_audit_command(CLI::App& app, Chosen& chosen) {
     command->add_option("file", arguments->path, "The record (AUDIT_PATH)")->required();
     command->add_option("--at-least", arguments->expected,
                         "SEQ:HASH that an earlier verification printed: a record that ends before "
-                        "it is truncated");
+                        "it is truncated, one that does not go on from it is changed");
     command->add_flag("--json", arguments->json, "Print JSON");
     command->footer(
         "Examples:\n  api-gateway audit verify audit.log\n  api-gateway audit verify audit.log "
         "--json\n"
+        "Of a record in several files, the oldest first, each with the head of the one before it: "
+        "--at-least.\n"
         "AUDIT_SECRET or AUDIT_SECRET_FILE: the secret of the chain, if it has one.\n"
         "Status: 0 whole, 1 broken, not there or without a record, 2 misused.");
     command->callback([&chosen, arguments] {

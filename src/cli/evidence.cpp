@@ -7,6 +7,9 @@
 #include <optional>
 #include <tuple>
 
+#include "observe/timestamp.hpp"
+#include "state/banned_value.hpp"
+
 namespace gw::cli {
 namespace {
 
@@ -14,6 +17,8 @@ using boost::json::array;
 using boost::json::object;
 
 constexpr std::string_view kRequest = "request";
+constexpr std::string_view kStarted = "gateway started";
+constexpr std::string_view kStopped = "gateway stopped";
 constexpr std::string_view kDropped = "log lines were dropped";
 constexpr std::string_view kLeftOut = "the log level left out lines of requests for a time";
 constexpr std::int64_t kRefusals = 400;
@@ -35,6 +40,16 @@ std::int64_t number_in(const object& from, std::string_view name) {
     return found != nullptr && found->is_int64() ? found->as_int64() : 0;
 }
 
+std::string lines_of(const std::string& gateway) {
+    return gateway.empty() ? "the lines" : "the lines of " + gateway;
+}
+
+// What a service may have made of something else than its caller's own, without that the gateway
+// can tell.
+bool reaches_others(std::string_view kind) {
+    return kind == "injection" || kind == "path_traversal";
+}
+
 bool is_same(const std::string& wanted, const std::string& found) {
     return !wanted.empty() && wanted == found;
 }
@@ -49,6 +64,26 @@ bool Evidence::in_time(std::string_view time) const {
     return time >= since_ && (until_.empty() || time < until_);
 }
 
+bool Evidence::is_watched(std::string_view time) const {
+    return time >= since_ && (settled_.empty() || time < settled_);
+}
+
+bool Evidence::was_under_way(const object& fields, const std::string& time) const {
+    if (time < since_ || until_.empty() || time < until_) {
+        return time >= since_;
+    }
+    constexpr double kMost = 1e12;  // some thirty years, so that no sum overflows
+    const auto end = state::read_time(time);
+    const auto* took = fields.if_contains("durationMs");
+    if (!end || took == nullptr || !took->is_number()) {
+        return true;
+    }
+    const double ms = std::clamp(took->to_number<double>(), 0.0, kMost);
+    // A millisecond more than it says: it is rounded, as the time is.
+    observe::Timestamp begin;
+    return begin.text(*end - Millis(static_cast<std::int64_t>(ms) + 1)) < until_;
+}
+
 void Evidence::keep(std::vector<std::string>& list, std::string_view line) {
     if (list.size() < kLinesMax) {
         list.emplace_back(line);
@@ -59,9 +94,22 @@ void Evidence::keep(std::vector<std::string>& list, std::string_view line) {
 
 void Evidence::notice(const object& fields, const std::string& time) {
     // Without a line of that level those of requests may have been left out as well.
-    informed_ = informed_ || (in_time(time) && text_in(fields, "level") == "INFO");
-    if (!time.empty() && (earliest_.empty() || time < earliest_)) {
-        earliest_ = time;
+    const bool informs = text_in(fields, "level") == "INFO";
+    informed_ = informed_ || (in_time(time) && informs);
+    if (!time.empty()) {
+        Gateway& gateway = gateways_[text_in(fields, "instanceId")];
+        const auto is_first = [&](const std::string& known) {
+            return known.empty() || time < known;
+        };
+        gateway.begins = is_first(gateway.begins) ? time : gateway.begins;
+        gateway.ends = std::max(gateway.ends, time);
+        gateway.informs = gateway.informs || informs;
+        const std::string message = text_in(fields, "msg");
+        if (message == kStarted || message == kStopped) {
+            gateway.changes.emplace(time, message == kStarted);
+        } else if (message == kRequest && is_first(gateway.serves)) {
+            gateway.serves = time;
+        }
     }
     const auto look = [&](const std::string& wanted, std::string& named,
                           std::initializer_list<std::string_view> places) {
@@ -82,30 +130,89 @@ void Evidence::note_level(const object& fields, const std::string& time) {
         const std::string level = text_in(fields, end);
         return level == "WARN" || level == "ERROR";
     };
-    if (in_time(time)) {
+    if (is_watched(time)) {
         if (leaves_out("from") || leaves_out("to")) {
             note_gap(std::string(kLeftOut));
         }
     } else if (time < since_) {
-        left_out_before_[text_in(fields, "instanceId")] = leaves_out("to");
+        gateways_[text_in(fields, "instanceId")].left_out_before = leaves_out("to");
+    }
+}
+
+// A restart without a word (killed, crashed) loses the lines of what was under way. While one
+// process takes over from another, two are running.
+Evidence::Processes Evidence::processes_of(const Gateway& gateway) const {
+    const auto& changes = gateway.changes;
+    const bool served_before =
+        !gateway.serves.empty() && !changes.empty() && gateway.serves < changes.begin()->first;
+    std::size_t running = changes.empty() || served_before ? 1 : 0;
+    std::vector<std::string> beside;  // when one began while another had not ended
+    for (const auto& [time, started] : changes) {
+        if (started) {
+            if (running > 0) {
+                beside.push_back(time);
+            }
+            ++running;
+            continue;
+        }
+        if (!beside.empty()) {
+            beside.erase(beside.begin());
+        }
+        running -= running > 0 ? 1 : 0;
+    }
+    return {.runs = running > 0, .lost = std::ranges::any_of(beside, [&](const auto& began) {
+                                     return is_watched(began);
+                                 })};
+}
+
+void Evidence::add_gaps_of_gateways(std::set<std::string>& gaps) const {
+    std::string running;
+    for (const auto& [name, gateway] : gateways_) {
+        if (gateway.left_out_before) {
+            gaps.insert(std::string(kLeftOut));
+        }
+        if (gateway.begins > since_) {
+            gaps.insert(lines_of(name) + " begin at " + gateway.begins +
+                        ", later than was asked for: give older files, or --since " +
+                        gateway.begins);
+        }
+        if (!gateway.informs) {
+            gaps.insert("none of " + lines_of(name) +
+                        " is INFO: LOG_LEVEL leaves out lines of requests");
+        }
+        const Processes processes = processes_of(gateway);
+        if (processes.lost) {
+            gaps.insert("a process began in place of one that did not say that it ended (" +
+                        lines_of(name) + "): what was under way there has no line");
+        }
+        if (processes.runs && (settled_.empty() || gateway.ends < settled_)) {
+            running += (running.empty() ? "" : ", ") + lines_of(name) + " end at " + gateway.ends;
+        }
+    }
+    if (!running.empty()) {
+        gaps.insert("what is under way has no line before it ends (" + running + "): " +
+                    (settled_.empty()
+                         ? "say --until, some time before these"
+                         : "newer lines are wanted, from " + settled_ +
+                               " on, or a shorter --ended-within if nothing took as long") +
+                    "; `contain` ends what somebody has under way");
     }
 }
 
 std::set<std::string> Evidence::gaps() const {
     std::set<std::string> gaps = gaps_;
-    if (std::ranges::any_of(left_out_before_, [](const auto& gateway) { return gateway.second; })) {
-        gaps.insert(std::string(kLeftOut));
-    }
-    if (earliest_.empty()) {
+    if (gateways_.empty()) {
         gaps.insert("no line of a gateway is there");
         return gaps;
     }
-    if (earliest_ > since_) {
-        gaps.insert("the lines begin at " + earliest_ +
-                    ", later than was asked for: give older files, or --since " + earliest_);
-    }
+    add_gaps_of_gateways(gaps);
     if (!informed_) {
         gaps.insert("there is no INFO line of that time: LOG_LEVEL leaves out lines of requests");
+    }
+    if (passed_on()) {
+        gaps.insert(
+            "what looks like an injection or a path was passed on: whose data the answer holds, no "
+            "line tells");
     }
     for (const auto& [what, wanted, named] : {std::tuple{"user", &subject_.user, &named_.user},
                                               {"tenant", &subject_.tenant, &named_.tenant},
@@ -136,17 +243,16 @@ void Evidence::find_attempts(std::string_view line) {
     if (message == "log level changed") {
         note_level(*fields, time);
     }
-    if (!in_time(time)) {
-        return;
-    }
-    if (access && message == kRequest) {
-        if (fields->contains("sampled")) {
+    if (is_watched(time)) {
+        if (access && message == kRequest && fields->contains("sampled")) {
             note_gap("log_success_share left out lines of requests that went well");
         }
-        return;
+        if (message.starts_with(kDropped)) {
+            note_gap("the gateway dropped log lines");
+        }
     }
-    if (message.starts_with(kDropped)) {
-        note_gap("the gateway dropped log lines");
+    if (!in_time(time) || (access && message == kRequest)) {
+        return;
     }
     const bool cross_tenant = message.find("cross-tenant") != std::string::npos;
     if (!cross_tenant && message != "security violation") {
@@ -188,7 +294,8 @@ void Evidence::find_requests(std::string_view line) {
                       is_same(subject_.tenant, text_in(*fields, "tenantId"));
     // An attempt's line comes before its request has ended, perhaps after the time asked for.
     const bool wanted = !id.empty() && ids_.contains(id);
-    if (!(ours && in_time(time)) && !wanted) {
+    const bool counts = ours && was_under_way(*fields, time);
+    if (!counts && !wanted) {
         return;
     }
     keep(lines_, line);
@@ -201,7 +308,7 @@ void Evidence::find_requests(std::string_view line) {
                                   .address = address,
                                   .status = number_in(*fields, "status"),
                                   .bytes_out = number_in(*fields, "bytesOut"),
-                                  .ours = ours && in_time(time)});
+                                  .ours = counts});
 }
 
 void Evidence::find_records(std::string_view line) {
@@ -258,19 +365,32 @@ bool Evidence::attempts_missing() const {
            static_cast<std::ptrdiff_t>(recorded_);
 }
 
+bool Evidence::passed_on() const {
+    return std::ranges::any_of(attempts_, [this](const Attempt& attempt) {
+        return !attempt.cross_tenant && reaches_others(attempt.kind) &&
+               verdict_on(attempt).accessed != Accessed::no;
+    });
+}
+
 Accessed Evidence::crossed() const {
     Accessed answer = gaps().empty() ? Accessed::no : Accessed::unknown;
     for (const Attempt& attempt : attempts_) {
-        answer = std::max(answer, verdict_on(attempt).accessed);
+        if (attempt.cross_tenant) {
+            answer = std::max(answer, verdict_on(attempt).accessed);
+        }
     }
     return answer;
 }
 
 Accessed Evidence::answer() const {
+    Accessed answer = crossed();
+    for (const Attempt& attempt : attempts_) {
+        answer = std::max(answer, verdict_on(attempt).accessed);
+    }
     const bool served = std::ranges::any_of(requests_, [](const auto& request) {
         return request.second.ours && request.second.status < kRefusals;
     });
-    return served ? Accessed::yes : crossed();
+    return served ? Accessed::yes : answer;
 }
 
 object Evidence::report() const {
@@ -337,6 +457,7 @@ object Evidence::report() const {
              {{"user", subject_.user}, {"tenant", subject_.tenant}, {"ip", subject_.address}}},
             {"since", since_},
             {"until", until_},
+            {"endedBy", settled_},
             {"attempts", std::move(attempts)},
             {"allowed", std::move(allowed)},
             {"refused", std::move(refused)},

@@ -29,6 +29,7 @@ struct EvidenceArguments {
     Subject subject;
     std::string since;
     std::string until;
+    std::string ended_within = "24h";
     std::vector<std::string> logs;
     std::vector<std::string> audits;
     std::string out;
@@ -102,8 +103,12 @@ void note_if(Evidence& evidence, std::string wrong) {
 
 void read_files(const EvidenceArguments& arguments, const std::string& secret, Evidence& evidence) {
     for (const std::string& path : arguments.logs) {
-        note_if(evidence,
-                each_line(path, [&](std::string_view line) { evidence.find_attempts(line); }));
+        bool empty = true;
+        note_if(evidence, each_line(path, [&](std::string_view line) {
+                    empty = false;
+                    evidence.find_attempts(line);
+                }));
+        note_if(evidence, empty ? path + ": there is no line in it" : "");
     }
     for (const std::string& path : arguments.logs) {
         note_if(evidence,
@@ -158,11 +163,18 @@ int evidence(const EvidenceArguments& arguments, Terminal& terminal) {
                      << (until.empty() ? "now" : until) << '\n';
         return kMisused;
     }
+    const auto within = parse_lifetime(arguments.ended_within);
+    if (!within) {
+        terminal.err << "how long did requests take at most? --ended-within 10s, 15m or 24h\n";
+        return kMisused;
+    }
     const auto secret = read_audit_secret(terminal);
     if (!secret) {
         return kMisused;
     }
-    Evidence found(subject, since, until);
+    const auto end = state::read_time(until);
+    // What is to come has no lines either.
+    Evidence found(subject, since, until, end ? rfc3339(std::min(*end, now) + *within) : "");
     read_files(arguments, *secret, found);
     const object report = found.report();
     const std::string json = boost::json::serialize(report) + "\n";
@@ -320,6 +332,9 @@ void add_evidence_command(CLI::App& app, Chosen& chosen) {
     command->add_option("--since", arguments->since,
                         "24h ago, or a time: 2026-11-23, 2026-11-23T07:00:00Z");
     command->add_option("--until", arguments->until, "The same; default: the end of the files");
+    command->add_option("--ended-within", arguments->ended_within,
+                        "With --until: no request of that time went on for longer after it "
+                        "(default: 24h, as WebSockets do; 10s once they were ended by contain)");
     command->add_option("--log", arguments->logs, "File of log lines, .gz too; again for more")
         ->allow_extra_args(true);
     command->add_option("--audit", arguments->audits, "Audit record; again for more")
@@ -330,8 +345,15 @@ void add_evidence_command(CLI::App& app, Chosen& chosen) {
         "Examples:\n"
         "  api-gateway evidence --user 42 --since 24h --log gateway.log --out incident-7\n"
         "  api-gateway evidence --tenant t2 --since 2026-11-23 --log logs/*.gz --audit audit.log\n"
+        "  api-gateway evidence --user 42 --since 24h --until 2026-11-23T07:05:00Z --ended-within "
+        "10s --log gateway.log\n"
         "  api-gateway evidence verify incident-7\n"
         "AUDIT_SECRET or AUDIT_SECRET_FILE: signs the folder, and proves the audit record.\n"
+        "A request has its line when it has ended. \"no\" needs lines that go on after --until by "
+        "the\n"
+        "longest that one took (--ended-within), or gateways that were stopped; the files of all "
+        "gateways,\n"
+        "each from before --since on. Else it is unknown, and a gap says why.\n"
         "Status: 0 nothing was served, 4 something was, 5 unknown, 1 not done, 2 misused.\n"
         "`of another tenant?` is about attempts at what is not the caller's own; of a tenant that "
         "was\n"

@@ -73,6 +73,9 @@ std::string upstream_text(const object& upstream) {
     std::string text = "to " + text_in(upstream, "service") + " " + text_in(upstream, "path") +
                        "\n  within " + text_in(upstream, "timeoutMs") + " ms; breaker " +
                        text_in(upstream, "breaker") + ": " + text_in(upstream, "breakerWhy") + "\n";
+    if (upstream.at("endpoints").as_array().empty()) {
+        text += "  no endpoint: no address of the service is known\n";
+    }
     for (const value& entry : upstream.at("endpoints").as_array()) {
         const object& endpoint = entry.as_object();
         text += "  endpoint " + text_in(endpoint, "endpoint") +
@@ -90,8 +93,9 @@ std::string upstream_text(const object& upstream) {
 
 std::string explained_text(const object& answer, bool all) {
     const std::string user = text_in(answer, "user");
+    const std::string host = text_in(answer, "host");
     std::string text =
-        "from " + text_in(answer, "client") +
+        "from " + text_in(answer, "client") + (host.empty() ? "" : ", Host " + host) +
         (user.empty() ? ", nobody known"
                       : ", user " + user + " of tenant " + text_in(answer, "tenant")) +
         "\n" + stages_text(answer, all) + limits_text(answer);
@@ -147,7 +151,8 @@ void add_explain_command(CLI::App& app, Chosen& chosen) {
     CLI::App* command = app.add_subcommand(
         "explain", "What would become of a request, stage by stage; no service is asked");
     command->add_option("method", arguments->method, "GET, POST, …")->required();
-    command->add_option("url", arguments->url, "A path, or a whole URL")->required();
+    command->add_option("url", arguments->url, "A path (Host: localhost), or a whole URL")
+        ->required();
     command->add_option("-H,--header", arguments->headers,
                         "A header field, 'Name: value'; again for more");
     command->add_option("--address", arguments->address,

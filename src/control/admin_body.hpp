@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 #include "control/admin_api.hpp"
 #include "observe/timestamp.hpp"
+#include "state/store_advice.hpp"
 
 namespace gw::control {
 
@@ -19,7 +20,7 @@ inline AdminAnswer bad_request(std::string detail) {
 
 inline AdminAnswer store_away(const Error& error) {
     return AdminAnswer::refused(gateway::Code::no_healthy_upstream,
-                                std::string("the state store: ") + error.detail);
+                                "the state store: " + state::told_of(error));
 }
 
 inline std::string text_of(const boost::json::object& body, std::string_view name) {

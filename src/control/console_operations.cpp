@@ -1,6 +1,6 @@
 #include "control/console_operations.hpp"
 
-#include "observe/timestamp.hpp"
+#include "control/admin_body.hpp"
 
 namespace gw::control {
 namespace {
@@ -11,11 +11,6 @@ using net::Task;
 constexpr std::size_t kShown = 1'000;
 // To list more would hold up the control thread, and nobody reads so many.
 constexpr std::size_t kListedMax = 20'000;
-
-std::string rfc3339(WallTime time) {
-    observe::Timestamp timestamp;
-    return std::string(timestamp.text(time));
-}
 
 // The moment up to which tokens are revoked; null for a single token.
 boost::json::value issued_until(const state::KnownEntry& entry) {
@@ -71,8 +66,7 @@ Task<AdminAnswer> ConsoleOperations::lift_revocation(AdminCall call) {
     const std::string key = all ? "revoked:all" : "revoked:" + kind + ":" + who;
     const Result<std::int64_t> done = co_await store_.erase({key});
     if (!done) {
-        co_return AdminAnswer::refused(Code::no_healthy_upstream,
-                                       std::string("the state store: ") + done.error().detail);
+        co_return store_away(done.error());
     }
     if (*done == 0) {
         co_return AdminAnswer::refused(Code::not_found, "there is no such revocation");

@@ -6,7 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <iterator>
 
-#include "observe/timestamp.hpp"
+#include "control/admin_body.hpp"
 #include "state/banned_value.hpp"
 
 namespace gw::control {
@@ -21,24 +21,6 @@ constexpr std::int64_t kSecondsMax = 365LL * 86'400;
 constexpr seconds kReportKept{30LL * 86'400};
 // More than were ever done on top of each other; what is further back is in force.
 constexpr std::size_t kRecordsMax = 64;
-
-std::string rfc3339(WallTime time) {
-    observe::Timestamp timestamp;
-    return std::string(timestamp.text(time));
-}
-
-boost::json::value time_or_null(const std::optional<WallTime>& time) {
-    return time ? boost::json::value(rfc3339(*time)) : boost::json::value(nullptr);
-}
-
-AdminAnswer bad(std::string detail) {
-    return AdminAnswer::refused(Code::bad_request, std::move(detail));
-}
-
-AdminAnswer store_failed(const Error& error) {
-    return AdminAnswer::refused(Code::no_healthy_upstream,
-                                std::string("the state store: ") + error.detail);
-}
 
 std::optional<std::string> text_in(const boost::json::object& body, std::string_view name) {
     const auto* value = body.if_contains(name);
@@ -181,22 +163,22 @@ boost::json::array Containment::shown(const std::vector<ContainStep>& steps) con
 Task<AdminAnswer> Containment::contain(AdminCall call) {
     const auto targets = read_contain_targets(call.body);
     if (!targets) {
-        co_return bad(targets.error());
+        co_return bad_request(targets.error());
     }
     const auto* length = call.body.if_contains("seconds");
     if (length == nullptr || !length->is_int64() || length->as_int64() < 1 ||
         length->as_int64() > kSecondsMax) {
-        co_return bad(R"(say for how long, at most a year: {"seconds": 86400})");
+        co_return bad_request(R"(say for how long, at most a year: {"seconds": 86400})");
     }
     const std::string reason = text_in(call.body, "reason").value_or("");
     if (reason.empty()) {
-        co_return bad(R"(say why: {"reason": "incident 7"})");
+        co_return bad_request(R"(say why: {"reason": "incident 7"})");
     }
     const WallTime now = loop_.clock().wall;
     const WallTime until = now + seconds(length->as_int64());
     std::vector<ContainStep> steps = contain_steps(*targets, reason, call.by, now, until);
     if (const Result<void> looked = co_await look(&steps); !looked) {
-        co_return store_failed(looked.error());
+        co_return store_away(looked.error());
     }
     const auto* dry = call.body.if_contains("dryRun");
     if (dry != nullptr && dry->is_bool() && dry->as_bool()) {
@@ -218,7 +200,7 @@ Task<AdminAnswer> Containment::contain(AdminCall call) {
                             boost::json::serialize(report),
                             {.ttl = std::chrono::duration_cast<Millis>(until - now + kReportKept)});
     if (!noted) {
-        co_return store_failed(noted.error());
+        co_return store_away(noted.error());
     }
     boost::json::array failed;
     for (const ContainStep& step : steps) {
@@ -242,7 +224,7 @@ Task<AdminAnswer> Containment::report(AdminCall call) {
     const Result<std::optional<state::KnownEntry>> found =
         co_await store_.get(std::string(kContainmentKeys) + call.parameters[0]);
     if (!found) {
-        co_return store_failed(found.error());
+        co_return store_away(found.error());
     }
     boost::system::error_code error;
     boost::json::value value =
@@ -263,7 +245,7 @@ Task<AdminAnswer> Containment::undo(AdminCall call) {
     const ContainRecord record = read_contain_record(report);
     const Result<ContainRecords> records = co_await records_before(held_before(record));
     if (!records) {
-        co_return store_failed(records.error());
+        co_return store_away(records.error());
     }
     const WallTime now = loop_.clock().wall;
     boost::json::array lifted;
@@ -272,7 +254,7 @@ Task<AdminAnswer> Containment::undo(AdminCall call) {
     for (const RecordedStep& step : record.steps) {
         const Result<std::optional<Standing>> there = co_await standing(step.key);
         if (!there) {
-            co_return store_failed(there.error());
+            co_return store_away(there.error());
         }
         if (const std::string why = why_not_its_own(step, *there, id); !why.empty()) {
             left.push_back({{"key", step.key}, {"why", why}});
@@ -282,13 +264,13 @@ Task<AdminAnswer> Containment::undo(AdminCall call) {
             restored.push_back({{"key", step.key}, {"until", time_or_null(back->until)}});
             const Result<void> done = co_await write(step.key, std::move(*back));
             if (!done) {
-                co_return store_failed(done.error());
+                co_return store_away(done.error());
             }
             continue;
         }
         const Result<std::int64_t> done = co_await store_.erase({step.key, holder_key(step.key)});
         if (!done) {
-            co_return store_failed(done.error());
+            co_return store_away(done.error());
         }
         lifted.push_back(boost::json::string(step.key));
     }
@@ -297,7 +279,7 @@ Task<AdminAnswer> Containment::undo(AdminCall call) {
         co_await store_.set(std::string(kContainmentKeys) + id, boost::json::serialize(report),
                             {.ttl = std::chrono::duration_cast<Millis>(kReportKept)});
     if (!noted) {
-        co_return store_failed(noted.error());
+        co_return store_away(noted.error());
     }
     co_return AdminAnswer::ok({{"id", id},
                                {"undone", rfc3339(now)},

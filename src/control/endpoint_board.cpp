@@ -50,6 +50,11 @@ std::vector<EndpointBoard::Fact> EndpointBoard::facts() const {
     return out;
 }
 
+bool EndpointBoard::has_endpoint(const std::string& service) const {
+    const auto found = services_.find(service);
+    return found != services_.end() && !found->second.endpoints.empty();
+}
+
 std::string EndpointBoard::json() const {
     std::string text = "{";
     for (const auto& [name, service] : services_) {

@@ -27,6 +27,8 @@ class EndpointBoard {
         bool well = true;      // by its checks and every worker
     };
     [[nodiscard]] std::vector<Fact> facts() const;
+    // Is there any, well or not?
+    [[nodiscard]] bool has_endpoint(const std::string& service) const;
     // {"event-service":{"endpoints":3,"healthy":2},…}
     [[nodiscard]] std::string json() const;
 

@@ -15,6 +15,7 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 using boost::json::value;
+using gateway::Code;
 using gateway::Explanation;
 using gateway::StageFinding;
 using net::Task;
@@ -43,6 +44,13 @@ bool append_field(std::string& head, std::string_view name, std::string_view tex
     host = host || equal_ignore_case(name, "host");
     head.append(name).append(": ").append(text).append("\r\n");
     return true;
+}
+
+std::string why_unserved(Code code) {
+    return code == Code::maintenance ? "this or one that it needs is under maintenance"
+           : code == Code::circuit_open
+               ? "the breaker is open, its own or that of one that it needs"
+               : "no address is known, of it or of one that it needs";
 }
 
 value finding_json(const StageFinding& finding) {
@@ -110,6 +118,32 @@ std::expected<gateway::ExplainRequest, std::string> supposed_request(const objec
     return request;
 }
 
+std::optional<StageFinding> refused_for_a_part(
+    const std::vector<gateway::PartToAsk>& parts,
+    const std::function<std::optional<Code>(const std::string&)>& unserved) {
+    std::vector<std::optional<Code>> failed(parts.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        failed[i] = parts[i].closed ? std::optional(Code::maintenance) : unserved(parts[i].service);
+    }
+    // Which one needs which has no order here: as often as a part may be behind others.
+    for (std::size_t round = 0; round < parts.size(); ++round) {
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            for (const std::size_t needed : parts[i].needs) {
+                failed[i] = failed[i] ? failed[i] : failed[needed];
+            }
+        }
+    }
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (failed[i] && parts[i].required) {
+            const gateway::RefusalKind& kind = gateway::kind_of(*failed[i]);
+            return StageFinding{"aggregate", Is::refuses, kind.status, std::string(kind.code),
+                                "the part " + parts[i].name + " from " + parts[i].service +
+                                    " is required, and " + why_unserved(*failed[i])};
+        }
+    }
+    return std::nullopt;
+}
+
 void ExplainOperation::add_to(AdminApi& api) {
     api.add({.method = http::Method::post,
              .path = "/explain",
@@ -148,6 +182,7 @@ Task<array> ExplainOperation::ask_limits(Explanation* found) {
                           (standing->blocked ? ": blocked for a while" : ": none are left")};
             found->stages.erase(stage + 1, found->stages.end());
             found->service.clear();
+            found->parts.clear();
             break;
         }
     }
@@ -183,6 +218,15 @@ object ExplainOperation::upstream_of(const Explanation& found) const {
             {"headers", std::move(sent)},         {"dropped", std::move(dropped)}};
 }
 
+std::optional<Code> ExplainOperation::unserved(const std::string& service) const {
+    if (parts_.breakers.of(service).snapshot(parts_.loop.now()).state ==
+        upstream::BreakerState::open) {
+        return Code::circuit_open;
+    }
+    return parts_.endpoints.has_endpoint(service) ? std::nullopt
+                                                  : std::optional(Code::no_healthy_upstream);
+}
+
 Task<AdminAnswer> ExplainOperation::explain(AdminCall call) {
     const auto request = supposed_request(call.body);
     if (!request) {
@@ -191,10 +235,14 @@ Task<AdminAnswer> ExplainOperation::explain(AdminCall call) {
     const gateway::ExplainParts parts = parts_.now();
     Explanation found = gateway::explain(parts, *request);
     array limits = co_await ask_limits(&found);
-    object answer{{"client", found.client},        {"user", plain(found.user)},
-                  {"tenant", plain(found.tenant)}, {"role", plain(found.role)},
-                  {"route", found.route},          {"path", plain(found.path)},
-                  {"limits", std::move(limits)},   {"upstream", nullptr}};
+    const auto of_service = [this](const std::string& service) { return unserved(service); };
+    if (auto refused = refused_for_a_part(found.parts, of_service)) {
+        found.stages.back() = *std::move(refused);
+    }
+    object answer{
+        {"client", found.client},        {"host", plain(found.host)},   {"user", plain(found.user)},
+        {"tenant", plain(found.tenant)}, {"role", plain(found.role)},   {"route", found.route},
+        {"path", plain(found.path)},     {"limits", std::move(limits)}, {"upstream", nullptr}};
     array stages;
     for (const StageFinding& finding : found.stages) {
         stages.push_back(finding_json(finding));
@@ -205,9 +253,9 @@ Task<AdminAnswer> ExplainOperation::explain(AdminCall call) {
     int status = last.status;
     if (!found.service.empty()) {
         object upstream = upstream_of(found);
-        const bool open = upstream.at("breaker") == "OPEN";
-        decides = open ? "breaker" : "upstream";
-        status = open ? 503 : 0;
+        const auto refused = unserved(found.service);
+        decides = refused == Code::circuit_open ? "breaker" : "upstream";
+        status = refused ? gateway::kind_of(*refused).status : 0;
         answer["upstream"] = std::move(upstream);
     }
     answer["decides"] = decides;

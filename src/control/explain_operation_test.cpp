@@ -26,6 +26,34 @@ TEST(SupposedRequest, IsWrittenAsAClientWould) {
               read(R"({"method":"GET","url":"/x","headers":{"Host":"b","A":["1","2"]}})")->text);
 }
 
+TEST(AnswerInParts, IsRefusedWhereARequiredPartCannotBeHad) {
+    using gateway::Code;
+    std::vector<gateway::PartToAsk> parts{
+        {.name = "event", .service = "events", .needs = {}},
+        {.name = "offers", .service = "offers", .required = false, .needs = {2}},
+        {.name = "venue", .service = "venues", .required = false, .needs = {}}};
+    const auto refused = [&](const std::string& service, Code code) {
+        return refused_for_a_part(parts, [&](const std::string& asked) {
+            return asked == service ? std::optional(code) : std::nullopt;
+        });
+    };
+    EXPECT_FALSE(refused("nobody", Code::circuit_open));
+    const auto open = refused("events", Code::circuit_open);
+    ASSERT_TRUE(open);
+    EXPECT_EQ("aggregate", open->stage);
+    EXPECT_EQ(gateway::StageFinding::Is::refuses, open->is);
+    EXPECT_EQ(503, open->status);
+    EXPECT_EQ("circuit_open", open->code);
+    EXPECT_EQ("no_healthy_upstream", refused("events", Code::no_healthy_upstream)->code);
+    EXPECT_FALSE(refused("venues", Code::circuit_open));
+    // With what it needs, over another part.
+    parts[0].needs = {1};
+    EXPECT_TRUE(refused("venues", Code::circuit_open));
+    parts[0].needs = {};
+    parts[0].closed = true;
+    EXPECT_EQ("maintenance", refused("nobody", Code::circuit_open)->code);
+}
+
 TEST(SupposedRequest, IsOneRequestAndNoMore) {
     for (const char* text :
          {R"({})", R"({"method":"GET"})", R"({"method":"G T","url":"/"})",

@@ -134,8 +134,7 @@ Task<AdminAnswer> Operations::list_bans(AdminCall) {
 Task<AdminAnswer> Operations::set(std::string key, std::string value, std::optional<Millis> ttl) {
     const Result<bool> done = co_await parts_.store.set(key, std::move(value), {.ttl = ttl});
     if (!done) {
-        co_return AdminAnswer::refused(Code::no_healthy_upstream,
-                                       std::string("the state store: ") + done.error().detail);
+        co_return store_away(done.error());
     }
     boost::json::object body{{"key", key}, {"until", nullptr}};
     if (ttl) {
@@ -332,10 +331,8 @@ Task<AdminAnswer> Operations::set_maintenance(AdminCall call) {
             keys.emplace_back("maintenance:banner");
         }
         const Result<std::int64_t> done = co_await parts_.store.erase(std::move(keys));
-        co_return done
-            ? AdminAnswer::ok(what_windows_hold(*parts_.known.current(), service, now))
-            : AdminAnswer::refused(Code::no_healthy_upstream,
-                                   std::string("the state store: ") + done.error().detail);
+        co_return done ? AdminAnswer::ok(what_windows_hold(*parts_.known.current(), service, now))
+                       : store_away(done.error());
     }
     const auto lifetime = lifetime_of(call.body);
     if (!lifetime) {

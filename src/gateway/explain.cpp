@@ -9,6 +9,7 @@
 #include "gateway/idempotency_options.hpp"
 #include "gateway/mirror_options.hpp"
 #include "gateway/rate_limit_options.hpp"
+#include "gateway/service_maintenance.hpp"
 #include "gateway/shard.hpp"
 #include "gateway/stages.hpp"
 #include "identity/identity.hpp"
@@ -143,6 +144,20 @@ StageFinding put_together(std::string_view stage, const AggregateOptions& option
     return found;
 }
 
+std::vector<PartToAsk> parts_to_ask(const Exchange& x, const AggregateOptions& options) {
+    std::vector<PartToAsk> parts;
+    for (std::size_t i = 0; i < options.list.size(); ++i) {
+        const AggregateOptions::Part& part = options.list[i];
+        WallTime until{};
+        parts.push_back({.name = part.name,
+                         .service = part.options.service,
+                         .required = part.options.required,
+                         .closed = is_closed(x, x.route->part_services[i], until),
+                         .needs = part.needs});
+    }
+    return parts;
+}
+
 StageFinding copied(const Exchange& x, std::string_view stage, const MirrorOptions& options) {
     return {std::string(stage), Is::goes_on, 0, "",
             may_be_copied(x, options) ? std::to_string(options.percent) +
@@ -220,6 +235,9 @@ bool ask_stage(Exchange& x, std::size_t index, const ExplainParts& parts,
                 {std::string(stage.name), Is::skipped, 0, "", "the route has no section for it"});
             return true;
         }
+    }
+    if (stage.name == "aggregate") {
+        out.parts = parts_to_ask(x, static_cast<const AggregateOptions&>(*options));
     }
     if (auto found = supposed(x, index, parts)) {
         out.stages.push_back(*std::move(found));
@@ -316,6 +334,7 @@ Explanation explain(const ExplainParts& parts, const ExplainRequest& request) {
     Exchange x(stream, shard, *memory);
     identify(x);
     out.client = std::string(x.client_text);
+    out.host = std::string(x.head().authority);
     bool on = true;
     if (const http::H1Refusal* const defect = stream.defect()) {
         out.stages.push_back(refusal("protocol", code_for_status(defect->status), defect->detail));

@@ -60,12 +60,23 @@ struct LimitToAsk {
     std::string key;
 };
 
+// Of an answer that is put together: one of those that are asked.
+struct PartToAsk {
+    std::string name;
+    std::string service;
+    bool required = true;            // whether the whole fails with it
+    bool closed = false;             // its service is under maintenance
+    std::vector<std::size_t> needs;  // parts, by their place among these
+};
+
 struct Explanation {
     std::vector<StageFinding> stages;  // up to the one that ends it
     std::vector<LimitToAsk> limits;    // before the stage `rate_limit` goes on
     std::string client;                // address
     std::string user, tenant, role;    // of a caller who is known
     std::string route, path;           // "": there is none
+    std::string host;                  // that it asks for
+    std::vector<PartToAsk> parts;      // where no stage before them ends it
     // Only of one that is sent on.
     std::string service;
     std::string upstream_path;

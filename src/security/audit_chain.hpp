@@ -109,7 +109,7 @@ struct AuditReport {
         whole,
         unreadable,  // no file, or no permission
         malformed,   // a line that is no record
-        changed,     // a record's bytes do not give its hash
+        changed,     // a record's bytes do not give its hash, or follow another than expected
         missing,     // a record is not there, or one was added: prev or seq do not follow
         reordered,   // a record that belongs elsewhere in this file
         truncated,   // fewer records than expected
@@ -127,7 +127,8 @@ struct AuditReport {
 std::string_view finding_name(AuditReport::Finding finding);
 
 // expected: where the chain must stand at least, as recorded elsewhere. A file that begins within a
-// chain (after rotation) is verified from its first record on.
+// chain (after rotation) is verified from its first record on; with `expected` its first record
+// must be that one, one before it, or the very next, which carries its hash.
 AuditReport verify_audit(const std::string& path, std::string_view secret,
                          const std::optional<AuditHead>& expected = std::nullopt);
 

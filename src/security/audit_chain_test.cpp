@@ -259,6 +259,27 @@ TEST_F(AuditChainTest, AFileThatIsDeletedUnderItIsMadeAnew) {
     EXPECT_EQ(lines().size(), 3U);
 }
 
+TEST_F(AuditChainTest, AFileThatBeginsBehindTheRecordExpectedMustJoinIt) {
+    AuditChain chain({.path = path()});
+    ASSERT_TRUE(chain.open(kNow));
+    chain.append({.event = "a"}, kNow);
+    const AuditHead first = chain.head();
+    chain.append({.event = "b"}, kNow);
+    const AuditHead before = chain.head();
+    ASSERT_EQ(::rename(path().c_str(), (path() + ".1").c_str()), 0);
+    ASSERT_TRUE(chain.reopen(kNow));
+    EXPECT_EQ(verify_audit(path(), "").finding, Finding::whole);
+    EXPECT_EQ(verify_audit(path(), "", AuditHead{}).finding, Finding::whole);
+    EXPECT_EQ(verify_audit(path(), "", before).finding, Finding::whole);
+    // A made-up chain without a secret verifies by itself, and follows something else.
+    const AuditReport other = verify_audit(path(), "", AuditHead{before.seq, std::string(64, 'a')});
+    EXPECT_EQ(other.finding, Finding::changed);
+    EXPECT_EQ(other.line, 1U);
+    EXPECT_EQ(other.records, 0U);
+    // Between them there is a record that this file does not have.
+    EXPECT_EQ(verify_audit(path(), "", first).finding, Finding::missing);
+}
+
 TEST_F(AuditChainTest, AFullDiskIsCountedAndTheChainSurvivesIt) {
     ::signal(SIGXFSZ, SIG_IGN);
     AuditChain chain({.path = path()});

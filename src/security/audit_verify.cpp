@@ -1,4 +1,5 @@
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "security/audit_chain.hpp"
@@ -19,6 +20,27 @@ bool stands_elsewhere(const std::string& path, std::string_view hash, std::strin
         }
     }
     return false;
+}
+
+// What a file that begins behind the record expected says of it. Only the record that follows it
+// has its hash. Nothing: they join.
+struct Unjoined {
+    Finding finding;
+    const char* why;
+};
+std::optional<Unjoined> join(const AuditLine& first, const AuditHead& expected) {
+    if (expected.seq == 0 || first.seq <= expected.seq) {
+        return std::nullopt;
+    }
+    if (first.seq - 1 != expected.seq) {
+        return Unjoined{Finding::missing,
+                        "the records from the one expected to this one are in another file: verify "
+                        "that with this --at-least, and this with the head that it has"};
+    }
+    if (first.prev != expected.hash) {
+        return Unjoined{Finding::changed, "the first record follows another than the one expected"};
+    }
+    return std::nullopt;
 }
 
 AuditReport verify_lines(std::ifstream& file, const std::string& path, std::string_view secret,
@@ -61,6 +83,11 @@ AuditReport verify_lines(std::ifstream& file, const std::string& path, std::stri
         }
         if (report.records == 0 && line->seq != 1 && line->event != "audit_continued") {
             return broken(Finding::missing, number, "the beginning of the record is not there");
+        }
+        const auto unjoined =
+            report.records == 0 && expected ? join(*line, *expected) : std::nullopt;
+        if (unjoined) {
+            return broken(unjoined->finding, number, unjoined->why);
         }
         if (torn_at != 0) {
             if (line->event != "audit_torn") {

@@ -5,6 +5,7 @@
 
 #include "state/redis_complaint.hpp"
 #include "state/redis_relay.hpp"
+#include "state/store_advice.hpp"
 
 namespace gw::state {
 namespace {
@@ -414,7 +415,7 @@ net::Task<std::string> RedisStore::run_command(std::vector<std::string> argument
     }
     const auto reply = co_await servers_.relay(std::move(arguments), kRelayWithin);
     if (!reply) {
-        append_reply(encoded, {Kind::error, 0, "ERR " + std::string(reply.error().detail), {}});
+        append_reply(encoded, {Kind::error, 0, "ERR " + told_of(reply.error()), {}});
         co_return encoded;
     }
     append_reply(encoded, *reply);

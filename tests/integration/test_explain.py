@@ -1,4 +1,5 @@
 """What operators ask of a running gateway: what would become of a request, and how it goes now."""
+import itertools
 import json
 import os
 import pty
@@ -129,6 +130,45 @@ class Explain(Knobs):
         self.assertEqual(("aggregate", None, None, "put together of event from origin, seats from origin"), self.by(answer))
         self.assertIsNone(answer["upstream"])
         self.assertRegex(self.done(gateway, "explain", "GET", "/api/v1/whole/text"), r"(?m)^decided by aggregate$")
+
+    def test_a_service_that_is_not_asked_is_told_as_the_request_would_be(self):
+        self.text = self.text.replace("\nroutes:", "\n  nowhere: {url: 'http://nowhere.invalid:80'}\nroutes:") + """
+  - {name: nowhere, path: /api/v1/nowhere/**, service: nowhere, authenticate: {public: [/**]}}
+  - {name: whole, path: "/api/v1/whole/{id}", methods: [GET], authenticate: {public: [/**]},
+     aggregate: {parts: {event: {service: origin, path: "/up/{id}"}}}}
+  - {name: perhaps, path: "/api/v1/perhaps/{id}", methods: [GET], authenticate: {public: [/**]},
+     aggregate: {parts: {event: {service: origin, path: "/up/{id}"}, more: {service: nowhere, path: /x, required: false}}}}
+  - {name: half, path: "/api/v1/half/{id}", methods: [GET], authenticate: {public: [/**]},
+     aggregate: {parts: {event: {service: origin, path: "/up/{id}"}, more: {service: nowhere, path: /x}}}}"""
+        gateway = self.start()
+
+        users = itertools.count()
+
+        def real(path):
+            """By somebody who has asked for nothing yet: limits are not what this is about."""
+            return self.get(gateway, path, tokens.bearer(sub=f"new-{next(users)}")).status
+        answer = self.explained(gateway, "GET", "/api/v1/nowhere/x")
+        self.assertEqual(("upstream", 503, []), (answer["decides"], answer["status"], answer["upstream"]["endpoints"]))
+        self.assertEqual(503, real("/api/v1/nowhere/x"))
+        status, out, _ = self.tool(gateway, "explain", "GET", "/api/v1/nowhere/x")
+        self.assertEqual(4, status, out)
+        self.assertIn("no address of the service is known", out)
+        self.assertRegex(out, r"(?m)^from 127\.0\.0\.1, Host localhost, nobody known$")
+        self.assertIn(", Host a.example:81,", self.done(gateway, "explain", "GET", "http://a.example:81/api/v1/s0/text"))
+
+        self.assertEqual(("aggregate", 503, "no_healthy_upstream"), self.by(self.explained(gateway, "GET", "/api/v1/half/text"))[:3])
+        self.assertEqual(503, real("/api/v1/half/text"))
+        self.assertEqual(("aggregate", None, None), self.by(self.explained(gateway, "GET", "/api/v1/perhaps/text"))[:3])
+        self.assertEqual(4, self.tool(gateway, "explain", "GET", "/api/v1/half/text")[0])
+        self.call(gateway, "PUT", "/maintenance", {"mode": "down", "service": "origin", "seconds": 60})
+        wait_until(lambda: self.by(self.explained(gateway, "GET", "/api/v1/whole/text"))[:3] == ("aggregate", 503, "maintenance"), 5,
+                   "the maintenance is known")
+        wait_until(lambda: real("/api/v1/whole/text") == 503, 5, "by the workers, too")
+        self.call(gateway, "PUT", "/maintenance", {"mode": "off", "service": "origin"})
+        self.call(gateway, "PUT", "/breakers/origin", {"state": "open", "seconds": 60})
+        wait_until(lambda: self.by(self.explained(gateway, "GET", "/api/v1/whole/text"))[:3] == ("aggregate", 503, "circuit_open"), 5,
+                   "the breaker is open")
+        self.assertEqual(503, real("/api/v1/whole/text"))
 
     def test_a_redirect_is_told_with_where_it_leads(self):
         self.text += """

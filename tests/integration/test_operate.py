@@ -1,4 +1,5 @@
 """The commands of operators, against the real gateway: what they say, what they do, how they end."""
+import datetime
 import gzip
 import http.server
 import json
@@ -394,6 +395,30 @@ class Contain(Operate):
         self.contains(gateways)
 
 
+    @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
+    def test_while_redis_is_away_it_says_what_to_do(self):
+        redis = Redis(self.folder)
+        self.addCleanup(redis.kill)
+        self.environment |= {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+        gateway = self.start()
+
+        def state(wanted):
+            wait_until(lambda: json.loads(ask(gateway.port, "/health")[2])["state"]["status"] == wanted, 10, f"Redis is {wanted}")
+        state("ok")
+        redis.kill()
+        state("degraded")
+        advice = "in front of the gateways"
+        for words in (("contain", "--ip", self.ADDRESS, "--for", "1h", "--reason", "incident 7", "--yes"),
+                      ("revoke", "user", "user-1", "--for", "1d"), ("maintenance", "off"),
+                      ("ban", "ip", self.ADDRESS, "--for", "1h", "--admin-port", str(gateway.admin_port)),
+                      ("ban", "ip", self.ADDRESS, "--for", "1h", "--port", str(self.resp_port))):
+            status, out, errors = self.tool(gateway, *words)
+            self.assertEqual((1, ""), (status, out), words)
+            self.assertIn(advice, errors, words)
+        self.assertIn(advice, cli(self.resp_port, "SET", f"banned:ip:{self.ADDRESS}", "1", "EX", "60"))
+        self.assertEqual(FINE, self.answer(gateway, address=self.ADDRESS))
+
+
 class Evidence(Operate):
     SECRET = {"AUDIT_SECRET": "a secret of the tests"}
 
@@ -415,6 +440,12 @@ class Evidence(Operate):
         wait_until(lambda: len([x for x in gateway.lines if x.get("userId") == "user-1" and "durationMs" in x]) == 2, 5, "both are logged")
         wait_until(lambda: self.audit.exists() and self.audit.read_text().count("\n") >= 1, 5, "it is recorded")
         since = min(line["time"] for line in gateway.lines)
+        # While it runs, nobody knows what is under way.
+        status, out, _ = self.tool(gateway, "evidence", "--user", "user-1", "--since", since, "--log", str(self.log_of(gateway)))
+        self.assertEqual(4, status, out)
+        self.assertIn("of another tenant? unknown\n", out)
+        self.assertIn("gap  what is under way has no line before it ends", out)
+        self.assertEqual(0, gateway.stop())
         whole = ["evidence", "--user", "user-1", "--since", since, "--log", str(self.log_of(gateway)), "--audit", str(self.audit)]
         folder = pathlib.Path(self.folder) / "incident-7"
         status, out, errors = self.tool(gateway, *whole, "--out", str(folder), **self.SECRET)
@@ -445,9 +476,22 @@ class Evidence(Operate):
 
         # Without the answer of its own tenant everything was refused.
         gateway.lines[:] = [x for x in gateway.lines if x.get("status") != 200]
-        status, out, _ = self.tool(gateway, *whole[:6], str(self.log_of(gateway, "refused.log")))
+        refused = [*whole[:6], str(self.log_of(gateway, "refused.log"))]
+        status, out, _ = self.tool(gateway, *refused)
         self.assertEqual(0, status, out)
         self.assertIn("was data accessed? no\n", out)
+        # Of a gateway beside it, the lines begin later.
+        other = [x | {"instanceId": "pod-b"} for x in gateway.lines if x.get("msg") == "gateway stopped"]
+        self.assertEqual(1, len(other))
+        beside = pathlib.Path(self.folder) / "pod-b.log"
+        beside.write_text(json.dumps(other[0]) + "\n")
+        status, out, _ = self.tool(gateway, *refused, "--log", str(beside))
+        self.assertEqual(5, status, out)
+        self.assertIn("gap  the lines of pod-b begin at ", out)
+        beside.write_text("")
+        status, out, _ = self.tool(gateway, *refused, "--log", str(beside))
+        self.assertEqual(5, status, out)
+        self.assertIn(f"gap  {beside}: there is no line in it", out)
 
         # The line of the request is gone: nobody knows.
         gateway.lines[:] = [x for x in gateway.lines if not (x.get("requestId") == "req-7" and "durationMs" in x)]
@@ -463,13 +507,15 @@ class Evidence(Operate):
         gateway = self.start()
         self.get(gateway, SEEN, tokens.bearer())
         wait_until(lambda: any("durationMs" in x and x.get("userId") == "user-1" for x in gateway.lines), 5, "it is logged")
+        self.assertEqual(0, gateway.stop())
         since, log = min(line["time"] for line in gateway.lines), str(self.log_of(gateway))
         nothing = pathlib.Path(self.folder) / "nothing.log"
         nothing.write_text("")
         for words, status, said in (
                 (["--user", "user-1", "--since", since, "--log", str(nothing)], 5, "gap  no line of a gateway is there"),
                 (["--user", "user-2", "--since", since, "--log", log], 5, "gap  no line names user user-2"),
-                (["--user", "user-2", "--since", "7d", "--log", log], 5, f"gap  the lines begin at {since}"),
+                (["--user", "user-2", "--since", "7d", "--log", log], 5, f" begin at {since}, later than was asked for"),
+                (["--user", "user-1", "--since", since, "--ended-within", "soon", "--log", log], 2, "how long did requests take"),
                 (["--ip", "::ffff:127.0.0.1", "--since", since, "--log", log], 4, "of another tenant? no"),
                 (["--ip", "nobody", "--since", since, "--log", log], 2, "one address, such as"),
                 (["--user", "user-1", "--since", "24h", "--until", "48h", "--log", log], 2, "nothing was in that time"),
@@ -478,6 +524,45 @@ class Evidence(Operate):
             found = self.tool(gateway, "evidence", *words)
             self.assertEqual(status, found[0], (words, found))
             self.assertIn(said, found[1] + found[2])
+
+    def test_what_is_under_way_is_not_known_and_counts_when_it_has_ended(self):
+        gateway = self.start()
+        self.assertEqual(403, self.get(gateway, f"/api/v1/tenants/{tokens.OTHER_TENANT}/text", tokens.bearer()).status)
+
+        def mine():
+            return [x for x in gateway.lines if "durationMs" in x and x.get("userId") == "user-1"]
+        wait_until(mine, 5, "it is logged")
+        since, until = (end(line["time"] for line in gateway.lines) for end in (min, max))
+
+        def asked(within):
+            words = ["--user", "user-1", "--since", since, "--until", until, "--ended-within", within]
+            return self.tool(gateway, "evidence", *words, "--log", str(self.log_of(gateway)))[:2]
+        status, out = asked("1h")
+        self.assertEqual(5, status, out)
+        self.assertIn("newer lines are wanted, from ", out)
+        # A request that began before that moment, and has its line an hour later.
+        later = datetime.datetime.fromisoformat(until.replace("Z", "+00:00")) + datetime.timedelta(hours=1)
+        time_of_line = later.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        late = mine()[0] | {"time": time_of_line, "durationMs": 3_601_000.0, "status": 200, "requestId": "download"}
+        gateway.lines.append(late)
+        status, out = asked("10s")
+        self.assertEqual(4, status, out)
+        # That one began later.
+        late["durationMs"] = 1.5
+        status, out = asked("10s")
+        self.assertEqual(0, status, out)
+        self.assertIn("was data accessed? no\n", out)
+
+    def test_fields_that_were_dropped_are_no_attempt_at_another_tenants(self):
+        gateway = self.start()
+        self.assertEqual(200, self.get(gateway, SEEN, tokens.bearer() + "X-User-Role: admin\r\n").status)
+        wait_until(lambda: any("durationMs" in x and x.get("userId") == "user-1" for x in gateway.lines), 5, "it is logged")
+        self.assertEqual(0, gateway.stop())
+        since = min(line["time"] for line in gateway.lines)
+        status, out, _ = self.tool(gateway, "evidence", "--user", "user-1", "--since", since, "--log", str(self.log_of(gateway)))
+        self.assertEqual(4, status, out)
+        self.assertIn("of another tenant? no\n", out)
+        self.assertIn("header_manipulation", out)
 
     def test_an_administrator_who_was_let_through_has_accessed_data(self):
         gateway = self.start()
