@@ -33,9 +33,9 @@ class Resend {
     // May be sent twice and is the same as once (RFC 9110, 9.2.2), by its method or because the
     // client gave it a key.
     [[nodiscard]] bool repeatable() const;
-    // A reload has moved the service to where it speaks another protocol: what was begun in the old
-    // one cannot go on there.
-    [[nodiscard]] bool speaks_otherwise() const;
+    // Nobody waits for it any more, the process ends, or a reload has moved the service to where it
+    // speaks another protocol: what was begun in the old one cannot go on there.
+    [[nodiscard]] bool is_over() const;
     bool decide(const upstream::Attempt& attempt);
 
     Exchange& x_;
