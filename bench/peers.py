@@ -260,6 +260,10 @@ def with_setting(text, service, line):
     return changed
 
 
+# As for the others: idle connections need no second descriptor, and they are counted.
+HELD = f"connections: {{connections_max: {FILES_MAX - 2000}}}\n"
+
+
 def shipped_config(out, name, service=("protocol: h1",)):
     """The shipped configuration without its cache: what is measured is how requests get through to a service.
     service: settings of the one that is asked."""
@@ -267,7 +271,7 @@ def shipped_config(out, name, service=("protocol: h1",)):
     text = re.sub(r"\n +cache: \{.*\}", "", (ROOT / "config" / "gateway.yaml").read_text())
     for line in service:
         text = with_setting(text, "event-service", line)
-    path.write_text(text)
+    path.write_text(text + HELD)
     shutil.copy(ROOT / "config" / "openapi.yaml", out)   # it is named there
     return path
 
@@ -301,7 +305,7 @@ def forwarding_command(build):
         services = "".join(f'  {name.lower()}-service: {{url: "http://127.0.0.1:{origin}"}}\n' for name in ("EVENT",))
         path.write_text(f"services:\n{services}routes:\n  - name: events\n    path: /api/v1/events/**\n"
                         "    service: event-service\n    authenticate: {public: [/**]}\n"
-                        "    injection: {mode: off}\n    rate_limit: {policies: []}\n")
+                        "    injection: {mode: off}\n    rate_limit: {policies: []}\n" + HELD)
         others = {f"{name}_SERVICE_URL": "" for name in SERVICES}   # set to nothing: not set
         return gateway_command(build, {**others, "CONFIG_FILE": str(path), "RATE_LIMIT_ENABLED": "false"})(
             out, port, origin)

@@ -3,9 +3,14 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 namespace gw::app {
 
 namespace {
+
+// Log, files, listeners, loops, the operators' port and Redis.
+constexpr std::size_t kOwnDescriptors = 40;
 
 void open_missing(int flags) {
     for (int fd = 0; fd <= 2; ++fd) {
@@ -35,8 +40,12 @@ std::size_t raise_descriptor_limit() {
 }
 
 std::size_t derived_connections_max(std::size_t descriptors) {
-    constexpr std::size_t kOwn = 40;
-    return descriptors <= kOwn + 8 ? 4 : (descriptors - kOwn) * 4 / 5;
+    return descriptors <= kOwnDescriptors + 8 ? 4 : (descriptors - kOwnDescriptors) / 2;
+}
+
+std::size_t descriptors_for_services(std::size_t descriptors, std::size_t connections_max) {
+    const std::size_t taken = kOwnDescriptors + connections_max;
+    return descriptors - std::min(descriptors, taken);
 }
 
 }  // namespace gw::app

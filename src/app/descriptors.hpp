@@ -15,9 +15,12 @@ void reserve_standard_descriptors();
 // As many as the process may have. Returns how many those are.
 std::size_t raise_descriptor_limit();
 
-// Connections of clients where the configuration names no number: four fifths of what we do not
-// need ourselves. The rest is for connections to services, of which there are far fewer, since they
-// are shared.
+// Connections of clients where the configuration names no number: half of what we do not need
+// ourselves, so that each that waits for an HTTP/1.1 service, or has a tunnel to one, finds a
+// descriptor for the connection there.
 std::size_t derived_connections_max(std::size_t descriptors);
+
+// What is left for connections to services when as many clients are connected as may be.
+std::size_t descriptors_for_services(std::size_t descriptors, std::size_t connections_max);
 
 }  // namespace gw::app

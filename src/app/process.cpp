@@ -80,6 +80,7 @@ class Process {
     Foundation& base_;
     const std::string config_path_;
     OpenSockets sockets_;
+    const std::size_t descriptors_ = raise_descriptor_limit();
     Workers workers_;
     control::SecurityDesk desk_{base_.loop, base_.log, Random::fresh_seed(), access_ports()};
     control::TraceExport traces_{base_.loop, base_.log, base_.h1, base_.name_servers};
@@ -108,7 +109,7 @@ Process::Process(Foundation& base, std::string config_path, OpenSockets sockets)
       workers_(base_, sockets_.workers.size(),
                base_.settings->connections.connections_max != 0
                    ? base_.settings->connections.connections_max
-                   : derived_connections_max(raise_descriptor_limit())) {
+                   : derived_connections_max(descriptors_)) {
     workers_.each([this](Worker& worker) {
         worker.report_to(base_.log, &desk_);
         worker.send_traces_by(
@@ -175,6 +176,9 @@ net::Task<void> Process::begin() {
                     {"adminPort", static_cast<std::int64_t>(sockets_.admin_port)},
                     {"workers", static_cast<std::int64_t>(workers_.count())},
                     {"connectionsMax", static_cast<std::int64_t>(workers_.connections_max())},
+                    {"descriptors", static_cast<std::int64_t>(descriptors_)},
+                    {"descriptorsForServices", static_cast<std::int64_t>(descriptors_for_services(
+                                                   descriptors_, workers_.connections_max()))},
                     {"config", config_path_},
                     {"configHash", base_.site->hash}});
     net::tell_manager(base_.environment, "READY=1");

@@ -53,8 +53,8 @@ void fields(Visitor& field, ShutdownOptions& o) {
           "after SIGTERM: time during which new connections are still served while readiness "
           "already says no");
     field("timeout_ms", o.timeout, Range{0, 3'600'000},
-          "after SIGTERM: time after which requests that are still running are cut; at least "
-          "`drain_ms`");
+          "after SIGTERM: time after which requests that are still running are cut (503 `draining` "
+          "for those that have no answer yet); at least `drain_ms`");
 }
 
 struct Settings {

@@ -45,6 +45,13 @@ std::unique_ptr<state::SnapshotKeeper> keep_snapshot(net::Loop& loop, observe::L
             .works_again =
                 [&log, path] {
                     log.info("the snapshot of the state is written again", {{"file", path}});
+                },
+            .left_out =
+                [&log, path] {
+                    log.warn(
+                        "what has changed in the state of this process is not kept: the one that "
+                        "has taken over does not know it, and the file is its own",
+                        {{"file", path}, {"remedy", "end this process, and change it there"}});
                 }});
     tell(log, path, keeper->load());
     return keeper;

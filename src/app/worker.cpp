@@ -146,15 +146,19 @@ void Worker::end_idle() {
         shard_.close_tunnels();
         // Nobody is served by them.
         shard_.cut_where([](const gateway::Exchange& x) -> const char* {
-            return x.copied != nullptr ? "the process ends" : nullptr;
+            return x.copied != nullptr ? gateway::kProcessEnds : nullptr;
         });
     });
+}
+
+void Worker::end_requests() {
+    loop_.post([this] { shard_.end_requests(); });
 }
 
 void Worker::end_all() {
     loop_.post([this] {
         // First: requests that outlive their clients, and those that have none, end as well.
-        shard_.cut_where([](const gateway::Exchange&) { return "the process ends"; });
+        shard_.cut_where([](const gateway::Exchange&) { return gateway::kProcessEnds; });
         server_.end_all();
         shard_.tunnels().cut_all();  // whose client has ended waits for its service alone
         shard_.access().keys_asked_for_ended();  // whoever waits for one waits for no socket

@@ -68,6 +68,7 @@ class Worker {
     void drain();            // responses say that their connection ends
     void close_listeners();  // accepts what the kernel has, then no more
     void end_idle();         // connections between requests end, the others with their response
+    void end_requests();     // those that wait for a service are answered that we end
     void end_all();          // ends every connection, whatever it carries
     void stop();             // ends the loop and joins the thread; no connection may be left
 

@@ -4,6 +4,7 @@ namespace gw::app {
 namespace {
 
 constexpr Millis kFirstWord{200};  // a round trip or two
+constexpr Millis kLastAnswers{300};
 constexpr Millis kLastWord{2'000};
 
 }  // namespace
@@ -31,6 +32,11 @@ net::Task<void> Workers::stop(Instant drained, Instant latest) {
     co_await wait_for_connections(std::min(loop_.now() + kFirstWord, latest));
     each([](Worker& worker) { worker.end_idle(); });
     co_await wait_for_connections(latest);
+    if (connections() > 0) {
+        each([](Worker& worker) { worker.end_requests(); });
+        impatient_ = false;
+        co_await wait_for_connections(loop_.now() + kLastAnswers);
+    }
     each([](Worker& worker) { worker.end_all(); });
     impatient_ = false;
     co_await wait_for_connections(loop_.now() + kLastWord);

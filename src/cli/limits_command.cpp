@@ -346,7 +346,7 @@ void add_author(CLI::App& command, LimitsArguments& arguments) {
 void add_whom(CLI::App& command, LimitsArguments& arguments) {
     command.add_option("--user", arguments.user, "The user's id (sub)");
     command.add_option("--tenant", arguments.tenant, "The tenant's id");
-    command.add_option("--ip", arguments.address, "The address");
+    command.add_option("--ip,--address", arguments.address, "The address");
     command.add_option("--api-key", arguments.api_key, "The name of the API key");
 }
 

@@ -254,6 +254,13 @@ int maintenance(const OperateArguments& arguments, Terminal& terminal) {
                      (arguments.kind == "off" ? window_text(*done) : " " + until_text(*done)));
 }
 
+// Left to itself a breaker may be open all the same.
+std::string found_now(AdminClient& client, const std::string& service, Terminal& terminal) {
+    const auto all = client.ask("GET", "/breakers", nullptr, terminal);
+    const auto* found = all ? all->as_object().if_contains(service) : nullptr;
+    return found != nullptr ? ", now " + breaker_line(found->as_object()) : "";
+}
+
 int breaker(const OperateArguments& arguments, Terminal& terminal) {
     object body = signed_body(arguments, terminal);
     body["state"] = arguments.kind;
@@ -274,7 +281,8 @@ int breaker(const OperateArguments& arguments, Terminal& terminal) {
         }
         return print(*done, arguments.admin, terminal,
                      shown(arguments.who) + ": " + arguments.kind +
-                         (arguments.kind == "auto" ? "" : ", for " + arguments.lifetime));
+                         (arguments.kind == "auto" ? found_now(*client, arguments.who, terminal)
+                                                   : ", for " + arguments.lifetime));
     }
     const auto all = client->ask("GET", "/breakers", nullptr, terminal);
     if (!all) {

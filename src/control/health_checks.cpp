@@ -24,6 +24,7 @@ void HealthChecks::follow(const std::vector<CheckedService>& services) {
             services_.erase(known);
         }
         entry.is = service;
+        entry.named_anew = false;
     }
     for (auto& [name, gone] : services_) {
         for (auto& [address, checked] : gone.checks) {
@@ -43,6 +44,7 @@ void HealthChecks::set_members(const std::string& name,
         return;
     }
     service->second.members = members;
+    service->second.named_anew = true;
     match(service->second);
     publish(service->second);
 }
@@ -68,6 +70,9 @@ void HealthChecks::match(Service& service) {
             fresh.push_back(checked);
         }
         checked->options = service.is.options;
+        if (known != service.checks.end() && !service.named_anew) {
+            continue;  // perhaps it is none of the new names' addresses: it is asked as before
+        }
         checked->target = {.server = service.is.named,
                            .path = service.is.options.path,
                            .tls = service.is.tls,
@@ -143,7 +148,9 @@ void HealthChecks::take(Checked& checked, bool good) {
     }
     checked.asked = true;
     if (std::exchange(checked.held, false)) {
-        publish(services_.at(checked.service));
+        if (const Service& service = services_.at(checked.service); service.named_anew) {
+            publish(service);
+        }
     }
     if (changed) {
         changed_(checked.service, checked.address, good);

@@ -44,7 +44,8 @@ class HealthChecks {
     HealthChecks(const HealthChecks&) = delete;
     HealthChecks& operator=(const HealthChecks&) = delete;
 
-    // From here on these, checked like this; before their members are set.
+    // From here on these, checked like this; before their members are set. Until they are, those
+    // that are known are asked as they were, and no others are published.
     void follow(const std::vector<CheckedService>& services);
     // Those that come while others are known are published when they have been checked once.
     void set_members(const std::string& service, const std::vector<upstream::Member>& members);
@@ -69,6 +70,7 @@ class HealthChecks {
     struct Service {
         CheckedService is;
         std::vector<upstream::Member> members;
+        bool named_anew = false;  // the members are those of `is`
         std::map<net::Address, std::shared_ptr<Checked>> checks;
     };
     void match(Service& service);

@@ -9,10 +9,16 @@ namespace gw::gateway {
 
 class ClientWatch final : public net::Stream::Watcher {
   public:
-    explicit ClientWatch(Exchange& x) : x_(x) { x_.stream.watch_peer(this); }
+    explicit ClientWatch(Exchange& x) : x_(x) {
+        x_.stream.watch_peer(this);
+        x_.watch = this;
+    }
     ClientWatch(const ClientWatch&) = delete;
     ClientWatch& operator=(const ClientWatch&) = delete;
-    ~ClientWatch() { x_.stream.watch_peer(nullptr); }
+    ~ClientWatch() {
+        x_.stream.watch_peer(nullptr);
+        x_.watch = nullptr;
+    }
 
     void on(http::ClientStream* service) {
         service_ = service;
@@ -24,10 +30,18 @@ class ClientWatch final : public net::Stream::Watcher {
     [[nodiscard]] net::Attempt*& connecting() { return connecting_; }
 
     // Who left before this watch, or while nothing of it waited, is not told of again: to be asked
-    // before the service is.
+    // before the service is. The end of the process is no time to ask it either.
     [[nodiscard]] Result<void> still_there() const {
-        return x_.client_gone ? fail(Errc::cancelled, Fault::client, "the client is gone")
-                              : Result<void>{};
+        return x_.client_gone      ? fail(Errc::cancelled, Fault::client, "the client is gone")
+               : x_.shard.ending() ? fail(Errc::cancelled, Fault::self, kProcessEnds)
+                                   : Result<void>{};
+    }
+    // What waits for the service ends now, and the client, who is still there, is answered.
+    void give_service_up() {
+        if (waiting_ != nullptr) {
+            waiting_->give_up();
+        }
+        cancel_service();
     }
 
     // What else ends with the client.
@@ -66,6 +80,9 @@ class ClientWatch final : public net::Stream::Watcher {
         if (x_.idempotency && x_.idempotency->outlives_client() && x_.cut_why == nullptr) {
             return;  // what was begun is ended: it will be asked for again
         }
+        cancel_service();
+    }
+    void cancel_service() {
         if (service_ != nullptr) {
             service_->cancel();
         }

@@ -33,6 +33,7 @@ struct Identity;
 
 namespace gw::gateway {
 
+class ClientWatch;
 class Compression;
 class Shard;
 struct Route;
@@ -97,6 +98,11 @@ struct Visit {
 
 // Who decided where a request was to be forwarded and came to nothing.
 inline constexpr std::string_view kForward = "forward";
+
+// Why what lasts longer than the process is cut.
+inline constexpr const char* kProcessEnds = "the process ends";
+// What then has decided.
+inline constexpr std::string_view kEnding = "draining";
 
 // How a request ended, for its access line and its counters.
 struct Outcome {
@@ -193,6 +199,7 @@ struct Exchange {
     Visit visit;                            // an administrator's, until it is told of
     std::string_view parts;  // of an answer that was put together, for the access line
     const char* cut_why = nullptr;
+    ClientWatch* watch = nullptr;  // while somebody watches whether the client is there
 
     // The shard's list of requests in flight.
     Exchange* previous = nullptr;

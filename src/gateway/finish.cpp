@@ -83,7 +83,12 @@ Finish::~Finish() {
         outcome.decided_by = x_.client_gone ? "client" : outcome.decided_by;
         outcome.why = x_.cut_why != nullptr ? x_.cut_why : outcome.why;
         outcome.why = outcome.why.empty() ? "the client closed the connection" : outcome.why;
-        outcome.status = x_.stream.responded() ? outcome.status : kClientClosedRequest;
+        // The client has waited until our end, and is not to be taken for one that has left.
+        const bool ended = outcome.why == kProcessEnds;
+        outcome.decided_by = ended ? kEnding : outcome.decided_by;
+        outcome.status = x_.stream.responded() ? outcome.status
+                         : ended               ? kind_of(Code::draining).status
+                                               : kClientClosedRequest;
     }
     const Instant::duration took = now - x_.stream.began();
     tell_of_dropped(x_);

@@ -139,6 +139,13 @@ net::Task<void> respond_to(Exchange& x, Error error) {
         x.stream.abort();
         co_return;
     }
+    if (x.shard.ending() && !x.client_gone &&
+        (error.code == Errc::cancelled || error.fault != Fault::client)) {
+        x.outcome.decided_by = kEnding;
+        co_await respond(x, refuse(Code::draining, "this gateway is about to stop"));
+        x.outcome.why = kProcessEnds;
+        co_return;
+    }
     if (x.client_gone || !refusal_for(error, code)) {
         x.client_gone = true;
         x.stream.abort();

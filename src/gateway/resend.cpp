@@ -33,7 +33,7 @@ bool Resend::after(const http::ResponseHead& head, bool body_held) {
 
 bool Resend::at_once(const Error& error, bool elsewhere) {
     const Instant now = x_.shard.loop().now();
-    if (error.retry != Retry::yes || x_.client_gone || now >= x_.deadline ||
+    if (error.retry != Retry::yes || is_over() || now >= x_.deadline ||
         retries_ >= x_.service->options().retry.retries_max ||
         (!x_.service->retries().take(now) && !elsewhere)) {
         return false;
@@ -48,8 +48,12 @@ net::Task<void> Resend::pause(ClientWatch& watch) {
     co_await pause.until(loop.now() + pause_);
 }
 
+bool Resend::is_over() const {
+    return x_.client_gone || x_.shard.ending() || x_.service->options().protocol != protocol_;
+}
+
 bool Resend::decide(const upstream::Attempt& attempt) {
-    if (x_.client_gone) {
+    if (is_over()) {
         return false;
     }
     const upstream::RetryDecision decision =

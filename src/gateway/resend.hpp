@@ -5,12 +5,13 @@
 #include "gateway/client_watch.hpp"
 #include "gateway/exchange.hpp"
 #include "upstream/retry.hpp"
+#include "upstream/service.hpp"
 
 namespace gw::gateway {
 
 class Resend {
   public:
-    explicit Resend(Exchange& x) : x_(x) {}
+    explicit Resend(Exchange& x) : x_(x), protocol_(x.service->options().protocol) {}
     Resend(const Resend&) = delete;
     Resend& operator=(const Resend&) = delete;
 
@@ -34,9 +35,13 @@ class Resend {
     // May be sent twice and is the same as once (RFC 9110, 9.2.2), by its method or because the
     // client gave it a key.
     [[nodiscard]] bool repeatable() const;
+    // Nobody waits for it any more, the process ends, or a reload has moved the service to where it
+    // speaks another protocol: what was begun in the old one cannot go on there.
+    [[nodiscard]] bool is_over() const;
     bool decide(const upstream::Attempt& attempt);
 
     Exchange& x_;
+    const upstream::ServiceProtocol protocol_;
     std::uint32_t retries_ = 0;
     bool failed_before_ = false;
     Instant::duration pause_{0};

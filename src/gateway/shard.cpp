@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "gateway/client_watch.hpp"
 #include "gateway/security_event.hpp"
 #include "gateway/stages.hpp"
 #include "gateway/websocket_options.hpp"
@@ -300,6 +301,17 @@ void Shard::drop_reserves() {
     memory_.drop();
     h1_.server.drop();
     h1_.client.drop();
+}
+
+void Shard::end_requests() {
+    ending_ = true;
+    for (Exchange* x = first_; x != nullptr; x = x->next) {
+        // Whoever puts an answer together waits for its parts, which are requests as well.
+        if (x->watch != nullptr && x->service != nullptr && x->aggregate == nullptr &&
+            !x->stream.responded()) {
+            x->watch->give_service_up();
+        }
+    }
 }
 
 bool Shard::take_held(Exchange& x, std::size_t bytes) {

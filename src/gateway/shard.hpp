@@ -110,6 +110,10 @@ class Shard final : public http::Responder {
         }
     }
 
+    // What waits for a service is given up and answered, and nothing is asked any more. Answers
+    // that have begun go on.
+    void end_requests();
+
     [[nodiscard]] TunnelList& tunnels() { return tunnels_; }
     // Before the loop stops.
     net::Task<void> end_services();
@@ -187,6 +191,7 @@ class Shard final : public http::Responder {
     void wait_for_limits_no_more(net::Pause& pause) { std::erase(limit_waits_, &pause); }
     void limits_answered();
     [[nodiscard]] bool draining() const { return draining_; }
+    [[nodiscard]] bool ending() const { return ending_; }
     // The Date of a response that begins now.
     [[nodiscard]] std::string_view date() { return date_.at(loop_.clock().wall); }
 
@@ -253,6 +258,7 @@ class Shard final : public http::Responder {
     IdempotencyStore* idempotency_store_ = nullptr;
     net::Scope behind_;
     bool draining_ = false;
+    bool ending_ = false;
     bool tunnels_closed_ = false;
     bool supposed_ = false;
     std::array<observe::ProtocolGauges*, http::kProtocols> gauges_{};

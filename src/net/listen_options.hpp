@@ -96,7 +96,8 @@ template <class Visitor>
 void fields(Visitor& field, ConnectionOptions& o) {
     using namespace config;
     field("connections_max", o.connections_max, Range{0, 10'000'000}, AtStart{},
-          "most client connections at once; 0 derives it from the limit on open files");
+          "most client connections at once; 0 is half of what the limit on open files leaves: the "
+          "other half is for connections to services");
     field("head_timeout_ms", o.head_timeout, Range{100, 600'000},
           "time a client has to send the head of a request");
     field("idle_timeout_ms", o.idle_timeout, Range{100, 3'600'000},

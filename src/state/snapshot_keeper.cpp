@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <coroutine>
 #include <cstdio>
+#include <utility>
 
 namespace gw::state {
 namespace {
@@ -158,9 +159,14 @@ net::Task<Result<void>> SnapshotKeeper::place(ReplacementFile& file) {
     if (!done) {
         co_return done;
     }
-    if (overtaken_ || is_a_successors()) {
+    if (overtaken_) {
         co_return Result<void>{};
     }
+    if (is_a_successors()) {
+        tell_left_out();
+        co_return Result<void>{};
+    }
+    left_out_told_ = false;
     const auto placed = file.put_in_place();
     if (!placed) {
         co_return std::unexpected(placed.error());
@@ -224,7 +230,11 @@ bool SnapshotKeeper::is_a_successors() const {
 void SnapshotKeeper::flush() {
     const bool theirs = is_a_successors();
     successor_expected_ = true;
-    if (off_ || theirs || !(changed_ || writing_)) {
+    if (off_ || !(changed_ || writing_)) {
+        return;
+    }
+    if (theirs) {
+        tell_left_out();
         return;
     }
     changed_ = false;
@@ -265,6 +275,12 @@ net::Task<void> SnapshotKeeper::stop() {
     successor_expected_ = true;
     flush();
     store_.on_change({});
+}
+
+void SnapshotKeeper::tell_left_out() {
+    if (!std::exchange(left_out_told_, true)) {
+        listener_.left_out();
+    }
 }
 
 void SnapshotKeeper::tell(const Result<void>& written) {

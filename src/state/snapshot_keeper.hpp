@@ -26,6 +26,9 @@ struct SnapshotListener {
     // It cannot be written, and was before, or at the first attempt. why: a literal.
     std::function<void(const char* why)> failed;
     std::function<void()> works_again;
+    // What has changed here is not written, for a successor keeps the file: it knows nothing of it.
+    // Once for each successor.
+    std::function<void()> left_out;
 };
 
 struct SnapshotPace {
@@ -87,6 +90,7 @@ class SnapshotKeeper {
     // The next part of the snapshot; 0 after the last.
     std::uint64_t write_slice(SnapshotWriter& writer, std::uint64_t cursor, std::size_t entries);
     [[nodiscard]] bool is_a_successors() const;
+    void tell_left_out();
     void tell(const Result<void>& written);
 
     net::Loop& loop_;
@@ -100,6 +104,7 @@ class SnapshotKeeper {
     bool writing_ = false;
     bool overtaken_ = false;  // what is being written has been written at once meanwhile
     bool successor_expected_ = false;
+    bool left_out_told_ = false;
     bool failing_ = false;
     bool stopping_ = false;
     bool off_ = false;

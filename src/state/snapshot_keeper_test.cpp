@@ -26,7 +26,8 @@ struct Kept {
         : store(turning.loop),
           keeper(turning.loop, store, path, kPrefixes,
                  {.failed = [this](const char* why) { told.emplace_back(why); },
-                  .works_again = [this] { told.emplace_back("works again"); }},
+                  .works_again = [this] { told.emplace_back("works again"); },
+                  .left_out = [this] { told.emplace_back("left out"); }},
                  pace),
           load(keeper.load()) {}
     net::Task<void> stop() {
@@ -267,8 +268,10 @@ TEST_F(SnapshotKeeperTest, WhatASuccessorHasWrittenIsNotReplaced) {
     const auto second = kept();
     ASSERT_TRUE(second->put("banned:user:second", "1"));
     second->run(until_written_and_end(*second, 2));
+    EXPECT_EQ(first->told, std::vector<std::string>{});
     first->run(write_beside_a_successor(*first));
     EXPECT_TRUE(in_file().contains("banned:user:second"));
+    EXPECT_EQ(first->told, std::vector<std::string>{"left out"}) << "once for all of them";
 }
 
 TEST_F(SnapshotKeeperTest, WhereASuccessorHasEndedTheFileIsOursWithWhatThatOneLeft) {

@@ -36,8 +36,13 @@ void Breaker::configure(const BreakerOptions& options) {
         if (options == options_ && bucket_ns_.load(std::memory_order_relaxed) != 0) {
             return;
         }
+        const bool other_wait = options.reset_timeout != options_.reset_timeout ||
+                                options.reset_timeout_max != options_.reset_timeout_max;
         options_ = options;
         open_for_ = options.reset_timeout;
+        if (other_wait && !forced_ && state() == BreakerState::open) {
+            next_try_ = std::min(next_try_, since_ + spread_wait());
+        }
         bucket_ns_.store(
             std::chrono::duration_cast<std::chrono::nanoseconds>(options.window).count() /
                 static_cast<std::int64_t>(kBuckets),
@@ -145,12 +150,15 @@ bool Breaker::let_go_if_due(Instant now) {
 
 void Breaker::open(Instant now, std::string why) {
     go_to(BreakerState::open, now, std::move(why));
-    // Many gateways must not all try at the same moment.
+    next_try_ = now + spread_wait();
+    open_for_ = std::min<Instant::duration>(open_for_ * 2, options_.reset_timeout_max);
+}
+
+Instant::duration Breaker::spread_wait() {
     const auto tenth = static_cast<std::uint64_t>(open_for_.count() / 10);
     const auto jitter =
         static_cast<std::int64_t>(random_.below(2 * tenth + 1)) - static_cast<std::int64_t>(tenth);
-    next_try_ = now + open_for_ + Instant::duration(jitter);
-    open_for_ = std::min<Instant::duration>(open_for_ * 2, options_.reset_timeout_max);
+    return open_for_ + Instant::duration(jitter);
 }
 
 // Why the counts are a reason to open; "": they are none.

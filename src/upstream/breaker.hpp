@@ -53,6 +53,7 @@ class Breaker {
     Breaker(const Breaker&) = delete;
     Breaker& operator=(const Breaker&) = delete;
 
+    // An open one whose time is another by them waits no longer than that from when it opened.
     void configure(const BreakerOptions& options);
 
     // May a request pass? If not, admitted is false and retry_after says when the next may try. A
@@ -132,6 +133,8 @@ class Breaker {
     bool let_go_if_due(Instant now);
     void go_to(BreakerState state, Instant now, std::string why);
     void open(Instant now, std::string why);
+    // What it waits this time, give or take a tenth: many gateways must not all try at once.
+    [[nodiscard]] Instant::duration spread_wait();
     void forget_counts();
 
     const std::string name_;

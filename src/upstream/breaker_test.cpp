@@ -187,6 +187,33 @@ TEST_F(BreakerTest, IsHeldOpenOrClosedByOperatorsForATime) {
     open();
 }
 
+TEST_F(BreakerTest, AnOpenOneWaitsNoLongerThanAReloadSays) {
+    open();
+    breaker.configure({.slow = Millis(1'000), .reset_timeout = Millis(2'000)});
+    EXPECT_EQ(state(), BreakerState::open);
+    now += Millis(2'300);
+    EXPECT_EQ(state(), BreakerState::half_open);
+    EXPECT_TRUE(breaker.admit(now).admitted);
+}
+
+TEST_F(BreakerTest, AnOpenOneWaitsAsLongAsItBeganToWhereAReloadSaysNothingOfIt) {
+    open();
+    const Instant next_try = breaker.snapshot(now).next_try;
+    breaker.configure({.volume_threshold = 3, .slow = Millis(1'000)});
+    EXPECT_EQ(breaker.snapshot(now).next_try, next_try);
+    // Nor longer, once it is open.
+    breaker.configure({.slow = Millis(1'000), .reset_timeout = Millis(200'000)});
+    EXPECT_EQ(breaker.snapshot(now).next_try, next_try);
+}
+
+TEST_F(BreakerTest, WhatIsForcedIsSoForItsTimeWhateverAReloadSays) {
+    breaker.force(BreakerState::open, now + seconds(600), now);
+    breaker.configure({.slow = Millis(1'000), .reset_timeout = Millis(2'000)});
+    now += seconds(300);
+    EXPECT_EQ(state(), BreakerState::open);
+    EXPECT_FALSE(breaker.admit(now).admitted);
+}
+
 TEST_F(BreakerTest, CanBeTurnedOff) {
     open();
     breaker.configure({.enabled = false});

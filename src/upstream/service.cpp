@@ -11,13 +11,28 @@ constexpr std::uint32_t kWeightUnit = 1'000;
 }  // namespace
 
 void Service::configure(const ServiceOptions& options) {
+    const Speech spoken{options_.protocol, options_.tls_client};
     options_ = options;
+    next_speech_.reset();
+    if (!endpoints_.empty()) {
+        next_speech_ = Speech{options.protocol, options.tls_client};
+        speak(spoken);
+    }
     health_.configure(options_.health);
     balancer_.configure(options_.balance);
     bulkhead_.configure(options_.bulkhead);
 }
 
+void Service::speak(const Speech& speech) {
+    options_.protocol = speech.protocol;
+    options_.tls_client = speech.tls_client;
+}
+
 void Service::set_members(std::span<const Member> members) {
+    if (next_speech_) {
+        speak(*next_speech_);
+        next_speech_.reset();
+    }
     std::vector<std::unique_ptr<Endpoint>> next;
     std::vector<std::uint64_t> ids;
     next.reserve(members.size());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,10 +25,13 @@ class Service {
 
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] const ServiceOptions& options() const { return options_; }
+    // What the endpoints that it has are spoken to in (protocol and TLS) stays until its members
+    // are set again: their names may be others now, and have no answer yet.
     void configure(const ServiceOptions& options);
 
-    // Endpoints that stay keep their connections and what is known of them; those that left finish
-    // what they carry. Each address once.
+    // Those of the options that it was configured with last. Endpoints that stay keep their
+    // connections and what is known of them; those that left finish what they carry. Each address
+    // once.
     void set_members(std::span<const Member> members);
     // What active checks say of one of them, once they have changed their mind.
     void checked(const net::Address& address, bool well) {
@@ -58,12 +62,18 @@ class Service {
     [[nodiscard]] Endpoint::Count connections() const;
 
   private:
+    struct Speech {
+        ServiceProtocol protocol;
+        std::shared_ptr<const net::TlsClient> tls_client;
+    };
+    void speak(const Speech& speech);
     // Fills the views anew. spare: those at their cap on connections are left out.
     void look(const Endpoint* tried, bool spare);
 
     net::Loop& loop_;
     std::string name_;
     ServiceOptions options_;
+    std::optional<Speech> next_speech_;  // of the members that are set next
     std::vector<std::unique_ptr<Endpoint>> endpoints_;
     std::vector<Member> members_;                     // the same, in the same order
     std::vector<std::unique_ptr<Endpoint>> leaving_;  // until their last lease is back

@@ -41,7 +41,8 @@ def has_left(client):
 class Idle(Scenario):
     def test_fifteen_thousand_idle_connections_cost_little(self):
         count = min(IDLE, raise_descriptor_limit() - 500)
-        gateway = self.start(config(self.origin.url, {"idle_timeout_ms": 600000}))
+        # None of them has a request at a service: they may have the descriptors for those as well.
+        gateway = self.start(config(self.origin.url, {"idle_timeout_ms": 600000, "connections_max": count + 300}))
         request = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
         # Pools and tables that grow once are not what a connection costs.
         warm = [Client(gateway.port) for _ in range(200)]
@@ -205,6 +206,22 @@ class Descriptors(Scenario):
             for client in held:
                 client.close()
         wait_until(lambda: (ask(gateway.port, "/api/v1/s0/text", seconds=2) or [0])[0] == 200, 15, "it serves again")
+        self.assertStops(gateway)
+
+    def test_as_many_clients_as_may_be_find_a_connection_to_their_service_each(self):
+        limit = 256
+        gateway = self.start(before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+        line = wait_until(lambda: [e for e in gateway.events if e.get("msg") == "gateway started"], 5, "it says how many may be")[0]
+        most = line["connectionsMax"]
+        self.assertEqual(limit, line["descriptors"])
+        self.assertGreaterEqual(line["descriptorsForServices"], most)
+        clients = [Client(gateway.port, seconds=20) for _ in range(most)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.send(b"GET /api/v1/s0/hold HTTP/1.1\r\nHost: test\r\n\r\n")
+        wait_until(lambda: self.origin.holding == most, 15, "all of them are at the service")
+        self.origin.release()
+        self.assertEqual([200] * most, [client.response().status for client in clients])
         self.assertStops(gateway)
 
     def test_a_limit_on_connections_is_kept(self):

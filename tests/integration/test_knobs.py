@@ -114,6 +114,8 @@ class Changed(Knobs):
                 (["set", POLICY, "--tier", "gold=5", "--for", "1h", "--reason", "x"], 1, "which the policy has not"),
                 (["set", "nothing", "--requests", "5", "--for", "1h", "--reason", "x"], 1, "no such policy"),
                 (["show"], 2, "--user"), (["show", "--ip", "nowhere"], 1, "whom?"),
+                # As `explain` calls it.
+                (["show", "--address", "nowhere"], 1, "whom?"),
                 (["forget", "--tenant", "t9"], 1, "no policy counts")):
             found = self.tool(gateway, "limits", *words)
             self.assertEqual(status, found[0], (words, found))

@@ -1,7 +1,11 @@
 """Names of services: found again by their time to live, all addresses used, failures survived."""
+import re
+import signal
+import threading
 import unittest
 
 from support.clients import Load
+from support.h2_service import H2Service
 from support.origins import Origin
 from support.process import ask, free_ports
 from support.names import NameServer
@@ -85,6 +89,36 @@ class Names(Scenario):
         self.assertEqual(503, self.answer(gateway)[0])
         self.names.table[NAME] = ["127.0.0.2"]
         wait_until(lambda: self.answer(gateway)[0] == 200, 30, "it is found once it is there")
+
+    def test_a_service_that_moves_is_spoken_to_as_before_until_its_new_name_is_known(self):
+        self.names.table[NAME] = ["127.0.0.2"]
+        # What fails is to be seen, not to be kept off.
+        gateway = self.start(self.impatient, environment={"CIRCUIT_BREAKER_VOLUME_THRESHOLD": "100000"})
+        wait_until(lambda: self.answer(gateway) == (200, "127.0.0.2"), 10, "it serves")
+        there = H2Service()
+        self.addCleanup(there.close)
+        port = there.listener.getsockname()[1]
+        gateway.config.write_text(re.sub(r"    url: \S+", f"    url: http://moved.test:{port}\n    protocol: h2", self.impatient))
+        gateway.signal(signal.SIGHUP)
+        for told in ("configuration reloaded", "a service's name has no address"):
+            wait_until(lambda: any(l.get("msg") == told for l in gateway.events), 10, told)
+        for _ in range(20):
+            self.assertEqual((200, "127.0.0.2"), self.answer(gateway))
+
+        def serve():
+            peer = there.next()
+            peer.respond(peer.request_on(), body=b"hello from HTTP/2")
+        server = threading.Thread(target=serve)
+        server.start()
+        self.addCleanup(server.join)
+        self.names.table["moved.test"] = ["127.0.0.1"]
+        answers = set()
+
+        def moved():
+            answers.add(self.answer(gateway))
+            return (200, "HTTP/2") in answers
+        wait_until(moved, 10, "it is asked where it is now, in HTTP/2")
+        self.assertEqual({200}, {status for status, _ in answers}, answers)
 
     def test_addresses_that_change_all_the_time_lose_no_request(self):
         hosts = list(self.origins)

@@ -186,7 +186,7 @@ class Commands(Operate):
         self.done(gateway, "breaker", name, "open", "--for", "1h", "--reason", "incident 7")
         self.assertIn(f"{name} OPEN, forced", self.done(gateway, "breaker", name))
         self.assertIn(f"{name} OPEN, forced", self.done(gateway, "status"))
-        self.done(gateway, "breaker", name, "auto")
+        self.assertIn(f"{name}: auto, now CLOSED", self.done(gateway, "breaker", name, "auto"))
         self.assertNotIn("forced", self.done(gateway, "breaker", name))
         self.assertEqual("log level DEBUG", self.done(gateway, "log-level", "DEBUG"))
 

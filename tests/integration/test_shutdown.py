@@ -1,4 +1,5 @@
 """SIGTERM, and a new process that takes the old one's place: nobody notices."""
+import json
 import os
 import signal
 import subprocess
@@ -96,9 +97,19 @@ class Drain(Scenario):
         client = Client(gateway.port, seconds=30)
         client.send(b"GET /api/v1/s0/hold HTTP/1.1\r\nHost: a\r\n\r\n")
         wait_until(lambda: self.origin.holding == 1, 10, "the request is at the service")
+        reader = Client(gateway.port, seconds=30)
+        self.addCleanup(reader.close)
+        reader.send(b"GET /api/v1/s0/bytes?n=400000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertTrue(reader.sock.recv(100).startswith(b"HTTP/1.1 200 "))
         began = time.monotonic()
         self.assertEqual(0, gateway.stop())
         self.assertLess(time.monotonic() - began, 8)
+        # Who has waited until the end is told why, and nobody takes it for the client's doing.
+        answer = client.response()
+        self.assertEqual((503, "draining", ["close"], ["1"]), (answer.status, json.loads(answer.body)["code"],
+                                                              answer.values("Connection"), answer.values("Retry-After")))
+        lines = {line["status"]: line["outcome"] for line in gateway.lines if line.get("path", "").startswith("/api/v1/s0/")}
+        self.assertEqual({503: "draining: the process ends", 200: "draining: the process ends"}, lines)
 
     def test_a_connection_that_is_not_made_yet_does_not_hold_it_up(self):
         nobody = Slot(0, "blackhole")
