@@ -1,8 +1,9 @@
 #include "net/handover.hpp"
 
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -157,7 +158,8 @@ void Handover::on_events(std::uint32_t /*events*/) {
         return;
     }
     // While it waits for an answer that number is its own. Not valid: its end is not seen.
-    Fd process{::pidfd_open(*pid, 0)};
+    // Glibc 2.36 declares pidfd_open() as C++.
+    Fd process{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))};
     listener_.about_to();
     if (!send_sockets(peer.get(), offers_)) {
         listener_.back(*pid);
