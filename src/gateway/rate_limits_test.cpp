@@ -190,6 +190,7 @@ TEST_F(RateLimitsTest, TellsNobodyToComeBackBeforeThereIsRoom) {
     options.requests = 1;
     options.window = Millis{10'000};
     options.block = Millis{3'000};
+    options.mode = Mode::local;
     const Policy policy("p", options);
     const Quota& quota = policy.quota("");
     EXPECT_TRUE(limits.take_alone("k", quota, false, kBegin).admitted);
