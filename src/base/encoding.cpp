@@ -185,6 +185,10 @@ std::optional<std::string> base64url_decode(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) {
+    // Most texts are ASCII, which needs no look at sequences.
+    if (std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) {
+        return true;
+    }
     while (!text.empty()) {
         const std::size_t size = utf8_sequence(text);
         if (size == 0) {

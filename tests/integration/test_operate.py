@@ -394,7 +394,6 @@ class Contain(Operate):
             wait_until(lambda g=gateway: json.loads(ask(g.port, "/health")[2])["state"]["status"] == "ok", 10, "Redis is there")
         self.contains(gateways)
 
-
     @unittest.skipUnless(shutil.which("redis-server"), "redis-server is not installed")
     def test_while_redis_is_away_it_says_what_to_do(self):
         redis = Redis(self.folder)
@@ -406,7 +405,7 @@ class Contain(Operate):
             wait_until(lambda: json.loads(ask(gateway.port, "/health")[2])["state"]["status"] == wanted, 10, f"Redis is {wanted}")
         state("ok")
         redis.kill()
-        state("degraded")
+        state("down")
         advice = "in front of the gateways"
         for words in (("contain", "--ip", self.ADDRESS, "--for", "1h", "--reason", "incident 7", "--yes"),
                       ("revoke", "user", "user-1", "--for", "1d"), ("maintenance", "off"),
