@@ -21,7 +21,6 @@
 #include "app/weak_secrets.hpp"
 #include "app/workers.hpp"
 #include "control/config_changes.hpp"
-#include "control/memory_watch.hpp"
 #include "control/security_desk.hpp"
 #include "control/signals.hpp"
 #include "control/state_change.hpp"
@@ -436,7 +435,6 @@ OperatedProcess Process::operated() {
 
 int run_process(const RunArguments& arguments) {
     open_standard_descriptors();
-    control::give_back_large_blocks();
     control::Signals::block();
     std::expected<LoadedSite, std::vector<config::Mistake>> loaded =
         load_site(arguments.config_path, config::Environment::of_process(), 1);

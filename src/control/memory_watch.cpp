@@ -13,8 +13,6 @@ namespace {
 constexpr Millis kEvery{250};
 // The allocator's locks are held meanwhile.
 constexpr Millis kTrimEvery{1'000};
-// Glibc's own beginning; left to itself it grows to 32 MiB with the first large block freed.
-constexpr int kLargeBlock = 128 * 1024;
 // What no container has: version 1 says so where there is no limit.
 constexpr std::uint64_t kAbsurd = 1ULL << 50;
 
@@ -25,10 +23,6 @@ std::uint64_t resident_bytes() {
     std::uint64_t resident = 0;
     std::ifstream("/proc/self/statm") >> pages >> resident;
     return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-void give_back_large_blocks() {
-    ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
 }
 
 std::uint64_t held_by_container(std::uint64_t current, std::istream& stat) {

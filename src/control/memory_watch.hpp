@@ -27,10 +27,6 @@ std::uint64_t held_by_container(std::uint64_t current, std::istream& stat);
 // version 1 tells has no sockets in it.
 std::optional<std::uint64_t> container_memory_held();
 
-// Large blocks go back to the system when they are freed, whatever their sizes were before. Called
-// at the start, before there is another thread.
-void give_back_large_blocks();
-
 // The limit that the container has (cgroup v2 or v1), in bytes; 0: none that is known.
 std::uint64_t container_memory_limit();
 
