@@ -245,8 +245,11 @@ class Admin(AdminCalls):
         self.get(gateway, "/api/v1/s0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc")
         self.assertEqual(200, self.call(gateway, "PUT", "/log-level", {"level": "INFO"})[0])
         self.get(gateway, "/api/v1/s0/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc")
-        wait_until(lambda: len(gateway.events) > before, 5, "the second is logged")
-        self.assertEqual(1, len([e for e in gateway.events[before:] if e["msg"] == "security violation"]))
+
+        def violations():
+            return [e for e in gateway.events[before:] if e["msg"] == "security violation"]
+        wait_until(violations, 5, "the second is logged")
+        self.assertEqual(1, len(violations()))
 
     def test_access_lines_cease_below_the_level_in_force_and_come_back(self):
         gateway = self.start()
