@@ -228,6 +228,7 @@ class Descriptors(Scenario):
         gateway = self.start(config(self.origin.url, {"connections_max": 10}))
         held = [Client(gateway.port) for _ in range(10)]
         for client in held:
+            self.assertEqual(200, client.get("/health/live").status)   # all are in
             # Half of a request: it is not idle.
             client.send(b"GET /health/live HTTP/1.1\r\nHost: test\r\n")
         with Client(gateway.port, seconds=2) as extra:
@@ -248,7 +249,7 @@ class Descriptors(Scenario):
             client.close()
 
     def test_who_has_been_idle_the_longest_gives_way_to_new_clients(self):
-        gateway = self.start(config(self.origin.url, {"connections_max": 40}))
+        gateway = self.start(config(self.origin.url, {"connections_max": 40}), environment={"WORKERS": "1"})
         old = [Client(gateway.port) for _ in range(30)]
         for client in old:
             self.assertEqual(200, client.get("/health/live").status)
@@ -257,13 +258,19 @@ class Descriptors(Scenario):
             recent = [Client(gateway.port) for _ in range(9)]
             for client in recent:
                 self.assertEqual(200, client.get("/health/live").status)
-            # A new one gets in once the others have been idle for a second; not all have to go for it.
-            with Client(gateway.port, seconds=10) as extra:
-                self.assertEqual(200, extra.get("/health/live").status)
-                self.assertTrue(any(map(has_left, old)))
-                self.assertFalse(any(map(has_left, recent)), "they came last")
-            h2.wait(lambda: h2.goaways, "who speaks HTTP/2 is told before")
-        for client in old + recent:
+            # A new one gets in once others have been idle for a second; not all have to go for it.
+            extra = [Client(gateway.port, seconds=10)]
+            self.assertEqual(200, extra[0].get("/health/live").status)
+            self.assertTrue(any(map(has_left, old)))
+            self.assertFalse(any(map(has_left, recent)), "they came last")
+
+            def told():
+                extra.append(Client(gateway.port, seconds=10))
+                self.assertEqual(200, extra[-1].get("/health/live").status)
+                h2.settle(0.05)
+                return h2.goaways
+            wait_until(told, 20, "who speaks HTTP/2 is told")
+        for client in old + recent + extra:
             client.close()
 
 
