@@ -163,12 +163,7 @@ net::Task<void> Process::begin() {
                        {{"waitedMs", kBansWait.count()}});
     }
     shared_.serve();
-    workers_.start(base_.site, sockets_);
-    begun_ = true;
-    memory_.start();
-    operators_.start();
-    traces_.start();
-    publish_health();
+    // Before anybody is served: who reads the lines later sees which process that was.
     base_.log.info("gateway started",
                    {{"port", static_cast<std::int64_t>(sockets_.port)},
                     {"tlsPort", static_cast<std::int64_t>(sockets_.tls_port)},
@@ -180,6 +175,13 @@ net::Task<void> Process::begin() {
                                                    descriptors_, workers_.connections_max()))},
                     {"config", config_path_},
                     {"configHash", base_.site->hash}});
+    // The first who asks whether it is ready is told that it is.
+    begun_ = true;
+    publish_health();
+    workers_.start(base_.site, sockets_);
+    memory_.start();
+    operators_.start();
+    traces_.start();
     net::tell_manager(base_.environment, "READY=1");
 }
 

@@ -72,7 +72,9 @@ bool AuditKeeper::write(const gateway::SecurityEvent& event) {
                                          .detail = detail},
                                         event.time);
     if (chain_->deletions() != deletions) {
-        log_.error("the audit file was deleted; its records are gone, and the chain goes on",
+        log_.error(written
+                       ? "the audit file was deleted; its records are gone, and the chain goes on"
+                       : "the audit file was deleted; its records are gone",
                    {{"path", options_.path}});
     }
     return written;

@@ -121,7 +121,9 @@ net::Task<IdempotencyLink::Answer> IdempotencyLink::try_claim(ClaimPlace place, 
             const Result<bool> set =
                 co_await store_->set(place.key, claim, {.ttl = ttl, .when = state::SetIf::absent});
             if (!set) {
-                refused = {.why = Unclaimed::away, .may_pass = set.error().retry == Retry::yes};
+                refused = {
+                    .why = set.error().code == Errc::exhausted ? Unclaimed::full : Unclaimed::away,
+                    .may_pass = set.error().retry == Retry::yes};
             } else if (*set) {
                 if (room != nullptr) {
                     room->take(place.key, place.tenant, {.key = cost}, loop_.now() + ttl);
@@ -151,9 +153,17 @@ net::Task<void> IdempotencyLink::keep_now(ClaimPlace place, std::string claim, s
                                           Millis ttl) {
     KeyRoom* const room = room_of(place);
     const std::size_t cost = cost_of(place, claim);
-    const std::size_t answer = value.size() > claim.size() ? value.size() : 0;
+    std::size_t answer = value.size() > claim.size() ? value.size() : 0;
     // Lost with the store: the claim then ends by itself.
-    Result<bool> kept = co_await store_->replace(place.key, std::move(claim), value, ttl);
+    Result<bool> kept = co_await store_->replace(place.key, claim, value, ttl);
+    if (!kept && kept.error().code == Errc::exhausted) {
+        // That the key is used up takes no more room than the claim.
+        if (const auto record = gateway::read_idempotency(value)) {
+            answer = 0;
+            kept = co_await store_->replace(place.key, std::move(claim),
+                                            gateway::write_too_large(record->request), ttl);
+        }
+    }
     if (kept && !*kept) {
         // A claim that has lapsed: who asks again is still given the answer, if nobody serves it
         // again.

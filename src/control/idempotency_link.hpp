@@ -60,7 +60,11 @@ class IdempotencyLink final : public gateway::IdempotencyStore {
     [[nodiscard]] bool asks() const {
         return !stopping_ && store_ != nullptr && scope_.live() < kAtOnceMax;
     }
-    [[nodiscard]] bool open() const { return asks() && store_->available(); }
+    // For what has been done: claims that wait do not take its room.
+    [[nodiscard]] bool open() const {
+        return !stopping_ && store_ != nullptr && scope_.live() < 2 * kAtOnceMax &&
+               store_->available();
+    }
     // Null where the store looks after its room itself.
     [[nodiscard]] KeyRoom* room_of(const gateway::ClaimPlace& place);
     net::Task<void> claim_now(gateway::ClaimPlace place, std::string claim, Millis ttl,

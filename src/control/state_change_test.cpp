@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace gw::control {
 namespace {
 
@@ -29,10 +31,24 @@ TEST(StateChange, WhatOnlyReadsIsNot) {
     }
 }
 
+TEST(StateChange, PasswordsAreNotShown) {
+    EXPECT_FALSE(state_change({"AUTH", "hunter2"}, "+OK\r\n", "", WallTime{}));
+    EXPECT_FALSE(state_change({"HELLO", "3", "AUTH", "u", "hunter2"}, "+\r\n", "", WallTime{}));
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"CONFIG", "SET", "requirepass", "hunter2"},
+          std::vector<std::string>{"ACL", "SETUSER", "u", ">hunter2"},
+          std::vector<std::string>{"MIGRATE", "h", "1", "k", "0", "1", "AUTH", "hunter2"}}) {
+        const auto told = state_change(command, "-ERR\r\n", "", WallTime{});
+        ASSERT_TRUE(told);
+        EXPECT_EQ(told->detail.find("hunter2"), std::string::npos) << told->detail;
+    }
+}
+
 TEST(StateChange, ALongCommandIsCutAndAnUnknownOneRecorded) {
     const auto cut = state_change({"NEW", std::string(10'000, 'x')}, ":1\r\n", "", WallTime{});
     ASSERT_TRUE(cut);
     EXPECT_LT(cut->detail.size(), 600U);
+    EXPECT_LE(cut->resource.size(), 500U);
 }
 
 }  // namespace

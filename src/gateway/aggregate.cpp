@@ -200,6 +200,11 @@ net::Task<void> Whole::run() {
         co_await respond_to(x_, fail(Errc::cancelled, Fault::client, "the client is gone").error());
         co_return;
     }
+    if (x_.shard.ending() &&
+        std::ranges::any_of(parts_, [](const Part& part) { return part.error.has_value(); })) {
+        co_await respond_to(x_, fail(Errc::cancelled, Fault::self, kProcessEnds).error());
+        co_return;
+    }
     if (broken_) {
         const Part& part = parts_[*broken_];
         x_.retry_after_s = part.retry_after_s;

@@ -114,6 +114,11 @@ bool has_credentials(const Exchange& x) {
     return headers.has(Known::authorization) || headers.has(Known::x_api_key);
 }
 
+// Not so of other refusals: each may be of what that client has sent.
+bool is_of_the_resource(int status) {
+    return status < 400 || status == 403 || status == 404 || status == 410 || status == 451;
+}
+
 }  // namespace
 
 CacheWork::~CacheWork() {
@@ -400,7 +405,8 @@ bool CacheWork::is_for_others(Exchange& x, const http::ResponseHead& head) const
 // is there.
 void CacheWork::displace_stored(Exchange& x, const http::ResponseHead& head, bool never_fits) {
     if (stored_ != nullptr && plain_ && x.head().method == Method::get && head.status != 304 &&
-        is_final(head.status) && (never_fits || !is_for_others(x, head))) {
+        is_final(head.status) && is_of_the_resource(head.status) &&
+        (never_fits || !is_for_others(x, head))) {
         take_out_stored();
     }
 }

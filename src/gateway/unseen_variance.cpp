@@ -24,11 +24,11 @@ bool tells_callers_apart(const FieldTemplate& field, bool of_one) {
 // wrote under that name, if anything, never reached it.
 bool is_written_by_us(const Exchange& x, std::string_view name, bool of_one) {
     const auto is = [&](std::string_view other) { return equal_ignore_case(name, other); };
-    constexpr std::array<std::string_view, 5> kInKey{
-        "x-tenant-id", "x-tenant-source", "x-user-role", "x-forwarded-host", "x-forwarded-proto"};
+    constexpr std::array<std::string_view, 4> kInKey{"x-tenant-id", "x-user-role",
+                                                     "x-forwarded-host", "x-forwarded-proto"};
     constexpr std::array<std::string_view, 4> kOfEach{"x-request-id", "x-correlation-id",
                                                       "traceparent", "via"};
-    if (std::ranges::any_of(kInKey, is) || (of_one && is("x-user-id"))) {
+    if (std::ranges::any_of(kInKey, is) || (of_one && (is("x-user-id") || is("x-tenant-source")))) {
         return false;
     }
     const auto is_set = [&](const FieldTemplate& field) {

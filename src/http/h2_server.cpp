@@ -346,7 +346,7 @@ void H2Server::end_longest_idle(Instant before, std::size_t most) {
     // Those that were asked to leave take a moment.
     std::size_t leaving = 0;
     for (H2Connection* connection = first_; connection != nullptr; connection = connection->next_) {
-        leaving += connection->drain_ != H2Connection::Drain::no ? 1 : 0;
+        leaving += connection->drain_ != H2Connection::Drain::no && connection->live_ == 0 ? 1 : 0;
     }
     http::end_longest_idle(
         first_, [](H2Connection& one) { return one.next_; }, before,

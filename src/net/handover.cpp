@@ -1,5 +1,6 @@
 #include "net/handover.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -102,6 +103,12 @@ std::vector<NamedSocket> receive_sockets(int from) {
     return sockets;
 }
 
+// Of a process by its descriptor; not valid: nobody can tell.
+bool lives(const Fd& process) {
+    pollfd end{.fd = process.get(), .events = POLLIN, .revents = 0};
+    return process.valid() && ::poll(&end, 1, 0) == 0;
+}
+
 }  // namespace
 
 std::vector<NamedSocket> take_over(std::uint16_t port) {
@@ -161,7 +168,8 @@ void Handover::on_events(std::uint32_t /*events*/) {
     // Glibc 2.36 declares pidfd_open() as C++.
     Fd process{static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0))};
     listener_.about_to();
-    if (!send_sockets(peer.get(), offers_)) {
+    // Who waits no longer and lives has begun with sockets of its own, and is our successor.
+    if (!send_sockets(peer.get(), offers_) && !lives(process)) {
         listener_.back(*pid);
         return;
     }

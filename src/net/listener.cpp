@@ -1,6 +1,7 @@
 #include "net/listener.hpp"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -102,6 +103,11 @@ void Listener::take_all() {
 
 bool Listener::accept_one() {
     if (!budget_.enter()) {
+        // Behind the connection that took the last place there may be nobody.
+        pollfd queue{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+        if (::poll(&queue, 1, 0) <= 0) {
+            return false;
+        }
         acceptor_.out_of_budget();
         pause();
         return false;

@@ -44,7 +44,7 @@ class Acceptor {
   public:
     // A new connection, already counted in the budget; whoever ends it calls budget.leave().
     virtual void accepted(Fd connection, const Address& peer) = 0;
-    // Somebody may be waiting, and the budget is used up; again with each further look.
+    // Somebody is waiting, and the budget is used up; again with each further look.
     virtual void out_of_budget() {}
 
   protected:

@@ -183,8 +183,14 @@ Result<void> AuditChain::open(WallTime now) {
         size_ = tail->size;
         open_line_ = tail->torn;
         torn_ = tail->torn;
-        head_ = tail->head.value_or(AuditHead{});
-        if (tail->torn) {
+        // The file that this process wrote is gone: what follows joins it all the same.
+        const bool goes_on = tail->empty && put_away_.empty() && head_.seq > 0;
+        if (!goes_on) {
+            head_ = tail->head.value_or(AuditHead{});
+        }
+        if (goes_on) {
+            mark("audit_continued", "the record goes on from another file", now);
+        } else if (tail->torn) {
             mark("audit_torn", "the last line had no end when the file was opened", now);
         } else if (tail->strange) {
             mark("audit_restarted", "the last line was no record", now);

@@ -259,6 +259,17 @@ TEST_F(AuditChainTest, AFileThatIsDeletedUnderItIsMadeAnew) {
     EXPECT_EQ(lines().size(), 3U);
 }
 
+TEST_F(AuditChainTest, OpenedAgainWhereItsFileIsGoneTheChainGoesOn) {
+    AuditChain chain({.path = path()});
+    ASSERT_TRUE(chain.open(kNow));
+    ASSERT_TRUE(chain.append({.event = "ban"}, kNow));
+    ::unlink(path().c_str());
+    ASSERT_TRUE(chain.open(kNow));
+    ASSERT_EQ(lines().size(), 1U);
+    EXPECT_NE(lines()[0].find("audit_continued"), std::string::npos);
+    EXPECT_EQ(chain.head().seq, 2U);
+}
+
 TEST_F(AuditChainTest, AFileThatBeginsBehindTheRecordExpectedMustJoinIt) {
     AuditChain chain({.path = path()});
     ASSERT_TRUE(chain.open(kNow));

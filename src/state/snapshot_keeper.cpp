@@ -91,8 +91,20 @@ SnapshotLoad SnapshotKeeper::refuse(const char* why, std::size_t offset, bool mo
 }
 
 void SnapshotKeeper::changed(std::string_view key) {
+    if (successor_expected_ && lasts(key)) {
+        note_lifted(key);
+    }
     if (!changed_ && lasts(key)) {
         write_soon();
+    }
+}
+
+// What goes while a successor may have the file does not come back from there.
+void SnapshotKeeper::note_lifted(std::string_view key) {
+    if (store_.find(key) == nullptr) {
+        lifted_.emplace(key);
+    } else if (const auto at = lifted_.find(key); at != lifted_.end()) {
+        lifted_.erase(at);
     }
 }
 
@@ -249,13 +261,14 @@ void SnapshotKeeper::flush() {
 void SnapshotKeeper::expect_nobody() {
     const bool theirs = is_a_successors();
     successor_expected_ = false;
+    const std::set<std::string, std::less<>> lifted = std::exchange(lifted_, {});
     if (off_ || !theirs) {
         return;
     }
     if (auto file = load_file(path_, kBytesMax); file && *file) {
         if (auto entries = read_snapshot((*file)->text)) {
-            std::erase_if(*entries, [this](const KnownEntry& entry) {
-                return store_.find(entry.key) != nullptr;
+            std::erase_if(*entries, [this, &lifted](const KnownEntry& entry) {
+                return store_.find(entry.key) != nullptr || lifted.contains(entry.key);
             });
             SnapshotLoad load;
             take_in(std::move(*entries), load);

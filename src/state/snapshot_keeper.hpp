@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,6 +82,7 @@ class SnapshotKeeper {
     // What is over already, and what does not last, is left out.
     void take_in(std::vector<KnownEntry> entries, SnapshotLoad& load);
     void changed(std::string_view key);
+    void note_lifted(std::string_view key);
     void write_soon();
     net::Task<void> keep();
     net::Task<Result<void>> write();
@@ -104,6 +106,7 @@ class SnapshotKeeper {
     bool writing_ = false;
     bool overtaken_ = false;  // what is being written has been written at once meanwhile
     bool successor_expected_ = false;
+    std::set<std::string, std::less<>> lifted_;  // since then
     bool left_out_told_ = false;
     bool failing_ = false;
     bool stopping_ = false;

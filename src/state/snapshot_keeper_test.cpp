@@ -277,15 +277,19 @@ TEST_F(SnapshotKeeperTest, WhatASuccessorHasWrittenIsNotReplaced) {
 TEST_F(SnapshotKeeperTest, WhereASuccessorHasEndedTheFileIsOursWithWhatThatOneLeft) {
     const auto first = kept();
     ASSERT_TRUE(first->put("banned:user:first", "1"));
+    ASSERT_TRUE(first->put("banned:user:lifted", "1"));
     first->keeper.flush();
     const auto second = kept();
+    first->store.remove("banned:user:lifted");
     ASSERT_TRUE(second->put("banned:user:second", "1"));
     ASSERT_TRUE(second->put("banned:user:first", "of the second"));
-    second->run(until_written_and_end(*second, 2));
+    second->run(until_written_and_end(*second, 3));
     ASSERT_TRUE(first->put("banned:user:late", "1"));
+    ASSERT_TRUE(first->put("banned:user:later", "1"));
     first->keeper.expect_nobody();
+    EXPECT_EQ(first->store.find("banned:user:lifted"), nullptr);
     ASSERT_NE(first->store.find("banned:user:second"), nullptr);
-    first->run(until_written_and_end(*first, 3));
+    first->run(until_written_and_end(*first, 4));
     EXPECT_EQ(in_file().at("banned:user:first").value, "1");
     EXPECT_TRUE(in_file().contains("banned:user:late"));
 }
