@@ -13,7 +13,7 @@ import unittest
 from support import network, tokens
 from support.clients import Again, Client
 from support.network import Network
-from support.process import DEFAULT_BINARY, JWT_SECRET, ROOT
+from support.process import DEFAULT_BINARY, JWT_SECRET, ROOT, set_clock
 from support.wait import wait_until
 
 BINARY = pathlib.Path(os.environ.get("GATEWAY", DEFAULT_BINARY)).resolve()
@@ -246,21 +246,21 @@ class Chaos(unittest.TestCase):
     @unittest.skipUnless(FAKETIME, "faketime is not installed")
     def test_the_clock_jumps_forward_and_back(self):
         clock = self.settings / "clock"
-        clock.write_text("+0s\n")
+        set_clock(clock, "+0s\n")
         self.gateway(LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE="/data/clock", FAKETIME_NO_CACHE="1", DONT_FAKE_MONOTONIC="1")
         self.ban()
         bearer = tokens.bearer(exp=int(time.time()) + 600)
         self.assertEqual(200, self.status("/api/v1/closed/echo", bearer))
         with Asking(self.place.address) as asking:
             asking.well()
-            clock.write_text("+30m\n")
+            set_clock(clock, "+30m\n")
             wait_until(lambda: self.status("/api/v1/closed/echo", bearer) == 401, 10, "the token has expired by that clock")
             self.still_banned()
             asking.well()
-            clock.write_text("-1d\n")
+            set_clock(clock, "-1d\n")
             wait_until(lambda: self.status("/api/v1/events/echo") == 200, 10, "it serves")
             asking.well()
-            clock.write_text("+0s\n")
+            set_clock(clock, "+0s\n")
             wait_until(lambda: self.status("/api/v1/closed/echo", bearer) == 200, 10, "the token is good again")
             self.still_banned()
         self.invariants(asking, {200})

@@ -13,7 +13,7 @@ import unittest
 
 from support import tokens
 from support.clients import Client, Load
-from support.process import ask, free_ports
+from support.process import ask, free_ports, set_clock
 from support.redis import Redis, cli
 from support.scenario import BINARY
 from support.wait import wait_until
@@ -448,7 +448,7 @@ class WithRedis(State):
     @unittest.skipUnless(FAKETIME, "faketime is not installed")
     def test_a_clock_that_is_set_forward_ends_no_ban(self):
         clock = pathlib.Path(self.folder) / "clock"
-        clock.write_text("+0s\n")
+        set_clock(clock, "+0s\n")
         self.environment |= {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
                              "DONT_FAKE_MONOTONIC": "1"}
         gateway = self.ready(self.start())
@@ -456,7 +456,7 @@ class WithRedis(State):
         self.becomes(BANNED, gateway, address="203.0.113.7")
         bearer = tokens.bearer(exp=int(time.time()) + 600)
         self.assertEqual(FINE, self.answer(gateway, bearer, target="/api/v1/s0/seen"))
-        clock.write_text("+2h\n")
+        set_clock(clock, "+2h\n")
         wait_until(lambda: self.answer(gateway, bearer, target="/api/v1/s0/seen") != FINE, 10, "its clock is set")
         wait_until(lambda: self.answer(gateway, address="203.0.113.7") == BANNED, 2, "the ban is in force by the new clock")
 

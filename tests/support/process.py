@@ -19,6 +19,13 @@ DEFAULT_BINARY = ROOT / "build" / "release" / "api-gateway"
 _ALARM = re.compile(r"ensure failed|ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer")
 
 
+def set_clock(path, text):
+    """What libfaketime reads, whole at any moment: a process that finds half of it ends."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
 # Ports that have been given and may not yet be listened on.
 GIVEN = collections.deque(maxlen=2000)
 
