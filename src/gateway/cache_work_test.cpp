@@ -327,7 +327,7 @@ TEST_F(Work, FailuresAndWhatIsForOneRequestAloneTakeNothingAway) {
     options_.ttl_s = 10;
     fetched("", 200, {});
     pass(seconds(20));
-    for (const int status : {500, 503, 408, 425, 429}) {
+    for (const int status : {500, 503, 408, 425, 429, 400, 401, 406, 431}) {
         fetched("", status, {});
         EXPECT_TRUE(has()) << status;
     }

@@ -254,7 +254,9 @@ TEST(Connector, ReachesAListenerAndSaysWhenNobodyListens) {
 
 struct HoldingAcceptor : Acceptor {
     void accepted(Fd connection, const Address&) override { held.push_back(std::move(connection)); }
+    void out_of_budget() override { ++refused; }
     std::vector<Fd> held;
+    int refused = 0;
 };
 
 TEST(Listener, BoundsWhatTheKernelKeepsForAClientThatReadsNothing) {
@@ -278,6 +280,27 @@ TEST(Listener, BoundsWhatTheKernelKeepsForAClientThatReadsNothing) {
     int unsent = 0;
     ASSERT_EQ(::ioctl(server, SIOCOUTQNSD, &unsent), 0);
     EXPECT_LE(unsent, 256 * 1024);
+}
+
+TEST(Listener, IsOutOfBudgetOnlyWhereSomebodyWaits) {
+    Result<Fd> socket = listen_on({IpAddress::v4({127, 0, 0, 1}), 0});
+    ASSERT_TRUE(socket.has_value());
+    SocketAddress bound;
+    ::getsockname(socket->get(), bound.get(), &bound.length);
+    Loop loop;
+    ConnectionBudget budget(1);
+    HoldingAcceptor acceptor;
+    Listener listener(loop, std::move(*socket), budget, acceptor);
+    const Fd first{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(::connect(first.get(), bound.get(), bound.length), 0);
+    listener.take_all();
+    ASSERT_EQ(acceptor.held.size(), 1U);
+    EXPECT_EQ(acceptor.refused, 0);
+    const Fd second{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    ASSERT_EQ(::connect(second.get(), bound.get(), bound.length), 0);
+    listener.take_all();
+    EXPECT_EQ(acceptor.held.size(), 1U);
+    EXPECT_EQ(acceptor.refused, 1);
 }
 
 TEST(Listener, StopsAcceptingAtTheBudgetAndGoesOnWhenThereIsRoom) {
